@@ -35,10 +35,10 @@ import {
   whole,
 } from "./fields.ts";
 
-/** Who did something by hand: the user of the CI system, or the name in `--by`. */
+/** The user of the CI system, or the name in `--by`. */
 export type Person = string;
 
-/** Rules that a person has set aside for a merge. */
+/** A rule that a person has set aside for a merge. */
 export type MergeException = (typeof MERGE_EXCEPTIONS)[number];
 
 const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
@@ -77,7 +77,7 @@ const MERGE_WORDS = [
   "unanswered",
 ] as const satisfies readonly MergeWord[];
 
-/** A kind of change to a pull request. `setup` adds the reviewers and labels from the campaign file. */
+/** `setup` adds the reviewers and labels from the campaign file. */
 export type WriteAct = (typeof WRITE_ACTS)[number];
 
 const WRITE_ACTS = ["setup", "ask", "close"] as const;
@@ -90,7 +90,7 @@ export type StartKind = (typeof START_KINDS)[number];
 
 const START_KINDS = ["task", "follow-up"] as const;
 
-/** What a follow-up run has to fix. `result` means only the result file. */
+/** What a follow-up run must fix. For `result`, this is only the result file. */
 export type FollowUp = (typeof FOLLOW_UPS)[number];
 
 const FOLLOW_UPS = ["checks", "conflict", "review", "result"] as const;
@@ -99,28 +99,28 @@ export type PullRequestMemory = PullRequestView;
 
 export const ITEM_RESULT_CAUSES = ["result-missing", "result-not-json", "result-invalid"] as const;
 
-/** Maximum size of a value in the journal, as JSON, in bytes. */
+/** Maximum size of a value in the journal, in bytes of JSON. */
 export const MAX_RESULT_VALUE = 16_384;
 /** Upper limit for the number of a start, a record or a wave, and for the numbers of files and lines in a change. */
 const MAX_NUMBER = 1e9;
 /** Maximum length of a reason or a note, in characters. Source: specification of campaigns, section 5. */
 export const MAX_REASON = 500;
-/** Maximum number of lines of an agent's log in a verdict, and maximum length of a line, in characters. */
+/** Number of lines of an agent's log in a verdict, and maximum length of a line in characters. */
 export const LAST_LINES = { most: 3, length: 200 } as const;
-/** Maximum length of a status of the service or of a forge, in characters. */
+/** For statuses of the service and of forges, in characters. */
 const MAX_STATUS = 64;
-/** Maximum length of a branch name, in characters. Source: the longest file name in which Git can store a branch. */
+/** In characters. Source: the longest file name in which Git can store a branch. */
 export const MAX_BRANCH = 255;
 const MAX_PERSON = 200;
-/** Maximum length of the name of an item, in characters: repository, branch and root directory. */
+/** In characters: repository, branch and root directory. */
 export const MAX_ITEM_ID = 1500;
 export const MAX_REPOSITORY = 300;
-/** Maximum number of lines of a quote, and maximum length of a line, in characters. */
+/** Maximum number of lines, and maximum length of a line in characters. */
 const MAX_QUOTE = 10_000;
-/** Maximum length of the path of a result file, in characters. */
+/** In characters. */
 export const MAX_RESULT_PATH = 200;
 const MAX_MISTAKES = 20;
-/** Maximum number of items that one record names, so that no line grows without bounds. */
+/** A record names at most this many items, so the length of its line is limited. */
 const MAX_RECORD_ITEMS = 100;
 
 const ENDS: readonly StartVerdict[] = [
@@ -154,10 +154,10 @@ const FORGE_PERSON = {
   id: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
 };
 
-/** The name recorded in the journal for follow-ups that the campaign file requests, in place of a person's name. */
+/** In the journal, the author of follow-ups that the campaign file requests. */
 export const CHECKS_RULE = "on-failed-checks";
 
-/** The forge user who started the CI job, according to the job's variables. */
+/** The user of the forge who started the CI job, according to the job's variables. */
 export type ForgePerson = Readonly<ObjectOf<typeof FORGE_PERSON>>;
 
 const user = orAbsent(object(FORGE_PERSON));
@@ -172,25 +172,25 @@ const RESULT = {
   path: visible(MAX_RESULT_PATH, 1),
   /** Null for a valid file. */
   cause: orNull(oneOf(...ITEM_RESULT_CAUSES)),
-  /** Commit from which the file was read; null if no file was read. */
+  /** The commit from which the file was read; null if no file was read. */
   commit: orNull(commit),
-  /** Git blob of the file; null if there is no file. */
+  /** The Git blob of the file; null if there is no file. */
   blob: orNull(commit),
-  /** SHA-256 of the file's content, as 64 hex digits; null if there is no file. */
+  /** SHA-256 of the content, as 64 hex digits; null if there is no file. */
   sha256: orNull(hex(64)),
-  /** What is wrong with the file, one line for each mistake. The lines never contain part of the value. */
+  /** One line for each mistake in the file, without parts of its values. */
   mistakes: list(reason, 0, MAX_MISTAKES, "lines"),
   /** Absent if there is no value, or if the value is larger than {@linkcode MAX_RESULT_VALUE}. */
   value: orAbsent(anything),
 };
 
-/** The result file of an item's run. Its texts are untrusted. */
+/** Texts from the file are untrusted. */
 export type ResultMemory = ObjectOf<typeof RESULT>;
 
-/** The fields of each type of record, in the order in which they are written. */
+/** The fields of each record type, in the order in which they are written. */
 const RECORDS = {
   wave: {},
-  /** A start is about to be sent. This record is written to disk before the request is sent. */
+  /** A start is about to be sent. The record is on the disk before the request is sent. */
   intent: {
     item,
     kind: oneOf(...START_KINDS),
@@ -198,9 +198,9 @@ const RECORDS = {
     key: hex(40, "cp1-"),
     /** Estimate of the service's time, in ISO 8601. The quota uses this time until an answer gives a better one. */
     sentAt: time,
-    /** Working branch in the request; null if the service chooses the name. */
+    /** In the request; null if the service chooses the name. */
     branch,
-    /** What a follow-up has to fix; absent for a task. */
+    /** Absent if the start is for the task. */
     followUp,
     /**
      * What the forge showed about the problem, in lines. These lines follow the task, and stay the same when the start is sent again. Absent if there
@@ -219,9 +219,9 @@ const RECORDS = {
     replayed: flag,
     /** When the service created the run. */
     createdAt: times.createdAt,
-    /** When the start used a slot of the quota, according to the service's `Date` header. For a replay, this is later than `createdAt`. */
+    /** When the start used a slot of the quota, by the service's `Date` header. For a replay, this is later than `createdAt`. */
     slotAt: time,
-    /** Working branch in the answer, if the request names none; otherwise absent. */
+    /** In the answer to a request without a branch; otherwise absent. */
     branch: orAbsent(branch),
   },
   /** The status of a run has changed, but the run has not ended. `overdue`: only one clock shows that it has taken much too long. */
@@ -242,13 +242,13 @@ const RECORDS = {
     limit: orAbsent(oneOf("start_limit")),
     /** The cause, masked; null if there is nothing to report. */
     reason: orNull(reason),
-    /** Status of the run; null if there is no run. */
+    /** Null if there is no run. */
     status: orNull(status),
-    /** Whether the agent changed something; null if unknown. */
+    /** Null if unknown. */
     changed: orNull(flag),
-    /** Branch with the agent's changes; null if there is none, or if it is unknown. */
+    /** The branch with the agent's changes; null if there is none, or if it is unknown. */
     branch,
-    /** Address of the pull request; null if there is none, or if it is unknown. */
+    /** Null if there is no pull request, or if its address is unknown. */
     pullRequest: elseNull(webUrl),
     /** Number of changed files that the service committed, according to the run's events; absent if the events named none. */
     files: orAbsent(whole(1, MAX_NUMBER)),
@@ -259,9 +259,9 @@ const RECORDS = {
     /** When the run was created and last changed, by the service's clock. */
     ...times,
   },
-  /** Sandboxes other than those of active runs block the next start, or the sandboxes of ended runs have changed. */
+  /** Other sandboxes than those of active runs block the next start, or the sandboxes of finished runs have changed. */
   sandboxes: {
-    /** Number of all active sandboxes of the user. */
+    /** All active sandboxes of the user. */
     used: whole(0, MAX_NUMBER),
     /** Items whose run has ended but whose sandbox was still active at `seenAt`, by the service's clock. */
     lingering: orAbsent(list(item, 0, MAX_RECORD_ITEMS)),
@@ -279,7 +279,7 @@ const RECORDS = {
   },
   /** The item's repository has a new name in the service. */
   renamed: { item, repository: visible(MAX_REPOSITORY, 1) },
-  /** A pull request was read from its forge and had changed. */
+  /** A reading of a pull request has shown a change. */
   "pull-request": {
     item,
     state: status,
@@ -311,25 +311,25 @@ const RECORDS = {
   "merge-intent": {
     item,
     url: webUrl,
-    /** The forge's own id of the repository. */
+    /** The forge's id. */
     repositoryId: visible(MAX_STATUS, 1),
     head: commit,
-    /** Name of the target branch. */
+    /** The target branch. */
     base: visible(MAX_BRANCH, 1),
-    /** Newest commit of the target branch; absent if the forge does not show it. */
+    /** The newest commit of the target branch; absent if the forge does not show it. */
     baseCommit: orAbsent(commit),
     method: oneOf(...MERGE_METHODS),
     by: person,
     exceptions: orAbsent(list(oneOf(...MERGE_EXCEPTIONS), 0, MERGE_EXCEPTIONS.length)),
-    /** Checks of the target branch's newest commit; null if the forge does not show them. */
+    /** Of the target branch's newest commit; null if the forge does not show them. */
     targetChecks: checks,
     deleteBranch: orAbsent(oneOf(true)),
   },
-  /** What is known about the merge that the item's last `merge-intent` requested. */
+  /** The result of the merge that the item's last `merge-intent` requested. */
   merge: {
     item,
     as: oneOf(...MERGE_WORDS),
-    /** The commit on the target branch; null if nothing was merged, or if the forge does not show the commit. */
+    /** On the target branch; null if nothing was merged, or if the forge does not show the commit. */
     commit: elseNull(commit),
     /** The forge's handle for a pending merge; absent if there is none. */
     handle: orAbsent(line(MAX_STATUS, 1)),
@@ -351,29 +351,29 @@ const RECORDS = {
     users: names,
     teams: names,
     labels: names,
-    /** Why the pull request is closed; absent for other changes. */
+    /** Absent unless the pull request is closed. */
     why: orAbsent(reason),
   },
-  /** What is known about the change that the item's last `write-intent` requested. `withdrawn`: nothing was sent. */
+  /** The result of the change that the item's last `write-intent` requested. `withdrawn`: nothing was sent. */
   write: { item, act: oneOf(...WRITE_ACTS), as: oneOf("done", "refused", "withdrawn"), reason: orNull(reason) },
   /** A person allowed another attempt for some items. */
   retry: {
     items,
     by: person,
     user,
-    /** Whether the next start uses the request in the current lock. */
+    /** Whether the next start uses the request that is now in the lock. */
     adopt: flag,
     reason: orAbsent(reason),
-    /** What the next run has to fix on the branch of the pull request; absent for another attempt at the task. */
+    /** What the next run must fix on the branch of the pull request; absent if it is for the task. */
     followUp,
     /**
-     * Present if the starts of the items are open. If a run is found, it is the attempt. With `adopt`, the new task starts after that run has ended.
+     * Present if the starts of the items are open. If a run exists, the run is used as the attempt. With `adopt`, the new task starts after that
+     * run has finished.
      */
     settle: orAbsent(flag),
   },
   /**
-   * A person skipped items, or the items were removed from the list. `cancel`: their runs are cancelled, including runs that open starts may have
-   * begun.
+   * A person skipped items, or items left the list. `cancel`: their runs are cancelled, including runs that open starts may have begun.
    */
   skipped: { items, by: person, reason, cancel: orAbsent(flag) },
   stopped: {
@@ -385,7 +385,7 @@ const RECORDS = {
     request: orAbsent(hex(32)),
   },
   resumed: { by: person, reason: orAbsent(reason) },
-  /** Anything else worth recording, such as a repaired line or a sent notification. */
+  /** Other information, such as a repaired line or a sent notification. */
   note: { text: reason },
 } as const satisfies Record<string, Fields>;
 
@@ -399,7 +399,7 @@ export interface StopRequest {
   id: string;
   by: Person;
   cancel: boolean;
-  /** Masked; absent if no reason was given. */
+  /** Masked. */
   reason?: string | undefined;
 }
 
@@ -408,15 +408,14 @@ const PLACE = {
   seq: whole(1, MAX_NUMBER),
   /** SHA-256 of the previous record's line, as 64 hex digits. For the first record, it is the SHA-256 of the campaign's name and round. */
   previous: hex(64),
-  /** When the record was written, in ISO 8601, by the clock of the machine that wrote it. */
+  /** In ISO 8601, by the clock of the machine that wrote the record. */
   at: time,
-  /** Number of the wave, from 1; 0 before the first. */
+  /** From 1; 0 before the first wave. */
   wave: whole(0, MAX_NUMBER),
   /** Hash of the lock from this record on; absent if the lock has not changed. */
   lock: orAbsent(hex(64)),
 };
 
-/** A record with its place in the chain. */
 export type JournalRecord = RecordBody & ObjectOf<typeof PLACE>;
 
 const record = kinds(
@@ -426,7 +425,7 @@ const record = kinds(
 
 export type RecordResult = ReturnType<typeof tryRead<JournalRecord>>;
 
-/** Checks a parsed line. Unknown fields are dropped. The problem is a clause, and never contains a value of the record. */
+/** Drops unknown fields. `problem` is a clause without a value of the record. */
 export function readRecord(value: unknown): RecordResult {
   return tryRead(record, value);
 }

@@ -26,19 +26,19 @@ import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
 // The service allows 60 requests a minute per token, and other jobs may use the same token.
 
-/** Maximum duration of one request with its retries, in milliseconds. */
+/** For one request with its retries, in milliseconds. */
 const REQUEST_MS = 60_000;
-/** Shortest wait that is reported, in milliseconds. */
+/** Shorter waits are not reported. In milliseconds. */
 const TOLD_MS = 2_000;
 
 interface RequestPaceOptions {
-  /** Counts all requests that were sent, including retries. */
+  /** All requests, including retries. */
   client: Pick<ServiceClient, "requests">;
   clock: Clock;
   signal?: AbortSignal | undefined;
   /** Maximum duration of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
-  /** Called when an earlier process's requests or a 429 make a wait necessary. */
+  /** Called when requests of an earlier process or a 429 make a wait necessary. */
   notify?: ((notice: NoticeFacts) => void) | undefined;
 }
 
@@ -50,20 +50,20 @@ export class RequestPace {
    * follows the campaign tries again. @default {0}
    */
   patienceMs = 0;
-  /** Waits after failures that may pass, until its deadline. @default requests wait only after a 429, within `patienceMs` */
+  /** Waits after temporary failures, until its deadline. @default requests wait only after a 429, within `patienceMs` */
   pacer: Pacer | undefined;
-  /** The last 429, and the time on the clock until which it applies to every request of the token. */
+  /** The last 429. Until the given time, by the clock of this process, it applies to every request of the token. */
   #refused: { error: RateLimitedError; until: number } | undefined;
   /** Whether the last request failed after all its retries because the service was unavailable. If so, the next request is not retried. */
   #isDown = false;
-  /** Times on the clock at which requests were sent, oldest first. */
+  /** By the clock of this process, oldest first. */
   readonly #sentAt: number[];
-  /** Number of the client's requests that were already added to `#sentAt`. */
+  /** Number of the client's requests that `#sentAt` includes. */
   #counted: number;
-  /** Time on the clock of an earlier process's last request; -Infinity once a wait because of that process was reported. */
+  /** When an earlier process sent its last request, by the clock of this process; -Infinity after a wait for that reason was reported. */
   #earlierUntil: number;
 
-  /** @param sentAt Times on the clock of the requests sent so far, oldest first. New requests are added to this array. @default {[]} */
+  /** @param sentAt The times of earlier requests by the clock, oldest first. New requests are added to this array. @default {[]} */
   constructor(options: RequestPaceOptions, sentAt: number[] = []) {
     this.#options = options;
     this.#sentAt = sentAt;
@@ -78,20 +78,20 @@ export class RequestPace {
     this.#counted = requests;
   }
 
-  /** Times on the clock of the requests of the last minute, oldest first. */
+  /** The times of the requests in the last minute, by the clock, oldest first. */
   get lastMinute(): readonly number[] {
     this.count();
     this.#sentAt.splice(0, Infinity, ...recentRequests(this.#sentAt, this.#options.clock));
     return this.#sentAt;
   }
 
-  /** Milliseconds until another request can be sent; 0 if one can be sent now. */
+  /** Milliseconds until another request can be sent. */
   get waitMs(): number {
     if (this.lastMinute.length < REQUEST_BUDGET) return 0;
     return Math.max(0, (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
   }
 
-  /** Waits until a request can be sent. A wait because of an earlier process's requests is reported once. */
+  /** Reports a wait because of an earlier process's requests only once. */
   async #wait(): Promise<void> {
     const { clock, signal } = this.#options;
     const waitMs = this.waitMs;
@@ -161,13 +161,13 @@ export class RequestPace {
 
 /** Maximum number of names in an answer. Source: contract 3.1. */
 const PAGE = 200;
-/** Characters of a full name, in lower case. Source: GitHub and GitLab permit no others in the names of owners and repositories. */
+/** In lowercase. Source: GitHub and GitLab permit no other characters in the names of owners and repositories. */
 const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxyz"];
 /** Maximum length of a full name, in characters: 39 for the owner and 100 for the repository, with room for groups of other forges. */
 const MAX_FULL_NAME = 255;
 /** Maximum number of requests for one list. 10 000 names take about 200; a list that needs more cannot be split. */
 const MAX_REQUESTS = 1_000;
-/** If the names of a page use at most this share of the alphabet, asking which characters occur saves requests. */
+/** If the names of a page use at most this share of the alphabet, it saves requests to ask which characters occur. */
 const NARROW = 2 / 3;
 
 function lower(repo: Repo): string {
@@ -211,13 +211,13 @@ function namesIn(byId: ReadonlyMap<string, Repo>): ReadonlySet<string> {
   return new Set([...byId.values()].map(lower));
 }
 
-/** Lists repositories by the beginning of their full names, compared without regard to case, with one request at a time. */
+/** Lists repositories by the beginning of their full names, ignoring case. Sends one request at a time. */
 export class Listing {
   readonly #client: ServiceClient;
   readonly #pace: RequestPace;
-  /** Whether the service treats a backslash as an escape character; undefined until this was tested. */
+  /** Whether the service treats a backslash as an escape character; undefined until tested. */
   #obeys: boolean | undefined;
-  /** Number of requests for the current list. */
+  /** For the current list. */
   #requests = 0;
 
   constructor(client: ServiceClient, pace: RequestPace) {
@@ -225,17 +225,17 @@ export class Listing {
     this.#pace = pace;
   }
 
-  /** The repository with this id; undefined when the service does not list it. */
+  /** Undefined if the service does not list this repository. */
   async byId(id: string): Promise<Repo | undefined> {
     const rows = await this.#pace.request((call) => this.#client.listRepos({ id, limit: 1 }, call));
     return rows[0];
   }
 
   /**
-   * Repositories whose full names begin with `prefix`.
+   * Lists the repositories whose full names begin with `prefix`.
    *
-   * @param wanted The names that are needed, in lower case. Longer prefixes that fit none of them are skipped. @default all names
-   * @throws {UsageError} if the service does not show all of the names, however often the prefix is split.
+   * @param wanted The required names, in lowercase. Longer prefixes that match none of them are skipped. @default all names
+   * @throws {UsageError} if the service does not show all of the names, no matter how often the prefix is split.
    */
   async read(prefix: string, wanted?: readonly string[]): Promise<Repo[]> {
     const reposById = new Map<string, Repo>();
@@ -341,35 +341,33 @@ function common(names: readonly string[], shortest: string): string {
 
 export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
-  /** Whether the file gives the item neither a base branch nor a root directory. */
+  /** Whether the campaign file gives the item neither a base branch nor a root directory. */
   isDefault: boolean;
   /** Ids of all rows of the service that have the item's name: the repository, and the sub-projects in it. */
   rows: readonly string[];
 }
 
-/** An entry that cannot become an item. */
 export interface EntryProblem {
   place: Place;
-  /** The repository or query, as written. */
+  /** The repository or query, as written by the user. */
   value: string;
-  /** What is wrong with the entry, as a clause. */
+  /** A clause. */
   why: string;
-  /** What to do; undefined if there is no advice. */
   advice: string | undefined;
 }
 
 interface Resolved {
-  /** Items in the order of the file. With `skipInvalid`, unusable items are excluded as `invalid`. */
+  /** In the order of the campaign file. With `skipInvalid`, unusable items are excluded as `invalid`. */
   items: ResolvedItem[];
   problems: EntryProblem[];
 }
 
 type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
-/** Branch that the service uses if a repository has no default branch. Source: contract 3.4. */
+/** The service uses this branch if a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
 
-/** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
+/** Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const MAX_ROOT = 1024;
 const MAX_SHOWN = 300;
@@ -382,7 +380,7 @@ function ownerOf(name: string): string {
   return name.slice(0, name.lastIndexOf("/") + 1).toLowerCase();
 }
 
-/** Rows of the service by name, in lower case. A repository has one row, and one more for each sub-project in it. */
+/** Keys are in lowercase. A repository has one row, and one more for each of its sub-projects. */
 function byFullName(repos: readonly Repo[]): Map<string, Repo[]> {
   return groupBy(repos, lower);
 }
@@ -391,7 +389,7 @@ type Lists = Pick<Listing, "read" | "byId">;
 
 type ReposByName = Map<string, readonly Repo[]>;
 
-/** Reads everything that the entries name, with as few requests as possible: names of the same owner are read together, by common prefixes. */
+/** Uses as few requests as possible: names of the same owner are read together, by common prefixes. */
 async function readNamed(entries: readonly Named[], listing: Lists): Promise<ReposByName> {
   const reposByName: ReposByName = new Map();
   const byOwner = new Map<string, Set<string>>();
@@ -419,9 +417,9 @@ class Collector {
   readonly items: ResolvedItem[] = [];
   readonly problems: EntryProblem[] = [];
   readonly #skipInvalid: boolean;
-  /** Where the file names an item, by the item's repository id, branch and root, and by its name. */
+  /** The place of each item, by repository id, branch and root, and also by name. */
   readonly #named = new Map<string, Place>();
-  /** Ids of all repositories that an entry names or a query found. */
+  /** Ids of repositories that an entry names or a query found. */
   readonly #repositories = new Set<string>();
   readonly #ids = new Set<string>();
 
@@ -452,7 +450,7 @@ class Collector {
   }
 
   refuse({ place: at, value: name, why, advice }: EntryProblem, item?: Pick<ResolvedItem, "repositoryId">): void {
-    // Names and branches come from the service and are untrusted.
+    // Names and branches come from the service, so they are not trusted.
     const value = oneLine(name, MAX_SHOWN);
     const reason = oneLine(why, MAX_REASON);
     if (!this.#skipInvalid) {
@@ -470,7 +468,7 @@ class Collector {
   }
 }
 
-/** Why the service would refuse a repository's name, base branch or root directory, as a clause; undefined if nothing is wrong. */
+/** Returns a clause if the service would refuse the name, base branch or root directory; otherwise undefined. */
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
   if (name.length > MAX_FULL_NAME || !NAME.test(name) || /(?:^|\/)(?:-|\.\.?(?:\/|$))|\.\./.test(name)) {
     return "the service gives it a name that no repository can have";
@@ -508,7 +506,7 @@ function addListed(
   }
 }
 
-/** Adds the repository with this name. If several rows match equally well, the name is refused. */
+/** Refuses the name if several rows match equally well. */
 function addRow(
   into: Collector,
   rows: readonly Repo[],
@@ -548,7 +546,7 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
   into.add({ ...item, rows: [repositoryId] }, place);
 }
 
-/** Maximum number of names with which a mistyped name is compared. */
+/** A misspelled name is compared with at most this many names. */
 const NEAR_NAMES = 5_000;
 
 /**

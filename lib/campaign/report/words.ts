@@ -1,6 +1,5 @@
 /**
- * The sentences about a campaign: its state, what it is waiting for, and what has been done. They contain texts from the view that must be made safe
- * before they are printed.
+ * Sentences about a campaign. They contain texts from the view that must be made safe before they are printed.
  *
  * @module
  */
@@ -19,19 +18,19 @@ import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
 import { pendingText } from "./pending_words.ts";
 import { isTrouble } from "./causes.ts";
 
-/** Verdicts and states in the order of tables: what needs attention, what is running, what succeeded. */
+/** In the order of tables: what needs attention, what is running, and what succeeded. */
 export const STATES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter(isTrouble),
   ...OPEN_STATES,
   ...GOOD_VERDICTS,
 ];
 
-/** Compares two items or groups by the order of tables. */
+/** Sorts by the order of tables. */
 export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }): number {
   return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
 }
 
-/** Words for states whose names would not be understood in a sentence. */
+/** For states whose names would not be clear in a sentence. */
 const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
   starting: "sent to the service, no answer yet",
   quota: "held back by a quota",
@@ -46,7 +45,7 @@ export function stateWord(state: ItemState): string {
   return state === "waiting" ? "queued" : state;
 }
 
-/** The counts that are not zero: `3 failed, 1 needs-input`. */
+/** Omits counts of zero. For example, `3 failed, 1 needs-input`. */
 function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
   return states.filter((state) => counts[state] > 0).map((state) =>
     `${counts[state]} ${lookup(PHRASES, state) ?? stateWord(state)}`
@@ -63,7 +62,7 @@ const ENDED: readonly ItemState[] = [
   "skipped",
 ];
 
-/** What has finished and what has not, in one sentence each; empty if there are no items. */
+/** Returns one sentence about finished items and one about the others; no sentences if there are no items. */
 export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
@@ -74,22 +73,22 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   ];
 }
 
-/** The sandboxes in use, once they have been read: `3 of 3 in use, 1 by ended runs`. */
+/** For example, `3 of 3 in use, 1 by ended runs`. */
 export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
   return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by ended runs` : ""}`;
 }
 
-/** The use of the start quotas: `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
+/** For example, `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
 export function startsText({ minute, hour, day }: QuotaView): string {
   const parts = [[minute, "a minute"], [hour, "an hour"], [day, "a day"]] as const;
   return parts.map(([{ used, limit }, span]) => limit === null ? null : `${used} of ${limit} ${span}`)
     .filter((part) => part !== null).join(", ") || NO_QUOTAS;
 }
 
-/** Shown for a local Mogplex without quotas. */
+/** For a local Mogplex without quotas. */
 export const NO_QUOTAS = "not limited";
 
-/** What the next start is waiting for, as the text after "waits for". */
+/** Returns text that follows "waits for". */
 export function boundText(
   bound: Exclude<CampaignLimit, "nothing">,
   { quota: { minute, hour, day, sandboxes } }: Pick<CampaignView, "quota">,
@@ -212,10 +211,10 @@ function held({ pending, stateReason }: CampaignView): Words[] {
   }
 }
 
-/** Maximum length of an error in a sentence about the state, in characters. */
+/** In characters. */
 const MAX_ERROR = 200;
 
-/** The state of the campaign and what it is waiting for, as the text after its name. */
+/** Returns text that follows the name of the campaign. */
 export function stateClause(view: CampaignView, stays?: boolean): Words {
   const { state, stateReason, waitingFor } = view;
   const isStoppedByPerson = (state === "stopping" || state === "stopped") && waitingFor === "stopped";
@@ -288,13 +287,13 @@ export function waveTimeText(
   return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs, textOf)}` : "due now";
 }
 
-/** The earliest end of the campaign, in milliseconds since 1970; null if it is unknown or in the past. */
+/** Milliseconds since 1970; null if the end is unknown or in the past. */
 export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number): number | null {
   const end = instantMs(endsAt);
   return end !== null && end > nowMs ? end : null;
 }
 
-/** What a campaign's earliest end is based on, as the text after its time. */
+/** Returns text that follows the time of the earliest end. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view)
     ? "if the remaining runs take as long as the runs so far"
@@ -320,7 +319,7 @@ export function outlookMs(view: CampaignView, nowMs: number): { start: number | 
   };
 }
 
-/** The campaign with its round, as the text after "campaign". */
+/** Returns text that follows "campaign". */
 export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" | "round">): Words {
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
@@ -358,11 +357,10 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
   );
 }
 
-/** The parts of a command line about a campaign. */
 export interface CampaignCommand {
   readonly program: string;
   readonly file: string;
-  /** Flags that every command needs: `--dir` and `--home` with their values. */
+  /** Flags for every command: `--dir` and `--home` with their values. */
   readonly flags: readonly string[];
   /** Flags that permit things that the file names, such as files outside its folder. Commands that record decisions do not accept them. */
   readonly permits?: readonly string[];
@@ -371,14 +369,10 @@ export interface CampaignCommand {
 /** Verbs that record what a person decides. They do not read the files that the campaign file names. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
-/** Placeholder for an unknown command line. */
+/** Used if the real command is unknown. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
-/**
- * The command line of a campaign verb.
- *
- * @param args Arguments after the file.
- */
+/** @param args Arguments after the file. */
 export function campaignCommand(
   { program, file, flags, permits = [] }: CampaignCommand,
   verb: string,
@@ -387,15 +381,15 @@ export function campaignCommand(
   return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
 }
 
-/** The flags that name the place of a campaign; empty for the default place. */
+/** Empty for the default place. */
 export function placeFlags(directory: string | undefined, home: string | undefined): string[] {
   return [...directory === undefined ? [] : ["--dir", directory], ...home === undefined ? [] : ["--home", home]];
 }
 
-/** Maximum length of the outputs of an item, in characters. */
+/** In characters. */
 const MAX_OUTPUTS = 200;
 
-/** The outputs of a valid result in one line: `ok: true, count: 3`; null if there are none. */
+/** For example, `ok: true, count: 3`; null if there are no outputs. */
 export function outputsText({ result }: CampaignItem): string | null {
   const parts = Object.entries(result?.outputs ?? {}).map(([name, value]) => `${name}: ${value}`);
   return parts.length === 0 ? null : cutText(parts.join(", "), MAX_OUTPUTS);
