@@ -1,5 +1,5 @@
 /**
- * The client of the service: for each method its request and the handling of the answer.
+ * The requests of the client, and how their answers are handled.
  * @module
  */
 import { hc } from "hono/client";
@@ -18,22 +18,18 @@ import type { EventStream } from "./event_stream.ts";
 import type { RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
 
-/** The client's methods that read a run. */
 export type RunReads = Pick<ServiceClient, "getRun" | "getRunEvents" | "openRunEvents">;
 
 type ApiRoutes = ReturnType<typeof hc<Api>>["api"]["v1"]["mogplex"];
 
-/** Second argument of each call: our `fetch`. */
 type CallInit = NonNullable<Parameters<typeof hc>[1]>;
 
-/** A call sends one request with the `fetch` of its second argument, and returns its answer. */
+/** Each call sends one request with the `fetch` of its second argument. */
 export function routesAt(origin: string): ApiRoutes {
   return hc<Api>(origin).api.v1.mogplex;
 }
 
-// Sends the requests of the client, all with the same limits, retries and checks.
-
-/** Sends a request; its answer has data `D`. The compiler compares `D` with the schema that reads it. */
+/** The compiler compares `D` with the schema that reads the answer. */
 type Ask<D> = (init: CallInit) => Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
 
 interface CallerParts {
@@ -49,7 +45,6 @@ export type Caller = ReturnType<typeof createCaller>;
 export function createCaller({ api, transport, world, tokenPlace, addressPlace }: CallerParts) {
   const places = { tokenPlace, addressPlace };
 
-  /** Sends a request once, and reads the answer with a schema. */
   function attempt<D>(attempted: Attempted, schema: Schema<D>, limits: RequestLimits, ask: Ask<D>): Promise<D> {
     return transport.call({
       what: attempted.what,
@@ -57,7 +52,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
       judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact, transport.cutMasker),
     }, limits);
   }
-  /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
+  /** Retries as long as that can help. */
   function send<D>(
     attempted: Attempted,
     schema: Schema<D>,
@@ -72,11 +67,10 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
       (limits) => attempt(attempted, schema, limits, ask),
     );
   }
-  /** {@linkcode send} for a request that only needs the scope `read`. */
   function read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: Ask<D>): Promise<D> {
     return send({ what, scope: "read" }, schema, call, ask);
   }
-  /** Opens an event stream, and retries as long as that can help. */
+  /** Retries as long as that can help. */
   function open(
     attempted: Attempted,
     options: CallOptions | undefined,
@@ -94,7 +88,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
   return { api, world, attempt, send, read, open, cutMasker: transport.cutMasker };
 }
 
-/** Whether there is no event stream here: the route is missing, or a 2xx is not a stream. A retry does not help. */
+/** The route is missing, or a 2xx answer is not a stream. A retry does not help. */
 function hasNoStream(error: unknown): boolean {
   return isMissingRoute(error) || error instanceof UnavailableError && error.status < 300;
 }
@@ -129,19 +123,19 @@ export function listCalls({ api, read }: Caller): Pick<ServiceClient, "listRepos
   };
 }
 
-/** Maximum number of remembered runs: a process can follow any number of runs. */
+/** Limits the memory, because a process can follow any number of runs. */
 const MAX_KNOWN = 1_000;
 
-/** Remembers the repository of each run, from the first answer that names it. No later answer may name another one. */
+/** Remembers the repository of each run from the first answer that names it. Later answers must name the same one. */
 export class KnownRepos {
   readonly #repos = new Map<string, string>();
 
-  /** The attempt for a run, and what its answer must be about. @param runId UUID, in lower case. */
+  /** @param runId UUID, in lower case. */
   attempted(what: string, scope: Attempted["scope"], runId: string): Attempted {
     return { what, scope, runId, repoId: this.#repos.get(runId) };
   }
 
-  /** Remembers the repository in an answer. @returns False if another one is known. */
+  /** @returns False if another repository is known for the run. */
   learn(run: Pick<Run, "runId" | "repoId">): boolean {
     const [runId, repoId] = [run.runId.toLowerCase(), run.repoId.toLowerCase()];
     const repoOfRun = this.#repos.get(runId);
@@ -154,7 +148,7 @@ export class KnownRepos {
   }
 }
 
-/** @param repos The repositories of runs, shared by all methods of a client. */
+/** @param repos Shared by all methods of a client. */
 export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRepos): RunReads {
   const one = api.runs[":runId"];
   return {
@@ -173,7 +167,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
       const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
       repos.learn(run);
-      // An answer with more events than requested is not from the service, and could have any number of them.
+      // More events than requested can only come from another server, and there could be any number of them.
       return { run, events: events.slice(-limit) };
     },
     async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
@@ -190,7 +184,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
 
 type RunCalls = RunReads & Pick<ServiceClient, "startRun" | "checkStartAccess" | "cancelRun">;
 
-/** The error for a key that found a run for another repository: the service should have refused the start. */
+/** The key found a run for another repository. The service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
   const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
@@ -236,7 +230,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     ...runReads(caller, repos),
     ...starting,
     async checkStartAccess(call) {
-      // No header and no body, which the route's type does not permit: the service checks the scope before both.
+      // Send neither header nor body, although the type requires them. The service checks the scope before both.
       const ask = (init: CallInit) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], init);
       try {
         await send({ what: "check the token", scope: "write" }, schemas.startResultSchema, call, ask);

@@ -1,5 +1,5 @@
 /**
- * Checks of the token, including those that use it for requests. They have no effect, and send at most eight requests in all.
+ * Checks of the token, including checks that send requests. They change nothing, and send at most eight requests in all.
  * @module
  */
 import {
@@ -52,7 +52,7 @@ export function findToken({ io }: Pick<CheckContext, "io">): Promise<Tried<Found
   return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
 }
 
-/** Checks the form of the token; no part of it is ever shown. */
+/** No part of the token is ever shown. */
 export function checkToken(context: CheckContext, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, place } = tokenSource(context);
   if (!token.ok) {
@@ -94,7 +94,6 @@ async function openStream(client: ServiceClient, call: CallOptions): Promise<voi
   (await client.openRunEvents(ABSENT_ID, { limit: 1 }, call)).close();
 }
 
-/** Lists the wanted repository, by id or name; all repositories without one. */
 function listRepos(client: ServiceClient, wanted: string | undefined, call: CallOptions): Promise<Repo[]> {
   if (wanted === undefined) return client.listRepos({ limit: MAX_REPOS }, call);
   return isUuid(wanted)
@@ -105,7 +104,7 @@ function listRepos(client: ServiceClient, wanted: string | undefined, call: Call
 async function ask(client: ServiceClient, wanted: string | undefined, deadline: number): Promise<ServiceAnswers> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
   const [repos, automations, starts, stream] = await Promise.all([
-    // A job repeats this request as well, and the exit code depends on it.
+    // Retry once, because jobs also retry this request and the exit code depends on it.
     tried(() => listRepos(client, wanted, { ...once, maxAttempts: 2 })),
     tried(() => client.listAutomations({ limit: 1 }, once)),
     tried(() => client.checkStartAccess(once)),
@@ -114,7 +113,6 @@ async function ask(client: ServiceClient, wanted: string | undefined, deadline: 
   return { repos, automations, starts, stream };
 }
 
-/** What to do if the service refuses the token, or the listing that tests it. */
 function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
     return "Check under Settings > Mogplex Keys whether the token has expired. If so, create a new one";
@@ -132,26 +130,25 @@ function checkAccess({ repos }: ServiceAnswers): Check {
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
-/** A check whose request failed for a reason that another check already reports. */
+/** A check that could not be made, for a reason that another check already reports. */
 function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
-/** The purpose of a job. Each needs different rights. A gate needs none from the service, so the service is not asked. */
+/** Each purpose needs different rights. A gate needs none from the service, so the service is not asked. */
 export type Purpose = "run" | "follow" | "respond" | "gate" | "dashboard" | "automation";
 
 /** The default first. */
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "gate", "dashboard", "automation"];
 
-/** The purposes that need a repository in the settings. For `respond` it comes from the forge. */
+/** Purposes that need a repository in the settings. For `respond`, the forge provides it. */
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
 
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
 
 /**
- * Rights of the token, for a job of this purpose.
- * @param missing The scopes that it lacks.
- * @param restricted Whether it may only trigger automations.
+ * @param missing The scopes that the token lacks.
+ * @param restricted Whether the token can only trigger automations.
  */
 function judgeScopes(missing: readonly string[], restricted: boolean, purpose: Purpose): Check {
   const name = "scopes";
@@ -193,7 +190,7 @@ function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
   return missing.includes("write") ? { ...check, startsRuns: false } : check;
 }
 
-/** Checks for the event stream, by requesting the one of a run that does not exist. */
+/** Requests the event stream of a run that does not exist. */
 function checkServer(asked: ServiceAnswers): Check {
   const { stream, repos } = asked;
   const there = "the service has event streams, so following a run takes few requests";
@@ -224,7 +221,6 @@ function countRepositories({ length }: readonly Repo[]): string {
   return `${length < MAX_REPOS ? "" : "at least "}${formatCount(length, "repository").replace(/ys$/, "ies")}`;
 }
 
-/** Advice for an unknown name. */
 const LISTS_THEM = `${REPOS_LIST} shows the names`;
 
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
@@ -256,7 +252,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
   return failed("repository", `${quotedName} was not found; ${listed}`, advice, "usage");
 }
 
-/** Checks the repository; without answers it is not looked up. @param near Names that the user may have meant. */
+/** @param near Names that the user may have meant. */
 function checkRepository(
   wanted: string | undefined,
   repos: Tried<Repo[]> | undefined,
@@ -282,7 +278,7 @@ function checkRepository(
   );
 }
 
-/** A token of a user whose jobs are not shown usually has no repositories, and the dashboard then sees none of the runs. */
+/** A token without repositories usually belongs to another user. The dashboard then sees no runs. */
 function visibleRepositories(repos: readonly Repo[]): Check {
   const finding = `the token can access ${countRepositories(repos)}`;
   if (repos.length > 0) return ok("repository", finding);
@@ -290,7 +286,7 @@ function visibleRepositories(repos: readonly Repo[]): Check {
   return warning("repository", finding, advice);
 }
 
-/** The check without a repository in the settings, for a purpose that does not need one there. */
+/** For a purpose that does not need a repository in the settings. */
 function repositoryElsewhere(purpose: Purpose): Check {
   if (purpose !== "respond") {
     return ok("repository", "neither --repo nor MOGPLEX_REPO_ID is set, and no repository is needed");
@@ -301,7 +297,7 @@ function repositoryElsewhere(purpose: Purpose): Check {
   );
 }
 
-/** Names that the user may have meant by an unlisted one; empty if it is listed, or is an id. Takes two requests at most. */
+/** Names that the user may have meant; empty if the repository is listed or given by id. Sends at most two requests. */
 async function namesMeant(
   client: ServiceClient,
   wanted: string | undefined,
@@ -315,10 +311,8 @@ async function namesMeant(
 }
 
 /**
- * Makes all checks that send requests to the service.
- * @param connection The service and the token; or the check that prevents requests.
- * @param purpose Purpose of the job.
- * @param wanted The repository, by name or id; undefined without one.
+ * @param connection The service and the token, or the check that prevents requests.
+ * @param wanted The repository, by name or id.
  */
 export async function checkService(
   context: CheckContext,

@@ -27,23 +27,21 @@ export interface CheckContext {
   platform: Platform;
 }
 
-/** Time limit of one request in milliseconds: three of them in a row stay below 20 s. */
+/** Time limit of one request in milliseconds. Three requests in a row take less than 20 s. */
 export const REQUEST_MS = 5_000;
-/** Difference of the clocks that gives a warning, in milliseconds; `Date` has whole seconds. */
+/** Clock difference that causes a warning, in milliseconds. `Date` only has whole seconds. */
 const MAX_SKEW_MS = 30_000;
 export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
 
-/** Describes a permitted address. */
 export function checkUrl({ origin, custom, plain }: Origin): Check {
   return ok("url", `${origin}${custom ? ", not the default address" : ""}${plain ? ", unencrypted" : ""}`);
 }
 
-/** Describes an address that is not allowed. */
 export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
 
-/** The proxy in the environment, without its password: `place` is as in `proxy:3128 (HTTPS_PROXY)`. */
+/** The password is left out. `place` is as in `proxy:3128 (HTTPS_PROXY)`. */
 function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) {
   const proxy = proxySetting(origin, { env, runtime, args });
   if (proxy === null) return undefined;
@@ -53,14 +51,13 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) 
   return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
-/** Variables for certificate authorities that a runtime reads. Source: Deno, "Environment variables": Node's since 2.8. */
+/** Source: Deno, "Environment variables": Deno reads Node's variables since 2.8. */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
   const variable = authorityVariable(machine.runtime);
   return name === "deno" && isAtLeast(version, "2.8") ? [variable, "NODE_EXTRA_CA_CERTS"] : [variable];
 }
 
-/** Checks proxies and certificates in the environment. */
 export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Check {
   if (origin.plain) return ok("proxy", "none, because plain HTTP requests never go through a proxy");
   const variables = authorityVariables(machine);
@@ -87,12 +84,11 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
   );
 }
 
-/** How to fix a network error, as a sentence. */
 export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, machine: Machine): string {
   return adviceFor(troubleOf(error), origin, env, machine);
 }
 
-/** An error of the service's requests, with the way to fix it; an error that has an advice, or has another cause, as it is. */
+/** Adds advice to a network error. Returns other errors, and errors that already have advice, unchanged. */
 export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
   if (!(error instanceof NetworkError) || error.advice !== null) return error;
   const { attempted, why } = error;
@@ -101,7 +97,7 @@ export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
   return new NetworkError({ attempted, why, advice: fix.charAt(0).toLowerCase() + fix.slice(1) }, { cause: error });
 }
 
-/** What this runtime needs besides `HTTPS_PROXY`; empty if it needs nothing. */
+/** What this runtime needs besides `HTTPS_PROXY`; empty if nothing. */
 function adviceOfNewProxy({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): string {
   const withProxy = (name: string) => name === "HTTPS_PROXY" ? "http://proxy.example" : env(name);
   const advice = proxySetting(origin, { env: withProxy, runtime, args })?.advice ?? null;
@@ -110,7 +106,7 @@ function adviceOfNewProxy({ origin }: Origin, env: ReadEnv, { runtime, args }: M
 
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
-  // Plain HTTP stays on this machine or its network, without a proxy.
+  // Plain HTTP does not leave this machine or its network, so it needs no proxy.
   const way = origin.plain || isLoopback(origin.host)
     ? "check that the service is running there"
     : proxy === undefined
@@ -148,7 +144,6 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
 
 const isLogin = (pathname: string) => /\/login$/.test(pathname);
 
-/** Judges by the answer to a request without a token whether the service answers. */
 function judgeAnswer(answer: Answer, { origin }: Origin): Check {
   const { status, headers } = answer;
   const redact = createRedactor();
@@ -200,7 +195,7 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   );
 }
 
-/** Sends one request without the token, and judges the answer. @returns The checks `connection` and `clock`, and whether there was any answer. */
+/** @returns The checks `connection` and `clock`, and whether there was any answer. */
 export async function reach(
   origin: Origin,
   context: CheckContext,

@@ -1,6 +1,5 @@
 /**
- * The client of the service, with one method for each route. Answers are checked against the contract; any other answer is thrown as an error of a
- * class in `lib/errors.ts`.
+ * The client of the service. Answers are checked against the contract. Any other answer becomes an error of a class in `lib/errors.ts`.
  * @module
  */
 import { systemClock } from "../clock.ts";
@@ -15,8 +14,8 @@ import { refusePlainProxy } from "./proxies.ts";
 import type { CallOptions } from "./retry.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
 
-// A client on a checked connection, with only the methods that its user needs: a bundle that only follows runs has no methods for starting.
-// Internal exports are left out of the declarations, which must not refer to types of a package.
+// A client only contains the methods that its user needs, so a bundle that only follows runs has no methods for starting.
+// Exports with `@internal` are left out of the declarations, which must not refer to types of a package.
 
 /** A connection that `resolveConnection` has checked. */
 interface CheckedConnection extends TransportOptions {
@@ -30,23 +29,19 @@ interface CheckedConnection extends TransportOptions {
   addressPlace?: string | undefined;
 }
 
-/** Part of every client besides its methods. */
 export type ClientFacts = Pick<ServiceClient, "origin" | "requests" | "clockSkewMs">;
 
-/** Makes the methods of a client. The redactor masks secrets. @internal */
+/** @internal */
 export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
 
-/** Makes another client of the same connection. */
 interface ClientSource {
   options: CheckedConnection;
-  /** Counts a request of a derived client. */
   count(): void;
 }
 
 /**
- * A client of the same service, token and memory, whose requests and waits are counted for one call alone.
- * @param calls The methods that the call needs.
- * @returns The client itself if we did not make it.
+ * Creates a client with the same service, token and memory, whose requests and waits are counted for one call alone.
+ * @returns The client itself if this library did not create it.
  * @internal
  */
 export function ownClient<C extends object>(
@@ -59,21 +54,20 @@ export function ownClient<C extends object>(
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
     callHook(options.onNotice, notice);
-    // Report it once: the caller may have passed the same function to both.
+    // The caller may have passed the same function to both, so mark the second notice as a repetition.
     own.onNotice(notice, options.onNotice !== undefined);
   };
   return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);
 }
 
-/** The token of a client; undefined if we did not make it, or no token was needed so far. */
+/** Undefined if this library did not create the client, or no token was needed so far. */
 export function tokenOf(client: object): string | undefined {
   const token = (PROCESS.ofClient(client) as ClientMemory<ClientSource>).made?.options.token;
   return typeof token === "object" ? (token as KeptToken).last : token;
 }
 
 /**
- * Makes a client for a checked connection.
- * @param memory What the process has learned about the token. @default nothing
+ * @param memory What the process knows about the token. @default nothing
  * @internal
  */
 export function connectedClient<C extends object>(
@@ -87,7 +81,7 @@ export function connectedClient<C extends object>(
     typeof options.token === "object",
   );
   let more = 0;
-  // A caller's `fetch` has its own proxies.
+  // A custom `fetch` has its own proxies.
   if (options.fetch === undefined) refusePlainProxy(origin);
   const transport = createTransport({
     ...options,
@@ -119,12 +113,11 @@ export function connectedClient<C extends object>(
 
 export type { CallOptions, ServiceClient };
 
-/** All methods of a client. @internal */
+/** @internal */
 export function allCalls(caller: Caller, redact: Redactor): Omit<ServiceClient, keyof ClientFacts> {
   return { ...listCalls(caller), ...runCalls(caller, redact), ...automationCalls(caller, redact) };
 }
 
-/** Makes a client with all methods for a checked connection. @param memory See {@linkcode connectedClient}. */
 export function clientFor(options: CheckedConnection, memory?: TokenMemory): ServiceClient {
   return connectedClient(options, allCalls, memory);
 }

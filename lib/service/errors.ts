@@ -31,13 +31,13 @@ import {
 import type { Verdict } from "./transport.ts";
 
 export interface Attempted {
-  /** The attempt, after "Cannot": `read run "…"`. */
+  /** Completes "Cannot …" in error messages: `read run "…"`. */
   what: string;
   /** Scope that the route needs. */
   scope: "read" | "write";
   /** Idempotency key of a start. */
   key?: string | undefined;
-  /** UUID, in lower case, of a triggered automation: its settings can refuse what the token permits. */
+  /** UUID, in lower case, of a triggered automation. Its settings can refuse what the token permits. */
   automationId?: string | undefined;
   /** Whether some revisions of the service lack the route. @default {false} */
   recent?: boolean | undefined;
@@ -63,7 +63,6 @@ interface Described {
   answer: Answer;
   facts: AnswerFacts;
   where: string;
-  /** Status, content type and request id, and an excerpt of the answer, masked and cut. */
   said: string;
   redact: Redactor;
 }
@@ -84,7 +83,6 @@ function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {
   return `check ${addressPlace} and the network`;
 }
 
-/** The error for an answer that does not come from the API. */
 function foreign({ attempted, facts, said }: Described): UnavailableError {
   const { what, recent } = attempted;
   const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
@@ -196,7 +194,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   return new ApiError({ attempted: what, why: `the service refuses the request ${said}`, advice }, "usage", facts);
 }
 
-/** Refuses an answer about another run, or a run of another repository or automation, such as one from a cache: it must not become a verdict. */
+/** An answer about another run, repository or automation, for example from a cache, must not become a verdict. */
 function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (!result.ok) return result;
   if (automationId !== undefined) {
@@ -215,9 +213,8 @@ function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResu
 }
 
 /**
- * Turns an answer into its data, or into the caller's error.
  * @param schema Schema of `data` in a 2xx answer.
- * @param masker Makes the function that masks secrets in the rest of a cut text.
+ * @param masker Returns the redactor for texts that are cut.
  */
 export function judge<T>(
   attempted: Attempted,
@@ -246,7 +243,7 @@ export function judge<T>(
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }
 
-/** The error for an answer that is not the expected event stream. After a 2xx a retry does not help. */
+/** The answer is not an event stream. After a 2xx, a retry does not help. */
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
@@ -254,7 +251,7 @@ export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): 
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
-/** Undefined if the service does not find what was requested, or does not show it to this token. @throws every other error of the answer. */
+/** @returns Undefined if the requested object does not exist, or the token cannot see it. @throws every other error. */
 export function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error) => {
     if (error instanceof NotFoundError) return undefined;
@@ -262,7 +259,7 @@ export function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   });
 }
 
-/** Whether the service, or a proxy in front of it, lacks the route: a 404 or 405 that does not come from the API. */
+/** A 404 or 405 that does not come from the API means that the service, or a proxy in front of it, lacks the route. */
 export function isMissingRoute(error: unknown): boolean {
   if (!(error instanceof UnavailableError) || error.code !== null) return false;
   return error.status === 404 || error.status === 405;

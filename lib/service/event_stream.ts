@@ -31,10 +31,9 @@ export type StreamStep<Message> =
 
 export interface EventStream {
   /**
-   * Waits for the next messages. One call at a time.
-   *
+   * Waits for the next messages. Do not call it again before it has returned.
    * @param limitMs Longest wait in milliseconds. @default {Infinity}
-   * @param isBeside Whether the caller waits for something else as well, such as a heartbeat, by which a virtual clock moves. @default {false}
+   * @param isBeside Whether the caller also waits for something else that moves a virtual clock, such as a heartbeat. @default {false}
    */
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamMessage>>;
   /** Ends the stream and its connection. */
@@ -43,7 +42,6 @@ export interface EventStream {
 
 interface EventStreamOptions {
   clock: Clock;
-  /** Aborts the request when the stream ends. */
   life: AbortController;
   signal: AbortSignal | undefined;
   redact: Redactor;
@@ -55,25 +53,23 @@ interface EventStreamOptions {
  */
 const MAX_MESSAGE_LENGTH = 512 * 1024;
 
-/** Status 200 and `text/event-stream`. */
 export function isEventStream(response: Response): boolean {
   const type = response.headers.get("content-type") ?? "";
   return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
 }
 
-/** Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
+/** Ignores unknown fields, and an unfinished message at the end of the stream. */
 export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
-  /** Bytes that arrived and are not parsed yet. */
   let chunk: Uint8Array | undefined;
   let messages: StreamMessage[] = [];
   let tooLarge = false;
   let closed: StreamStep<never> | undefined;
   let pending: Promise<void> | undefined;
   let over: AbortController | undefined;
-  /** Whether the last piece ended with a carriage return: a following line feed belongs to it. */
+  /** Whether the last piece ended with a carriage return. A line feed at the start of the next piece then belongs to it. */
   let returned = false;
 
   const parser = createParser({
@@ -87,7 +83,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     closed = { kind: "closed", detail, tooLarge };
     signal?.removeEventListener("abort", close);
     over?.abort(OVER);
-    // Do not await: a sender that never stops may never confirm.
+    // Do not await the cancellation: it may never finish if the sender never stops.
     reader?.cancel().catch(() => {});
     life.abort(OVER);
   }
@@ -97,8 +93,8 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   }
 
   /**
-   * Replaces all line ends by line feeds. The parser takes quadratic time in the number of carriage returns in a piece (version 3.1.1: 6 seconds for
-   * 512 KiB of them), during which no deadline and no signal is handled; and it waits for the character after one.
+   * Replaces all line ends with line feeds. With carriage returns, the parser would wait for the next character, and its time is quadratic in their
+   * number (version 3.1.1: 6 seconds for 512 KiB). During that time, no deadline and no signal is handled.
    */
   function withLineFeeds(piece: string): string {
     if (piece === "") return piece;

@@ -20,8 +20,7 @@ interface PacerOptions {
   random: () => number;
 }
 
-// All in milliseconds.
-/** Longest time without a line in the log. Source: design, "Quiet is visible". */
+/** Longest time without a line in the log, in milliseconds. Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
 /** Time after which the same trouble is logged again. */
 const FORGET_MS = 600_000;

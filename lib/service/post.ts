@@ -1,5 +1,5 @@
 /**
- * Sends one request without our token: for servers other than the service.
+ * Sends requests without the access token, to servers other than the service.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -20,7 +20,6 @@ import {
 import { type Fetch, type FetchInit, userAgent } from "./transport.ts";
 
 interface PostRequest {
-  /** The attempt, after "Cannot". */
   what: string;
   url: string;
   headers: Readonly<Record<string, string>>;
@@ -40,18 +39,18 @@ interface PostOptions {
 }
 
 /**
- * Sends a request once, without following redirects.
+ * Does not follow redirects.
  * @returns The answer, whatever its status.
  * @throws {NetworkError} if no answer arrives within the limit, or it is too large.
  */
 export function post(request: PostRequest, options: PostOptions): Promise<Answer> {
   const { headers, body } = request;
-  // The type of a caller's `fetch` only has texts; all of them accept bytes.
+  // The type of a custom `fetch` only permits texts, but every `fetch` accepts bytes.
   return sendOnce(request, { method: "POST", headers, body: body as string, redirect: "manual" }, options);
 }
 
 /**
- * Reads a public file once, and follows redirects: the request carries nothing of ours.
+ * Follows redirects, because the request contains no secret.
  * @returns The answer, whatever its status.
  * @throws {NetworkError} if no answer arrives within the limit, or it is too large.
  */
@@ -81,7 +80,7 @@ async function sendOnce(
   } catch (thrown) {
     if (thrown instanceof MogplexError) throw thrown;
     const redactor = redact ?? createRedactor();
-    // Deno's message has the address, whose query may contain a key.
+    // Deno's message contains the address, whose query may contain a key.
     const mask = (text: string) => redactor(text.replaceAll(url, new URL(url).origin));
     if (thrown instanceof NetworkFailure) {
       const { detail, cause } = explainLoss(thrown, mask);
@@ -94,7 +93,7 @@ async function sendOnce(
   }
 }
 
-// Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes include addresses.
+// The address of a webhook is a secret, and error messages of runtimes contain addresses. Therefore no such message is passed on.
 
 interface WebhookOptions {
   /** @default {globalThis.fetch} */
@@ -133,7 +132,7 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
     (answer as Response).body?.cancel().catch(() => {});
     const { status, headers } = answer;
     if (status >= 200 && status < 300) return null;
-    // Some runtimes show a redirect that is not followed as status 0.
+    // Some runtimes report status 0 for a redirect that is not followed.
     const isRedirect = status === 0 || status >= 300 && status < 400;
     return {
       why: isRedirect ? "it answered with a redirect, which is not followed" : `it answered with HTTP ${status}`,
@@ -159,9 +158,8 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
 }
 
 /**
- * Sends a value as JSON by `POST`, the same bytes at most three times. Redirects are not followed, and no answer is read: only a 2xx matters. A
- * `Retry-After` longer than the rest of the time ends it.
- * @param url Address, already checked.
+ * Sends a value as JSON, at most three times. Redirects are not followed and the body of the answer is not read. If `Retry-After` is longer than the
+ * remaining time, there is no further attempt.
  * @returns Why it failed, as a clause without the address; null if it succeeded.
  * @throws `signal.reason` if the signal aborts.
  */

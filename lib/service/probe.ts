@@ -16,7 +16,7 @@ interface ProbeOptions {
 }
 
 /**
- * Sends one `GET` without a token and without following redirects.
+ * Does not follow redirects.
  * @returns The answer. The body of a 2xx is not read.
  * @throws {NetworkError} without an answer; {@linkcode troubleOf} names the step that failed.
  */
@@ -78,7 +78,7 @@ const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
 ];
 
 /**
- * The step at which a request failed, from the runtime's message. Runtimes change their messages, so use this only for advice, never for a verdict or
+ * Determines the step that failed from the runtime's message. Runtimes change their messages, so use the step only for advice, never for a verdict or
  * a retry.
  */
 export function troubleOf({ message }: NetworkError): NetworkTrouble {

@@ -1,5 +1,5 @@
 /**
- * Proxies and certificates of this machine: which proxy the runtime uses, where it must not, and how to fix network problems that they cause.
+ * Proxies and certificates of this machine: which proxy the runtime uses, and how to fix network problems that they cause.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -7,7 +7,7 @@ import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
 /** The process for {@linkcode proxySetting}; tests pass their own. */
 export interface ProxyWorld {
-  /** The environment of the process, since the runtime looks there for its proxy. */
+  /** The environment of the process, because the runtime reads its proxy from there. */
   env(name: string): string | undefined;
   /** From `runtimeName()`. */
   runtime: string;
@@ -28,12 +28,12 @@ function isExempt(hostname: string, list: string): boolean {
 }
 
 /**
- * The proxy that the environment sets for the service, and whether this runtime uses it; null without one, or if `NO_PROXY` exempts the host.
- * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node only uses `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from
+ * The proxy that the environment sets for the service, and whether this runtime uses it; null if there is no proxy, or `NO_PROXY` exempts the host.
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node.js only uses `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from
  * 22.21.0 and 24.0.0 on.
- * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
+ * Source: Node.js, "Enterprise Network Configuration"; tested in `tests/matrix/runtimes/proxies.test.ts`.
  * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
- * @returns `advice`: how to make this runtime use it; null if it already does.
+ * @returns `advice`: how to make this runtime use the proxy; null if it already does.
  */
 export function proxySetting(
   origin: string,
@@ -57,7 +57,7 @@ export function proxySetting(
 /** Variables with a proxy for plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node reads the first two, and only if asked. */
 const PLAIN_PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/** Whether a runtime bypasses the proxy for plain HTTP to a host. If in doubt, false: the token would be sent to the proxy. */
+/** Whether a runtime bypasses the proxy for plain HTTP to a host. False if in doubt, because the token could be sent to the proxy. */
 function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): boolean {
   const isDeno = runtime.startsWith("deno/");
   // Each runtime ignores the other name if its own one is set.
@@ -70,10 +70,9 @@ function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): b
 }
 
 /**
- * Refuses to send the token through a proxy, unencrypted: plain HTTP is only permitted to this machine or one host. Bun and Deno send it to the proxy
- * of the environment, and Node does if asked to use one.
- * @param origin Origin of the service.
- * @throws {UsageError} if the environment names a proxy for it, and does not exempt the host.
+ * Prevents sending the token unencrypted through a proxy. Plain HTTP is only permitted to this machine or one host, but Bun and Deno, and Node.js if
+ * told to, send it to the proxy of the environment.
+ * @throws {UsageError} if the environment names a proxy for the origin, and does not exempt the host.
  */
 export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
   const url = new URL(origin);
@@ -94,20 +93,19 @@ function usesProxies({ env, args }: ProxyWorld): boolean {
     (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
 }
 
-/** The variable that adds a certificate authority. @param runtime From `runtimeName()`. */
+/** @param runtime From `runtimeName()`. */
 export function authorityVariable(runtime: string): string {
   return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
 }
 
-/** Whether a network failure is about an unknown certificate authority: OpenSSL's codes, or rustls. */
+/** `UnknownIssuer` is from rustls; the codes are from OpenSSL. */
 function isUnknownAuthority(detail: string): boolean {
   return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
 }
 
 /**
- * How to fix a network failure; undefined without known advice.
- * @param origin Origin of the service.
  * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
+ * @returns Undefined if no advice is known.
  */
 export function networkAdvice(
   origin: string,

@@ -1,5 +1,5 @@
 /**
- * Repositories by name: people know `owner/name`, the service uses ids.
+ * Finds repositories by name. People use `owner/name`; the service uses ids.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -23,7 +23,6 @@ export type RepositoryChoice =
     repo?: undefined;
   };
 
-/** {@linkcode RepositoryChoice} before the check. */
 export interface GivenRepository {
   repo?: string | undefined;
   repoId?: string | undefined;
@@ -35,15 +34,14 @@ const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const PAGE = 200;
 const MAX_NEAR = 3;
 
-/** `owner/name` from pasted text, which may be the address of a page or of a clone. */
+/** Extracts `owner/name` from pasted text, which may be the address of a page or of a clone. */
 export function repoName(text: string): string {
   return text.trim().replace(/^.*(?:\/\/|@)[^/:]+(?::\d+\/|[/:])/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
 }
 
 /**
- * The repository of a request: its id in lower case, or its name.
- * @param attempted The attempt, after "Cannot".
- * @throws {UsageError} without a repository, with two, or if it is neither a name nor an id; nothing was sent.
+ * @returns The id in lower case, or the name.
+ * @throws {UsageError} if the repository is missing, given twice, or neither a name nor an id.
  */
 export function checkRepository({ repo, repoId }: GivenRepository, attempted: string): string {
   if (repo !== undefined && repoId !== undefined) {
@@ -66,20 +64,19 @@ export function checkRepository({ repo, repoId }: GivenRepository, attempted: st
   });
 }
 
-/** The caller's name, `owner/name`; undefined for anything else. */
 export function givenName(repo: unknown): string | undefined {
   const name = typeof repo === "string" ? repoName(repo) : "";
   return NAME.test(name) ? name : undefined;
 }
 
-/** Scheme, host and port of a repository that is given by its address; undefined for a name, an id, and an address of SSH. */
+/** Origin of a repository's HTTP(S) address; undefined for a name, an id or an SSH address. */
 export function originOf(repo: unknown): string | undefined {
   return typeof repo === "string" && /^https?:\/\//.test(repo) && URL.canParse(repo) ? new URL(repo).origin : undefined;
 }
 
 /**
- * A repository name for comparisons: ASCII letters without case. Other letters cannot be in a name, and some have an ASCII letter as their lower
- * case: the Kelvin sign has `k`.
+ * Converts a name for comparisons. Only ASCII letters are converted, because some other letters have an ASCII letter as their lower case: the Kelvin
+ * sign becomes `k`.
  */
 export function foldName(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
@@ -87,18 +84,17 @@ export function foldName(name: string): string {
 
 const lower = ({ full_name }: Repo) => foldName(full_name);
 
-/** A root directory in its normal form; an invalid one stays as it is. */
+/** Normalizes a root directory. Returns an invalid one unchanged. */
 function normalRoot(root: string | null): string | null {
   const normal = root === null ? { ok: true as const, root } : normalizeRoot(root);
   return normal.ok ? normal.root : root;
 }
 
 /**
- * The row of a repository among those with its name: the service has one for the repository, and one for each sub-project in it, in no certain order.
- * It is the only row, or the one with the given root directory, or otherwise the one without a root directory.
+ * Selects one of several rows with the same name. The service has one row for the repository and one for each sub-project in it, in no certain order.
+ * Selected is the only row, or the row with the given root directory, or otherwise the row without a root directory.
  * @param rows All rows with the name.
- * @param root The given root directory; undefined or null for none.
- * @returns Undefined if several rows, or none, match.
+ * @returns Undefined if no row or several rows match.
  */
 export function rowOf<R extends Pick<Repo, "root_directory">>(
   rows: readonly R[],
@@ -112,7 +108,6 @@ export function rowOf<R extends Pick<Repo, "root_directory">>(
   return fitting.length === 1 ? fitting[0] : undefined;
 }
 
-/** The rows of a name for a message: each id with its root directory. */
 export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): string {
   const texts = rows.map(({ id, root_directory }) =>
     `${id} (${root_directory === null ? "no root" : `root ${JSON.stringify(root_directory.slice(0, 80))}`})`
@@ -120,7 +115,7 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
   return texts.toSorted().join(" or ");
 }
 
-/** Names that the user may have meant, nearest first. A failure to find any is not an error. */
+/** Returns names that the user may have meant, nearest first. A failed request is not an error. */
 export async function namesNear(client: ServiceClient, name: string, call: CallOptions): Promise<string[]> {
   const foldedName = foldName(name);
   const slash = foldedName.lastIndexOf("/") + 1;
@@ -130,13 +125,13 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
         .filter((each) => NAME.test(each));
       const best = nearest(foldedName, names.map(foldName));
       const first = names.find((each) => foldName(each) === best);
-      // All with this very name under another owner, or the one with a typing error.
+      // Suggest the name with a typing error, and the same name under other owners.
       const same = names.filter((each) => foldName(each).endsWith(`/${foldedName.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);
     }
   } catch {
-    // The message is about the name. It is complete without suggestions.
+    // The error message is complete without suggestions.
   }
   return [];
 }
@@ -150,11 +145,11 @@ export async function resolveRepository(
 }
 
 /**
- * Finds a repository. An id is returned without a request; a name costs one, and two more if it is not found.
+ * An id is returned without a request. A name costs one request, and two more if it is not found.
  * @param repository From {@linkcode checkRepository}.
- * @param root The given root directory: it selects one of several rows of the name, see {@linkcode rowOf}.
- * @returns Its id in lower case, and its default branch: null if the service was not asked, or does not report it.
- * @throws {UsageError} if the service lists no repository of that name, or several without a preferred one.
+ * @param root The given root directory. It selects one of several rows, see {@linkcode rowOf}.
+ * @returns The id in lower case, and the default branch: null if the service was not asked, or does not report it.
+ * @throws {UsageError} if the service lists no repository with this name, or several that `root` does not distinguish.
  * @throws what the client throws.
  */
 export async function findRepository(
@@ -165,11 +160,11 @@ export async function findRepository(
 ): Promise<{ id: string; defaultBranch: string | null }> {
   if (isUuid(repository)) return { id: repository, defaultBranch: null };
   const foldedName = foldName(repository);
-  // The underscore is a wildcard of the service: it finds more, never less.
+  // The service treats the underscore as a wildcard, so it may find more names, but never fewer.
   const page = await client.listRepos({ q: foldedName, limit: PAGE }, call);
   const rows = page.filter((repo) => lower(repo) === foldedName && isUuid(repo.id));
   const last = page.at(-1);
-  // Rows of one name are listed together, so no more of them follow after another name.
+  // Rows with the same name are listed together, so a different last name shows that all of them are here.
   const isCut = page.length >= PAGE && last !== undefined && lower(last) === foldedName;
   const match = isCut ? undefined : rowOf(rows, root);
   if (match !== undefined) return { id: match.id.toLowerCase(), defaultBranch: match.default_branch };

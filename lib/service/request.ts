@@ -16,7 +16,7 @@ export type RequestParts = Pick<RequestOptions, "query" | "body" | "idempotencyK
 
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** @throws {UsageError} unless the path stays below the API's. */
+/** @throws {UsageError} unless the path stays below the path of the API. */
 function parseRoute(origin: string, route: string): { method: string; url: URL } {
   const refuse = (why: string) =>
     new UsageError({
@@ -32,13 +32,13 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   if (/[?#]/.test(path)) throw refuse("the path must not contain a query or a fragment; use the option 'query'");
   const whole = `${API_PREFIX}${path}`;
   const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
-  // If the parser changes it, the path leads elsewhere, or is ambiguous: dots, backslashes, blanks. Some servers decode before they check.
+  // If parsing changes the path, the path leads elsewhere or is ambiguous (dots, backslashes, blanks). Some servers decode before they check.
   const isPlain = url !== undefined && url.origin === origin && url.pathname === whole && !/%(?:2e|2f|5c)/i.test(path);
   if (!isPlain) throw refuse("the path must stay below the API, with every special character percent-encoded");
   return { method, url };
 }
 
-/** @throws {UsageError} if the value has no JSON. */
+/** @throws {UsageError} if the value cannot be written as JSON. */
 function jsonOf(body: unknown): string {
   let text: string | undefined;
   try {
@@ -50,10 +50,9 @@ function jsonOf(body: unknown): string {
   return text;
 }
 
-/** Sends a request and returns the data of its answer. A request that may have worked is repeated only if that is safe. */
+/** A request that may have succeeded is repeated only if that is safe. */
 export type SendRequest = (route: string, parts?: RequestParts, call?: CallOptions) => Promise<unknown>;
 
-/** @param redact Masks the token. @param origin Origin of the service. @returns The method. */
 export function requestCall({ send }: Caller, redact: Redactor, origin: string): SendRequest {
   return async (route, { query = {}, body, idempotencyKey } = {}, call) => {
     const { method, url } = parseRoute(origin, route);
@@ -72,7 +71,6 @@ export function requestCall({ send }: Caller, redact: Redactor, origin: string):
       scope: isSafe ? "read" : "write",
       key,
     } as const;
-    // The answer is whatever the route returns, unchecked.
     return await send(
       attempted,
       z.unknown(),

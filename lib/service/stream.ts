@@ -33,13 +33,13 @@ export interface RunEventStream {
   close(): void;
 }
 
-/** The same for the follower, which also waits for its own heartbeats. The stream of a client that is not ours may ignore that. */
+/** A stream for the follower, which also waits for its own heartbeats. A stream of another client may ignore `isBeside`. */
 export interface FollowedStream extends RunEventStream {
   /** @param isBeside See {@linkcode EventStream.next}. @default {false} */
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }
 
-/** Maximum number of values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
+/** Maximum number of JSON values in a message. Source: contract 4.4, a payload has at most 20 000 characters. */
 const MAX_VALUES = 20_000;
 
 function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {
@@ -64,8 +64,8 @@ function itemOf(
 
 /**
  * Decodes the messages of a stream and drops keep-alives.
- * @param believes Whether a message may describe a run; otherwise it is dropped.
- * @param masker Makes the function that masks secrets in the rest of a cut text.
+ * @param believes Whether a run in a message is the expected one. Other runs are dropped.
+ * @param masker Returns the redactor for texts that are cut.
  */
 export function readRunEvents(
   stream: EventStream,
@@ -96,7 +96,6 @@ export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" 
 
 /**
  * Source: design, "Following a run".
- * @param error What opening the stream threw.
  * @param resumes Whether the stream should continue after an event.
  */
 export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
