@@ -26,13 +26,12 @@ import type { CampaignView } from "../view/view.ts";
 import { ATTEMPTED, checkMergeTokens, mergeTexts, openMergePlaces } from "./places.ts";
 import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
 
-/** What to merge, and how. */
 export interface MergeSettings {
-  /** The word of a cause, as `status` shows it. @default all items */
+  /** The word of a cause, as shown by `status`. @default all items */
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
-  /** Maximum number of merges and branch updates in this call, at least 1. @default no limit */
+  /** Maximum number of merges and branch updates, at least 1. @default no limit */
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
@@ -42,38 +41,35 @@ export interface MergeSettings {
   requireUpToDate?: boolean | undefined;
   /** Whether to delete the item's own branch after the merge. @default {false} */
   deleteBranch?: boolean | undefined;
-  /** Whether pull requests need no approval. Never together with `withoutChecks`. @default {false} */
+  /** Whether pull requests need no approval. Not allowed together with `withoutChecks`. @default {false} */
   withoutReview?: boolean | undefined;
-  /** Whether pull requests of repositories without CI need no check. @default {false} */
+  /** Whether pull requests of repositories without CI need no checks. @default {false} */
   withoutChecks?: boolean | undefined;
-  /** Whether to accept approvals by requesters and by the token's user. Never in a job. @default {false} */
+  /** Whether to accept approvals by requesters and by the token's user. Not allowed in a job. @default {false} */
   ownApproval?: boolean | undefined;
-  /** If true, nothing is merged or written. @default {false} */
+  /** Whether to merge and write nothing. @default {false} */
   dryRun?: boolean | undefined;
 }
 
 export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selection, "shortIds"> {
-  /** Who merges, as recorded in the journal: at most 200 characters. */
+  /** The person's name for the journal: at most 200 characters. */
   by: string;
-  /** Whether a person is using a terminal. Exceptions then need no names of items. @default {false} */
+  /** Whether a person is using a terminal. Exceptions then do not require names of items. @default {false} */
   isAttended?: boolean | undefined;
 }
 
 export interface MergeResult {
-  /** One entry for each pull request that was checked, in the order of the items. */
+  /** For each pull request that was checked, in the order of the items. */
   lines: readonly MergeLine[];
-  /** Number of pull requests that were merged before this call. */
   mergedBefore: number;
   view: CampaignView;
   /** 0 for success, 1 after a refusal of the forge, or the exit code of {@linkcode MergeResult.error}. */
   exitCode: number;
-  /** Why a forge could not be reached; undefined if all could be. */
+  /** Set if a forge could not be reached. */
   error: Error | undefined;
 }
 
 /**
- * Merges the pull requests that qualify.
- *
  * @throws {UsageError} if there is no plan, no item matches, the options contradict each other, or a token is missing.
  * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token, 75 if another process is using the directory.
  */
@@ -94,7 +90,7 @@ export async function mergeCampaign(
     const before = await viewForCause(view, store, cause, { ...options, always: true }, internals.random);
     const selecting = { opened, store, attempted: ATTEMPTED, view: before, onNotice };
     const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
-    // Items that have succeeded are the ones to merge, so a glob selects them as well.
+    // Merges concern items that succeeded, so a glob selects these items too.
     const selection = cause === undefined && only.length === 0
       ? null
       : selectItems(selecting, { cause, only, shortIds }, []);

@@ -1,5 +1,6 @@
 /**
- * What needs a person's attention, and what to do about it: entries for the campaign as a whole, and one for each group of items with the same cause.
+ * What needs attention, and what to do about it. There are entries for the campaign as a whole, and one for each group of items with the
+ * same cause.
  *
  * @module
  */
@@ -18,7 +19,7 @@ import { failedGroups, isAtGate, isOver, isStoppedByFailures, needsRetry, retrie
 interface Step {
   /** A sentence. It ends with a colon if a command follows. */
   readonly text: string;
-  /** The command for the step; null for a step outside the command line. */
+  /** Null for a step outside the command line. */
   readonly command: string | null;
 }
 
@@ -26,37 +27,35 @@ export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: 
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
-/** Items of a group whose agents ended with the same lines, newest first. */
+/** Items of a group whose agents' logs end with the same lines. Newest items come first. */
 interface Ending {
   readonly ids: readonly string[];
   /** Untrusted. */
   readonly names: readonly string[];
   /** The last lines of the newest agent's log. Untrusted. */
   readonly lines: readonly string[];
-  /** Address of the newest pull request; null if there is none. */
+  /** Of the newest item with a pull request; null if there is none. */
   readonly pullRequest: string | null;
 }
 
-/** The newest run of a group, and how the group's agents ended. */
 interface Newest {
-  /** The ending of this run's item alone. */
+  /** Only the item of the newest run. */
   readonly run: Ending;
-  /** The command that shows the report of the run. */
+  /** Shows the report of the newest run. */
   readonly command: string;
-  /** The different last lines: the newest run's first, then by frequency. Agents write these texts, so nothing is decided by them. */
+  /** The ending of the newest run comes first, then the most frequent ones. Agents write these texts, so no decision depends on them. */
   readonly endings: readonly Ending[];
 }
 
-/** Maximum number of endings that a group shows where space is short. Elsewhere, it is `MAX_ALL_ENDINGS`. */
+/** Used where space is short. Otherwise, the limit is `MAX_ALL_ENDINGS`. */
 const MAX_ENDINGS = 3;
 export const MAX_ALL_ENDINGS = 20;
-/** Maximum number of names that an ending shows. */
 const MAX_NAMES = 5;
 
 interface NewestOptions {
   /** Whether an address may be shown as a link. Other addresses are shown as text. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** Maximum number of endings to show. @default {3} */
+  /** @default {3} */
   max?: number;
   /** Where the other endings are shown, as a clause. */
   rest: string;
@@ -64,13 +63,13 @@ interface NewestOptions {
 
 interface NewestParts {
   lastLines: { head: Words; lines: readonly string[] }[];
-  /** The text about the endings that are left out; null if there are none. */
+  /** Describes the endings that are not shown, or null. */
   more: Words | null;
   step: Words;
   command: string;
 }
 
-/** Where to find the cause of a group, in display order. The lines are the agents' own. The command belongs to the step. */
+/** Parts that help to find the cause of a group, in display order. The lines were written by agents. */
 export function newestParts(
   { newest, count }: Attention,
   { mayLink = () => true, max = MAX_ENDINGS, rest }: NewestOptions,
@@ -111,7 +110,7 @@ function namesOf(names: readonly string[]): Words {
   return [joinWords(names.slice(0, MAX_NAMES).map((name) => ({ name })), ", "), more > 0 ? ` and ${more} more` : ""];
 }
 
-/** The text after the title of a group whose agents ended in different ways; otherwise empty. */
+/** Follows the title of a group. Empty if all of its agents ended with the same lines. */
 export function endingsText({ newest }: Attention): string {
   const { endings: { length } } = newest ?? { endings: [] };
   return length > 1 ? `, ${length} different endings` : "";
@@ -129,7 +128,7 @@ export function newestBlocks(entry: Attention, options: NewestOptions): ({ text:
   ];
 }
 
-/** How much needs attention: `8 items and a closed gate`. Later steps are not counted. */
+/** For example, `8 items and a closed gate`. */
 export function attentionCount(entries: readonly Attention[]): string {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
   const parts = [
@@ -139,16 +138,16 @@ export function attentionCount(entries: readonly Attention[]): string {
   return parts.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
-/** Text before the command that cancels the runs that a person has decided to cancel. */
+/** Introduces the command that cancels the runs that a person has decided to cancel. */
 export const CANCEL_NOW = "To cancel the runs now:";
 
-/** Title of the entry about what to do after everything else. */
+/** Title of the entry about what to do after all other entries. */
 export const AFTERWARDS = "When that is done";
 
-/** Title of the entry about a closed gate of the canary or the failure limit. */
+/** For the gate of the canary, or of too many failures. */
 export const GATE_CLOSED = "gate closed";
 
-/** How {@linkcode attentionCount} names the entries about the whole campaign, by title. */
+/** For {@linkcode attentionCount}: nouns for entries about the whole campaign, by title. */
 const NOUNS: Readonly<Partial<Record<string, string>>> = {
   [GATE_CLOSED]: "a closed gate",
   stopping: "a stopped campaign",
@@ -160,39 +159,38 @@ const NOUNS: Readonly<Partial<Record<string, string>>> = {
   "wave is late": "a late wave",
 };
 
-/** Something that needs a person's attention. Its texts are untrusted. */
+/** Texts are untrusted. */
 export interface Attention {
-  /** A verdict, or a few words of our own. */
+  /** A verdict, or words of this program. */
   readonly title: string;
-  /** The reason, in one line; empty if it is unknown. */
+  /** One line; empty if the cause is unknown. */
   readonly cause: string;
-  /** Number of items; 0 for an entry about the campaign as a whole. */
+  /** Number of items; 0 for an entry about the whole campaign. */
   readonly count: number;
-  /** Names of all these items, as in `CampaignItem.id`. */
+  /** Of all items, as in `CampaignItem.id`. */
   readonly ids: readonly string[];
-  /** The items, at most {@linkcode MAX_NAMED}, each with what is needed to find it. */
+  /** At most {@linkcode MAX_NAMED} items, each with what is needed to find its work. */
   readonly items: readonly string[];
   /** Null if no item has a run that did not succeed. */
   readonly newest: Newest | null;
   readonly steps: readonly Step[];
-  /** Whether other entries must be dealt with first, so that this entry's command is not the first one to use. */
+  /** Whether other entries must be handled first. */
   readonly isLater: boolean;
 }
 
 interface Context {
   readonly view: CampaignView;
   readonly command: CampaignCommand;
-  /** Names of the items by their ids. */
+  /** By the id of the item. */
   readonly names: ReadonlyMap<string, string>;
 }
 
 const MAX_NAMED = 20;
 
 /**
- * Everything that needs a person's attention, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
- * small ones.
+ * Entries about the whole campaign come first, then groups in the order of their verdicts. Larger groups come before smaller ones.
  *
- * @param problem Message of the error that stopped the last step, which is not in the view (another user's token, for example).
+ * @param problem Message of the error that stopped the last step, if the view does not have it. An example is another user's token.
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null): Attention[] {
   const names = itemNames(view.items);
@@ -220,7 +218,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       const common = { count: ids.length, ids, items: visibleNames, steps, isLater: false };
       if (group.stuck === null) {
         const groupItems = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
-        // The agent's question is the cause.
+        // For these items, the agent's question is the cause.
         const newest = title === "needs-input" ? null : newestOf(groupItems, names, command);
         return { title, cause, ...common, newest };
       }
@@ -233,7 +231,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   ];
 }
 
-/** What to do when no wave is due. A stop remains in effect after a retry. */
+/** For a campaign without a next wave. A stop remains in effect after a retry. */
 function afterwardsEntry({ view, command }: Context): Attention {
   const { stateReason, causes } = view;
   const asks = causes.some(({ verdict }) => verdict === "needs-input");
@@ -247,7 +245,7 @@ function afterwardsEntry({ view, command }: Context): Attention {
   return { ...ofCampaign(AFTERWARDS, "", next), isLater: true };
 }
 
-/** The newest run, and the items grouped by how their agents ended; null if no item has a run. */
+/** Null if no item has a run. */
 function newestOf(
   items: readonly CampaignItem[],
   names: ReadonlyMap<string, string>,
@@ -276,12 +274,12 @@ function newestOf(
   return { run: endingOf([newest]), endings: groups.map(endingOf), command };
 }
 
-/** The last lines of an item's agent, with every number replaced by 0: times and counts differ from run to run. */
+/** Replaces all numbers by 0, because times and counts differ between runs. */
 function textOf({ lastLines = [] }: CampaignItem): string {
   return lastLines.join("\n").replace(/\d+/g, "0");
 }
 
-/** Skipped items whose runs are still running, grouped by the person who skipped them. */
+/** Skipped items with active runs, grouped by the person who skipped them. */
 function stillRunning({ view, command, names }: Context): Attention[] {
   const people = groupBy(
     view.items.filter(({ skippedBy }) => skippedBy !== undefined),
@@ -308,7 +306,6 @@ function stillRunning({ view, command, names }: Context): Attention[] {
   });
 }
 
-/** The entry about merges that have broken their target branches. */
 function mergesEntry(reason: string, command: CampaignCommand): Attention {
   return ofCampaign(
     "merges stopped",
@@ -317,7 +314,7 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
   );
 }
 
-/** What holds up the campaign as a whole; undefined if nothing does. */
+/** Undefined if nothing delays the whole campaign. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
   const { state, gateReason, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
@@ -336,7 +333,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       writer === null ? "stopped" : state,
       "",
-      // Another process keeps the campaign until its last run has ended.
+      // The other process uses the campaign until its last run has finished.
       ...(writer === null ? [resume] : []),
       ...(gateReason === undefined || writer !== null ? [] : [
         step(
@@ -388,7 +385,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
-/** The steps at a closed gate. The campaign's state has the reason. Items that did not succeed come first. */
+/** The state of the campaign already has the reason. Items that did not succeed come first. */
 function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   const isLater = failedGroups(view).length > 0;
   const isStopped = isStoppedByFailures(view);
@@ -408,10 +405,10 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   return { ...ofCampaign(GATE_CLOSED, "", ...steps), isLater };
 }
 
-/** What to do before approving a campaign that stopped after too many failures. */
+/** For a campaign that was stopped by too many failures. */
 const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
 
-/** What to do before approving a canary that failed. */
+/** What to do before the approval of a failed canary. */
 export function retryFirst({ canaryGate }: Pick<CampaignView, "canaryGate">): string {
   const then = canaryGate?.gate === "automatic" ? " If they succeed, the campaign continues without approval." : "";
   return `Deal with the items above first. Retried items do not wait for the gate.${then}`;
@@ -421,7 +418,6 @@ function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
   return { title, cause, count: 0, ids: [], items: [], steps, newest: null, isLater: false };
 }
 
-/** Flags that select items by name. */
 function only(itemNames: readonly string[]): string[] {
   return itemNames.flatMap((name) => ["--only", name]);
 }
@@ -430,7 +426,7 @@ function step(text: string, command: string | null = null): Step {
   return { text, command };
 }
 
-/** The entry about the error that stopped the last wave. The message says what to do. */
+/** The message of the error says what to do. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
     "Nothing is lost. Once the problem is fixed, the next wave continues. To run it by hand:",
@@ -538,7 +534,6 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
   }
 }
 
-/** What to do about pull requests that are waiting for the same thing. */
 function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: Context): Step[] {
   const retry = campaignCommand(command, "retry", "--cause", word);
   switch (stuck) {

@@ -1,6 +1,6 @@
 /**
- * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have begun a run that no one has seen,
- * and the service has no request that only finds such a run: if the first request never arrived, the same key and bytes begin a run.
+ * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have begun a run that nobody has
+ * seen. The service has no request that only looks for this run: if the first request never arrived, the same key and body start a run.
  *
  * @module
  */
@@ -21,15 +21,11 @@ interface Settled {
   item: string;
   /** What happened to the start, as a clause. */
   text: string;
-  /** Whether the service again did not answer. */
+  /** Whether the service did not answer this time either. */
   unanswered: boolean;
 }
 
-/**
- * Carries out a decision about runs and open starts at once.
- *
- * @returns The result of each open start, and why something is left to do; undefined if nothing is.
- */
+/** @returns The result of each open start, and why something is left to do; undefined if nothing is. */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ starts: Settled[]; error: unknown }> {
   const starts: Settled[] = [];
   const rest = await obeyDecisions(work, only, (settled) => starts.push(settled)).catch((error) => {
@@ -109,7 +105,7 @@ export async function obeyDecisions(
   return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 
-/** Sends one open start again. @returns Its run, if it must be cancelled. */
+/** Sends an open start again. @returns The start's run, if it must be cancelled. */
 async function ask(
   work: Work,
   item: ItemMemory,
@@ -122,7 +118,7 @@ async function ask(
   const { id } = item.item;
   if (outcome.kind === "refused") {
     const { as } = outcome;
-    // An agent may be running that cannot be cancelled from here.
+    // There may be an active agent that cannot be cancelled from here.
     if (as === "unknown") {
       report({ item: id, text: `${item.reason}`, unanswered: false });
       return [];
@@ -181,21 +177,18 @@ async function cancelAll(work: Work, runs: readonly ToCancel[]): Promise<void> {
   for (const item of changed) await work.changed(item);
 }
 
-/** Ends the step if no later step can fix an error: a run that cannot be proven to belong to the campaign, or a refused token. */
+/** Ends the step if no later step can fix an error, such as a refused token or a run that may not belong to the campaign. */
 function stopIfHopeless(failures: readonly unknown[]): void {
   if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
 }
 
-/** Exit codes of errors, worst first. Source: specification of campaigns, section 7. */
+/** Exit codes, worst first. Source: specification of campaigns, section 7. */
 const WORST: readonly number[] = [
   ...[...STOPPED, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/**
- * The worst of one or more errors: first a lost race, after which everything is read again, then an error that does not belong to this program's own
- * classes.
- */
+/** A lost race is the worst error, because everything is then read again. Next are errors of classes that are not defined by this program. */
 export function worstOf(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) =>
     error instanceof LostRaceError ? -2 : error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
