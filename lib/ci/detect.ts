@@ -48,7 +48,7 @@ export function platformVariables(): string[] {
 
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
-/** The CI system of a script. A script may run anywhere, so every system is tried. Programs that know their system do not call this. */
+/** For scripts, which may run anywhere. Programs that know their CI system do not call this. */
 export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
   return { platform: detectPlatform(env) };
 }

@@ -1,6 +1,5 @@
 /**
- * GitHub Actions, and the systems whose runners take its actions: Forgejo and Gitea. The program of the action imports no other system.
- *
+ * GitHub Actions, and the systems whose runners support its actions: Forgejo and Gitea. The action's program imports no other system.
  * @module
  */
 import { escapeWorkflowData, escapeWorkflowProperty } from "../text/escape.ts";
@@ -48,8 +47,8 @@ const githubTable = {
 } as const satisfies Partial<PlatformTable>;
 
 /**
- * Whether act invented the id of the workflow run: it is 1 in every run, so yesterday's run would be found again. `act --env GITHUB_RUN_ID=…` sets
- * another one. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
+ * Whether act invented the id of the workflow run. The id is then 1 in every run, so a new run would find yesterday's run. `act --env
+ * GITHUB_RUN_ID=…` sets another id. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
  */
 function isInvented(env: ReadEnv): boolean {
   return env("ACT") === "true" && env("GITHUB_RUN_ID") === "1";
@@ -69,7 +68,7 @@ const table = definePlatform({
 const withoutInvented = (env: ReadEnv): ReadEnv => (name) =>
   name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name);
 
-/** See {@linkcode githubTable} for what its environment does not show. With act there is no pipeline to attach or link to. */
+/** See {@linkcode githubTable} for what the environment does not show. With act, there is no pipeline to attach or link to. */
 export const github: Platform = {
   ...table,
   identity: (env) => table.identity(withoutInvented(env)),
@@ -103,7 +102,6 @@ export const gitea: Platform = definePlatform({
   links: { commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}" },
 });
 
-/** Forgejo and Gitea by their marks, otherwise GitHub. */
 export const ONLY_GITHUB: Systems = {
   detect(env) {
     if (env("FORGEJO_ACTIONS")) return forgejo;

@@ -13,7 +13,7 @@ function marker(word: string, wallTimeMs: number, name: string): string {
 /**
  * Whether the runner writes a time before each line: the value of `FF_TIMESTAMPS`, or true from 18.7 on. A job cannot see the flag in the runner's
  * configuration file.
- * Source: GitLab Runner 18.7, release notes, and helpers/featureflags, `IsOn`: a value that Go's `strconv.ParseBool` does not accept is off.
+ * Source: GitLab Runner 18.7, release notes, and helpers/featureflags, `IsOn`: a value that Go's `strconv.ParseBool` rejects means off.
  */
 function stampsLines(env: ReadEnv): boolean {
   const flag = env("FF_TIMESTAMPS");
@@ -48,10 +48,9 @@ export const gitlab: Platform = definePlatform({
     job: "{CI_JOB_URL}",
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
-    // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that can be looked at are below `/artifacts/file/`.
+    // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that a browser can show are below `/artifacts/file/`.
     file: "{CI_JOB_URL}/artifacts/file/",
   },
-  // Three for the note on the merge request: see `mergeRequestOf` in lib/forge/gitlab/notes.ts. Two for `respond`.
   reads: [
     "CI_API_V4_URL",
     "CI_MERGE_REQUEST_IID",
@@ -63,8 +62,8 @@ export const gitlab: Platform = definePlatform({
     "TRIGGER_PAYLOAD",
   ],
   stampsLines,
-  // A process has 6 s in the docker executor, more in all others. Source: GitLab Runner 18.11, shells/bash.go,
-  // `ContainerSigTermScriptForLinux`.
+  // After the signal, a process has 6 s in the Docker executor, and more in all others.
+  // Source: GitLab Runner 18.11, shells/bash.go, `ContainerSigTermScriptForLinux`.
   interruptMs: 6_000,
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.
@@ -74,7 +73,6 @@ export const gitlab: Platform = definePlatform({
   }),
 });
 
-/** GitLab, whatever the environment contains. */
 export const ONLY_GITLAB: Systems = {
   detect: () => gitlab,
   variables: () => ["CI", "GITLAB_CI", ...gitlab.variables].sort(),

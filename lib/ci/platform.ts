@@ -1,6 +1,6 @@
 /**
- * Describes CI systems: the `Platform` interface, the table from which most platforms are built, the two platforms without a table, and the
- * detection of the system's name. Detection is in this file because a client needs the name but not the tables.
+ * Describes CI systems: the `Platform` interface, the table from which most platforms are built, the two platforms without a table, and the detection
+ * of the system's name. The detection is here because a client needs the name but not the tables.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -140,8 +140,6 @@ export interface Platform {
   fence?(): Fence;
 }
 
-// Addresses on the CI system, built from its variables.
-
 const PLACEHOLDER = /\{([A-Za-z0-9_]+)\}/g;
 
 function linkVariables(template: string): string[] {
@@ -157,7 +155,7 @@ function fillLink(template: string, env: ReadEnv): string | undefined {
   return webUrl(fillText(template, env) ?? "");
 }
 
-/** Like {@linkcode fillLink}, for an address that need not be a web address. */
+/** Like {@linkcode fillLink}, but the result does not have to be a web address. */
 function fillText(template: string, env: ReadEnv): string | undefined {
   let complete = true;
   const text = template.replace(PLACEHOLDER, (placeholder, name: string, at: number) => {
@@ -168,8 +166,6 @@ function fillText(template: string, env: ReadEnv): string | undefined {
   });
   return complete ? text : undefined;
 }
-
-// Builds a {@linkcode Platform} from a table of variable names, so that a CI system is mostly data.
 
 /** Variable with which the caller identifies the job, for the fields that the system does not provide. */
 export const JOB_VARIABLE = "MOGPLEX_CI_JOB";
@@ -214,19 +210,15 @@ export interface PlatformTable extends
   state?: Source;
   /** Syntaxes of the commands that the system reads from its log. @default all of them */
   log?: readonly LogSyntax[];
-  /** Variable with the path of {@linkcode PlatformFiles.outputs}. */
   outputs?: string;
-  /** Variable with the path of {@linkcode PlatformFiles.variables}. */
   variables?: string;
-  /** Variable with the path of {@linkcode PlatformFiles.summary}. */
   summary?: string;
   /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
   links?: { job?: string; pipeline?: string; commit?: string; file?: string };
-  /** See {@linkcode PlatformLinks.pipelineNoun}. */
   pipelineNoun?: PlatformLinks["pipelineNoun"];
   /** See {@linkcode Platform.remote}, with variable names in braces. */
   remote?: string;
-  /** Further variables that are only read on this system. */
+  /** More variables that are only read on this system. */
   reads?: readonly string[];
 }
 
@@ -256,7 +248,7 @@ function parseState(text: string): JobState {
 function read(env: ReadEnv, source: Source = []): string | null {
   for (const names of source) {
     const values = names.split("+").map((name) => env(name) ?? "");
-    // JSON keeps the values apart. Joined with a slash, `a/b` + `c` would equal `a` + `b/c`.
+    // JSON keeps the values distinct. Joined with a slash, `a/b` + `c` would equal `a` + `b/c`.
     if (!values.includes("")) return values.length === 1 ? values[0] as string : JSON.stringify(values);
   }
   return null;
@@ -266,7 +258,7 @@ function serverUrl(text: string | null, originOnly: boolean): string | null {
   if (text === null || !URL.canParse(text)) return null;
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol)) return null;
-  // The user and password are left out: the key must not contain a password, and must not change with it.
+  // Leave out the user and the password: the key must not contain a password, and must not change with it.
   return url.origin + (originOnly ? "" : url.pathname.replace(/\/+$/, ""));
 }
 
@@ -350,8 +342,6 @@ export function definePlatform(table: PlatformTable): Platform {
   };
 }
 
-// CI systems that the toolkit knows by name only, and the platform outside CI.
-
 /** A system with plain output. The job's identity comes from `MOGPLEX_CI_JOB` alone. */
 export function namedPlatform(name: string): Platform {
   return definePlatform({ name });
@@ -359,8 +349,6 @@ export function namedPlatform(name: string): Platform {
 
 /** No CI system; there is no job to identify. */
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
-
-// The person on whose behalf the process runs, according to the environment.
 
 /** Variables that name a person. Variables of CI systems come first. Source: the lists of variables in the documentation of each system. */
 export const PERSON_VARIABLES: readonly string[] = [
@@ -386,8 +374,6 @@ export function personOf(env: ReadEnv): string {
   }
   return UNKNOWN_PERSON;
 }
-
-// Detects the name of the CI system from its variables. A client needs only the name, so the tables are not here.
 
 /**
  * Each entry has a variable, either `NAME` (set to any value) or `NAME=value`, and the name of the system that sets it. The first match wins, so a
@@ -466,11 +452,9 @@ export function markVariables(): string[] {
   return ["CI", ...MARKS.map(([mark]) => mark.split("=")[0] as string)];
 }
 
-// Variables that GitLab gives as a file: their value is the path of the file.
-
 /**
  * Whether a value is the path that the runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. No token
- * or text looks like that, so the file itself is not checked: Deno has no permission to.
+ * or text looks like that, so the file itself is not checked. Deno has no permission to check it.
  * Source: GitLab Runner 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
  */
 export function isFileVariable(name: string, value: string | undefined): boolean {
@@ -478,7 +462,7 @@ export function isFileVariable(name: string, value: string | undefined): boolean
   return /^(?:\/|[A-Za-z]:)[^\n]*$/.test(text) && text.replaceAll("\\", "/").endsWith(`.tmp/${name}`);
 }
 
-/** What to do about a variable of type File that must be text. @param forFile Variable that may be of type File, if any. */
+/** What to do about a variable of type File that must be text. @param forFile Variable that is allowed to be of type File, if any. */
 export function fileVariableAdvice(forFile?: string): string {
   return `${forFile === undefined ? "" : `name it ${forFile}, or `}change its type to Variable`;
 }
@@ -497,8 +481,6 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
     advice: fileVariableAdvice(forFile),
   });
 }
-
-// Files that GitHub's runner reads after a step.
 
 /**
  * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write it at the start of a line, and leave no line

@@ -6,12 +6,11 @@ import { escapeLoggingData, escapeServiceMessage } from "../text/escape.ts";
 import { type AnnotationLevel, definePlatform, JOB_VARIABLE, type Platform } from "./platform.ts";
 
 /**
- * A retried stage or job keeps the build id and has a higher attempt number; a job of a matrix has a position.
+ * A retried stage or job keeps the build id and has a higher attempt number. A matrix job has a position.
  * Source: Azure Pipelines, "Use predefined variables"; for schedules "Configure schedules for pipelines".
- *
- * Source of its commands: Azure Pipelines, "Logging commands". It has no notices, so a notice is printed as a line of the log.
- * `setOutput` sets output variables: a later step reads `<step>.MOGPLEX_RUN_ID`, a later job reads it through `dependencies`, and
- * the job's own variables keep their values. `showSummary` needs an absolute path.
+ * Source of the log commands: Azure Pipelines, "Logging commands". There is no command for notices, so a notice is printed as a line of the log.
+ * `setOutput` sets output variables: a later step reads `<step>.MOGPLEX_RUN_ID`, and a later job reads it through `dependencies`. The job's own
+ * variables keep their values. `showSummary` needs an absolute path.
  */
 export const azure: Platform = definePlatform({
   name: "azure_pipelines",
@@ -83,7 +82,7 @@ export const buildkite: Platform = definePlatform({
   project: ["BUILDKITE_ORGANIZATION_SLUG+BUILDKITE_PIPELINE_SLUG"],
   pipeline: ["BUILDKITE_BUILD_ID"],
   job: ["BUILDKITE_STEP_KEY", "BUILDKITE_STEP_ID"],
-  // Nodes of a matrix differ only in their label.
+  // The nodes of a matrix differ only in their label.
   node: ["BUILDKITE_PARALLEL_JOB+BUILDKITE_PARALLEL_JOB_COUNT+BUILDKITE_LABEL", "BUILDKITE_LABEL"],
   attempt: ["BUILDKITE_JOB_ID"],
   state: ["BUILDKITE_COMMAND_EXIT_STATUS"],

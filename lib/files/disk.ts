@@ -1,6 +1,6 @@
 /**
- * Files on the disk of this machine that stay whole after a crash: written data is on the disk when a function returns, and no reader sees half of a
- * file. Also lists directories.
+ * Files on disk that stay complete after a crash: written data is on disk when a function returns, and readers never see a partly written file. Also
+ * lists directories.
  * On Deno this needs only `--allow-read` and `--allow-write` for the directory.
  * @module
  */
@@ -10,8 +10,8 @@ import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
 
 /**
- * Files of a directory that several processes may use at the same time. Every function refuses a path that `refuseLinks` of `lib/io.ts` refuses, and
- * everything but a regular file: it throws an `Error` whose message is a clause, `it is not a regular file`.
+ * Files of a directory that several processes may use at the same time. Every function refuses paths that `refuseLinks` of `lib/io.ts` refuses, and
+ * anything but regular files. It then throws an `Error` whose message is a clause, such as `it is not a regular file`.
  */
 export interface DurableFiles {
   /** Creates a directory with its parents. @throws if that is not possible. */
@@ -79,7 +79,9 @@ const LINE_FEED = 10;
 export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
-  /** Throws if a path leads through a symbolic link. If Deno permits only the directory itself, nothing above it is checked. */
+  /**
+   * Throws if a path leads through a symbolic link. If Deno only permits access to the directory itself, the directories above it are not checked.
+   */
   function refuse(path: string): void {
     try {
       refuseLinks(fs, path);
@@ -90,7 +92,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     }
   }
 
-  /** Facts about a path itself, which may be a link; undefined if there is nothing. */
+  /** Facts about the path itself, without following a link; undefined if nothing is there. */
   function look(path: string): Files.Stats | undefined {
     refuse(path);
     const facts = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -98,11 +100,11 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     return facts;
   }
 
-  /** Without `O_NONBLOCK` opening a pipe would wait for its other end. */
+  /** `O_NONBLOCK`, because opening a pipe would otherwise wait for its other end. */
   function withFile<T>(path: string, flags: number, use: (file: number, facts: Files.Stats) => T): T {
     const file = fs.openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
     try {
-      // Another process may have replaced it since the check.
+      // Another process may have replaced the file since the check.
       const facts = fs.fstatSync(file);
       if (!facts.isFile()) throw new NotRegularFileError();
       return use(file, facts);
@@ -116,7 +118,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     for (let at = 0; at < bytes.length;) at += fs.writeSync(file, bytes, at, bytes.length - at);
   }
 
-  /** Makes the names in a directory durable. Not every system can open a directory: Windows refuses. */
+  /** Makes the names in a directory durable. Does nothing where directories cannot be opened, as on Windows. */
   function syncDirectory(directory: string): void {
     try {
       const file = fs.openSync(directory, O_RDONLY);
@@ -126,13 +128,13 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
         fs.closeSync(file);
       }
     } catch (error) {
-      // Deno does not permit it either for a directory that was not named.
+      // Deno does not permit this for directories that its flags do not name.
       if (isNotPermitted(error)) return;
       if (!hasCode(error, "EACCES", "EBADF", "EINVAL", "EISDIR", "ENOTSUP", "EPERM")) throw error;
     }
   }
 
-  /** Writes a new file next to `path` and passes it on; it is removed afterwards unless it was renamed. */
+  /** Writes a new file next to `path` and passes its name to `use`. Afterwards, the file is removed unless it was renamed. */
   function withTemporary<T>(path: string, text: string, durable: boolean, use: (temporary: string) => T): T {
     const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     try {
@@ -150,7 +152,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     const missing: string[] = [];
     for (let at = path; isMissing(at); at = parentOf(at)) missing.push(at);
     if (missing.length === 0 && fs.statSync(path).isDirectory()) return;
-    // In one call, for which Deno only requires the directory itself. Another process may create it in the meantime.
+    // A single call, because Deno then only needs permission for the directory itself. Another process may create it in the meantime.
     fs.mkdirSync(path, { recursive: true });
     for (const made of missing.reverse()) syncDirectory(parentOf(made));
   }
@@ -236,7 +238,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
           return { content: bytes.subarray(0, end), modifiedMs: mtimeMs };
         });
       } catch (error) {
-        // Another process may have removed it since the check.
+        // Another process may have removed the file since the check.
         if (hasCode(error, "ENOENT")) return undefined;
         throw error;
       }
@@ -275,11 +277,11 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
           fs.linkSync(temporary, path);
           return true;
         } catch (error) {
-          // A network file system may repeat a request whose answer was lost: then the existing name is ours.
+          // A network file system may repeat a request whose answer was lost. The existing name is then our own.
           if (hasCode(error, "EEXIST")) return fs.lstatSync(temporary).nlink > 1;
           if (hasCode(error, "ENOENT")) throw error;
         }
-        // Not every file system has hard links. Then a reader may see an empty file for a moment.
+        // Not every file system has hard links. Without them, a reader may briefly see an empty file.
         try {
           withFile(path, O_WRONLY | O_CREAT | O_EXCL, (file) => {
             writeAll(file, text);
@@ -307,7 +309,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     touch(path) {
       look(path);
       withFile(path, O_RDWR, (file) => {
-        // By writing, because the file system's clock matters, not ours.
+        // Write a byte, because the time must come from the file system's clock, not from ours.
         const first = new Uint8Array(1);
         if (fs.readSync(file, first, 0, 1, 0) === 1) fs.writeSync(file, first, 0, 1, 0);
       });
@@ -327,7 +329,6 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
 export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 export interface DirectoryEntry {
-  /** Without the path. */
   name: string;
   /** A symbolic link is `other`, whatever its target. */
   kind: "file" | "folder" | "other";

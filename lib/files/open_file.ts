@@ -6,10 +6,10 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
 
-/** The program of each system that opens files. All other systems use the program of Linux desktops. */
+/** Programs that open files. Systems that are not listed use the program of Linux desktops. */
 const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
-/** Variables that a browser needs: for the user, the desktop and Windows. None of them is a token. */
+/** Variables that a browser needs on desktop systems. None of them contains a token. */
 const PASSED_ON: readonly string[] = [
   "PATH",
   "HOME",
@@ -35,9 +35,9 @@ const PASSED_ON: readonly string[] = [
 ];
 
 /**
- * Opens a file, and does not wait until it is closed.
- * @param path Path of the file, from the working directory.
- * @returns Why it could not be opened, as a clause; null if its program was started.
+ * Does not wait until the file is closed.
+ * @param path Relative to the working directory.
+ * @returns Why the file could not be opened, as a clause; null if the program was started.
  */
 export async function openFile(path: string, env: (name: string) => string | undefined): Promise<string | null> {
   const program = OPENERS.get(process.platform) ?? "xdg-open";

@@ -1,6 +1,7 @@
 /**
- * The identity of this process, and whether another one is alive: for a file that names the process that uses a directory.
- * Nothing here throws: unknown facts are null. On Deno the host needs `--allow-sys=hostname`; all the rest is in `/proc` and needs `--allow-all`.
+ * Identifies this process, and checks whether another process is alive. Used for a file that names the process that uses a directory.
+ * Nothing here throws: unknown facts are null. On Deno, the host needs `--allow-sys=hostname`. Everything else is read from `/proc`, which needs
+ * `--allow-all`.
  * @module
  */
 import * as fs from "node:fs";
@@ -33,17 +34,14 @@ export interface Processes {
   find(pid: number): ProcessState;
 }
 
-/**
- * Whether a process has ended.
- * @returns Undefined if that cannot be determined: it may be on another machine, or in another container.
- */
+/** @returns Undefined if that cannot be determined, because the process may be on another machine or in another container. */
 export function hasEnded(
   { host, bootId, pidSpace, pid, startedAt }: ProcessIdentity,
   processes: Processes,
 ): boolean | undefined {
   const self = processes.own();
   if (host === null || host !== self.host) return undefined;
-  // The machine was restarted since.
+  // The machine has restarted since then.
   if (bootId !== null && self.bootId !== null && bootId !== self.bootId) return true;
   if (pidSpace !== self.pidSpace) return undefined;
   const match = pid === self.pid ? { state: "alive" as const, startedAt: self.startedAt } : processes.find(pid);
@@ -52,10 +50,10 @@ export function hasEnded(
   return match.startedAt !== startedAt;
 }
 
-/** Letters of ended processes whose parent has not read their exit code. Source: proc_pid_stat(5), "state". */
+/** States of processes that have ended, but whose parent has not read the exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
-/** Name of the user of this machine; null if it is unknown. On Deno it needs `--allow-sys=userInfo`. Never throws. */
+/** Null if the name is unknown. On Deno this needs `--allow-sys=userInfo`. */
 export function machineUser(): string | null {
   return valueOr(() => os.userInfo().username.trim() || null, null);
 }
@@ -63,11 +61,11 @@ export function machineUser(): string | null {
 export function systemProcesses(): Processes {
   const attempt = <T>(read: () => T): T | null => valueOr(read, null);
 
-  /** State and start of a process from `/proc`; null if it does not exist, or cannot be read. */
+  /** Reads `/proc`. Null if the process does not exist, or cannot be read. */
   function statOf(pid: number | "self"): { state: string; startedAt: string } | null {
     return attempt(() => {
       const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The name in front may have blanks and parentheses. Source: proc_pid_stat(5): state is field 3, starttime field 22.
+      // The process name before these fields may contain blanks and parentheses. Source: proc_pid_stat(5): state is field 3, starttime field 22.
       const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
       const [state = "", startedAt = ""] = [fields[0], fields[19]];
       return /^\d+$/.test(startedAt) ? { state, startedAt } : null;
@@ -88,7 +86,7 @@ export function systemProcesses(): Processes {
         return ENDED.includes(stat.state) ? { state: "dead" } : { state: "alive", startedAt: stat.startedAt };
       }
       try {
-        // Signal 0 is not sent: it only checks whether one could be. `/proc` can be closed to other users.
+        // Signal 0 only checks whether the process exists. Other users may not be allowed to read `/proc`.
         process.kill(pid, 0);
         return { state: "alive", startedAt: null };
       } catch (error) {

@@ -28,7 +28,7 @@ export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts
   ];
 }
 
-/** The time that the service works while the job waits. Undefined if nothing about it is known. */
+/** The time during which the service works while the job waits; undefined if nothing about it is known. */
 function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span | undefined {
   const { endMs, skewMs } = facts;
   const { runId, createdAt, outcome } = result;
@@ -43,7 +43,7 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
   const isAgent = result.kind === "run";
   return {
     spanId: newId(8),
-    // A run that an earlier job started is not a child of this one; this job follows it.
+    // If an earlier job started the run, the run is not a child of this job.
     parentSpanId: isWithin ? trace.spanId : null,
     ...!isWithin && { links: [{ traceId: trace.traceId, spanId: trace.spanId }] },
     name: isAgent ? ["invoke_agent", short(result.harness) ?? []].flat().join(" ") : "automation run",
@@ -63,10 +63,10 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
   };
 }
 
-/** Clocks are accurate to the second: a run may seem to begin up to this many milliseconds before its cause. */
+/** Clocks are accurate to the second. A run may seem to begin up to this many milliseconds before the job started it. */
 const CLOCKS_MS = 5_000;
 
-/** Whether something can be the child of a span, and its start there: never before the span. */
+/** Whether an operation can be the child of a span, and its start, which is never before the start of the span. */
 function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
   const isWithin = beganMs >= aboveMs - CLOCKS_MS;
   return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
@@ -88,7 +88,7 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
   error: "error",
 };
 
-/** A low-cardinality word: a code of the service, or the name of an exit code. */
+/** The result has low cardinality: a code of the service, or the name of an exit code. */
 function errorType(result: AnyResult): string | null {
   const kind = RESULTS[result.outcome];
   if (["success", "skip", "cancellation"].includes(kind)) return null;

@@ -22,8 +22,7 @@ import { cutText, plainText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { type Endpoint, newId, type TraceContext } from "./settings.ts";
 
-// All attribute names: the conventions may change with their next version.
-//
+// All attribute names are here, because the next version of the conventions may change them.
 // Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
 
 export const SEMCONV = {
@@ -86,9 +85,9 @@ export interface Span {
   /** 16 hex digits. */
   spanId: string;
   parentSpanId: string | null;
-  /** Whether the span above belongs to another process. @default {false} */
+  /** Whether the parent span belongs to another process. @default {false} */
   remoteParent?: boolean;
-  /** Low cardinality. */
+  /** The name must have low cardinality. */
   name: string;
   /** `client` for work that another program does for us. */
   kind: "internal" | "client";
@@ -99,7 +98,7 @@ export interface Span {
   attributes: Attributes;
   events?: readonly SpanEvent[];
   links?: readonly Pick<TraceContext, "traceId" | "spanId">[];
-  /** A word for the failure; null without one. */
+  /** A word for the failure; null if the span did not fail. */
   error: string | null;
 }
 
@@ -184,14 +183,14 @@ function nanos(ms: number): string {
   return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
 }
 
-/** What a collector refused despite a success status; undefined if it accepted everything. */
+/** What a collector refused although its status was a success; undefined if it accepted everything. */
 function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
   return count > 0 ? `${count} of the spans` : undefined;
 }
 
-// Sends spans to a collector, and writes them to a file. Neither throws: a trace is never a reason for another verdict.
+// Export errors never change the result of a job, so these functions do not throw.
 
 interface ExportOptions {
   fetch?: Fetch | undefined;
@@ -199,22 +198,21 @@ interface ExportOptions {
   /** Time limit of the whole export, in milliseconds. */
   limitMs: number;
   redact: (text: string) => string;
-  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  /** From 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
 /** Longest time that an export delays the end of a job, in milliseconds. */
 export const EXPORT_MS = 2_000;
-/** The same after a signal, when the system is about to kill the process. */
+/** The limit after a signal, when the system is about to kill the process, in milliseconds. */
 export const HURRIED_MS = 500;
 /** Largest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
 
 /**
- * Sends a trace, again after a failure that a retry can fix, until the time is over.
- *
- * @returns What went wrong, as a sentence; undefined when everything has arrived.
+ * Sends a trace, and retries failures that may be temporary until the time is up.
+ * @returns What went wrong, as a sentence; undefined if everything has arrived.
  */
 export async function sendSpans(
   { url, headers, timeoutMs, gzip }: Endpoint,
@@ -234,7 +232,7 @@ export async function sendSpans(
         "Content-Type": "application/json",
         ...(gzip && { "Content-Encoding": "gzip" }),
         "User-Agent": userAgent(),
-        // Otherwise runtimes wait for the connection before they end.
+        // Otherwise, runtimes wait for the open connection before they exit.
         Connection: "close",
       },
       body: gzip ? await compressed(body) : body,
@@ -258,7 +256,7 @@ async function compressed(text: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Turns an answer that is not a success into an error. Its class decides whether to retry. */
+/** Throws an error if the answer is not a success. The class of the error decides whether to retry. */
 function judge(what: string, answer: Answer, redact: (text: string) => string): void {
   const { status } = answer;
   if (status >= 200 && status < 300) return;
@@ -271,13 +269,12 @@ function judge(what: string, answer: Answer, redact: (text: string) => string): 
 }
 
 /**
- * Appends a trace to a file, as a line: the form that the collector's file exporter writes and its file receiver reads.
- *
- * @returns What went wrong, as a sentence; undefined when everything is in the file.
+ * The line has the format that the collector's file exporter writes and its file receiver reads.
+ * @returns What went wrong, as a sentence; undefined if everything is in the file.
  */
 export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile">): string | undefined {
   try {
-    // It was checked before the job, and an agent may have put a link there since.
+    // The path was checked before the job, but the agent may have created a link there since then.
     io.appendFile(path, `${batch}\n`, "refuse");
   } catch (error) {
     return `Cannot write the trace to ${JSON.stringify(path)}: ${messageOf(error)}`;
@@ -285,7 +282,7 @@ export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile
   return undefined;
 }
 
-// The requests and waits of a job: those worth a span are kept, all others are counted.
+// Important requests and waits are kept. All others are only counted.
 
 /** Maximum number of requests with their own span, and of waits with an event. */
 const MAX_KEPT = 200;
@@ -296,14 +293,14 @@ export class RequestLog {
   count = 0;
   /** Number of requests for a run's status that succeeded at the first attempt. */
   polls = 0;
-  /** Number of requests that have no span because there was no room. */
+  /** Number of requests without a span because {@linkcode MAX_KEPT} was reached. */
   unshown = 0;
 
   /** @param wallMs Wall time now, in milliseconds since 1970. */
   add(request: RequestReport, wallMs: number): void {
     this.count++;
     const { status, attempt, method, path } = request;
-    // A service without event streams answers each job's request for one this way. Source: contract, section 12.
+    // A service without event streams answers the first request for a stream this way. Source: contract, section 12.
     const isProbe = method === "GET" && path.endsWith("/events/stream") && (status === 404 || status === 405);
     const failed = status === null || status >= 400 && !isProbe;
     if (!failed && attempt === 1 && method === "GET") this.polls++;
@@ -323,7 +320,7 @@ export class RequestLog {
     return this.#waits;
   }
 
-  /** A span for each start, cancel, failure and retry. @param origin Origin of the service. */
+  /** Returns a span for each start, cancel, failure and retry. @param origin Origin of the service. */
   spans(origin: string, parentSpanId: string): Span[] {
     const server = URL.canParse(origin) ? new URL(origin) : undefined;
     return this.#requests.map(({ method, path, status, attempt, durationMs, requestId, endMs }) => ({
@@ -348,12 +345,9 @@ export class RequestLog {
   }
 }
 
-// What made the spans: the program, and the job and pipeline that it runs in.
-
 /** Longest text of an attribute, in UTF-16 units. */
 const MAX_TEXT = 500;
 
-/** Normalizes, redacts and shortens every text. */
 export function cleanAttributes(attributes: Attributes, redact: (text: string) => string): Attributes {
   const clean = (text: string) => cutText(redact(plainText(text)), MAX_TEXT);
   return Object.fromEntries(
@@ -382,7 +376,7 @@ export function resourceAttributes({ platform, env }: CiPlace, ownAttributes: Re
   };
 }
 
-/** The address of a repository without user information, which may be a token. */
+/** The user information is left out because it may contain a token. */
 function withoutUser(address: string | undefined): string | null {
   return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
 }
@@ -390,7 +384,7 @@ function withoutUser(address: string | undefined): string | null {
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);
-  // Only GitLab's attempt has its own id.
+  // Only on GitLab is the attempt an id that is unique by itself.
   const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
   const id = parts.filter((part) => part !== null && part !== "").join("/");
   return {

@@ -1,6 +1,6 @@
 /**
- * The settings of traces, from OpenTelemetry's own variables, and the trace that a job belongs to. A wrong value gives
- * one warning and no error, because other programs read these variables, too.
+ * The settings of traces, from OpenTelemetry's own variables, and the trace that a job belongs to. An invalid value causes a warning and no error,
+ * because other programs also read these variables.
  * Source: OpenTelemetry, "Environment variable specification" and "OTLP exporter".
  * @module
  */
@@ -12,7 +12,7 @@ export interface TraceSettings {
   /** Undefined if spans only go to a file. */
   endpoint: Endpoint | undefined;
   sampler: Sampler;
-  /** Resource attributes that the user sets, including `service.name`. */
+  /** Resource attributes from the user, including `service.name`. */
   resource: ReadonlyMap<string, string>;
   /** One sentence for each setting that could not be used. */
   warnings: string[];
@@ -28,17 +28,17 @@ export interface Endpoint {
 }
 
 export interface Sampler {
-  /** Whether the decision of the parent span is followed, if there is one. */
+  /** Whether the decision of the parent span is followed, if there is a parent span. */
   byParent: boolean;
-  /** Records all, none, or a share of the traces that begin here. */
+  /** Records all, none, or a share of the traces that begin in this job. */
   root: "on" | "off" | "share";
-  /** Share of the traces that begin here, from 0 to 1, with `root: "share"`. */
+  /** Share of these traces, from 0 to 1; only used with `root: "share"`. */
   share: number;
 }
 
 /**
  * @param hasFile Whether a flag names a file for spans.
- * @returns Undefined if nothing asks for traces, or if `OTEL_SDK_DISABLED` is `true`.
+ * @returns Undefined if traces are not requested, or if `OTEL_SDK_DISABLED` is `true`.
  */
 export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
   const exports = asksForExport(env);
@@ -53,13 +53,13 @@ const TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const TIMEOUT_MS = 10_000;
 const MAX_GIVEN = 64;
 
-/** Whether a variable asks for traces over the network. Ignores `OTEL_SDK_DISABLED`. */
+/** Ignores `OTEL_SDK_DISABLED`. */
 function asksForExport(env: ReadEnv): boolean {
   const isNamed = [ENDPOINT, TRACES_ENDPOINT].some((name) => read(env, name) !== undefined);
   return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
 }
 
-/** Trims the value; an empty one is treated as unset. */
+/** An empty value is treated as unset. */
 function read(env: ReadEnv, name: string): string | undefined {
   return env(name)?.trim() || undefined;
 }
@@ -118,7 +118,7 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 
-/** The variable for traces wins over the common one. */
+/** The variable for traces takes precedence over the general one. */
 function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
   const tracesName = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
   const common = `OTEL_EXPORTER_OTLP_${name}`;
@@ -126,7 +126,7 @@ function readOtlp(env: ReadEnv, name: string): [value: string | undefined, sourc
   return value === undefined ? [read(env, common), common] : [value, tracesName];
 }
 
-/** Pairs of `key=value,key=value`, percent-decoded; undefined for each part with another form. */
+/** Parses `key=value,key=value`, percent-decoded. Undefined replaces each part with another format. */
 function pairsOf(text: string): ([string, string] | undefined)[] {
   return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const cut = part.indexOf("=");
@@ -160,7 +160,7 @@ function samplerOf(env: ReadEnv, warnings: string[]): Sampler {
 function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   const pairs = pairsOf(read(env, "OTEL_RESOURCE_ATTRIBUTES") ?? "");
   const good = pairs.filter((pair) => pair !== undefined).slice(0, MAX_GIVEN);
-  // Source: OpenTelemetry, "Resource SDK": one mistake makes the whole value void.
+  // Source: OpenTelemetry, "Resource SDK": one invalid pair invalidates the whole value.
   const isWrong = good.length < pairs.length;
   if (isWrong) {
     warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: the variable is ignored");
@@ -171,8 +171,6 @@ function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   return resource;
 }
 
-// Which trace a job belongs to, its parent span, and whether it is recorded.
-//
 // Source: W3C, "Trace Context", `traceparent`; OpenTelemetry, "Environment variables as context propagation carriers".
 
 type RandomBytes = (count: number) => Uint8Array;
@@ -187,13 +185,12 @@ export interface TraceContext {
   /** Id of the parent span, from `TRACEPARENT`; null without one. */
   parentSpanId: string | null;
   sampled: boolean;
-  /** `traceparent` for what the job or a later step starts. */
+  /** `traceparent` for programs that the job or a later step starts. */
   traceparent: string;
 }
 
 /**
- * Finds the place of a job: below `TRACEPARENT` if it is valid, otherwise in the trace of its pipeline, otherwise in a
- * new one.
+ * The trace of a job is the one in `TRACEPARENT` if that is valid, otherwise the trace of its pipeline, otherwise a new one.
  * @param platform Name of the CI system.
  */
 export function openTrace(
@@ -253,7 +250,7 @@ function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: 
   return root === "share" ? isInShare(traceId, share) : root === "on";
 }
 
-/** All programs with the same share decide alike. */
+/** The decision depends only on the trace id and the share, so all programs with the same share decide alike. */
 function isInShare(traceId: string, share: number): boolean {
   // Source: OpenTelemetry, `TraceIdRatioBased`: by the last seven bytes of the id.
   return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
