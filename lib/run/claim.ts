@@ -12,7 +12,6 @@
 import type { Session } from "./session.ts";
 import { readStateText, type StateFiles, stateSeal, StateWriter } from "./state.ts";
 
-/** A claimed folder. */
 export interface Claim {
   /** Key for the start, unless the caller gives one. */
   key: string;
@@ -22,12 +21,12 @@ export interface Claim {
 
 type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
 
-/** What a folder is claimed for: a start, identified by the hash of the caller's request, or an existing run. */
+/** The hash of the caller's request for a start, or the id of an existing run. */
 export type ClaimFor = { asked: string } | { runId: string };
 
 /** How long a lock stays unchanged before its process is treated as dead, in milliseconds. */
 const STALE_MS = 2_000;
-/** Time between two attempts, in milliseconds. */
+/** Interval between two attempts, in milliseconds. */
 const RETRY_MS = 20;
 /** Largest lock that is read, in bytes. A lock contains an id. */
 const MAX_LOCK_BYTES = 1_000;

@@ -16,7 +16,7 @@ import type { Connected } from "./session.ts";
 
 // `events.ndjson`: one JSON object per line for each event, oldest first.
 
-/** Renders a line with its line break. The event must have passed `cleanEvent`. */
+/** The event must have passed `cleanEvent`. */
 function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
@@ -35,9 +35,9 @@ export interface EventSink {
 }
 
 interface EventFileOptions {
-  /** Removes secrets from one text, before it is escaped. */
+  /** Applied to each text before it is escaped. */
   redact: Redact;
-  /** Removes our own token from ids and from keys, and again from each finished line. */
+  /** Removes our own token from ids and keys, and again from each finished line. */
   redactToken: Redact;
   /** Called once if the file cannot be written. Later events are dropped. @default nothing is called */
   onProblem?: ((error: unknown) => void) | undefined;
@@ -71,7 +71,7 @@ export class EventFile implements EventSink {
     return this.#problem;
   }
 
-  /** Creates the empty file now, and replaces an old one. @throws if the file cannot be written. */
+  /** Creates an empty file immediately, replacing an old one. @throws if the file cannot be written. */
   open(): void {
     this.#begun = true;
     this.#file ??= this.#io.growFile(this.path);
@@ -94,8 +94,6 @@ export class EventFile implements EventSink {
     this.#file = undefined;
   }
 }
-
-// The option `eventsFile` of the library: a file that receives all events of a run while the run is followed.
 
 /**
  * Creates the file at once, so that a wrong path is reported before a run is started. Secrets are masked as in reports.

@@ -203,15 +203,11 @@ function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
   return item.type === "end";
 }
 
-// The interface that each kind of remote work implements for the engine: a run, an automation run.
-
 /** The engine reads `end` items and passes all items to the caller. */
 type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
 
 export type Look =
-  /** Follows the operation until it ends. */
   | { kind: "all" }
-  /** Reads the operation once. */
   | { kind: "once" }
   /** Gets the remaining items of an operation that has ended according to {@linkcode Operation.stop}, within `limitMs`. */
   | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
@@ -229,7 +225,6 @@ export interface Stopped {
   outcome?: EndOutcome | undefined;
   /** Whether the operation ended before the cancel request reached it. */
   byItself?: boolean | undefined;
-  /** A clause for messages: `the run was cancelled`. */
   text: string;
 }
 
@@ -237,7 +232,7 @@ export interface Stopped {
 export interface Ending {
   outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
   exitCode: number;
-  /** Null to use the reason from the service. */
+  /** Null means the reason from the service. */
   reason: string | null;
   /** The error that ended the job without a verdict of the service; undefined with a verdict. */
   error: unknown;
@@ -286,8 +281,6 @@ export interface JobEnd<R> {
   /** What happened to the operation after a signal, as a clause; undefined without a signal. */
   stopped?: string | undefined;
 }
-
-// Decides which ends of a job the library returns, and which it throws.
 
 /** @param said What happened to the run, as a clause. */
 function abortedError(
@@ -356,7 +349,7 @@ export function settle<R extends AnyResult>(
   return result;
 }
 
-// The only follow loop: waits for news, passes the news on, and stops at the end or at the deadline.
+// The only loop that follows an operation.
 
 /** `N` is the type of the news, `I` the type of an item for the caller, and `E` the type of the value at the end. */
 interface Followable<N, I, E> {
@@ -400,10 +393,7 @@ export async function* followToEnd<N, I, E>(
   }
 }
 
-/**
- * Reads the record if the last news showed no end.
- * @throws {DeadlineError} if the record shows no end either.
- */
+/** @throws {DeadlineError} if the record shows no end either. */
 async function* lastLook<N, I, E>(
   session: Connected,
   followed: Followable<N, I, E>,
@@ -423,7 +413,7 @@ const MAX_ANNOUNCED = 20;
 /** UTF-16 units of a status that are compared. */
 const MAX_STATUS_LENGTH = 200;
 
-/** Tracks a status: detects changes, and announces each unknown status once. */
+/** Detects changes of a status, and announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Connected;
   readonly #pacer: Pacer;
@@ -431,7 +421,6 @@ export class StatusWatch {
   readonly #announced = new Set<string>();
   #status: string | undefined;
 
-  /** @param known All statuses that the toolkit knows. */
   constructor(session: Connected, pacer: Pacer, known: readonly string[]) {
     this.#session = session;
     this.#pacer = pacer;

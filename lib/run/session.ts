@@ -40,9 +40,7 @@ export function openSession(options: SessionOptions, internals: SessionInternals
 }
 
 /**
- * Connects to the service.
  * @param system Name of the CI system, for the service's log.
- * @param calls The methods that the client needs.
  * @throws {UnauthorizedError} if there is no token, or its value cannot be a token.
  * @throws {UsageError} if the origin is not allowed, or `timeoutMs` is out of range.
  * @internal

@@ -44,7 +44,6 @@ export type StateFiles = Pick<Io, "readFile" | "writeFile" | "createFile" | "rem
  */
 export type StateParting = Parting | "following" | "cancelling";
 
-/** The content of the state file. */
 export interface RunState {
   /** `starting`: the start request was sent, or will be. `started`: the run is known. */
   phase: "starting" | "started";
@@ -130,7 +129,7 @@ function statesIn(text: string): UncheckedObject[] {
     .filter((state) => (length += JSON.stringify(state).length) <= MAX_BEFORE);
 }
 
-/** Hash of a request in the form that the client sends. @throws {UsageError} if it breaks a rule of the service. */
+/** @throws {UsageError} if the request breaks a rule of the service. */
 export function requestHash(request: StartRequest): string {
   const valid = validateStartRequest(request);
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
@@ -238,7 +237,7 @@ function parseObject(content: string): UncheckedObject | undefined {
   return isObject(value) && isShallow(value) ? value : undefined;
 }
 
-/** The text of a state file, valid or not; undefined if there is none. @throws if it is not a regular file, or cannot be read. */
+/** Undefined if there is no file. @throws if it is not a regular file, or cannot be read. */
 export function readStateText(files: Pick<StateFiles, "readFile">, path: string): string | undefined {
   return files.readFile(path, MAX_BYTES, "refuse", "replace");
 }
@@ -344,7 +343,7 @@ export class StateWriter {
   readonly #notify: OnNotice;
   /** Whether the file of an earlier command stays until a start has an answer. */
   #keeps: boolean;
-  /** The states in that file, newest first; undefined until it is read. */
+  /** The states in that file; undefined until it is read. */
   #before: UncheckedObject[] | undefined;
   #state: RunState | undefined;
   #broken = false;
@@ -384,7 +383,6 @@ export class StateWriter {
     return this.#before ?? [];
   }
 
-  /** The file as it was before the start. */
   #earlierText(): string {
     const [newest, ...before] = this.#keptStates;
     return jsonText({ ...newest, ...(before.length > 0 && { before }) });
