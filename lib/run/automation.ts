@@ -74,8 +74,6 @@ export async function attachAutomationJob(
   return await new Job(new AutomationOperation(automationId, runId, options), options).attach();
 }
 
-// The run of an automation as an operation for the engine: triggers, follows and stops it.
-
 class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
   readonly #automationId: string;
@@ -88,7 +86,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   #stopped: StoppedAutomationRun | undefined;
   readonly #name: RepositoryName;
 
-  /** @param target What to trigger, or the id of an existing run. */
+  /** @param target A new trigger, or the id of an existing run. */
   constructor(automationId: string, target: TriggerRequest | string, options: AutomationJob) {
     this.#session = options.session;
     this.#automationId = automationId;
@@ -205,8 +203,6 @@ function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcom
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
 
-// Cancels the run of an automation, if the revision of the service supports it.
-
 /** {@linkcode Stopped}, with the status in the service's answer. */
 interface StoppedAutomationRun extends Stopped {
   /** Undefined if the answer had no status. */
@@ -214,8 +210,8 @@ interface StoppedAutomationRun extends Stopped {
 }
 
 /**
- * Cancels a run. Never rejects because of the service or the network. A finished run, and a service that cannot cancel, are not errors either.
- * @param cause.limitMs Time for everything, in milliseconds.
+ * Never rejects because of the service or the network. Finished runs, and services that cannot cancel, are not errors either.
+ * @param cause.limitMs Time for the whole cancel, in milliseconds.
  */
 async function stopAutomationRun(
   { client, clock, signal }: Session,
@@ -446,8 +442,6 @@ function checkReplay(
   );
 }
 
-// Errors of automation runs.
-
 /** An automation run ended as `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
   /** @internal */
@@ -496,7 +490,7 @@ export class AutomationSuppressedError extends MogplexError {
   }
 }
 
-/** The error for a result; undefined for a success, and for an outcome that is not a verdict of the service. */
+/** Undefined for a success, and for an outcome that is not a verdict of the service. */
 export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
   const { outcome } = result;
   return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;

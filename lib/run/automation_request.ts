@@ -11,8 +11,6 @@ import { checkOptions, checkTriggerInput, checkUuid, type Keys } from "../servic
 import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, type StartKey } from "./key.ts";
 import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 
-// Input names that an automation may never receive.
-
 /**
  * Names and prefixes that later revisions of the service drop, unless the automation has an API trigger that declares them. Source: contract, section
  * 12.
@@ -125,7 +123,7 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
   throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 
-/** Sorts the names of all objects in a value, so that equal inputs have equal JSON. */
+/** Equal inputs must have equal JSON, so the names of all objects are sorted. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== "object" || value === null) return value;

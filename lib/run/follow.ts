@@ -92,8 +92,6 @@ export interface FollowOptions extends VerbOptions {
   eventsFile?: string | undefined;
 }
 
-// Follows one run: turns reads and streams into items, and keeps the run and its events for the result.
-
 /** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some events in between were missed. */
 export type GapCause = "window_full" | "events_missed";
 
@@ -178,7 +176,7 @@ export class RunFollower {
     this.#session = session;
     this.#sink = sink;
     const subject = this.#reader = new Reader(client, runId);
-    // A separate signal: a wait alongside a stream must stop once the stream has shown the end.
+    // A separate signal, because a wait alongside a stream must stop once the stream has shown the end.
     const abort = linkAbort(session.signal);
     const { signal } = abort;
     const pacer = this.#pacer = session.pacer(signal);

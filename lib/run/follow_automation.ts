@@ -29,7 +29,6 @@ export class AutomationReader implements Subject<AutomationRun> {
     this.runId = runId;
   }
 
-  /** The attempt in error messages, after "Cannot". */
   get what(): string {
     return `read automation run "${this.runId}"`;
   }
@@ -229,8 +228,6 @@ async function* endItem(
   yield { type: "end", outcome, run };
   return run;
 }
-
-// Summary of an automation's newest runs.
 
 const DAY_MS = 86_400_000;
 

@@ -253,6 +253,7 @@ interface ReadStateOptions {
   /** Whether to warn if the file belongs to another job or directory, or is too old. @default {true} */
   tellsOfOthers?: boolean | undefined;
   /** Wall time in milliseconds since 1970. */
+  /** Wall time in milliseconds since 1970. */
   nowMs: number;
   /** Called with the reason if a file is ignored. */
   notify: OnNotice;
