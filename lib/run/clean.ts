@@ -18,11 +18,9 @@ const MAX_DEPTH = 24;
 const MAX_ID = 200;
 
 interface Cleaner {
-  /** A text of any length. */
   text(value: string | null): string | null;
   /** An id, a status or a time, or null. */
   id(value: string | null): string | null;
-  /** An id, a status or a time. */
   word(value: string): string;
   value(value: unknown, depth?: number): unknown;
 }
@@ -127,7 +125,6 @@ function cleanAutomationRun(result: AutomationResult, clean: Cleaner): Automatio
   };
 }
 
-/** A copy of an event, cleaned as in {@linkcode cleanResult}. */
 export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact): RunEvent {
   return cleanOneEvent(event, cleaner(redact, redactToken));
 }

@@ -49,7 +49,6 @@ interface CleanupDecision {
    * ended. `nothing`: do nothing.
    */
   what: "cancel" | "find" | "left" | "nothing";
-  /** For the log. */
   why: string;
 }
 
@@ -170,7 +169,6 @@ function cancelWords(status: string): string {
   return hasEnded(status) ? `had already ended: ${status}` : `was asked to stop and is ${JSON.stringify(status)}`;
 }
 
-/** The token, or the error if it is missing. */
 function tokenOf(options: CleanupOptions, env: (name: string) => string | undefined): string | UnauthorizedError {
   try {
     return resolveToken({ env, token: options.token, readFile: options.readFile });

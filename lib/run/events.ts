@@ -54,7 +54,6 @@ export class Reader implements Subject<News> {
     this.runId = runId;
   }
 
-  /** The attempt in error messages, after "Cannot". */
   get what(): string {
     return `read events of run "${this.runId}"`;
   }
@@ -133,8 +132,6 @@ export class Reader implements Subject<News> {
     }
   }
 }
-
-// Which events were seen, in bounded memory.
 
 /** The first ids of a run are never forgotten: some revisions of the service always show the first 200 events. */
 const FIRST_IDS = 1_000;
@@ -279,8 +276,6 @@ export function observe(state: WindowState, page: EventPage): { state: WindowSta
   };
 }
 
-// The events of a run that stay in memory: the newest events, and the events that show its result.
-
 /** Maximum number of kept events of each kind. */
 const MAX_COUNT = 200;
 /** Maximum size of the newest large events, in bytes: enough for 200 of the service's largest events. */
@@ -350,7 +345,6 @@ class TextRing {
     return length > this.#bytes.length - this.#end;
   }
 
-  /** Whether a text fits without displacing another one. */
   #hasRoom(length: number): boolean {
     const [oldest] = this.#places;
     const wraps = this.#wraps(length);
@@ -359,7 +353,6 @@ class TextRing {
     return !(wraps && oldest.from >= this.#end) && (oldest.to <= from || oldest.from >= from + length);
   }
 
-  /** Moves the texts to a larger block, within the limit. */
   #grow(length: number): void {
     const used = this.#places.reduce((sum, { from, to }) => sum + to - from, 0);
     const needed = Math.max(FIRST_BYTES, 2 * (used + length));

@@ -320,8 +320,6 @@ function endsRun(event: RunEvent): boolean {
   return isTerminalType(event.type);
 }
 
-// Waits for an open stream, with heartbeats and within the deadline.
-
 type LinkStep = StreamStep<StreamItem>;
 
 /** Length of one part of a wait, in milliseconds. Heartbeats are early by at most this time. */
@@ -341,10 +339,8 @@ const MAX_SILENCE_MS = 300_000;
 /** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
 const LASTING_MS = 60_000;
 
-/** Whether there is still time before the deadline, or the error that ended the pause. */
 type Tick = { inTime: boolean } | { error: unknown };
 
-/** Adds heartbeats and the deadline to waits, for all streams of one follower. */
 class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
@@ -430,7 +426,7 @@ class StreamLink {
     return this.#stream.next(limitMs);
   }
 
-  /** Waits for messages. Returns `silent` after two minutes or more without any message. @returns Null if the deadline passed first. */
+  /** Returns `silent` after two minutes or more without any message. @returns Null if the deadline passed first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
@@ -452,8 +448,6 @@ class StreamLink {
     this.#stream.close();
   }
 }
-
-// Collects the events of a stream: each event once and in order, even if the stream repeats or reorders events.
 
 interface FeedStep {
   /** Undefined if no message contained the run. */
