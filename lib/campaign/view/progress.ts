@@ -283,16 +283,29 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   return { type: "gate", gate: "canary", reason };
 }
 
-function thresholdGate({ lock, ended, failures, gates, items }: CampaignMemory): GateRecord | undefined {
+/** The items that count for `stop-after-failures`. */
+function sinceApproval({ ended, failures, gates: { threshold: { approved } } }: CampaignMemory) {
+  return { ended: ended - (approved?.ended ?? 0), failures: failures - (approved?.failures ?? 0) };
+}
+
+/** Whether `stop-after-failures` is reached, or would be reached. @param more Number of further items that would fail. */
+export function reachesThreshold(memory: CampaignMemory, more = 0): boolean {
+  const threshold = memory.lock.limits.stopAfterFailures;
+  if (threshold === null || memory.gates.threshold.closed) return false;
+  const since = sinceApproval(memory);
+  const [ended, failures] = [since.ended + more, since.failures + more];
+  return threshold.kind === "count"
+    ? failures >= threshold.count
+    : ended >= FIRST_SHARE && failures > 0 && failures / ended >= threshold.share;
+}
+
+function thresholdGate(memory: CampaignMemory): GateRecord | undefined {
+  const { lock, gates, items } = memory;
   const threshold = lock.limits.stopAfterFailures;
-  if (threshold === null || gates.threshold.closed) return undefined;
+  if (threshold === null || !reachesThreshold(memory)) return undefined;
   const { approved } = gates.threshold;
-  const since = { ended: ended - (approved?.ended ?? 0), failures: failures - (approved?.failures ?? 0) };
+  const since = sinceApproval(memory);
   const limit = threshold.kind === "count" ? String(threshold.count) : `${Math.round(threshold.share * 100)}%`;
-  const isReached = threshold.kind === "count"
-    ? since.failures >= threshold.count
-    : since.ended >= FIRST_SHARE && since.failures > 0 && since.failures / since.ended >= threshold.share;
-  if (!isReached) return undefined;
   const areCancelled = [...items.values()].some(({ state, tally }) => state === "cancelled" && tally === "failure");
   const verb = areCancelled ? `failed or ${since.failures === 1 ? "was" : "were"} cancelled` : "failed";
   const reason = `${failuresText(since, approved !== null, verb)} (stop-after-failures: ${limit})`;

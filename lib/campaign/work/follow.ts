@@ -8,12 +8,13 @@ import { MogplexError } from "../../errors.ts";
 import { laterFailure } from "../../service/retry.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
-import { isAtRest } from "../view/progress.ts";
+import { isAtRest, reachesThreshold } from "../view/progress.ts";
 import { lookAtRun } from "./look.ts";
 import type { OpenRun } from "./store.ts";
 import { RunStreams } from "./run_streams.ts";
 import { cancelsAreNew, obeyDecisions, worstOf } from "./settle.ts";
 import { startSome } from "./start_item.ts";
+import { previewStarts } from "./wave.ts";
 import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from "./work.ts";
 
 /**
@@ -33,7 +34,7 @@ const OBEY_AGAIN_MS = 60_000;
 const ELSEWHERE_MS = 60_000;
 /** How often a process that follows a campaign checks for stops requested by other processes on this machine, in milliseconds. */
 const STOPS_MS = 10_000;
-/** Maximum age of the last look at a waiting run when the campaign is left to a person, in milliseconds. */
+/** Maximum age of the last look at a run before a decision that depends on it, in milliseconds: a start, or leaving the campaign to a person. */
 const FRESH_MS = 5_000;
 /** How long a run with an open stream is not looked at, in milliseconds. A proxy may delay the messages of the stream. */
 const STREAM_MS = 5 * 60_000;
@@ -192,10 +193,27 @@ class Follower {
   async #start(): Promise<void> {
     const { clock } = this.#work.session;
     if (this.#startAt() > clock.now()) return;
+    await this.#lookBeforeStart();
     const rest = await this.#tolerate("start runs", () => startSome(this.#work));
     if (rest === undefined) return;
     this.#rest = rest;
     await this.#work.waits(rest);
+  }
+
+  /**
+   * Reads the active runs before a start if their failures would stop the campaign. Otherwise, the first end that is read makes room for a start,
+   * although other runs have already failed.
+   */
+  async #lookBeforeStart(): Promise<void> {
+    const { session: { clock }, store } = this.#work;
+    const runs = store.openRuns();
+    if (!reachesThreshold(store.memory, runs.length) || previewStarts(store, clock.wallTime()).length === 0) return;
+    for (const open of runs) {
+      const runId = open.start.runId ?? "";
+      const ageMs = clock.now() - (this.#seenAt.get(runId) ?? -Infinity);
+      const isFresh = ageMs < FRESH_MS || this.#isStreamed(open);
+      if (!isFresh || this.#soon.has(runId)) await this.#look(open);
+    }
   }
 
   #nextLook(): { atMs: number; open: OpenRun } | null {

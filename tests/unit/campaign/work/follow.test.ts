@@ -47,6 +47,29 @@ test("followCampaign() starts the next item as soon as a run has ended", async (
   expect(world.clock.now()).toBeLessThan(4 * (10 * MINUTE + 20_000));
 });
 
+for (const limit of [1, 2]) {
+  test(`followCampaign() starts nothing more when the runs that end together reach stop-after-failures: ${limit}`, async () => {
+    const scenarios = `
+scenarios:
+  - { match: { repo: ${
+      project(1)
+    } }, steps: [{ after: 8, sandbox: up }, { after: 592, call: success, status: success }] }
+  - { match: { repo: "*" }, steps: [{ after: 8, sandbox: up }, { after: 592, fail: no }] }`;
+    const file = { limits: { "stop-after-failures": limit, attempts: 1 } };
+    for (const revision of [undefined, REVISIONS.later]) {
+      for (const isRestarted of [false, true]) {
+        const world = campaignWorld({ count: 9, file, scenarios, revision, sandboxLimit: 9 });
+        if (isRestarted) {
+          await world.advance();
+          await world.clock.sleep(11 * MINUTE);
+        }
+        const { code, view } = await world.run();
+        expect([isRestarted, code, view.state, world.starts.length]).toEqual([isRestarted, 1, "stopped", 3]);
+      }
+    }
+  });
+}
+
 test("followCampaign() survives every kind of trouble, and starts nothing twice", async () => {
   for (const seed of [1, 2, 3, 4, 5]) {
     const kinds = ["503", "500", "empty5xx", "html502", "truncated", "reset0", "resetMid", "429"] as const;
