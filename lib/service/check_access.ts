@@ -278,7 +278,7 @@ function checkRepository(
   );
 }
 
-/** A token without repositories usually belongs to another user. The dashboard then sees no runs. */
+/** A user without repositories is usually not the user whose token the jobs use. The dashboard then sees none of their runs. */
 function visibleRepositories(repos: readonly Repo[]): Check {
   const finding = `the token can access ${countRepositories(repos)}`;
   if (repos.length > 0) return ok("repository", finding);

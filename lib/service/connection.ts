@@ -300,7 +300,7 @@ export function resolveConnection(options: ConnectionOptions): Connection {
   return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
 }
 
-/** How many of the newest tokens are masked. A vault usually returns a new token every hour or day. */
+/** How many of the newest tokens are masked. A function that reads a vault may return a new token during a job. */
 const MAX_MASKED = 5;
 
 export type GiveToken = () => string | Promise<string>;

@@ -320,7 +320,12 @@ function failuresText(
   const isOne = ended === 1;
   const count = isOne ? "item" : `${ended} items`;
   const items = isApproved ? `${count} that finished after the approval` : `first ${count}`;
-  if (failures < ended) return `${failures} of the ${isApproved ? items : `${ended} finished items`} ${verb}`;
+  // The reason stays while further items finish, so it says which items it counts.
+  if (failures < ended) {
+    return `${failures} of the first ${ended} ${
+      isApproved ? "items that finished after the approval" : "finished items"
+    } ${verb}`;
+  }
   if (ended === 2) {
     return isApproved
       ? `both items that finished after the approval ${verb}`

@@ -149,7 +149,7 @@ test("the threshold by count stops the starts, collects what runs, and ends with
   const world = campaignWorld({ count: 9, scenarios: FAILURES, file: { limits: { "stop-after-failures": 2 } } });
   const { code, view, items } = await world.run();
   expect([code, view.state, view.exitCode, view.counts.running]).toEqual([1, "stopped", 1, 0]);
-  expect(view.stateReason).toBe("the first 2 items to finish both failed (stop-after-failures: 2)");
+  expect(view.stateReason).toBe("the first 3 items all failed (stop-after-failures: 2)");
   // Failures do not show how long the others will take.
   expect(view.endsAtIfApproved).toBeUndefined();
   expect(items.at(-1)).toMatchObject({ type: "end", outcome: "failed" });
@@ -189,7 +189,7 @@ test("the threshold by share is looked at from the fifth ended item on", async (
   });
   const { view: mixed } = await oneFails.run();
   expect([mixed.stateReason, mixed.endsAtIfApproved]).toEqual([
-    "1 of the 5 finished items failed (stop-after-failures: 10%)",
+    "1 of the first 5 finished items failed (stop-after-failures: 10%)",
     expect.any(String),
   ]);
   const few = campaignWorld({ count: 4, scenarios: FAILURES, file: { limits: { "stop-after-failures": "10%" } } });

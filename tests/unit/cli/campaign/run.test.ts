@@ -281,7 +281,7 @@ test("campaign run ends with 1 at the threshold", async () => {
   expect([
     code,
     stdout.replace(/\s+/g, " ").includes(
-      "is stopped: the first 2 items to finish both failed (stop-after-failures: 2); nothing more will start",
+      "is stopped: the first 3 items all failed (stop-after-failures: 2); nothing more will start",
     ),
   ]).toEqual([1, true]);
 });
