@@ -247,7 +247,7 @@ export interface AutomationRun {
 export interface StartRequest {
   /** UUID of the repository. */
   repoId: string;
-  /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
+  /** Task for the agent; 1 to 100,000 UTF-16 units after trimming. */
   prompt: string;
   /**
    * Agent to use. A name that the toolkit does not know is sent unchanged, with a notice, because a later revision of the service might know

@@ -11,7 +11,7 @@ import * as crypto from "node:crypto";
 /**
  * SHA-256 of bytes, or of a text in UTF-8, as 64 lower-case hex digits.
  *
- * Node before 20.12 has no `hash`, which needs no object. Creating an object for each of 100 000 records takes time and memory.
+ * Node before 20.12 has no `hash`, which needs no object. Creating an object for each of 100,000 records takes time and memory.
  */
 export function sha256Hex(content: string | Uint8Array): string {
   return typeof crypto.hash === "function"

@@ -173,7 +173,7 @@ export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
 /** Works, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
 export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
-/** Maximum duration of one wave, in milliseconds. Reading 10 000 repositories takes five minutes. */
+/** Maximum duration of one wave, in milliseconds. Reading 10,000 repositories takes five minutes. */
 const WAVE_MS = 60 * 60_000;
 
 async function makeStep(

@@ -525,7 +525,7 @@ const LOOKED_UP: readonly string[] = [
 ];
 
 /**
- * A copy of the data with every text normalized, redacted and cut after 2 000 characters.
+ * A copy of the data with every text normalized, redacted and cut after 2,000 characters.
  * @param redact Removes secrets from one text; `token` removes only the token.
  */
 export function cleanDashboard(

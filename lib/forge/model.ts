@@ -96,7 +96,7 @@ export interface PullRequestAddress {
   host: string;
   /** `owner/name`; on GitLab with all groups. */
   repository: string;
-  /** 1 to 999 999 999. */
+  /** 1 to 999,999,999. */
   number: number;
   url: string;
 }

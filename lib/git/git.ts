@@ -56,7 +56,7 @@ export interface GitAnswer {
 
 /** Longest time of one call of Git, in milliseconds. */
 const LIMIT_MS = 120_000;
-/** Maximum size of a call's output, in bytes. The journal of 10 000 items has about 20 MB. */
+/** Maximum size of a call's output, in bytes. The journal of 10,000 items has about 20 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
 /**

@@ -90,7 +90,7 @@ export interface MogplexOptions extends DerivedOptions {
   /** Source of time. @default the real clock */
   clock?: Clock | undefined;
   /**
-   * How many processes use the token at the same time: from 1 to 1 000. It applies to verbs whose options do not set `tokenShare`. @default
+   * How many processes use the token at the same time: from 1 to 1,000. It applies to verbs whose options do not set `tokenShare`. @default
    * {1}
    */
   tokenShare?: number | undefined;

@@ -55,7 +55,7 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
 
 /**
  * Work that started when the handle was created. Await it for the result, loop over it for events, or do both, as often as you like. Every
- * loop gets every item from the beginning. The newest 1 000 items are kept, or 10 000 for a loop that has not read them yet. A `gap`
+ * loop gets every item from the beginning. The newest 1,000 items are kept, or 10,000 for a loop that has not read them yet. A `gap`
  * replaces dropped items.
  *
  * A handle that is not awaited does not raise an `unhandledRejection`. Following stops when the last loop is left and nothing awaits the

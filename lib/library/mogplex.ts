@@ -37,7 +37,7 @@ export interface MogplexAutomations {
    * Lists all automations, newest first. It requests a page only when the loop needs it.
    *
    * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
-   * service cannot return a second page. The same happens if the service returns the same cursor twice, and after 1 000 pages.
+   * service cannot return a second page. The same happens if the service returns the same cursor twice, and after 1,000 pages.
    *
    * @param options See {@linkcode ListAutomationsOptions}.
    * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}

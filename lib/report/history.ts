@@ -83,7 +83,7 @@ export interface History {
   skippedCount: number;
 }
 
-/** Largest file to read, in bytes: about 60 000 runs. */
+/** Largest file to read, in bytes: about 60,000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
 const MAX_TOLD = 5;
 /** Longest text of a record, in UTF-16 units. It keeps a line short enough for a single write. */

@@ -94,7 +94,7 @@ export type OutputName =
 /** Values by name of the output. An absent output is not written. The schema of a result file can add outputs named `result_…`. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
-/** Maximum size of a dotenv file with the values of a result, in bytes. GitLab refuses a file of more than 5 000 bytes. */
+/** Maximum size of a dotenv file with the values of a result, in bytes. GitLab refuses a file of more than 5,000 bytes. */
 const MAX_RESULT_BYTES = 4_000;
 
 /**

@@ -16,7 +16,7 @@ export interface ResultSchema {
   readonly outputs: readonly string[];
 }
 
-/** Maximum size of a schema as one line of JSON, in bytes. The service accepts prompts of 100 000 characters. */
+/** Maximum size of a schema as one line of JSON, in bytes. The service accepts prompts of 100,000 characters. */
 const MAX_BYTES = 32_768;
 /** Maximum number of outputs, because a dotenv file is small. */
 const MAX_OUTPUTS = 10;

@@ -137,7 +137,7 @@ export class Reader implements Subject<News> {
 const FIRST_IDS = 1_000;
 /**
  * Of the other ids, at least this many of the newest are kept, and at most twice as many. A page of events, or the beginning of a stream, has at most
- * 200 events, which are the first or the newest ones. A forgotten id therefore does not come back. 40 000 UUIDs take about 4 MB.
+ * 200 events, which are the first or the newest ones. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
 /** The service's ids have 36 characters. A longer id, which may have millions of characters, is replaced by a hash. */

@@ -77,7 +77,7 @@ async function* followIntoFile(
 export interface FollowOptions extends VerbOptions {
   /** Maximum time to wait, in milliseconds: from one second to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  /** How many jobs use the token at the same time: a whole number from 1 to 1,000. @default {1} */
   tokenShare?: number | undefined;
   /**
    * Whether to use the service's event stream, if it has one. The stream takes fewer requests and shows the end at once. Otherwise, the run

@@ -110,7 +110,7 @@ export type AutomationItem =
 export interface AttachAutomationOptions extends VerbOptions {
   /** Maximum time to wait, in milliseconds: from one second to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  /** How many jobs use the token at the same time: a whole number from 1 to 1,000. @default {1} */
   tokenShare?: number | undefined;
   /**
    * What cancels the run, if the service's revision supports it: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts.

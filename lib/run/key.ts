@@ -143,7 +143,7 @@ export interface KeyOptions {
   idempotencyKey?: string | undefined;
   /** How often a job gets a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, otherwise `random` */
   keyScope?: KeyScope | undefined;
-  /** Distinguishes several runs of one job; at most 1 000 characters. @default {""} */
+  /** Distinguishes several runs of one job; at most 1,000 characters. @default {""} */
   keyPart?: string | undefined;
   /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;

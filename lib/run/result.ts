@@ -171,7 +171,7 @@ export interface RunResult<V = unknown> {
    * included. Null when no such event was seen.
    */
   files: string[] | null;
-  /** Last message of the agent, at most 20 000 UTF-16 units; null when there was none, or the service does not report it. */
+  /** Last message of the agent, at most 20,000 UTF-16 units; null when there was none, or the service does not report it. */
   finalMessage: string | null;
   /**
    * The checked value of the result file, as the validator returned it. Null if no result was requested, or if `resultFile.cause` is set.

@@ -93,7 +93,7 @@ export type StateSeal = (content: object) => string;
 /** Purpose and version of the proof. A proof made with the same token for another purpose does not match. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
-/** Largest file that is read, in characters: enough for a prompt of 100 000 escaped characters and the other fields. */
+/** Largest file that is read, in characters: enough for a prompt of 100,000 escaped characters and the other fields. */
 const MAX_LENGTH = 1_000_000;
 /** Largest file that is read, in bytes: a character has at most four. */
 const MAX_BYTES = 4 * MAX_LENGTH;

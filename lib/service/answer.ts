@@ -19,7 +19,7 @@ export interface Answer {
 /** The body would use too much memory; the message explains why. */
 export class TooLarge extends Error {}
 
-/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters. */
+/** Largest body that is read, in bytes: eight times 200 events of 20,000 characters. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** Number of bytes that are read from the body of an error. The API's own errors have a few hundred bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;

@@ -25,7 +25,7 @@ export type StreamStep<Message> =
     kind: "closed";
     /** Why the stream ended, in a few words with secrets masked; null if it ended normally. */
     detail: string | null;
-    /** Whether a message was longer than 524 288 characters. The same message would end the next stream as well. */
+    /** Whether a message was longer than 524,288 characters. The same message would end the next stream as well. */
     tooLarge: boolean;
   };
 
@@ -49,7 +49,7 @@ interface EventStreamOptions {
 
 /**
  * Maximum number of characters in one message, so that a message without an end cannot fill the memory. It is many times the largest event of
- * the service, whose payload has at most 20 000 characters. Source: contract 4.4.
+ * the service, whose payload has at most 20,000 characters. Source: contract 4.4.
  */
 const MAX_MESSAGE_LENGTH = 512 * 1024;
 

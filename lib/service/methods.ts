@@ -25,7 +25,7 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /**
    * Maximum time for the call, including all attempts, in milliseconds: more than 0, at most 30 days. @default the client's option, otherwise
-   * 120 000
+   * 120,000
    */
   timeoutMs?: number | undefined;
   /** Maximum number of attempts, including the first; with 1, nothing is repeated. @default the client's option, otherwise unlimited */

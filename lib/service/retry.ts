@@ -289,7 +289,7 @@ export interface CallOptions {
    * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the
    * call throws the last error at once. The first attempt is always made and gets at least 2 s (less if `requestTimeoutMs` is
    * less), so that a last read at a deadline is possible. It is not a date: `Date.now()` plus something is refused.
-   * @default now + 120 000 ms
+   * @default now + 120,000 ms
    */
   deadline?: number | undefined;
   /**

@@ -39,7 +39,7 @@ export interface FollowedStream extends RunEventStream {
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }
 
-/** Maximum number of JSON values in a message. Source: contract 4.4, a payload has at most 20 000 characters. */
+/** Maximum number of JSON values in a message. Source: contract 4.4, a payload has at most 20,000 characters. */
 const MAX_VALUES = 20_000;
 
 function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {

@@ -83,7 +83,7 @@ const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 export const MAX_BARE = 1_024;
 
 /**
- * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1 024 units.
+ * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1,024 units.
  *
  * Quotes, blanks, `$` and the like are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` without quotes
  * into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin $MOGPLEX_BRANCH` would read
@@ -282,7 +282,7 @@ export function commandLine(program: string, ...args: readonly string[]): string
 // Untrusted addresses, such as the one of a pull request.
 
 /**
- * Checks an address before it becomes a link: `http` or `https`, without user and password, at most 2 048 units.
+ * Checks an address before it becomes a link: `http` or `https`, without user and password, at most 2,048 units.
  * @returns The address in normal form, or undefined if it is not safe as a link (`javascript:`, several lines).
  */
 export function webUrl(text: string): string | undefined {

@@ -38,7 +38,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Longest secret that becomes a pattern. For a longer one, pieces of its forms are searched as text. */
 const MAX_PATTERN_SECRET = 512;
-/** Length of the source of one expression, apart from its last pattern. Measured: V8 fails at about 175 000. */
+/** Length of the source of one expression, apart from its last pattern. Measured: V8 fails at about 175,000. */
 const MAX_EXPRESSION = 30_000;
 /**
  * Length of a piece of a long secret. Each piece is masked alone because texts are cut and broken into lines. The last

@@ -90,7 +90,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
 
 export type UnsealedLock = Omit<Lock, "hash">;
 
-/** Maximum length of a prompt, in characters, including everything that is inserted later. The service accepts 100 000. */
+/** Maximum length of a prompt, in characters, including everything that is inserted later. The service accepts 100,000. */
 const MAX_PROMPT = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
@@ -208,7 +208,7 @@ const lockField: Field<Lock> = object({
 
 // A change of one item changes one line of a lock's text. Reading a text makes every check that needs no service.
 
-/** Maximum size of a lock, in bytes. 10 000 items take about 5 MB. */
+/** Maximum size of a lock, in bytes. 10,000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
 
 export interface LockChecks {
@@ -285,7 +285,7 @@ const ITEMS_BEGIN = '  "items": [';
 const ITEMS_END = "  ]\n}\n";
 
 /**
- * Reads a lock with the lines of {@linkcode lockText}, item by item. Reading the text and the values of 10 000 items at once would take ten times as
+ * Reads a lock with the lines of {@linkcode lockText}, item by item. Reading the text and the values of 10,000 items at once would take ten times as
  * much memory as the items. Undefined for any other text, and for a lock with a mistake. Such a lock is then read as a whole, which describes the
  * mistake.
  */

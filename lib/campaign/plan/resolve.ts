@@ -165,7 +165,7 @@ const PAGE = 200;
 const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxyz"];
 /** Maximum length of a full name, in characters: 39 for the owner and 100 for the repository, with room for groups of other forges. */
 const MAX_FULL_NAME = 255;
-/** Maximum number of requests for one list. 10 000 names take about 200; a list that needs more cannot be split. */
+/** Maximum number of requests for one list. 10,000 names take about 200; a list that needs more cannot be split. */
 const MAX_REQUESTS = 1_000;
 /** If the names of a page use at most this share of the alphabet, it saves requests to ask which characters occur. */
 const NARROW = 2 / 3;

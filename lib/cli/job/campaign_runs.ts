@@ -47,7 +47,7 @@ export function campaignRunIds(context: Context, directory = campaignDirectory(c
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
 }
 
-/** Maximum number of journal segments to read. Each has 1 000 records. */
+/** Maximum number of journal segments to read. Each has 1,000 records. */
 const MAX_SEGMENTS = 100;
 
 function journalRunIds(context: Context, directory: string): string[] {

@@ -156,7 +156,7 @@ function graphOf(row: AutomationRow): Graph {
 type TriggerInput = Record<string, unknown>;
 type AutomationInput = AutomationRow["inputs"][number];
 
-// Source: contract notes of November 2026, typed inputs: 2 000 characters by default, JSON 64 KiB, 512 KiB in all.
+// Source: contract notes of November 2026, typed inputs: 2,000 characters by default, JSON 64 KiB, 512 KiB in all.
 const DEFAULT_MAX_LENGTH = 2_000;
 const MAX_JSON_BYTES = 64 * 1_024;
 const MAX_INPUT_BYTES = 512 * 1_024;

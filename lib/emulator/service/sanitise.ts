@@ -105,7 +105,7 @@ export function cleanForStorage(payload: unknown): Record<string, unknown> {
 /**
  * Cleans a stored payload for an answer.
  *
- * @returns The cleaned payload, or `{truncated, payloadPreview}` if its JSON is still longer than 20 000 characters.
+ * @returns The cleaned payload, or `{truncated, payloadPreview}` if its JSON is still longer than 20,000 characters.
  */
 export function cleanForReading(payload: unknown): Record<string, unknown> {
   const cleaned = asPayload(clean(hideEnvironments(payload), READ_BOUNDS, 0));

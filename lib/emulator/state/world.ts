@@ -188,7 +188,7 @@ export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;
 
-/** Names of projects: `acme/project-0001` and so on. If there are 10 000 projects or more, all numbers have more digits. */
+/** Names of projects: `acme/project-0001` and so on. If there are 10,000 projects or more, all numbers have more digits. */
 export function projectNames({ owner, count }: Projects): string[] {
   const digits = Math.max(MIN_DIGITS, String(count).length);
   return Array.from({ length: count }, (_, index) => `${owner}/project-${String(index + 1).padStart(digits, "0")}`);
