@@ -1,5 +1,5 @@
 /**
- * The command `mogplex-emulator`: it serves until a signal comes, or, with `exec`, while another command runs.
+ * The command `mogplex-emulator`. It serves the emulator until a signal arrives or, with `exec`, until another command ends.
  *
  * @module
  */
@@ -21,15 +21,13 @@ import { SWITCHES } from "./state/store.ts";
 
 const EXEC = "exec";
 
-// A token from elsewhere would contradict ours, and a name of a repository the id.
+// A token from another source would conflict with the emulator's token, and a repository name would conflict with `MOGPLEX_REPO_ID`.
 const REMOVED = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO"];
 
-/** Why a command cannot be started, by error code. Source: Node.js, "Common system errors". */
+/** Reasons by error code. Source: Node.js, "Common system errors". */
 const START_PROBLEMS = new Map([["ENOENT", "there is no such command"], ["EACCES", "it is not executable"]]);
 
 /**
- * Runs the command until a signal ends it, or with `exec` until the other command ends.
- *
  * @param args Arguments after the name of the program.
  * @returns The exit code.
  */
@@ -61,7 +59,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       await serve(served, io);
       return EXIT.success;
     }
-    // The streams are the command's. Its log has what an agent prints, unless that is no part of the events.
+    // The standard streams belong to the command. If the agent's output becomes events, the command can show that output itself.
     const onOutput = options.revision?.agentOutput ? undefined : options.onOutput;
     const scripted: string[] = [];
     const onScripted = (harness: string) => void scripted.push(harness);
@@ -82,7 +80,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The command behind `exec … --`, and the arguments before it. @throws {UsageError} when there is no command. */
+/** The command after `exec … --`, and the arguments before `--`. @throws {UsageError} if there is no command. */
 function splitExec(args: readonly string[]): { before: readonly string[]; command: readonly string[] | undefined } {
   if (args[0] !== EXEC) return { before: args, command: undefined };
   const at = args.includes("--") ? args.indexOf("--") : args.length;
@@ -122,7 +120,7 @@ function helpText(): string {
   ].join("\n");
 }
 
-/** Says of a local repository that scripted runs have not changed it, although they have reported a pull request. */
+/** Warns that scripted runs did not change a local repository, although they reported a pull request. */
 function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emulator }: ServedEmulator, io: Io): void {
   const [repo] = repos.filter(({ fullName }) => emulator.world.pulls.has(fullName));
   if (repo === undefined || Object.keys(commands).length > 0) return;
@@ -133,7 +131,7 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   );
 }
 
-/** Writes a note; on a terminal, it is broken between words. */
+/** On a terminal, the note is wrapped between words. */
 function writeNote(io: Io, text: string): void {
   const size = io.isTerminal("stderr") ? terminalSize() : undefined;
   io.write("stderr", `${hangCells(`note: ${text}`, size?.columns ?? Infinity, 0).join("\n")}\n`);
@@ -151,11 +149,11 @@ async function serve(served: ServedEmulator, io: Io): Promise<void> {
 }
 
 /**
- * Runs a command to its end, on the streams of this process. Signals are passed on to it.
+ * Runs a command on the streams of this process, and forwards signals to it.
  *
  * @param command The program and its arguments.
- * @returns Its exit code; 128 and the number of the signal if one ended it.
- * @throws {UsageError} when it cannot be started.
+ * @returns The exit code of the command, or 128 plus the signal number if a signal ended it.
+ * @throws {UsageError} if the command cannot be started.
  */
 function runCommand(command: readonly string[], target: Target, io: Pick<Io, "onSignal">): Promise<number> {
   const [program = "", ...args] = command;
@@ -176,15 +174,13 @@ function runCommand(command: readonly string[], target: Target, io: Pick<Io, "on
 
 interface Target {
   url: string;
-  /** A token with both scopes. */
   token: string;
-  /** Repositories; the first one becomes `MOGPLEX_REPO_ID`. */
+  /** The first repository becomes `MOGPLEX_REPO_ID`. */
   repos: readonly { id: string }[];
-  /** Whether starts are limited. @default {true} */
+  /** @default {true} */
   startLimits?: boolean | undefined;
 }
 
-/** The environment of the command: this process's, pointed at the emulator. */
 function commandEnvironment(
   base: Readonly<Record<string, string | undefined>>,
   { url, token, repos, startLimits = true }: Target,
@@ -202,7 +198,10 @@ function commandEnvironment(
   };
 }
 
-/** Variables that exempt a host from the proxies of a machine: with the token, plain HTTP is not sent through one. Runtimes read either. */
+/**
+ * Variables that exempt the emulator's host from a configured proxy. Otherwise the token would be sent to the proxy over plain HTTP. Runtimes
+ * differ in which of the two variables they read.
+ */
 function withoutProxy(
   base: Readonly<Record<string, string | undefined>>,
   host: string,

@@ -1,5 +1,5 @@
 /**
- * The emulator on a socket: `startEmulator()` serves it over `node:http`, which works on all three runtimes.
+ * Serves the emulator over HTTP with `node:http`, which works on all three runtimes.
  *
  * @module
  */
@@ -23,28 +23,28 @@ import { mainUser, projectNames, type World } from "./state/world.ts";
 import { socketBreaker } from "./wire/faults.ts";
 
 export interface ServedEmulator {
-  /** Origin, without a slash at the end. */
+  /** Origin, without a trailing slash. */
   url: string;
   /** A token with both scopes. */
   token: string;
   /** A read-only token of the same user; null if the fixture has none. */
   readOnlyToken: string | null;
-  /** Repositories of that user, also hidden ones. */
+  /** Repositories of that user, including hidden ones. */
   repos: { id: string; full_name: string }[];
   /**
-   * Directory of the Git repositories of projects, `OWNER/NAME.git` for each that a run has needed; undefined unless there are
-   * projects and commands. {@linkcode ServedEmulator.close} removes it.
+   * Directory that holds the Git repositories of projects. It contains `OWNER/NAME.git` for each project that a run has needed, and {@linkcode
+   * ServedEmulator.close} removes it. Undefined unless there are both projects and commands.
    */
   projects: string | undefined;
   emulator: Emulator;
-  /** Stops listening, ends commands, closes connections. */
   close(): Promise<void>;
 }
 
-// Longer than a client's pause between two polls. A connection that closes just then would look like a network error.
+// Longer than a client's pause between two polls. If the server closed an idle connection just as the next poll arrives, the client would see a
+// network error.
 const KEEP_ALIVE_MS = 75_000;
 
-/** Why a machine refuses to listen, and what to do, by error code. Source: Node.js, "Common system errors". */
+/** Reasons and advice by error code. Source: Node.js, "Common system errors". */
 const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: string]>> = {
   EADDRINUSE: ["another program uses the port", "use another --port, or 0 for a free one"],
   EACCES: ["the system does not allow the port", "use a --port above 1023, or 0 for a free one"],
@@ -53,10 +53,10 @@ const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: st
 };
 
 /**
- * Starts an emulator that listens.
+ * Starts an emulator that listens on a port.
  *
- * @throws {UsageError} for options that cannot be used together, a missing repository, or a port or host on which it cannot listen.
- * @example Start one, use it, stop it
+ * @throws {UsageError} for options that cannot be combined, a missing repository, or a port or host that is unavailable.
+ * @example Start an emulator, use it, and stop it
  * ```ts ignore
  * const emulator = await startEmulator();
  * await fetch(`${emulator.url}/api/v1/mogplex/repos`, { headers: { authorization: `Bearer ${emulator.token}` } });
@@ -77,7 +77,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
   const store = hasCommands && (options.projects ?? []).length > 0 ? new ProjectStore() : undefined;
   try {
     const emulator = makeEmulator({
-      // A client waits in real time, even if the emulator's own clock is virtual.
+      // Clients wait in real time, even if the emulator's own clock is virtual.
       faultClock: systemClock,
       ...options,
       fixture,
@@ -110,7 +110,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
   }
 }
 
-/** Adds local repositories to a fixture. @throws {UsageError} for a bad name, or a path without a repository. */
+/** @throws {UsageError} for an invalid name, or for a path without a Git repository. */
 function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture | undefined {
   if (repos.length === 0) return fixture;
   const merged = fixture ?? builtInFixture([]);
@@ -140,16 +140,13 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
   });
 }
 
-/**
- * What local repositories and commands add to the emulator.
- * @param store Git repositories of the projects, if there are any.
- */
+/** @param store Git repositories of the projects; undefined without projects. */
 function localParts(options: StartEmulatorOptions, store: ProjectStore | undefined) {
   const { environment, timeLimitMs, onOutput, commands = {}, repos = [], projects = [] } = options;
   const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
   const projectsByName = new Set(projects.flatMap(projectNames));
   return (world: World): LocalParts => {
-    // As they are now: a repository may get another name.
+    // Names at the start, because a renamed repository keeps its local path.
     const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
     const nameOf = (id: string) => names.get(id) ?? "";
     const pathOf = ({ repo_id: id }: RunRow) => {
@@ -177,7 +174,6 @@ function localParts(options: StartEmulatorOptions, store: ProjectStore | undefin
   };
 }
 
-/** The account of the first user with a token of both scopes. @throws {UsageError} when the fixture has no such token. */
 function account({ world }: Emulator): Account {
   const match = firstAccount(world);
   if (match !== undefined) return match;

@@ -1,6 +1,6 @@
 /**
- * Plays scenarios for runs. Nothing runs in the background: every read first plays the steps of all runs that are due, in the order
- * of their times. This works the same with a real clock and with a virtual one.
+ * Plays scenarios for runs. Nothing runs in the background: each read first plays the steps that are due, for all runs, in the order of their
+ * times. The same code therefore works with a real clock and with a virtual clock.
  *
  * @module
  */
@@ -29,17 +29,17 @@ import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, scriptedContents, type World } from "../state/world.ts";
 
 export interface ScriptOptions {
-  /** The first scenario that fits a run plays. Without one the run stays as it is. */
+  /** In order of precedence: a run plays the first scenario that matches it. A run that no scenario matches stays pending. */
   scenarios: readonly Scenario[];
-  /** All times are divided by it, and by the scenario's own speed. @default {1} */
+  /** Divisor of all times, in addition to the scenario's own speed. @default {1} */
   speed?: number | undefined;
-  /** Milliseconds that a run takes, whatever its scenario and the speed say; undefined for as long as these say. */
+  /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; undefined to let those two decide. */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
-  /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
+  /** Whether the repository of a run has a branch. Branches that scripted runs pushed are recognized without this function. @default no branches */
   hasBranch?: ((run: RunRow, branch: string) => boolean) | undefined;
-  /** Takes a fault that a step brings. @default discarded */
+  /** Receives each fault that a step injects. @default discarded */
   onFault?: ((fault: Fault) => void) | undefined;
-  /** Takes the id of a run that no scenario fits. @default discarded */
+  /** Receives the id of a run that no scenario matches. @default discarded */
   onUnfit?: ((runId: string) => void) | undefined;
   onPlay?: ((run: RunRow) => void) | undefined;
 }
@@ -50,21 +50,21 @@ interface Play {
   next: number;
   startMs: number;
   startMicros: number;
-  /** First free stamp, in microseconds since 1970. */
+  /** Earliest timestamp for the next step, in microseconds since 1970. Keeps the timestamps of a run in order. */
   nextMicros: number;
-  /** Time of the step that it entered into the timeline last. */
+  /** Time of the latest timeline entry, to prevent a second entry for the same step. */
   enteredMs: number | undefined;
   booted: boolean;
-  /** Whether the script itself ended the run. Later steps still play. */
+  /** Whether a step has set the status. Steps after a final status still play. */
   closed: boolean;
-  /** Time of a cancel while the agent worked. */
+  /** When a cancel killed the agent's command. */
   killedMs: number | undefined;
   pullUrl: string | undefined;
-  /** Where the agent works, and whether it made the branch; undefined until a text names it. */
+  /** The agent's branch, and whether the agent created it. Undefined until a step needs the branch. */
   branch: { name: string; created: boolean } | undefined;
 }
 
-// The agent reports a kill a little after the cancel.
+// The agent reports the kill this long after the cancel.
 const KILL_REPORT_DELAY_MS = 1_000;
 
 function resultFile({ json, text, link, size, submodule }: ScenarioResult): StoredFile {
@@ -74,7 +74,6 @@ function resultFile({ json, text, link, size, submodule }: ScenarioResult): Stor
   return storedFile(text ?? `${JSON.stringify(json, null, 2)}\n`);
 }
 
-/** The change of every scripted run: a new file of two lines. */
 function scriptedDiff(prompt: string): string {
   return `diff --git a/mogplex.txt b/mogplex.txt
 new file mode 100644
@@ -94,9 +93,9 @@ export function scriptDriver(
   const timeline = new Timeline<Play>();
   const over = new Set<string>();
   const chooser = new Chooser(scenarios.filter(scriptsRuns));
-  /** Number of runs so far, by repository and root directory. */
+  /** Number of runs so far for each repository and root directory. */
   const attempts = new Map<string, number>();
-  /** Time of the step that plays; undefined while none does. */
+  /** Time of the step that is being played; undefined at other times. */
   let playingMs: number | undefined;
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
@@ -134,13 +133,13 @@ export function scriptDriver(
     if (repo !== undefined) scriptedContents(world, repo).deleteBranch(branchOf(run, play).name);
   }
 
-  /** Commits the file that the prompt asks for. A prompt that asks for none gets none. */
+  /** Commits the result file to the path that the scenario or the prompt names. Without a path, nothing is committed. */
   function commitResult(run: RunRow, play: Play, result: ScenarioResult): void {
     const path = result.path ?? resultPathIn(run.prompt);
     if (path !== undefined) commit(run, branchOf(run, play).name, { [path]: resultFile(result) });
   }
 
-  /** Replaces `${name}` in every text of a value, and `$${name}` by `${name}`. */
+  /** Fills in the placeholders `${name}` in all strings of a value. `$${name}` produces the literal text `${name}`. */
   function fill<T>(value: T, run: RunRow, play: Play, index: number): T {
     if (Array.isArray(value)) return value.map((item) => fill(item, run, play, index)) as T;
     if (value !== null && typeof value === "object") {
@@ -149,7 +148,7 @@ export function scriptDriver(
       ) as T;
     }
     if (typeof value !== "string") return value;
-    // The service has a boolean there.
+    // The service's events have a boolean in this place, not a string.
     if (value === "${created}") return branchOf(run, play).created as T;
     const names: Record<typeof PLACEHOLDERS[number], () => string> = {
       runId: () => run.id,
@@ -200,7 +199,7 @@ export function scriptDriver(
     return true;
   }
 
-  /** Runs `action` as of its moment in the script, which may have passed. */
+  /** Runs `action` with the timestamps of its scripted time, because a read can play a step late. */
   function atMoment<T>(play: Play, dueMs: number, action: () => T): T {
     const micros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.nextMicros);
     const { result, next } = world.clock.backdate(micros, action);
@@ -208,12 +207,15 @@ export function scriptDriver(
     return result;
   }
 
-  /** Whether a run was ended from outside. The worker does not read the row while the sandbox boots. */
+  /**
+   * Whether something other than the script ended the run. A cancel during the boot does not stop the script, because the worker does not read the
+   * row until the sandbox is up.
+   */
   function isCut({ run, booted, closed }: Play): boolean {
     return isTerminal(run.status) && !closed && (booted || run.status !== "cancelled");
   }
 
-  /** Ends a play that was cut. The agent's last event, if the cancel killed it, comes a little later. */
+  /** Stops the script of a run that was ended from outside. If a cancel killed the agent, the agent's last event follows after a delay. */
   function cut(play: Play, atMs: number): void {
     if (play.killedMs !== undefined) {
       const reportMs = play.killedMs + KILL_REPORT_DELAY_MS;
@@ -225,14 +227,13 @@ export function scriptDriver(
     plays.delete(play.run.id);
   }
 
-  /** Plays the steps of a run that are due at a moment, and enters the next one into the timeline. */
   function advance(play: Play, atMs: number): void {
     const { run, moments } = play;
     if (isCut(play)) return cut(play, atMs);
     for (; play.next < moments.length; play.next++) {
       const moment = moments[play.next];
       if (moment === undefined || play.startMs + moment.dueMs > atMs) return enter(play);
-      // A cancelled run has nothing to report until its sandbox is up.
+      // A run that was cancelled during its boot skips all steps until the sandbox is up.
       const skipped = run.status === "cancelled" && !play.booted && !play.closed && moment.step.sandbox === undefined;
       if (skipped) continue;
       if (!atMoment(play, moment.dueMs, () => apply(run, play, moment))) break;
@@ -241,7 +242,6 @@ export function scriptDriver(
     over.add(run.id);
   }
 
-  /** Time of the next step of a play; undefined after the last one. */
   function nextMs({ moments, next, startMs }: Play): number | undefined {
     const moment = moments[next];
     return moment === undefined ? undefined : startMs + moment.dueMs;
@@ -268,7 +268,7 @@ export function scriptDriver(
       if (scenario === undefined) return onUnfit?.(run.id);
       if (scenario.refuseQueue !== undefined) throw new QueueError(scenario.refuseQueue);
       const moments = momentsOf(scenario, runFacts);
-      // No worker ever takes a run without steps.
+      // A scenario without steps simulates a run that no worker picks up.
       if (moments.length === 0) return;
       onPlay?.(run);
       const play: Play = {
@@ -290,7 +290,7 @@ export function scriptDriver(
       enter(play);
     },
     catchUp() {
-      // A step that cancels reads the run again.
+      // A step that cancels its run reads the run, which calls this function again.
       if (playingMs !== undefined) return;
       const nowMs = world.clock.nowMs();
       try {
@@ -334,7 +334,7 @@ export function scriptDriver(
   };
 }
 
-/** Whether a scenario has a script for runs. One that has only a script for automations has none. */
+/** A scenario that contains only an automation script does not apply to runs. */
 function scriptsRuns({ automation, steps, refuseQueue }: Scenario): boolean {
   return automation === undefined || steps.length > 0 || refuseQueue !== undefined;
 }

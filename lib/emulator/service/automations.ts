@@ -1,5 +1,5 @@
 /**
- * Automations: lists and single records, the inputs of triggers, the triggers with their keys and slots, and the runs that they start.
+ * Automations: listing them, validating the inputs of a trigger, triggering with idempotency keys and concurrency limits, and the runs that result.
  *
  * @module
  */
@@ -13,9 +13,7 @@ import type { Caller } from "./caller.ts";
 import { canonicalJson } from "./hash.ts";
 import { Refusal } from "./refusal.ts";
 
-/** The last automation of a page. The next page starts after it. */
 interface Cursor {
-  /** Microseconds since 1970. */
   createdAt: number;
   id: string;
 }
@@ -23,11 +21,7 @@ interface Cursor {
 const CURSOR_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 const CURSOR_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/**
- * Reads a cursor.
- *
- * @returns Null if there is no cursor, undefined if the cursor cannot be read.
- */
+/** @returns Null without a cursor, undefined for an invalid cursor. */
 export function parseCursor(text: string | null): Cursor | null | undefined {
   if (text === null || text === "") return null;
   try {
@@ -41,7 +35,7 @@ export function parseCursor(text: string | null): Cursor | null | undefined {
   }
 }
 
-/** Decodes base64 in either alphabet, with or without padding. Other characters are skipped, as in the service's decoder. */
+/** Accepts both base64 alphabets, with or without padding. Other characters are skipped, as in the service's decoder. */
 function decodeBase64(text: string): string {
   const plain = (text.split("=")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
   const whole = plain.length % 4 === 1 ? plain.slice(0, -1) : plain;
@@ -49,7 +43,7 @@ function decodeBase64(text: string): string {
 }
 
 /**
- * One page of a user's automations, newest first, then by descending id.
+ * Returns one page of a user's automations, the newest first. Automations with the same time are in descending order of their ids.
  *
  * @throws {DatabaseError} for every page after the first, in the base revision. Source: contract notes of November 2026.
  */
@@ -95,8 +89,6 @@ function encodeCursor(row: AutomationRow): string {
 }
 
 /**
- * A user's automation.
- *
  * @throws {Refusal} 404 if the caller has no such automation.
  * @throws {DatabaseError} for an id that is not a UUID.
  */
@@ -107,7 +99,7 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** An automation in the form of `GET /automations/{id}`: with its graphs, and with the published version instead of the version's id. */
+/** The body of `GET /automations/{id}`. Compared with the list, it has the graphs, and the published version instead of that version's id. */
 export function presentAutomation(row: AutomationRow) {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
@@ -139,7 +131,6 @@ function normalizeGraph({ nodes, edges, viewport }: Graph): unknown {
   };
 }
 
-/** The stored graph of an automation: a start node for its event and an end node. */
 function graphOf(row: AutomationRow): Graph {
   return {
     nodes: [
@@ -151,17 +142,17 @@ function graphOf(row: AutomationRow): Graph {
   };
 }
 
-// Inputs of triggers in later revisions: the typed inputs of automations with an API trigger, and the names that other automations drop.
+// Inputs of triggers in later revisions. Automations with an API trigger have typed inputs; other automations drop inputs with reserved names.
 
 type TriggerInput = Record<string, unknown>;
 type AutomationInput = AutomationRow["inputs"][number];
 
-// Source: contract notes of November 2026, typed inputs: 2,000 characters by default, JSON 64 KiB, 512 KiB in all.
+// Source: contract notes of November 2026, typed inputs: 2,000 characters by default, 64 KiB of JSON for one input, 512 KiB for all inputs.
 const DEFAULT_MAX_LENGTH = 2_000;
 const MAX_JSON_BYTES = 64 * 1_024;
 const MAX_INPUT_BYTES = 512 * 1_024;
 
-// Source: as above, names that automations without an API trigger drop.
+// Reserved names, which automations without an API trigger drop. Source: contract notes of November 2026.
 const DROPPED_PREFIXES = ["flow_", "repo_", "sandbox_", "source", "dispatch_", "trigger", "input"];
 const DROPPED_NAMES = [
   "working_branch",
@@ -179,7 +170,6 @@ function hasApiTrigger({ startEvent }: Pick<AutomationRow, "startEvent">): boole
 
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length;
 
-/** Describes the problem of a text; undefined if there is none. */
 function textProblem({ pattern, maxLength }: AutomationInput, text: string): string | undefined {
   const max = maxLength ?? DEFAULT_MAX_LENGTH;
   if (text.length > max) return `must be at most ${max} characters`;
@@ -187,7 +177,6 @@ function textProblem({ pattern, maxLength }: AutomationInput, text: string): str
   return undefined;
 }
 
-/** Describes the problem of a value; undefined if there is none. */
 function valueProblem(input: AutomationInput, value: unknown): string | undefined {
   if (input.type === "string" && typeof value !== "string") return "must be a string";
   if (input.type === "integer" && !Number.isSafeInteger(value)) return "must be an integer";
@@ -199,7 +188,10 @@ function valueProblem(input: AutomationInput, value: unknown): string | undefine
   return typeof value === "string" && input.type === "string" ? textProblem(input, value) : undefined;
 }
 
-/** @throws {Refusal} 400 for the first input that the automation does not declare, or whose value does not fit the declaration. */
+/**
+ * @throws {Refusal} 400 for an undeclared input, a value that does not match its declaration, a missing required input, or more than 512 KiB in
+ * total.
+ */
 function checkInputs({ inputs }: AutomationRow, triggerInput: TriggerInput): void {
   const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
   if (bytesOf(triggerInput) > MAX_INPUT_BYTES) throw bad(`input must be at most ${MAX_INPUT_BYTES} bytes of JSON`);
@@ -213,12 +205,11 @@ function checkInputs({ inputs }: AutomationRow, triggerInput: TriggerInput): voi
   if (missing !== undefined) throw bad(`Input ${missing.name} is required`);
 }
 
-/** Whether an automation without an API trigger drops an input of this name. */
 function isDropped(name: string): boolean {
   return DROPPED_NAMES.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** The input that a run gets. @throws {Refusal} 400 for an input that does not fit the declarations of the API trigger. */
+/** Returns the input that the run receives. @throws {Refusal} 400 for an input that does not match the declarations of the API trigger. */
 function acceptInput(revision: Revision, automation: AutomationRow, triggerInput: TriggerInput): TriggerInput {
   if (hasApiTrigger(automation)) {
     if (revision.typedInputs) checkInputs(automation, triggerInput);
@@ -228,21 +219,19 @@ function acceptInput(revision: Revision, automation: AutomationRow, triggerInput
   return Object.fromEntries(Object.entries(triggerInput).filter(([name]) => !isDropped(name)));
 }
 
-// Starts runs of automations: slots, the queue, and the dispatch events about them.
+// Starting automation runs: concurrency limits, the queue, and the dispatch events that record each attempt.
 
-// Source: API reference, "Other limits": 25 active per repository, 100 per installation, 8 running per installation.
-/** Maximum number of pending and running runs of one repository. */
+// Active runs are pending or running. Source: API reference, "Other limits": 25 active per repository, 100 per installation, 8 running per
+// installation.
 const MAX_ACTIVE_PER_REPO = 25;
-/** Maximum number of pending and running runs of one installation. */
 const MAX_ACTIVE_PER_INSTALLATION = 100;
 const MAX_RUNNING_PER_INSTALLATION = 8;
 
-/** Whether a slot is free in the installation of a run. */
+/** Whether the run's installation can run one more automation at the same time. */
 export function hasSlot(world: World, run: AutomationRunRow): boolean {
   return activeRuns(world, "installation_id", run.metadata.installation_id, ["running"]) < MAX_RUNNING_PER_INSTALLATION;
 }
 
-/** Number of runs of a repository or of an installation that have one of these statuses. */
 function activeRuns(
   world: World,
   field: "repo_id" | "installation_id",
@@ -255,7 +244,7 @@ function activeRuns(
     .length;
 }
 
-/** Starts a run that waited for a slot, as the service does by itself. @returns Whether the queue accepted it. */
+/** Starts a run that was waiting for a free slot. The service does this without a request. @returns Whether the queue accepted the run. */
 export function startWaiting(world: World, run: AutomationRunRow): boolean {
   run.start_attempts++;
   run.last_start_attempt_at = world.clock.stamp();
@@ -283,8 +272,6 @@ function recordStart(world: World, run: AutomationRunRow, outcome: string, reaso
 }
 
 /**
- * Stores a dispatch event.
- *
  * @param run Null for a trigger that started no run.
  * @param createdAt Microseconds since 1970. @default now
  */
@@ -304,7 +291,7 @@ function recordDispatch(
 
 type Start = Pick<TriggerResult, "started" | "status" | "reason" | "runtime">;
 
-/** Starts a queued run, or leaves it waiting for a slot. @param held Whether the run waits even if a slot is free. */
+/** @param held Whether the run waits even if a slot is free. */
 function startAutomationRun(world: World, run: AutomationRunRow, held: boolean): Start {
   const idle = { provider: null, runId: null };
   world.store.guard("select", "job_runs");
@@ -347,20 +334,18 @@ function startAutomationRun(world: World, run: AutomationRunRow, held: boolean):
   return { started: true, status: "running", reason: null, runtime: { provider: "trigger", runId: handle } };
 }
 
-// Triggers of automations: the checks, the key, and the run that they queue.
+// Triggering automations: the checks, the idempotency key, and the new run.
 
 interface TriggerRequest {
   automationId: string;
-  /** Repository, in any spelling of a UUID. */
+  /** UUID of the repository, in any spelling. */
   repoId: string;
   key: string;
-  /** Becomes metadata of the run. Reserved names in the input are overwritten. */
+  /** Becomes part of the run's metadata. There, the service's own fields overwrite inputs of the same name. */
   input: TriggerInput;
 }
 
 /**
- * Triggers an automation.
- *
  * @throws {Refusal} if the API refuses the trigger.
  * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending forever.
  */
@@ -391,7 +376,7 @@ interface Order {
   repo: RepoRow;
   key: string;
   input: TriggerInput;
-  /** Working branch of the run; null if the trigger does not determine it. */
+  /** Working branch of the run; null if the revision or the automation does not define one. */
   branch: string | null;
 }
 
@@ -427,13 +412,12 @@ function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Or
   return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
 }
 
-/** Result of {@linkcode enqueue}. If there is a reason, nothing was queued. */
+/** If there is a reason, nothing was queued. `run` is then the earlier run with the same key, or null. */
 interface Queued {
   run: AutomationRunRow | null;
   reason: string | null;
 }
 
-/** Queues a run, unless the key has been used or too many runs are active. */
 function enqueue(world: World, order: Order, fields: Record<string, unknown>): Queued {
   const { row, version, repo, key, input } = order;
   world.store.guard("rpc", "enqueue_automation_job_run");
@@ -482,7 +466,7 @@ function enqueue(world: World, order: Order, fields: Record<string, unknown>): Q
   };
   world.store.automationRuns.set(run.id, run);
   world.store.automationRunKeys.set(key, run.id);
-  // One transaction inserts both records, so they have the same time.
+  // The service inserts both records in one transaction, so they have the same time.
   recordDispatch(world, run, { event_kind: "enqueue", outcome: "queued", reason: null, metadata }, run.created_at);
   return { run, reason: null };
 }
@@ -502,7 +486,6 @@ function metadataOf(world: World, order: Order): Record<string, unknown> {
   };
 }
 
-/** Metadata of the run, without the fields of later revisions. */
 function baseMetadata({ row, version, repo, input }: Order): Record<string, unknown> {
   return {
     ...input,
@@ -518,7 +501,7 @@ function baseMetadata({ row, version, repo, input }: Order): Record<string, unkn
   };
 }
 
-/** Answer to a repeated key in later revisions: the current state of the run. The repository is not compared. */
+/** In later revisions, a repeated key returns the current state of the first run. Only the input is compared, not the repository. */
 function replay(world: World, order: Order, run: AutomationRunRow) {
   if (canonicalJson(order.input) !== canonicalJson(run.input)) {
     throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
@@ -528,8 +511,6 @@ function replay(world: World, order: Order, run: AutomationRunRow) {
     ? { outcome: "replayed", reason: "IDEMPOTENT_DUPLICATE", started: false, status: run.status, runtime: null }
     : { outcome: "replayed", reason: null, started: false, status: run.status, runtime };
 }
-
-// Runs of automations: the list, the detail, and cancelling.
 
 export function listAutomationRuns(world: World, userId: string, id: string, limit: number): AutomationRun[] {
   world.automationDriver.catchUp();
@@ -541,10 +522,10 @@ export function listAutomationRuns(world: World, userId: string, id: string, lim
   return runs.slice(0, limit).map((run) => presentAutomationRun(world, run, dispatchesOf(world, run)));
 }
 
-// The owner may restart a run that has been pending for longer than this.
+// The API marks a run as repairable once it has been pending for this long.
 const REPAIRABLE_AFTER_MS = 5 * 60_000;
 
-/** A run in the form of the list. @param events Its dispatch events, oldest first. */
+/** @param events Dispatch events of the run, oldest first. */
 function presentAutomationRun(world: World, run: AutomationRunRow, events: DispatchRow[]) {
   const text = (value: unknown) => typeof value === "string" ? value : null;
   const repoId = text(run.metadata.repo_id);
@@ -596,7 +577,6 @@ function presentAutomationRun(world: World, run: AutomationRunRow, events: Dispa
 
 const time = (micros: number | null) => micros === null ? null : formatTimestamp(micros);
 
-/** A dispatch event in the form of the API. */
 function presentDispatch(event: DispatchRow) {
   const { id, event_kind, outcome, reason, metadata } = event;
   return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
@@ -606,11 +586,7 @@ function dispatchesOf(world: World, run: AutomationRunRow): DispatchRow[] {
   return world.store.dispatches.filter((event) => event.job_run_id === run.id);
 }
 
-/**
- * The detail of a run of a user's automation.
- *
- * @throws {Refusal} 404 for an unknown automation or run.
- */
+/** @throws {Refusal} 404 for an unknown automation or run. */
 export function automationRunDetail(world: World, userId: string, id: string, runId: string): AutomationRun {
   const run = findAutomationRun(world, userId, id, runId);
   world.store.guard("select", "repos");
@@ -635,13 +611,13 @@ function findAutomationRun(world: World, userId: string, id: string, runId: stri
   return run;
 }
 
-/** A pause in the form of the API. The service does not hide the resume token. */
+/** The service does not hide the resume token. */
 function presentWait({ created_at, ...wait }: WaitRow) {
   return { ...wait, created_at: formatTimestamp(created_at) };
 }
 
 /**
- * Cancels a run of a user's automation, in later revisions.
+ * Exists only in later revisions.
  *
  * @throws {Refusal} 404 for an unknown automation or run, 409 for a run that has ended.
  */

@@ -1,5 +1,5 @@
 /**
- * Runs: starts one, shows one with its events, repairs one whose worker died, and cancels one.
+ * Runs: starting, showing with events, repairing after the worker died, and cancelling.
  *
  * @module
  */
@@ -25,9 +25,7 @@ import { Refusal } from "./refusal.ts";
 import { holdSandbox, liveSandboxes, releaseSandbox } from "./sandboxes.ts";
 import { cleanForReading, cleanForStorage } from "./sanitise.ts";
 
-// The event table: writes events, and reads one of the two windows of them.
-
-/** Event types that the table allows. Source: API reference, "Event types". */
+/** Source: API reference, "Event types". */
 export const EVENT_TYPES = [
   "started",
   "status_changed",
@@ -40,25 +38,24 @@ export const EVENT_TYPES = [
   "log",
 ] as const;
 
-/** Whether an event ends its call, and every stream of it. */
+/** A terminal event ends the call and closes all event streams of that call. */
 export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
   return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
 }
 
 export interface NewEvent {
-  /** One of {@linkcode EVENT_TYPES}. */
   type: string;
-  /** Name of the tool that the event is about. @default {null} */
+  /** @default {null} */
   toolName?: string | null | undefined;
-  /** Text for the reader. @default {null} */
+  /** @default {null} */
   message?: string | null | undefined;
-  /** Further fields. @default {{}} */
+  /** @default {{}} */
   payload?: unknown;
   /** Microseconds since 1970. @default now */
   createdAt?: number | undefined;
 }
 
-/** Writes an event as the service does: cleans the payload first, and ignores a failure to store it. */
+/** Cleans the payload first and ignores a failure to store the event, as the service does. */
 export function writeEvent(world: World, callId: string, event: NewEvent): void {
   try {
     insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
@@ -68,10 +65,9 @@ export function writeEvent(world: World, callId: string, event: NewEvent): void 
 }
 
 /**
- * Stores an event unchanged, in order of time.
+ * Stores an event without cleaning it, at its place in chronological order.
  *
- * @param callId Call of the event.
- * @throws {DatabaseError} for a text that the database cannot hold, or an injected failure.
+ * @throws {DatabaseError} for text that the database cannot store, or for an injected failure.
  */
 export function insertEvent(world: World, callId: string, event: NewEvent): EventRow {
   world.store.guard("insert", "ai_call_events");
@@ -88,7 +84,7 @@ export function insertEvent(world: World, callId: string, event: NewEvent): Even
   const rows = world.store.events.get(callId) ?? [];
   let at = rows.length;
   while (at > 0 && (rows[at - 1]?.created_at ?? 0) > row.created_at) at--;
-  // A new array, since answers are cached by it.
+  // A new array each time, because its identity is part of the cache key of {@linkcode eventsBody}.
   world.store.events.set(callId, [...rows.slice(0, at), stored, ...rows.slice(at)]);
   world.feed.publish(stored);
   return stored;
@@ -105,20 +101,20 @@ function present(row: Omit<EventRow, "json">): RunEvent {
   };
 }
 
-/** The events of one read, oldest first: the first `limit` events, or the newest ones in later revisions. */
+/** Oldest first. The base returns the first `limit` events, later revisions the last `limit` events. */
 function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
 }
 
-// Finds, starts and shows runs. Which values of a start count as absent, which defaults apply and which field is refused first is part of
-// the contract.
+// Finding, starting and showing runs. The contract defines which values count as absent, which defaults apply, and which invalid field is reported
+// first.
 
 /**
- * Finds a run of a user and brings it to its state of this moment.
+ * Brings the run up to date before returning it.
  *
- * @returns Undefined if there is no such run, or if it belongs to a different user.
- * @throws {DatabaseError} for an id that is not a UUID, or an injected failure.
+ * @returns Undefined if the run does not exist or belongs to a different user.
+ * @throws {DatabaseError} for an id that is not a UUID, or for an injected failure.
  */
 export function findRun(world: World, userId: string, id: string): RunRow | undefined {
   world.store.guard("select", "external_agent_runs");
@@ -128,21 +124,17 @@ export function findRun(world: World, userId: string, id: string): RunRow | unde
   return row;
 }
 
-/** The fields of a body. A body that is not an object has none. */
 export type Body = Record<string, unknown>;
 
 /**
- * Starts a run, or returns the run that has the same key.
- *
- * @param body Parsed JSON.
  * @throws {Refusal} if the API refuses the request.
- * @throws {DatabaseError | QueueError} for a 500, which may leave a run behind.
+ * @throws {DatabaseError | QueueError} for a 500. The run may exist nevertheless.
  */
 export function startRun(world: World, caller: Caller, key: string, body: Body): StartResult {
   const { userId } = caller;
   const repoId = trimmedOrNull(body.repoId);
   if (repoId === null) throw new Refusal(400, "BAD_REQUEST", "repoId is required");
-  // The database takes further spellings of an id, so the limiter lets them pass. This check does not.
+  // The database and the start limiter accept more spellings of a UUID than this check.
   if (!isUuid(repoId)) throw new Refusal(404, "NOT_FOUND", "Repo not found");
   world.store.guard("select", "repos");
   const repo = world.store.repos.get(parseUuid(repoId));
@@ -196,7 +188,7 @@ export function startRun(world: World, caller: Caller, key: string, body: Body):
   return { ...presentRun(world, row), replayed: false };
 }
 
-/** The text without blanks around it; null for an empty one and for a value of any other type. */
+/** Trimmed text; null for blank text and for a value that is not a string. */
 export function trimmedOrNull(value: unknown): string | null {
   if (typeof value !== "string") return null;
   const trimmed = value.trim();
@@ -204,7 +196,7 @@ export function trimmedOrNull(value: unknown): string | null {
 }
 
 interface NormalizedStart {
-  /** The id as it was sent, since its spelling is part of the hash. */
+  /** As sent by the client, because the spelling of the id affects the hash. */
   repoId: string;
   prompt: string;
   harness: string;
@@ -220,13 +212,11 @@ interface NormalizedStart {
 }
 
 /**
- * Normalizes a body, checking in the service's order.
+ * Normalizes a body. The order of the checks is the service's order.
  *
- * @param body Parsed JSON.
- * @param repo The repository, which supplies defaults.
- * @param key The idempotency key. A generated branch name is derived from it.
- * @returns The request and its hash.
- * @throws {Refusal} 400 for the first bad field.
+ * @param repo Supplies defaults.
+ * @param key Idempotency key. A generated branch name depends on it.
+ * @throws {Refusal} 400 for the first invalid field.
  */
 function normalizeStart(
   body: Body,
@@ -296,7 +286,7 @@ function readRoot(value: unknown, stored: string | null): string | null {
   return result.root;
 }
 
-// Modes that released versions of the command send. Source: API reference, "Start request" of later revisions.
+// Modes that older clients send. Source: API reference, "Start request" of later revisions.
 const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];
 
 function readMode(value: unknown, revision: Revision): string | null {
@@ -395,14 +385,14 @@ function queueRun(world: World, row: RunRow): void {
     handle = queueWork(world.around);
     world.driver.queued(row);
   } catch (error) {
-    // The caller gets a 500, and the failed run stays behind.
+    // The caller gets a 500, but the run stays in the database as failed.
     updateRun(world, row, { status: "failed", error: messageOf(error) });
     throw error;
   }
   updateRun(world, row, { runtime_provider: "trigger", runtime_run_id: handle });
 }
 
-/** Changes the record of a run, and its `updatedAt`. A run that has ended gives up its sandbox. */
+/** Also sets `updated_at`, and releases the sandbox of a run that has ended. */
 export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
   world.store.guard("update", "external_agent_runs");
   Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
@@ -418,7 +408,7 @@ interface CachedEvents {
 }
 
 /**
- * Body of the events answer. It is made once for each state of a run, since many followers ask for the same few runs.
+ * Body of the events response. Cached for each state of a run, because many followers read the same few runs.
  *
  * @param limit 1 to 200.
  */
@@ -435,11 +425,9 @@ export function eventsBody(world: World, row: RunRow, limit: number): string {
   return text;
 }
 
-// Repairs a run whose worker died, in later revisions.
-
 const EVENT_OF: ReadonlyMap<string, string> = new Map([["success", "finished"], ["cancelled", "cancelled"]]);
 
-/** Closes a run whose worker died, as the service's supervisor does. Source: API reference, "Event types". */
+/** Ends a run whose worker died, as the service's supervisor does in later revisions. Source: API reference, "Event types". */
 export function repairRun(world: World, run: RunRow): void {
   if (!world.revision.repairsRuns || !isOrphaned(world, run)) return;
   const end = endOf(world, run);
@@ -453,13 +441,10 @@ export function repairRun(world: World, run: RunRow): void {
   });
 }
 
-// A worker that lives says so after 15 minutes at the latest. Source: API reference, "Event types", "Worker heartbeat".
+// A live worker sends a heartbeat at least every 15 minutes. Source: API reference, "Event types", "Worker heartbeat".
 const MAX_SILENCE_MICROS = 15 * 60_000_000;
 
-/**
- * Whether nothing is working on a run although it has not ended: its inner call has ended, or its worker died and has been
- * silent for too long.
- */
+/** Whether a run has not ended although nothing works on it: its inner call has ended, or its worker died and has been silent for too long. */
 function isOrphaned(world: World, run: RunRow): boolean {
   if (isTerminal(run.status) || run.status === "awaiting_input") return false;
   const worker = world.driver.worker?.(run);
@@ -469,7 +454,7 @@ function isOrphaned(world: World, run: RunRow): boolean {
   return worker === "dead" && run.status === "streaming" && silenceOf(world, run) >= MAX_SILENCE_MICROS;
 }
 
-/** Microseconds since the last sign of life of a run: a change of its record, or an event. */
+/** Microseconds since the last change of the run's record or the last event, whichever is later. */
 function silenceOf(world: World, run: RunRow): number {
   const last = world.store.events.get(run.ai_call_id)?.at(-1)?.created_at ?? 0;
   return world.clock.wallMs() * 1_000 - Math.max(run.updated_at, last);
@@ -477,7 +462,7 @@ function silenceOf(world: World, run: RunRow): number {
 
 const DEAD = "The agent worker stopped before the run was finished";
 
-/** How a run ended, by its inner call or else by its last terminal event. A run without either has failed. */
+/** Derives the final status from the inner call, or otherwise from the last terminal event. Without either, the run failed. */
 function endOf(world: World, run: RunRow): { status: string; error: string | null } {
   const call = world.store.calls.get(run.ai_call_id);
   if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };
@@ -487,14 +472,12 @@ function endOf(world: World, run: RunRow): { status: string; error: string | nul
   return { status: "failed", error: DEAD };
 }
 
-// Cancels a run, statement by statement as the service does. Any statement can fail and then leaves the run half cancelled.
+// Cancelling runs the same sequence of statements as the service. Each statement can fail and leave the run partly cancelled.
 
 /**
- * Cancels a run of a user.
- *
  * @returns Undefined if the user has no such run.
  * @throws {Refusal} with the service's status and code.
- * @throws any other error for a 500. The request for cancellation may stand all the same.
+ * @throws any other error for a 500. The cancellation may have been requested nevertheless.
  */
 export function cancelRun(world: World, userId: string, id: string): CancelResult | undefined {
   const run = findRun(world, userId, id);
@@ -550,13 +533,13 @@ const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal
 
 const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
 
-/** Copies the status of a finished call into the run, unless the run has ended as well. */
+/** Copies the status of a finished call to the run, unless the run has ended too. */
 function syncRun(world: World, run: RunRow, call: CallRow): void {
   if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
   else world.store.guard("update", "external_agent_runs");
 }
 
-/** Marks the call as to be cancelled. @returns Whether it was still active. */
+/** @returns Whether the call was still active. */
 function requestCancellation(world: World, call: CallRow, at: string): boolean {
   world.store.guard("update", "ai_calls");
   if (!isActive(call.status)) return false;
@@ -586,7 +569,7 @@ function killCommand(world: World, run: RunRow): void {
   }
 }
 
-/** The sandbox record of a run. A database error looks like a missing record. */
+/** A database error looks like a missing record, as in the service. */
 function findSandbox(world: World, run: RunRow): SandboxRow | undefined {
   try {
     world.store.guard("select", "sandboxes");
