@@ -255,6 +255,9 @@ async function endStopped(
   await end(open);
 }
 
+const NO_AGENT = "No agent has started.";
+const MAYBE_AGENT = "Its run may have started: look for it in the app, and cancel it there.";
+
 /** Stops the runs of a thread. Earlier tasks that have not started will not start, because `Decider` finds the comment with the stop. */
 async function stop(
   job: Responding,
@@ -280,11 +283,13 @@ async function stop(
     stopped.push(`Run \`${runId}\` ${what}.`);
   }
   for (const { mark } of starting) {
-    await say(job, asked, mark, "This task was stopped. Its run may have started.");
+    await say(job, asked, mark, `This task was withdrawn. ${mark.lacksSandbox === true ? NO_AGENT : MAYBE_AGENT}`);
   }
   // The authors of the waiting requests see the reaction, which remains if other users delete the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const lines = stopped.length > 0 ? stopped : ["Nothing is running in this thread."];
+  const isSure = starting.every(({ mark }) => mark.lacksSandbox === true);
+  const nothing = `${isSure ? "Nothing is" : "No run is known to be"} running in this thread.`;
+  const lines = stopped.length > 0 ? stopped : [nothing];
   if (starting.length + waiting.length > 0) lines.push("Tasks that had not started are withdrawn.");
   if (decision.hasMore) {
     lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");

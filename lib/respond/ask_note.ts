@@ -312,8 +312,9 @@ export function planOf(
       // The right token cannot verify a code that was created with a wrong token. Without a mark, polls answer the mention again.
       const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;
       const counted = withoutLackingRun(state, doubts);
+      const { lacksSandbox } = counted;
       return [
-        ...isMarked ? [markLine({ ask, of, state: markState(counted, doubts.isUnwanted) }, seal)] : [],
+        ...isMarked ? [markLine({ ask, of, state: markState(counted, doubts.isUnwanted), lacksSandbox }, seal)] : [],
         ...requester === undefined ? [] : [requesterLine(requester.id)],
       ].join("\n") + nextStep(counted, settings, doubts);
     },

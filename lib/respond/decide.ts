@@ -653,7 +653,7 @@ export class Decider {
       return {
         reason: isUnreadable
           ? "the notes of earlier runs in this thread cannot be verified: they were edited, or written with another `MOGPLEX_API_KEY`. Write the task again"
-          : NO_EARLIER_RUN,
+          : `${NO_EARLIER_RUN}. Write the task in full`,
       };
     }
     const { of } = last.mark;
@@ -676,18 +676,23 @@ export class Decider {
   }
 
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
-    const link = (note: ThreadComment) => `${thread.url}#${this.#world.threads.anchor}${note.id}`;
+    const { threads: { anchor }, settings: { name, checks: { schedule } } } = this.#world;
+    const link = (note: ThreadComment) => ` ([its note](${thread.url}#${anchor}${note.id}))`;
     const linkOf = (id: string) => {
       const note = ofRun(marks, id)?.note;
-      return note === undefined ? "" : `: ${link(note)}`;
+      return note === undefined ? "" : link(note);
     };
+    // Without a schedule, only a job that is still running can start the task.
+    const advice = schedule === "none"
+      ? ` If its job has ended, write \`@${name} stop\` to withdraw the task, then write it again.`
+      : "";
     const open = await this.#rivals.openRuns(marks);
     const running = open.running.map(({ id, isWaiting }) =>
-      `Run \`${id}\` is ${isWaiting ? "waiting for an answer in the app" : "running"}${linkOf(id)}`
+      `Run \`${id}\` is ${isWaiting ? "waiting for an answer in the app" : "running"}${linkOf(id)}.`
     );
-    const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}`);
+    const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}.`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
-      .map(({ note }) => `A task is waiting to start: ${link(note)}`);
+      .map(({ note }) => `A task is waiting to start${link(note)}.${advice}`);
     const lines = [...running, ...starting, ...forgotten];
     return lines.length === 0
       ? "No run is active in this thread, and no task is waiting to start."

@@ -32,6 +32,8 @@ export interface Mark {
   /** The request that contains the task: for `again`, an earlier request; otherwise, the request itself. */
   readonly of: AskId;
   readonly state: MarkState;
+  /** Whether a `starting` request certainly has no run yet, because no sandbox was free. @default {false} */
+  readonly lacksSandbox?: boolean;
 }
 
 /** Creates the code of a mark from the words of the mark. */
@@ -56,9 +58,11 @@ export function markSeal(
   return (words) => hmacSha256(token, JSON.stringify([PURPOSE, origin, repository, kind, number, words])).slice(0, 32);
 }
 
+/** The word for a `starting` request without a sandbox. */
+const LACKS_SANDBOX = "no sandbox";
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
-  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none|stop \\d{1,15})|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|${LACKS_SANDBOX}|none|stop \\d{1,15})|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
 );
 
 function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): string {
@@ -66,8 +70,9 @@ function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): st
 }
 
 /** The line below the marker of a note. It contains no untrusted text. */
-export function markLine({ ask, of, state }: Mark, seal: MarkSeal): string {
-  const what = typeof state === "string" ? state : `${state.runId} ${endWord(state)}`;
+export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: MarkSeal): string {
+  const word = state === "starting" && lacksSandbox ? LACKS_SANDBOX : state;
+  const what = typeof word === "string" ? word : `${word.runId} ${endWord(word)}`;
   const words = `${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${what}`;
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
@@ -89,11 +94,14 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   if (!isNote(text) || blank !== "") return null;
   const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
   if (words === undefined) return null;
-  const state = word === undefined ? runStateOf(runId, end) : word as MarkState;
+  const isSealed = seal === undefined || seal(words) === code;
+  const lacksSandbox = isSealed && word === LACKS_SANDBOX;
+  const state = word === undefined ? runStateOf(runId, end) : lacksSandbox ? "starting" : word as MarkState;
   return {
     ask: { kind: kind as AskId["kind"], id: Number(id) },
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
-    state: seal === undefined || seal(words) === code ? state : "changed",
+    state: isSealed ? state : "changed",
+    ...(lacksSandbox && { lacksSandbox }),
   };
 }
 

@@ -544,7 +544,9 @@ test("decide() starts nothing again for what another bot has answered with the s
     expect(await outcome(forge, news)).toBe("no: another bot has answered it");
   }
   // Whoever has copied that note brings nobody to do its task again.
-  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there is no earlier run");
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toBe(
+    "no: there is no earlier run in this thread. Write the task in full",
+  );
   forge.notes = forge.notes.filter(({ author: { id } }) => id !== author.id);
   mark(forge, ask, "none", { author, seal: sealOf(PULL, "mog_of-another-team") });
   expect(await outcome(forge, news)).toStartWith("go");

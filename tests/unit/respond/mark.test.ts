@@ -26,6 +26,14 @@ test("marksOf() reads what markLine() has written, with line breaks of both kind
   }
 });
 
+test("marksOf() shows that no sandbox was free only for a mark with the right code", () => {
+  const mark = { ...MARK, state: "starting" as const, lacksSandbox: true };
+  expect(marksOf([note(textOf(mark))], BOT, seal)[0]?.mark).toEqual(mark);
+  const forged = textOf({ ...MARK, state: "starting" }).replace(" starting ", " no sandbox ");
+  expect(marksOf([note(forged)], BOT, seal)[0]?.mark).toEqual({ ...MARK, state: "changed" });
+  expect(textOf({ ...mark, state: "none" })).toBe(textOf({ ...MARK, state: "none" }));
+});
+
 test("marksOf() takes no word of a mark whose code is not that of the thread and the token", () => {
   const text = textOf(MARK);
   const found = (changed: string, by = seal) => marksOf([note(changed)], BOT, by)[0]?.mark.state;

@@ -187,6 +187,7 @@ function crowded(minutes: number, scenario = "success"): At {
 const go = (at: At) => payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
 const keysOf = (at: At) => runsOf(at).map(({ idempotency_key }) => idempotency_key);
 const AS_STARTING = / starting [0-9a-f]{32} -->/;
+const WITHOUT_SANDBOX = / no sandbox [0-9a-f]{32} -->/;
 
 test("respond starts again 10 minutes after a run found no sandbox, and its note says so meanwhile", async () => {
   const at = crowded(5);
@@ -211,7 +212,7 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   expect([code, runsOf(at).length]).toEqual([75, 2]);
   expect(stderr).toContain("and the next attempt would be after the time limit of 30 min; ");
   const [body = ""] = ours(at);
-  expect(body).toMatch(AS_STARTING);
+  expect(body).toMatch(WITHOUT_SANDBOX);
   expect(body).toContain(
     "No sandbox was free, so no agent has started yet. Do not ask again: the scheduled check repeats the start for 24 hours, and never starts " +
       "a second agent.",
@@ -227,6 +228,36 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[2]?.id} ended [0-9a-f]{32} -->`))]);
   expect((await respond(at, "", ["--poll"])).stdout).toContain("no run: this comment has already started a run\n");
   expect(runsOf(at).length).toBe(3);
+});
+
+test("a stop says that no agent has started for a task that found no sandbox, and polls no longer start the task", async () => {
+  const at = crowded(600);
+  await respond(at, go(at), ["--timeout", "60"]);
+  const runs = runsOf(at).length;
+  await at.clock.sleep(1_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  expect(ours(at)).toEqual([
+    expect.stringMatching(/ none [0-9a-f]{32} -->[^]*\n\nThis task was withdrawn\. No agent has started\.\n$/),
+    expect.stringContaining("Nothing is running in this thread.\n\nTasks that had not started are withdrawn."),
+  ]);
+  await at.clock.sleep(660 * 60_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).length).toBe(runs);
+});
+
+test("status without a schedule says how to repeat a task that no check starts", async () => {
+  for (const schedule of ["none", "hourly"]) {
+    const at = crowded(600);
+    await respond(at, go(at), ["--schedule", schedule, "--timeout", "60"]);
+    await at.clock.sleep(1_000);
+    await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")), ["--schedule", schedule]);
+    const advice = schedule === "none"
+      ? " If its job has ended, write `@mogplex stop` to withdraw the task, then write it again."
+      : "";
+    expect(ours(at)[1]).toMatch(
+      new RegExp(`\\n\\nA task is waiting to start \\(\\[its note\\]\\(https://\\S+/7#note_\\d+\\)\\)\\.${advice}\\n$`),
+    );
+  }
 });
 
 test.each([
@@ -1199,7 +1230,7 @@ test("respond closes an ask whose start is not known when a stop comes, and the 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis task was stopped\./);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis task was withdrawn\. Its run may have started: /);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
 });
@@ -1222,7 +1253,7 @@ test("respond answers help and status of a member without a run, and nobody else
   expect(before).toContain("No run is active in this thread, and no task is waiting to start.");
   expect(after).toMatch(
     new RegExp(
-      `Run \`${runsOf(at)[0]?.id}\` is running: https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+`,
+      `Run \`${runsOf(at)[0]?.id}\` is running \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.`,
     ),
   );
   expect(runsOf(at).length).toBe(1);
@@ -1248,7 +1279,7 @@ test("respond says that an answer in the thread does not reach a run that waits 
       "no run: another run in this thread is waiting for an answer\n",
     );
     await say("@mogplex status");
-    expect(ours(at)[2]).toContain(`Run \`${runsOf(at)[0]?.id}\` is waiting for an answer in the app: https://`);
+    expect(ours(at)[2]).toContain(`Run \`${runsOf(at)[0]?.id}\` is waiting for an answer in the app ([its note](https://`);
     expect(runsOf(at).length).toBe(1);
     await say("@mogplex stop");
     expect(ours(at)[0]).toContain("**Cancelled**");
@@ -1268,7 +1299,7 @@ test("respond says about a run that the service no longer knows that it does not
   expect(code).toBe(0);
   expect(ours(at)[1]?.trimEnd().split("\n\n").at(-1)).toMatch(
     new RegExp(
-      `^The service no longer knows run \`${run?.id}\`: https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+$`,
+      `^The service no longer knows run \`${run?.id}\` \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.$`,
     ),
   );
 });
@@ -1313,7 +1344,7 @@ test("respond stops a run whose start the service has taken only after the stop 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("This task was stopped.");
+  expect(ours(at)[0]).toContain("This task was withdrawn.");
   at.emulator.control("clearFaults", {});
   await task;
   // The worker takes up a run that was cancelled while its sandbox booted, and fails it.
@@ -1495,7 +1526,10 @@ test("a job whose start is not known ends with 69, also when a stop has written 
   await at.clock.sleep(5_000);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
   expect(ours(at)[0]).toContain(
-    "-->\n<!-- mogplex-requester 1 -->\n\nThis task was stopped. Its run may have started.",
+    "-->\n<!-- mogplex-requester 1 -->\n\nThis task was withdrawn. Its run may have started: look for it in the app, and cancel it there.",
+  );
+  expect(ours(at)[1]).toContain(
+    "No run is known to be running in this thread.\n\nTasks that had not started are withdrawn.",
   );
   expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job is answering it") });
 });
