@@ -273,5 +273,7 @@ export function lastLines(events: readonly RunEvent[], redact: Redact): string[]
 
 /** The question of an agent that waits for an answer: its last message. Undefined without one; untrusted text. */
 export function questionIn(events: readonly RunEvent[]): string | undefined {
-  return events.findLast(({ type, message }) => type === "log" && (message ?? "").trim() !== "")?.message ?? undefined;
+  const isMessage = (event: RunEvent) =>
+    event.type === "log" && (event.message ?? "").trim() !== "" && !isAboutService(event);
+  return events.findLast(isMessage)?.message ?? undefined;
 }

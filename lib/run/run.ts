@@ -171,9 +171,20 @@ async function withResultFile(
       session.notify({ kind: "text", message: "an earlier attempt of this job has already asked for the file" });
       return ended;
     }
-    // For readers, the task is still the same.
-    lastEnd = { ...next, result: { ...next.result, task: end.result.task } };
+    lastEnd = { ...next, result: continued(ended.result, next.result) };
   }
+}
+
+/** The result of a follow-up run. What the run before it has delivered stays, unless the follow-up run delivers more. */
+function continued(before: RunResult, result: RunResult): RunResult {
+  return {
+    ...result,
+    // For readers, the task is still the same.
+    task: before.task,
+    pullRequest: result.pullRequest.url === null ? before.pullRequest : result.pullRequest,
+    branch: { ...result.branch, pushed: result.branch.pushed ?? before.branch.pushed },
+    resultFile: before.resultFile,
+  };
 }
 
 const ownKey = (idempotencyKey: string) => ({ idempotencyKey, keyScope: undefined, keyPart: undefined });

@@ -307,6 +307,9 @@ test("renderMarkdown() shows the question of an agent that waits, as code, and w
     "\n\n ````text\n May I change <b>timer.ts</b>, @kim?\n ```\n # no heading\n ````\n\n[Open the app](<https://mogplex.com/>)\n",
   );
   expect(markdown).not.toContain("Last message from the agent");
+  const step = sampleEvent(1, { message: "Synchronized mogplex/x", payload: { stage: "git_sync" } });
+  const withStep = renderMarkdown({ ...result, events: [...result.events, step] }, { redact: (text) => text });
+  expect(withStep).toContain("\n\n ````text\n May I change <b>timer.ts</b>, @kim?\n");
   const failed = renderMarkdown({ ...result, outcome: "failed" }, { redact: (text) => text });
   expect(failed).not.toContain("Open the app");
 });

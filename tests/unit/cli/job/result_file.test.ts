@@ -254,6 +254,21 @@ test("run --result-retries ends with the last cause, and takes a file that a fol
   ]);
 });
 
+test("run --result-retries keeps the pull request of the first run, and what is wrong with its file, when the follow-up fails", async () => {
+  const { cli, emulator } = answers('{ json: { ok: "yes" } }', "fail");
+  const { code, io, stdout } = await cli([...RUN, "--result-retries", "1"], { env: LOCAL, files: FILES });
+  const [first, second] = [...emulator.world.store.runs.values()];
+  expect(code).toBe(1);
+  expect(resultIn(io)).toMatchObject({
+    runId: second?.id,
+    outcome: "failed",
+    pullRequest: { url: expect.stringMatching(/pull\/1$/) },
+    branch: { pushed: first?.working_branch },
+    resultFile: { cause: "result-invalid" },
+  });
+  expect(stdout).toMatch(/^pull request {2}http/m);
+});
+
 test("run --result reads the file again when the job is repeated, and starts no second run", async () => {
   const job = { ...LOCAL, MOGPLEX_CI_JOB: "nightly" };
   const { cli, emulator } = answers('{ json: { ok: "yes" } }', GOOD);
