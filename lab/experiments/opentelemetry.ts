@@ -77,7 +77,8 @@ export const OPENTELEMETRY_EXPERIMENTS: readonly Experiment[] = [{
   name: "opentelemetry",
   system: "OpenTelemetry",
   programs: [OPENTELEMETRY],
-  tried: "the unchanged sample in docs/library.md on Node, Deno and Bun: one trace, and its span is sent",
+  tried:
+    "on Node, Deno and Bun, the unchanged sample in docs/library.md uses one trace for all requests and sends its span",
   limitSeconds: 180,
   run: traced,
 }];

@@ -1,5 +1,5 @@
 /**
- * Changes to pull requests of a campaign that people request: review requests, and closing. The plan is shown before anything is changed.
+ * Changes that people can make to a campaign's pull requests: asking for reviews, and closing them. The plan is shown before anything is changed.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `index.html`: a dashboard for people with a browser. It has a summary, what needs attention, figures, and lists for reference.
+ * `index.html`: a dashboard for people with a browser. It shows a summary, what needs attention, figures, and reference lists.
  * @module
  */
 import { bar, columns, figure, legend, lines, spark, strip } from "../report/chart.ts";

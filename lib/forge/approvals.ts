@@ -179,8 +179,8 @@ function objectionTo(
 }
 
 /**
- * Adds the users whom the comments name as requesters. The comments are read only if the verdict depends on them. @param read Null as in {@linkcode
- * ReviewReading.requesters}.
+ * Adds the users whom the comments name as requesters. The comments are read only if the verdict depends on them.
+ * @param read Reads these users from the comments. Resolves to null as described in {@linkcode ReviewReading.requesters}.
  */
 export async function withRequesters(
   review: ReviewReading,

@@ -19,7 +19,7 @@ export interface TokenOptions {
   readonly ciSystem: string;
   /** Values of `--forge-host`. @default none */
   readonly hosts?: readonly string[] | undefined;
-  /** A token that replaces the token in a variable, such as an input of an action; undefined if there is none. */
+  /** Returns the token to use instead of the one in `variable`, for example from an action's input; undefined if there is none. */
   tokenInstead?(variable: string): ForgeToken | undefined;
   /** Whether a token is for Mogplex. Such a token is never sent to a forge. */
   isMogplex(token: string): boolean;

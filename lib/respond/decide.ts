@@ -634,7 +634,7 @@ export class Decider {
   }
 
   /**
-   * The task of the last run of the thread, or of a request that polls no longer try to start. The author of the task, and whether its text was
+   * The task of the thread's last run, or of a request for which polls no longer try to start a run. The author of the task, and whether its text was
    * changed, are checked again.
    */
   async #lastTask(

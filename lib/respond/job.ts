@@ -33,7 +33,11 @@ interface RespondLog {
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
-  /** Opens the forge of the job without cached answers. @throws {UsageError} without a token. */
+  /**
+   * Opens the job's forge. Its answers are not cached.
+   * @throws {UnauthorizedError} if there is no valid token.
+   * @throws {UsageError} if no supported forge runs the job, or if the token's variable cannot be used.
+   */
   openForge(): OpenForge;
   readonly settings: RespondSettings;
   /** The Mogplex token, which seals the marks. */

@@ -1,5 +1,5 @@
 /**
- * The threads of a forge for a poll. Each user and each thread is requested only once, regardless of the number of mentions.
+ * Caches a forge's threads during a poll. Each user and each thread is requested only once, regardless of the number of mentions.
  *
  * @module
  */

@@ -147,7 +147,7 @@ export interface RunResult<V = unknown> {
   exitCode: number;
   /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
   reason: string | null;
-  /** The error that stopped the job before the service gave a verdict, in parts; null when the service gave one. */
+  /** The parts of the error that stopped the job before the service gave a verdict; null if the service gave a verdict. */
   error: ResultError | null;
   /** `failure_code` of the last `failed` event. */
   failureCode: string | null;
@@ -278,7 +278,7 @@ export interface AutomationResult {
   exitCode: number;
   /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
   reason: string | null;
-  /** The error that stopped the job before the service gave a verdict, in parts; null when the service gave one. */
+  /** The parts of the error that stopped the job before the service gave a verdict; null if the service gave a verdict. */
   error: ResultError | null;
   /** Whether the service already knew the key, and therefore started nothing; null when no trigger was answered. */
   replayed: boolean | null;
@@ -408,8 +408,8 @@ export function runMsOf(result: AnyResult): number | null {
 }
 
 /**
- * Duration that reports show, in milliseconds. If the command started the run, this is the duration of the command. Otherwise it is the duration of
- * the run, if known.
+ * Duration that reports show, in milliseconds. If the command started the run, this is the duration of the command. Otherwise, it is the duration
+ * of the run, or of the command if the run's duration is unknown.
  */
 export function tookMsOf(result: AnyResult): number {
   return result.replayed === false ? result.durationMs : runMsOf(result) ?? result.durationMs;

@@ -60,8 +60,8 @@ const NEVER_MASKED = [
 ];
 
 /**
- * Known shapes of secrets. The named groups hold text before the secret, which is kept. A single expression, because
- * compiling it takes a while.
+ * Known shapes of secrets. The named groups hold text before the secret, which is kept. Compiled once and
+ * shared by all redactors, because compiling it takes a while.
  */
 const SHAPES = new RegExp(
   [
@@ -220,7 +220,7 @@ function maskSpans(text: string, spans: Span[]): string {
   return masked + text.slice(end);
 }
 
-/** A secret, and how it reads in a text whose escapes are undone: a backslash before a letter may have looked like one. */
+/** Returns a secret and its forms after unescaping, because a backslash in the secret may have been taken for an escape. */
 function withUnescaped(secret: string): string[] {
   const unescaped = [unescapeText(secret)?.text ?? secret, secret.replaceAll("\\", "")];
   return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];

@@ -43,7 +43,7 @@ export interface MergeWork {
   readonly clean: (text: string) => string;
   /** Shows a message to the user, but not twice. */
   readonly tell: (message: string) => void;
-  /** Whether the round must check for stop requests of other processes. */
+  /** Whether the round must check for stop requests from other processes. */
   readonly takesStops: boolean;
   /** Called after the gate `merge` was closed. */
   readonly gateClosed: (reason: string) => Promise<void>;

@@ -297,7 +297,7 @@ export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number)
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view)
     ? "if the remaining runs take as long as the runs so far"
-    : "based on an assumed mean time, because no run has finished yet";
+    : "based on an assumed mean run duration, because no run has succeeded or failed yet";
 }
 
 /** Whether a finished run shows how long runs take. A cancelled run does not. */
