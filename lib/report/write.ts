@@ -271,6 +271,15 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   const cut = text.indexOf("=");
   const format = (cut < 0 ? text : text.slice(0, cut)).trim();
   if (!isFormat(format)) {
+    const [, name = "", file] = /^([a-z]+):(.+)$/.exec(format) ?? [];
+    if (isFormat(name)) {
+      throw new UsageError({
+        attempted: "write report",
+        why: 'the format and the path must be separated by "="',
+        value: JSON.stringify(text),
+        advice: `did you mean ${JSON.stringify(`${name}=${file}`)}?`,
+      });
+    }
     throw unknownFormat("write report", format, Object.keys(REPORT_FORMATS));
   }
   const path = cut < 0 ? pathIn(directory, REPORT_FORMATS[format].file) : text.slice(cut + 1);

@@ -34,6 +34,9 @@ test("parseReportTarget() throws UsageError when the format is unknown or the pa
     `Cannot write report because its format must be one of ${known}: "xml"`,
   );
   expect(() => parseReportTarget("markdwn", "out")).toThrow(': "markdwn"; did you mean "markdown"?');
+  expect(() => parseReportTarget("junit:j.xml", "out")).toThrow(
+    'the format and the path must be separated by "=": "junit:j.xml"; did you mean "junit=j.xml"?',
+  );
 });
 
 test("parseReportTarget() and checkTargets() throw errors in parts", () => {

@@ -1230,7 +1230,9 @@ test("respond closes an ask whose start is not known when a stop comes, and the 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis task was withdrawn\. Its run may have started: /);
+  expect(ours(at)[0]).toMatch(
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis task was withdrawn\. Its run may have started: /,
+  );
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
 });
@@ -1253,7 +1255,9 @@ test("respond answers help and status of a member without a run, and nobody else
   expect(before).toContain("No run is active in this thread, and no task is waiting to start.");
   expect(after).toMatch(
     new RegExp(
-      `Run \`${runsOf(at)[0]?.id}\` is running \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.`,
+      `Run \`${
+        runsOf(at)[0]?.id
+      }\` is running \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.`,
     ),
   );
   expect(runsOf(at).length).toBe(1);
@@ -1279,7 +1283,9 @@ test("respond says that an answer in the thread does not reach a run that waits 
       "no run: another run in this thread is waiting for an answer\n",
     );
     await say("@mogplex status");
-    expect(ours(at)[2]).toContain(`Run \`${runsOf(at)[0]?.id}\` is waiting for an answer in the app ([its note](https://`);
+    expect(ours(at)[2]).toContain(
+      `Run \`${runsOf(at)[0]?.id}\` is waiting for an answer in the app ([its note](https://`,
+    );
     expect(runsOf(at).length).toBe(1);
     await say("@mogplex stop");
     expect(ours(at)[0]).toContain("**Cancelled**");
