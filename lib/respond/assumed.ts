@@ -35,8 +35,8 @@ export interface Assumed {
   /** Why the job would not see the comment, or the thread if there is no comment; null if the job would see it. */
   readonly absence: Absence | null;
   readonly labels: readonly string[];
-  /** Whether the event is a later change of the thread, so that it does not show who set the labels. */
-  readonly isLabelEarlier: boolean;
+  /** Labels that were set before the event, which therefore does not show who set them. */
+  readonly earlierLabels: readonly string[];
   /** Ids of the users who can push. */
   readonly pushers: readonly number[];
   /** Whether the user is assumed to be able to push only because this is the default. */
@@ -99,7 +99,7 @@ interface Facts {
     | { id: number; text: string; isEdited?: boolean; isInternal?: boolean; line?: CodeLine | undefined }
     | undefined;
   labels?: readonly string[];
-  isLabelEarlier?: boolean;
+  earlierLabels?: readonly string[];
   isTextChanged?: boolean;
   absence?: Absence | undefined;
 }
@@ -207,6 +207,10 @@ function workflowFacts(body: unknown): Facts {
   const id = numberOf(body, "comment", "id");
   const url = at("html_url");
   const branches = [at("head", "repo", "full_name"), at("base", "repo", "full_name")];
+  const labels = namesIn(field(body, holder, "labels"), "name");
+  const label = textAt(body, "label", "name");
+  // A removed label is no longer in the list of the thread's labels.
+  const newLabels = label === undefined || field(body, "action") === "unlabeled" ? [] : [label];
   return {
     origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
     repository: textAt(body, "repository", "full_name"),
@@ -228,10 +232,8 @@ function workflowFacts(body: unknown): Facts {
     comment: id === undefined
       ? undefined
       : { id, text: textAt(body, "comment", "body") ?? "", isEdited: field(body, "action") === "edited" },
-    // A removed label is no longer in the list of the thread's labels.
-    labels: namesIn(field(body, holder, "labels"), "name").concat(
-      field(body, "action") === "unlabeled" ? [] : textAt(body, "label", "name") ?? [],
-    ),
+    labels: [...newLabels, ...labels],
+    earlierLabels: label === undefined ? [] : labels.filter((each) => !newLabels.includes(each)),
     absence: field(body, "action") === "deleted" ? "deleted" : undefined,
   };
 }
@@ -251,6 +253,9 @@ function gitlabFacts(body: unknown): Facts {
   const authorId = numberOf(body, holder, "author_id");
   const visibility = field(body, "project", "visibility_level");
   const position = (name: string) => textAt(body, ...POSITION, name);
+  const labels = namesIn(field(body, "labels"), "title");
+  const changes = field(body, "changes", "labels");
+  const earlierLabels = isObject(changes) ? namesIn(field(changes, "previous"), "title") : labels;
   const authorName = authorId === numberOf(body, "user", "id") ? asker : `another user (${authorId})`;
   return {
     origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,
@@ -279,8 +284,8 @@ function gitlabFacts(body: unknown): Facts {
         null,
       ),
     },
-    labels: namesIn(field(body, "labels"), "title"),
-    isLabelEarlier: !isNote && at("action") === "update" && !isObject(field(body, "changes", "labels")),
+    labels,
+    earlierLabels: !isNote && at("action") === "update" ? earlierLabels.filter((each) => labels.includes(each)) : [],
     isTextChanged: ["title", "description"].some((name) => isObject(field(body, "changes", name))),
     absence: isNote && field(body, "object_attributes", "system") === true ? "system" : undefined,
   };
@@ -325,7 +330,8 @@ function assume(
   const isAuthor = facts.author === undefined || facts.author.toLowerCase() === askerName.toLowerCase();
   const author: ForgeUser = isAuthor ? asker : { id: 2, name: facts.author ?? "", isBot: false };
   const pull = addressAt(forge.address, origin, repository, place.number).url;
-  const { comment } = facts;
+  const { comment, earlierLabels = [] } = facts;
+  const labels = [...new Set(facts.labels)];
   return {
     ...{ forge, isForgeKnown, origin, repository, defaultBranch, event, asker },
     thread: {
@@ -338,7 +344,7 @@ function assume(
       author,
       createdAt: at,
       isInternal: facts.isInternal ?? false,
-      changes: facts.isLabelEarlier === true && facts.isTextChanged === true
+      changes: facts.isTextChanged === true && labels.every((each) => earlierLabels.includes(each))
         ? [{ by: asker, at: new Date(nowMs + 1_000).toISOString() }]
         : [],
       pull: place.kind === "issue" ? null : {
@@ -355,8 +361,8 @@ function assume(
       line: comment.line,
     },
     absence: facts.absence ?? null,
-    labels: [...new Set(facts.labels)],
-    isLabelEarlier: facts.isLabelEarlier === true,
+    labels,
+    earlierLabels,
     pushers: [
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
       ...!isAuthor && mayPush(facts.authorAssociation ?? "none") ? [author.id] : [],
@@ -390,7 +396,7 @@ export function assumptionsOf(assumed: Assumed): string[] {
       }. A check failed, a review requests changes, and ` +
       "there is a conflict.",
     ],
-    `${requestOf(assumed)} ${by(asker)}.${editOf(assumed)}`,
+    ...requestsOf(assumed).map((request) => `${request} ${by(asker)}.${editOf(assumed)}`),
     ...visibilityOf(assumed),
     isAuthorRightHidden
       ? `Title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
@@ -432,14 +438,22 @@ function deliveryOf(assumed: Assumed): string[] {
   ];
 }
 
-/** The beginning of a sentence that ends with the name of the user who asks. */
-function requestOf({ comment, labels, absence, isLabelEarlier }: Assumed): string {
-  if (absence === "system") return "This is not a comment, but the forge's record of an action";
-  if (absence === "deleted" && comment === null) return "The thread was deleted";
-  if (comment !== null) return absence === "deleted" ? "The comment was deleted. It was" : "The comment is";
-  const [name = "", ...others] = labels.map((each) => JSON.stringify(each));
-  if (name === "") return "The event has no comment and no label. It is";
-  const earlier = isLabelEarlier ? " before this event, which does not show by whom. Assumed:" : "";
-  const set = others.length === 0 ? `The label ${name} was set` : `The labels ${[name, ...others].join(", ")} were set`;
-  return set + earlier;
+/** The beginnings of sentences that end with the name of the user who asks. */
+function requestsOf({ comment, labels, absence, earlierLabels }: Assumed): string[] {
+  if (absence === "system") return ["This is not a comment, but the forge's record of an action"];
+  if (absence === "deleted" && comment === null) return ["The thread was deleted"];
+  if (comment !== null) return [absence === "deleted" ? "The comment was deleted. It was" : "The comment is"];
+  if (labels.length === 0) return ["The event has no comment and no label. It is"];
+  const newLabels = labels.filter((each) => !earlierLabels.includes(each));
+  return [
+    ...newLabels.length === 0 ? [] : [labelsSet(newLabels)],
+    ...earlierLabels.length === 0
+      ? []
+      : [`${labelsSet(earlierLabels)} before this event, which does not show by whom. Assumed:`],
+  ];
+}
+
+function labelsSet(labels: readonly string[]): string {
+  const names = labels.map((each) => JSON.stringify(each)).join(", ");
+  return labels.length === 1 ? `The label ${names} was set` : `The labels ${names} were set`;
 }

@@ -49,6 +49,7 @@ export interface Wanted {
   readonly isTried: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
+  /** The task as the note shows it. */
   readonly task: string;
   readonly prompt: string;
   /** The comment's original text, from the event; undefined if unknown. */
@@ -242,7 +243,7 @@ export class Decider {
       tell: {
         ask,
         thread,
-        text: ownMark === undefined ? text : `${text}. ${MAYBE_STARTED}`,
+        text: ownMark === undefined || ownMark.mark.lacksSandbox === true ? text : `${text}. ${MAYBE_STARTED}`,
         isTried: ownMark !== undefined,
       },
     });
@@ -294,7 +295,7 @@ export class Decider {
       isTried: ownMark !== undefined,
       asker,
       thread,
-      task: task.text,
+      task: task.shown ?? task.text,
       prompt,
       written: this.#written,
       leftOut,
@@ -479,10 +480,7 @@ export class Decider {
     if (thread === null || request === null || "reason" in request || !isSameAsk(request.ask, of)) return undefined;
     const { at, line } = request;
     const what = askIn(thread, request.what, line);
-    if (what?.kind === "fix") {
-      if (thread.pull === null) return undefined;
-      return fixTask(fixPrompt(what.fix, thread.pull.target, this.#world.threads.pullNoun), what.explanation);
-    }
+    if (what?.kind === "fix") return thread.pull === null ? undefined : shownFix(what.fix, what.explanation);
     if (what !== null && what.kind !== "task") return undefined;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
     return "reason" in task ? undefined : task.text;
@@ -615,8 +613,9 @@ export class Decider {
     const other = task === undefined ? "" : ". If you meant something else, describe it in more detail";
     if (reason !== null) return { reason: `${reason}${other}` };
     const quote = findingsQuote(findings, redact);
-    const text = fixTask(fixPrompt(fix, pull.target, threads.pullNoun), explanation);
-    return { ...checkedTask(text, ask, this.#world.settings.name), quote, outsiders };
+    const prompt = fixPrompt(fix, pull.target, threads.pullNoun);
+    const text = explanation === undefined ? prompt : `${prompt}\n\n${explanation}`;
+    return { ...checkedTask(text, ask, this.#world.settings.name), quote, outsiders, shown: shownFix(fix, explanation) };
   }
 
   /** The last task before a request that changes it; null if there is none. */
@@ -790,12 +789,15 @@ interface Task {
   readonly text: string;
   readonly of: AskId;
   readonly quote: string | null;
+  /** The task as the note shows it. @default `text` */
+  readonly shown?: string;
   /** Number of open review comments that the quote leaves out because their authors have no permission. @default {0} */
   readonly outsiders?: number;
 }
 
-function fixTask(prompt: string, explanation: string | undefined): string {
-  return explanation === undefined ? prompt : `${prompt}\n\n${explanation}`;
+/** A command as the note shows it. The asker does not know the prompt. */
+function shownFix(fix: Fix, explanation: string | undefined): string {
+  return explanation === undefined ? `fix ${fix}` : `fix ${fix}: ${explanation}`;
 }
 
 function checkedTask(text: string, of: AskId, name: string): Task | { reason: string } {

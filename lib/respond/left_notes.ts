@@ -131,7 +131,8 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
           ? await decider.withdrawn(thread, leftNote.mark.ask)
           : null;
         if (reason === null) continue;
-        await say(job, target, leftNote.mark, `No run: ${reason}. ${MAYBE_STARTED}.`);
+        const doubt = leftNote.mark.lacksSandbox === true ? "" : ` ${MAYBE_STARTED}.`;
+        await say(job, target, leftNote.mark, `No run: ${reason}.${doubt}`);
         await react(job, { news: newsOf(thread, leftNote.mark.ask) }, "failed");
       }
     } catch (error) {

@@ -59,9 +59,10 @@ function mark(
   forge: FakeForge,
   ask: AskId,
   state: MarkState,
-  { of = ask, thread = PULL, author = BOT, seal = sealOf(thread) } = {},
+  { of = ask, thread = PULL, author = BOT, seal = sealOf(thread), lacksSandbox = false } = {},
 ): void {
-  const text = `${noteMarker(...jobOfAsk(ask))}\n\n${markLine({ ask, of, state }, seal)}\n\nAt work.`;
+  const line = markLine({ ask, of, state, lacksSandbox }, seal);
+  const text = `${noteMarker(...jobOfAsk(ask))}\n\n${line}\n\nAt work.`;
   forge.say(thread, author, text, { createdAt: at(1) });
 }
 
@@ -952,11 +953,12 @@ test("decide() takes a stop that was changed for what its event says, and nothin
   expect(await decide(forge, { ...made, written: "hello" })).toMatchObject({ kind: "none" });
 });
 
-for (const state of [null, "starting"] as const) {
-  test(`decide() starts nothing after a member's later stop for an ask with ${state ?? "no"} mark`, async () => {
+for (const word of [null, "starting", "no sandbox"] as const) {
+  test(`decide() starts nothing after a member's later stop for an ask with ${word ?? "no"} mark`, async () => {
     const forge = fakeForge();
     const news = forge.say(PULL, KIM, "@mogplex go");
-    if (state !== null) mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, state);
+    const lacksSandbox = word === "no sandbox";
+    if (word !== null) mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "starting", { lacksSandbox });
     forge.say(PULL, EVE, "@mogplex stop", { createdAt: at(1) });
     forge.say(PULL, LEE, "I would say\n> @mogplex stop", { createdAt: at(1) });
     forge.say(ISSUE, LEE, "@mogplex stop", { createdAt: at(1) });
@@ -965,9 +967,11 @@ for (const state of [null, "starting"] as const) {
     forge.say(PULL, LEE, "@mogplex stop");
     const decision = await decide(forge, news);
     // An answer to an earlier start may have been lost.
-    const told = state === null
-      ? "it was stopped before its run started"
-      : "it was stopped. An earlier attempt may have started its run";
+    const told = {
+      null: "it was stopped before its run started",
+      starting: "it was stopped. An earlier attempt may have started its run",
+      "no sandbox": "it was stopped",
+    }[word ?? "null"];
     expect(decision.kind === "none" && decision.tell?.text).toBe(told);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex anew", { createdAt: at(2) }))).toStartWith("anew");
   });
@@ -1099,8 +1103,11 @@ test("decide() adds the text below `fix checks` to the task, with the failed che
   const forge = fakeForge();
   forge.checks = { ...forge.checks, checks: "red" };
   const news = forge.say(PULL, KIM, "@mogplex fix checks\n\nThe failing one is flaky.");
-  const { task } = await wanted(forge, news);
-  expect(task).toMatch(/^Checks of this branch's .* change nothing else\.\n\nThe failing one is flaky\.$/);
+  const { task, prompt } = await wanted(forge, news);
+  expect(prompt).toMatch(/^Checks of this branch's .* change nothing else\.\n\nThe failing one is flaky\.\n\n---/);
+  expect(task).toBe("fix checks: The failing one is flaky.");
+  mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
+  expect((await wanted(forge, forge.say(PULL, KIM, "@mogplex again"))).task).toBe(task);
   expect((await wanted(forge, forge.say(ISSUE, KIM, "@mogplex fix the build\n\nIt is slow."))).task).toBe(
     "fix the build\n\nIt is slow.",
   );
@@ -1137,9 +1144,9 @@ test("decide() starts no second run for `again` while the last task may still be
 
 test("decide() fixes what the forge shows to be broken, and nothing else", async () => {
   const forge = fakeForge();
-  expect((await wanted(forge, forge.say(PULL, KIM, "@mogplex fix checks"))).task).toStartWith(
-    "Checks of this branch's pull request failed.",
-  );
+  const { task, prompt } = await wanted(forge, forge.say(PULL, KIM, "@mogplex fix checks"));
+  expect(task).toBe("fix checks");
+  expect(prompt).toStartWith("Checks of this branch's pull request failed.");
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex fix review"))).toStartWith(
     "no: no review of this pull request requests changes",
   );
@@ -1155,7 +1162,8 @@ test("decide() takes fix the build and address the review on a pull request as f
   const forge = fakeForge();
   const line = { place: "src/a.ts:12", hunk: null };
   const text = "@mogplex fix the build";
-  expect((await wanted(forge, forge.say(PULL, KIM, text))).task).toStartWith("Checks of this branch's pull request");
+  const { prompt } = await wanted(forge, forge.say(PULL, KIM, text));
+  expect(prompt).toStartWith("Checks of this branch's pull request");
   expect((await wanted(forge, forge.say(ISSUE, KIM, text))).task).toBe("fix the build");
   const ofLine = await wanted(forge, forge.say(PULL, KIM, text, { kind: "review", line }));
   expect([ofLine.task, ofLine.prompt.includes("> src/a.ts:12:")]).toEqual(["fix the build", true]);

@@ -471,6 +471,41 @@ test("respond --dry-run --event of a new issue says that the mention in its desc
   }
 });
 
+test("respond --dry-run --event does not say who set a label that is older than the event", async () => {
+  const github = {
+    action: "labeled",
+    issue: {
+      ...{ number: 8, title: "Red", body: "Fix it", state: "open", user: { login: "kim" }, author_association: "MEMBER" },
+      labels: [{ name: "mogplex" }, { name: "bug" }],
+    },
+    label: { name: "bug" },
+    repository: { id: 5, full_name: "acme/api", default_branch: "main" },
+    sender: { login: "eve" },
+  };
+  const gitlab = {
+    object_kind: "issue",
+    user: { id: 1, username: "eve" },
+    project: GITLAB_COMMENT.project,
+    object_attributes: { iid: 8, author_id: 1, title: "Red", description: "Fix it", action: "update", state: "opened" },
+    labels: [{ title: "mogplex" }, { title: "bug" }],
+    changes: { labels: { previous: [{ title: "mogplex" }], current: [{ title: "mogplex" }, { title: "bug" }] } },
+  };
+  for (const event of [github, gitlab]) {
+    const lines = await decisionOf(["--event", "event.json"], event);
+    expect(lines.filter((line) => line.startsWith("The label"))).toEqual([
+      'The label "bug" was set by eve, who can push.',
+      'The label "mogplex" was set before this event, which does not show by whom. Assumed: by eve, who can push.',
+    ]);
+  }
+  const removed = await decisionOf(["--event", "event.json"], {
+    ...github,
+    ...{ action: "unlabeled", issue: { ...github.issue, labels: [{ name: "mogplex" }] } },
+  });
+  expect(removed.filter((line) => line.startsWith("The label"))).toEqual([
+    'The label "mogplex" was set before this event, which does not show by whom. Assumed: by eve, who can push.',
+  ]);
+});
+
 /** Source: GitLab, "Webhook events", comment events. */
 const GITLAB_COMMENT = {
   object_kind: "note",
@@ -518,6 +553,13 @@ test("respond --dry-run --event refuses a labelled issue of GitLab whose text wa
   const labelled = await decide({ labels, description: { previous: "Old", current: "New" } });
   expect(labelled).toContain('The label "mogplex" was set by kim, who can push.');
   expect(labelled.at(-1)).toBe("asked by kim");
+});
+
+test("respond --dry-run shows the explanation of a command in the note, and not the prompt", async () => {
+  const { stdout } = await rehearse(["--text", "@mogplex fix checks\n\nThe `first` is flaky.\nSee #1.", "--pull-request"]);
+  const [, notes = ""] = stdout.split("\n\nNote");
+  expect(notes).toContain("**Starting**: ``fix checks: The `first` is flaky.``\n");
+  expect(notes).not.toContain("Find out why");
 });
 
 test("respond --dry-run shows a note without the name of a job that it cannot link to", async () => {

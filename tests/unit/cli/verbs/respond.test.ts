@@ -1775,6 +1775,17 @@ test("a poll ends the note of a task whose start was not known once its author h
   expect([runsOf(at).length, at.gitlab.reactions]).toEqual([0, ["1000 eyes", "1000 x"]]);
 });
 
+test("a poll says nothing about a run in the note of a task that found no sandbox before its thread was closed", async () => {
+  const at = crowded(600);
+  await respond(at, go(at), ["--timeout", "60"]);
+  Object.assign(at.gitlab.threads.get("merge_requests/7") ?? {}, { state: "closed" });
+  await at.clock.sleep(3_600_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(ours(at)).toEqual([expect.stringMatching(
+    / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run: the merge request has been closed\.\n$/,
+  )]);
+});
+
 test("the note of a run names a pull request of another project by its address", async () => {
   const at = place("", { scenarios: [delivering()] });
   await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")));
