@@ -1,5 +1,4 @@
 /**
-
  * The authenticated caller of a request.
  *
  * @module
@@ -9,11 +8,11 @@ export type Scope = "read" | "write";
 
 export interface Caller {
   userId: string;
-  /** What the start limit counts by: the token, or the client of an OAuth token. */
+  /** Id of the token, or of the client of an OAuth token. */
   keyId: string;
   credential: "api_key" | "oauth";
   label: string;
   scopes: readonly string[];
-  /** Later revisions: the token can read and trigger automations, and start nothing else. */
+  /** Whether the token can trigger automations but cannot start runs. Only in later revisions. */
   automationsOnly: boolean;
 }

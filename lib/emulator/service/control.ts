@@ -1,6 +1,5 @@
 /**
- * Control actions: changes of the emulator's state from outside the API. `tests/conformance/FORMAT.md` describes names and
- * arguments.
+ * Control actions, which change the emulator's state from outside the API. `tests/conformance/FORMAT.md` describes names and arguments.
  *
  * @module
  */
@@ -20,7 +19,7 @@ import { failRun } from "./worker.ts";
 
 export type ControlArguments = Record<string, unknown>;
 
-/** What a control action made: `{ token }` for `addToken`. */
+/** Values that a control action created, such as `{ token }` for `addToken`. */
 export type ControlResult = Readonly<Record<string, unknown>>;
 
 interface Action {
@@ -30,7 +29,6 @@ interface Action {
 
 const action = (names: readonly string[], run: Action["run"]): Action => ({ names, run });
 
-/** An action that sets a part of the surroundings by its only argument. */
 function setter<Name extends keyof World["around"]>(
   name: Name,
   argument: string,
@@ -41,7 +39,7 @@ function setter<Name extends keyof World["around"]>(
   });
 }
 
-/** Every action but those about faults, which the emulator itself keeps. */
+/** All actions except `fault` and `clearFaults`, which the emulator handles itself. */
 const ACTIONS: Readonly<Record<string, Action>> = {
   reset: action([], resetWorld),
   gate: setter("gate", "enabled", enabled),
@@ -81,7 +79,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     const id = text(args, "id");
     const sandbox = required(store.sandboxes.get(id), id);
     const set = fields(args.set, "set");
-    // The end of its run may have planned another status.
+    // Otherwise the time at which the last run freed the sandbox would override the new status.
     if ("status" in set) sandbox.free_at = null;
     store.addSandbox(sandbox);
     overwrite(sandbox, set);
@@ -94,7 +92,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   cursorFix: setter("cursorFixed", "enabled", enabled),
 };
 
-/** Runs an action. @throws {UsageError} for an unknown action, an unknown argument, or a bad one. */
+/** @throws {UsageError} for an unknown action, an unknown argument, or an invalid value. */
 export function runAction(world: World, name: string, args: ControlArguments): ControlResult {
   const entry = lookup(ACTIONS, name);
   if (entry === undefined) {
@@ -137,7 +135,7 @@ function enabled(args: ControlArguments): boolean {
 
 const TIME_FIELD = /(?:_at|At)$/;
 
-/** Overwrites fields of a record. A text in a time field is read as a time. */
+/** A string in a time field is parsed as a time. */
 function overwrite(record: object, set: Record<string, unknown>): void {
   const fieldNames = Object.keys(record);
   const alias = (name: string) => {
@@ -152,7 +150,7 @@ function overwrite(record: object, set: Record<string, unknown>): void {
   }
 }
 
-/** Fields of a token. The fixture writes the scopes of an OAuth token as one text. */
+/** Like the fixture, `setToken` accepts the scopes of an OAuth token as one string. */
 function tokenFields(set: Record<string, unknown>): Record<string, unknown> {
   return typeof set.scopes === "string" ? { ...set, scopes: splitScopes(set.scopes) } : set;
 }
@@ -169,7 +167,7 @@ function resetWorld(world: World): void {
 }
 
 function setRun(world: World, args: ControlArguments): void {
-  // What is due by now comes first: a run that ends before its sandbox is up keeps the claim of its boot.
+  // A run that ends before its sandbox is up keeps its claim. Steps that are already due are played first, so that no claim is kept by mistake.
   world.driver.catchUp();
   const run = world.store.anyRun(text(args, "runId"));
   const call = world.store.calls.get(run.ai_call_id);
@@ -181,7 +179,7 @@ function setRun(world: World, args: ControlArguments): void {
   if (isTerminal(run.status)) releaseSandbox(world, run);
 }
 
-/** Adds a token, and its user when no user has that key. */
+/** Also adds the user if no user has that key. */
 function addToken({ store }: World, args: ControlArguments): ControlResult {
   const user = text(args, "user");
   const { scopes = ["read", "write"], token = randomToken() } = args;
@@ -199,10 +197,9 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   return { token };
 }
 
-/** Removes a repository with everything that is kept for it. The keys of its runs are free again. Source: API reference. */
+/** Also removes the runs and sandboxes of the repository. The idempotency keys of its runs can be used again. Source: API reference. */
 function removeRepo({ store, driver }: World, id: string): void {
   for (const run of [...store.runs.values()].filter((each) => each.repo_id === id)) {
-    // The worker has to stop.
     if (!isTerminal(run.status)) driver.kill(run);
     run.status = "failed";
     store.removeRun(run);
@@ -242,7 +239,7 @@ function appendEvents(world: World, args: ControlArguments): void {
   }
 }
 
-/** Plays the worker's whole run at once. */
+/** Plays a whole run at once, without the driver. */
 function execute(world: World, args: ControlArguments): void {
   const run = world.store.anyRun(text(args, "runId"));
   if (isTerminal(run.status)) return;

@@ -1,12 +1,10 @@
 /**
- * Canonical JSON, and the branch names that are derived from its hash. Both are part of the contract: every server generates
- * the same branch name.
+ * Canonical JSON for hashing requests, and the names of generated branches. Both are part of the contract.
  *
  * @module
  */
 import { sha256Hex } from "../../sha256.ts";
 
-/** JSON with keys sorted by code unit and without blanks. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
@@ -14,17 +12,12 @@ export function canonicalJson(value: unknown): string {
   return `{${fields.map(([key, nested]) => `${JSON.stringify(key)}:${canonicalJson(nested)}`).join(",")}}`;
 }
 
-/**
- * Name of a working branch to create, if the request does not name it.
- *
- * @param key The idempotency key.
- * @param requestHash Hash of the normalized request without its working branch.
- */
+/** @param requestHash Hash of the normalized request without its working branch. */
 export function generatedBranch(key: string, requestHash: string): string {
   return `mogplex/external/${sha256Hex(key).slice(0, 8)}-${requestHash.slice(0, 8)}`;
 }
 
-/** Branch that the agent works on when it may not use the requested one. */
+/** Branch that the agent works on if it cannot use the requested one. */
 export function fallbackBranch(callId: string): string {
   return `mogplex/agent-${callId.replaceAll("-", "").slice(0, 12)}`;
 }

@@ -1,6 +1,5 @@
 /**
- * Lists of the read-only routes: repositories, sandboxes and their logs, agents, models. And what the emulator itself says of its state: the
- * account to use, and pull requests.
+ * Data for the read-only routes, the account that the emulator shows to its user, and the emulator's pull requests.
  *
  * @module
  */
@@ -11,10 +10,6 @@ import type { SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 import { sandboxStatus } from "./sandboxes.ts";
 
-/**
- * @param filter.query Substring of the name; `%` and `_` are wildcards.
- * @param filter.id Exact id; wins over `query`. An id that is not a UUID matches nothing.
- */
 export function listRepos(
   world: World,
   userId: string,
@@ -28,7 +23,7 @@ export function listRepos(
     if (repo.userId !== userId || repo.hidden) return false;
     return lowerId === undefined ? fits(repo.full_name) : repo.id === lowerId;
   });
-  // A repository and the sub-projects in it have one name, and nothing orders them: no caller may count on it.
+  // A repository and its sub-projects share a name, and the service does not define their order. Alternating the order exposes callers that rely on it.
   const turn = world.store.repoLists++ % 2 === 0 ? 1 : -1;
   const order = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
   rows.sort((a, b) => order(a.full_name, b.full_name) || turn * order(a.id, b.id));
@@ -41,11 +36,7 @@ export function listRepos(
   }));
 }
 
-/**
- * Sandboxes of a user, the most recently used first.
- *
- * @throws {DatabaseError} for a repository id that is not a UUID.
- */
+/** @throws {DatabaseError} for a repository id that is not a UUID. */
 export function listSandboxes(
   world: World,
   userId: string,
@@ -80,16 +71,11 @@ function presentSandbox(world: World, row: SandboxRow): Sandbox {
   };
 }
 
-// Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
+// Regardless of `limit`. Source: API reference, "Get sandbox logs".
 const MAX_LIFECYCLE_EVENTS = 200;
 const MAX_AGENTS = 200;
 
-/**
- * Logs and history of a user's sandbox. The service does not mask secrets in them.
- *
- * @returns Undefined if the user has no such sandbox.
- * @throws {DatabaseError} for an id that is not a UUID.
- */
+/** The service does not mask secrets in logs. @throws {DatabaseError} for an id that is not a UUID. */
 export function sandboxLogs(world: World, userId: string, id: string) {
   world.store.guard("select", "sandboxes");
   world.driver.catchUp();
@@ -111,7 +97,7 @@ export function sandboxLogs(world: World, userId: string, id: string) {
   };
 }
 
-// The contract defines the form of built-in agents, not which ones there are.
+// The contract defines the format of built-in agents, but does not list them.
 const PRESETS = [
   { name: "Code Reviewer", description: "Reads a change and comments on it", category: "Review" },
   { name: "Test Writer", description: "Adds missing tests", category: "Quality" },
@@ -119,7 +105,6 @@ const PRESETS = [
 ];
 const PRESET_MODEL = "openai/gpt-mini";
 
-/** Built-in agents that the user has not copied, then the user's own agents by name. */
 export function listAgents(world: World, userId: string) {
   world.store.guard("select", "agents");
   const rows = world.store.agents.filter((agent) => agent.userId === userId);
@@ -135,10 +120,9 @@ export function listAgents(world: World, userId: string) {
   return [...presets, ...agents];
 }
 
-// Models of these providers are reachable with the provider's own key; all others need a gateway key.
+// The provider's own key is enough for models of these providers. All others need a gateway key.
 const DIRECT_PROVIDERS = ["openai", "anthropic"];
 
-/** Models that are visible, turned on, and reachable with the user's keys; by provider. */
 export function listModels(world: World, userId: string) {
   world.store.guard("select", "ai_models");
   const keys = world.store.users.get(userId)?.providerKeys ?? [];
@@ -167,18 +151,15 @@ export function listModels(world: World, userId: string) {
   }));
 }
 
-// The account that a user of the emulator is given: a token that may do everything, and what it reaches.
-
 export interface Account {
-  /** A live token with both scopes. */
+  /** A live token with the scopes `read` and `write`. */
   token: string;
-  /** A live read-only token of the same user; null without one. */
+  /** A live token of the same user with the scope `read` only. */
   readOnlyToken: string | null;
-  /** Repositories of that user, also hidden ones. */
+  /** All repositories of that user, including hidden ones. */
   repos: { id: string; full_name: string }[];
 }
 
-/** The account of the first user with a live token of both scopes; undefined without such a user. */
 export function firstAccount(world: World): Account | undefined {
   const tokens = [...world.store.tokens.values()].filter((token) =>
     token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())
@@ -194,23 +175,14 @@ export function firstAccount(world: World): Account | undefined {
   };
 }
 
-// Pull requests of the emulator.
-
 // Source: API reference, "Branches and pull requests".
 const MAX_TITLE_LENGTH = 72;
 
-/** The first line of a task, cut with `…` to a number of characters. */
 export function firstLine(prompt: string, most: number): string {
   const line = prompt.split("\n", 1)[0] ?? "";
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
 }
 
-/**
- * Opens a pull request, or updates the one of the same branch.
- *
- * @param pull The first line of its `prompt` becomes the title.
- * @returns Address of its page.
- */
 export function openPull(
   world: World,
   pull: { repo: string; prompt: string; base: string; branch: string; diff: string },

@@ -1,5 +1,5 @@
 /**
- * The sandboxes that runs boot: the worker claims one when it takes a run, its row exists once it is up, and the run holds it until it ends.
+ * Sandboxes that runs boot. The worker claims a sandbox when it takes a run, and adds the row once the sandbox is up.
  *
  * @module
  */
@@ -7,29 +7,23 @@ import type { RunRow, SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /**
- * Begins the boot of a run. Unless it has taken over a sandbox at its start, it claims one.
- *
- * Called once for each run that needs a sandbox, when the worker takes it. Whether there is one for it is decided here, although a run
- * without one fails only when its sandbox should be up.
+ * Claims a sandbox for a run, unless the run reuses one or its user has reached the limit. A run without a claim fails only when its sandbox
+ * should be up.
  */
 export function claimSandbox(world: World, run: RunRow): void {
   if (run.sandbox_record_id !== null || isFull(world, run.user_id)) return;
   world.store.sandboxClaims.set(run.id, { userId: run.user_id, at: world.clock.stamp() });
 }
 
-/** Whether a user has as many active sandboxes as are permitted. */
 function isFull(world: World, userId: string): boolean {
   const { sandboxLimit } = world;
   return sandboxLimit !== undefined && liveSandboxes(world, userId).length + claimsOf(world, userId) >= sandboxLimit;
 }
 
-/**
- * Statuses of an active sandbox. A new run takes over a sandbox in one of these, and none that is paused, stopped or broken.
- * Source: conformance.
- */
+/** Statuses of an active sandbox. A new run cannot reuse a sandbox with any other status. Source: conformance. */
 const LIVE: readonly string[] = ["creating", "installing", "running", "pausing"];
 
-/** Active sandboxes of a user: those that count against the limit, and that a run can take over. */
+/** Sandboxes that count toward the user's limit. A new run can reuse one of them. */
 export function liveSandboxes(world: World, userId: string): SandboxRow[] {
   const { currentSandboxes } = world.store;
   return [...currentSandboxes].filter((sandbox) => {
@@ -42,7 +36,7 @@ export function liveSandboxes(world: World, userId: string): SandboxRow[] {
 // Source: API reference, "Times".
 const LIFETIME_MICROS = 5 * 3_600_000_000;
 
-/** Status of a sandbox at this moment. One that a run booted stops when it is freed, and at the end of its lifetime. */
+/** The row keeps its status when a sandbox is freed or expires, so the current status is computed. */
 export function sandboxStatus(world: World, sandbox: SandboxRow): string {
   const { status, free_at, created_at } = sandbox;
   if (!LIVE.includes(status)) return status;
@@ -51,25 +45,22 @@ export function sandboxStatus(world: World, sandbox: SandboxRow): string {
   return now - created_at >= LIFETIME_MICROS && isBooted(world, sandbox) ? "stopped" : status;
 }
 
-/** Whether a run booted a sandbox. All others are what the fixture and control actions say. */
+/** Whether a run booted the sandbox. All other sandboxes keep the status that the fixture or a control action set. */
 function isBooted(world: World, sandbox: SandboxRow): boolean {
   return world.store.bootedSandboxes.get(sandbox.key) === sandbox;
 }
 
-/** How long a boot counts before its row exists, also one that fails. Source: API reference, "Other limits". */
+/** How long a claim counts toward the limit, even if the boot fails. Source: API reference, "Other limits". */
 const CLAIM_MICROS = 5 * 60_000_000;
 
-/** Number of boots of a user that count although they have no sandbox yet. */
 function claimsOf({ store, clock }: World, userId: string): number {
   const since = clock.wallMs() * 1_000 - CLAIM_MICROS;
   return [...store.sandboxClaims.values()].filter((claim) => claim.userId === userId && claim.at > since).length;
 }
 
 /**
- * Ends the boot of a run: its sandbox is `running`.
- *
- * @param sandboxId The provider's id of a new sandbox.
- * @returns Undefined if the run got no sandbox.
+ * @param sandboxId The provider's id, for a sandbox that has none yet.
+ * @returns Undefined if the run has neither a sandbox nor a claim.
  */
 export function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow | undefined {
   const isClaimed = world.store.sandboxClaims.delete(run.id);
@@ -81,12 +72,10 @@ export function bootSandbox(world: World, run: RunRow, sandboxId: string): Sandb
   return sandbox;
 }
 
-/** The sandbox of a run: the one that it took over at its start, or the one that it booted. */
 function sandboxOf({ store }: World, run: RunRow): SandboxRow | undefined {
   return store.sandboxes.get(run.sandbox_record_id ?? "") ?? store.bootedSandboxes.get(run.id);
 }
 
-/** Makes the row of the sandbox that a run has claimed. */
 function addSandbox(world: World, run: RunRow): SandboxRow {
   const now = world.clock.stamp();
   const sandbox: SandboxRow = {
@@ -112,7 +101,6 @@ function addSandbox(world: World, run: RunRow): SandboxRow {
   return sandbox;
 }
 
-/** Records that a run holds a sandbox. A sandbox may have several holders. */
 export function holdSandbox({ store }: World, run: RunRow, sandbox: SandboxRow): void {
   const holders = store.sandboxHolders.get(sandbox.id) ?? new Set();
   store.sandboxHolders.set(sandbox.id, holders.add(run.id));
@@ -120,10 +108,6 @@ export function holdSandbox({ store }: World, run: RunRow, sandbox: SandboxRow):
   sandbox.free_at = null;
 }
 
-/**
- * Gives up the sandbox of a run that has ended. When no other run holds it, it stays active for `sandboxLingerMs`. Later revisions
- * stop the sandbox of a `createBranch` run at once.
- */
 export function releaseSandbox(world: World, run: RunRow): void {
   const sandbox = sandboxOf(world, run);
   if (sandbox === undefined) return;
@@ -131,6 +115,6 @@ export function releaseSandbox(world: World, run: RunRow): void {
   holders?.delete(run.id);
   if (world.revision.stopsSandboxes && run.create_branch) sandbox.status = "stopped";
   if ((holders?.size ?? 0) > 0 || !isBooted(world, sandbox)) return;
-  // A whole millisecond, since the clock has no smaller part: the sandbox of a run that has just ended is free.
+  // The clock counts whole milliseconds. Rounding down frees a sandbox without linger time in the millisecond in which its run ends.
   sandbox.free_at = Math.floor(run.updated_at / 1_000) * 1_000 + world.sandboxLingerMs * 1_000;
 }

@@ -48,7 +48,7 @@ function maskText(text: string): string {
   return masked;
 }
 
-/** Cleans a text that is itself the JSON of an object or array; undefined for any other text. */
+/** @returns Undefined if the text is not the JSON of an object or an array. */
 function cleanNested(text: string, bounds: Bounds): string | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith("{") && !trimmed.startsWith("[")) return undefined;
@@ -97,16 +97,10 @@ function asPayload(value: unknown): Record<string, unknown> {
   return value === null || typeof value !== "object" || Array.isArray(value) ? {} : value as Record<string, unknown>;
 }
 
-/** Cleans a payload before it is stored. A payload that is not an object becomes `{}`. */
 export function cleanForStorage(payload: unknown): Record<string, unknown> {
   return asPayload(clean(payload, WRITE_BOUNDS, 0));
 }
 
-/**
- * Cleans a stored payload for an answer.
- *
- * @returns The cleaned payload, or `{truncated, payloadPreview}` if its JSON is still longer than 20,000 characters.
- */
 export function cleanForReading(payload: unknown): Record<string, unknown> {
   const cleaned = asPayload(clean(hideEnvironments(payload), READ_BOUNDS, 0));
   const json = JSON.stringify(cleaned);

@@ -1,5 +1,5 @@
 /**
- * The steps of the service's worker, which every agent of the emulator takes: sandbox up, events, the end of a call and of a run.
+ * The steps of the service's worker, which every agent of the emulator uses.
  *
  * @module
  */
@@ -10,12 +10,11 @@ import { fallbackBranch } from "./hash.ts";
 import { insertEvent, type NewEvent, updateRun, writeEvent } from "./runs.ts";
 import { bootSandbox } from "./sandboxes.ts";
 
-/** The inner call of a run; undefined if a control action deleted it. */
+/** Undefined if a control action deleted the inner call. */
 export function callOf(world: World, run: RunRow): CallRow | undefined {
   return world.store.calls.get(run.ai_call_id);
 }
 
-/** Writes an event as the worker does: with its payload cleaned. */
 export function report(world: World, run: RunRow, event: NewEvent): void {
   const isNative = world.revision.nativeEvents && run.harness === "mogplex";
   const written = isNative ? nativeEvent(event) : event;
@@ -26,7 +25,6 @@ export function reportVerbatim(world: World, run: RunRow, event: NewEvent): void
   insertEvent(world, run.ai_call_id, event);
 }
 
-/** Ends a run as failed: first the row, then the last event. */
 export function failRun(world: World, run: RunRow, error: string): void {
   updateRun(world, run, { status: "failed", error });
   report(world, run, { type: "failed", message: "External Mogplex run failed", payload: { error } });
@@ -42,7 +40,7 @@ export function closeCall(world: World, run: RunRow, status: string, error: stri
   Object.assign(call, { status, error, runtime_command_id: null });
 }
 
-/** Continues a paused run: it gets a new inner call, and with it an empty list of events. */
+/** The run gets a new inner call, so its list of events starts empty. */
 export function resumeRun(world: World, run: RunRow): void {
   const before = callOf(world, run);
   if (before === undefined) return;
@@ -66,10 +64,10 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
 const TOO_MANY_SANDBOXES = "Too many active sandboxes";
 
 /**
- * Records that the sandbox of a run is up. A run that got none, since its user had too many, fails instead.
+ * Marks the sandbox of a run as up. Fails the run if it has no claim on a sandbox.
  *
- * In the base the worker does not read the row: it revives a run that was cancelled while its sandbox booted, and then fails it,
- * since its call has ended. Source: API reference, "Statuses and transitions".
+ * In the base revision, the worker does not check whether the run was cancelled while its sandbox booted. It sets the run to `streaming`, and
+ * then fails it because its call has ended. Source: API reference, "Statuses and transitions".
  *
  * @returns Whether the agent can start.
  */
@@ -88,25 +86,20 @@ export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean
   return false;
 }
 
-/**
- * Branch that the agent really works on: never the base branch, and never a branch that should exist and does not.
- *
- * @param exists Whether the repository has a branch. @default a repository without branches
- */
 export function agentBranch(run: RunRow, exists: (branch: string) => boolean = () => false): string {
   const usable = run.working_branch !== run.base_branch && (run.create_branch || exists(run.working_branch));
   return usable ? run.working_branch : fallbackBranch(run.ai_call_id);
 }
 
-/** The file that a prompt asks for as the result of the run; undefined if it asks for none. The words are the client's. */
+/** Path of the result file that a prompt asks for. Prompts of the client use this phrase. */
 export function resultPathIn(prompt: string): string | undefined {
   return [...prompt.matchAll(/as JSON to the file "([^"\n]+)"/g)].at(-1)?.[1];
 }
 
 /**
- * Turns an event of another harness into the one that the harness `mogplex` writes in its place.
+ * Turns an event of another harness into the event that the harness `mogplex` writes instead.
  *
- * @returns Undefined for an event that it does not write.
+ * @returns Undefined if `mogplex` writes no such event.
  * Source: contract notes of November 2026, harness `mogplex`.
  */
 function nativeEvent(event: NewEvent): NewEvent | undefined {
