@@ -14,7 +14,7 @@ import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
 import { capital } from "../text/plain_text.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
-import { checksText } from "./checks.ts";
+import { checksText, completerText } from "./checks.ts";
 import type { RespondSettings } from "./rights.ts";
 import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
@@ -235,13 +235,8 @@ function stepsFor(
         ? [nextStep.slice(0, -START_AGAIN.length), "then write ", again, "."]
         : undefined);
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
-    const later = schedule === undefined
-      ? "the scheduled check, if there is one,"
-      : schedule === "none"
-      ? "the next mention in this thread"
-      : `the ${schedule} check`;
     const wait: Words = [
-      `If the run is still going, ${later} adds its result here once it has finished. To cancel the run, write `,
+      `If the run is still going, ${completerText(schedule)} adds its result here once it has finished. To cancel the run, write `,
       { name: `@${name} stop` },
       ".",
     ];

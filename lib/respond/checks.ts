@@ -22,6 +22,12 @@ export function lookBackMs(schedule: CheckSchedule | undefined): number {
   return (schedule === "daily" ? 48 : 24) * HOUR_MS;
 }
 
+/** What adds the result to the note of a killed job, as the subject of a sentence. */
+export function completerText(schedule: CheckSchedule | undefined): string {
+  if (schedule === "none") return "the next mention in this thread";
+  return schedule === undefined ? "the scheduled check, if there is one," : `the ${schedule} check`;
+}
+
 /**
  * Text about what the checks do, and what to do without checks.
  * @param promise Creates the sentence about the checks. @param instead A sentence for jobs without checks. It begins with a verb.

@@ -19,6 +19,7 @@ import {
 } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, lineQuote, ofMembers, withQuote } from "../run/fix.ts";
+import { completerText } from "./checks.ts";
 import {
   type AskId,
   doublesOf,
@@ -676,11 +677,9 @@ export class Decider {
 
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
     const { threads: { anchor }, settings: { name, checks: { schedule } } } = this.#world;
-    const link = (note: ThreadComment) => ` ([its note](${thread.url}#${anchor}${note.id}))`;
-    const linkOf = (id: string) => {
-      const note = ofRun(marks, id)?.note;
-      return note === undefined ? "" : link(note);
-    };
+    const link = (note: ThreadComment | undefined) =>
+      note === undefined ? "" : ` ([its note](${thread.url}#${anchor}${note.id}))`;
+    const linkOf = (id: string) => link(ofRun(marks, id)?.note);
     // Without a schedule, only a job that is still running can start the task.
     const advice = schedule === "none"
       ? ` If its job has ended, write \`@${name} stop\` to withdraw the task, then write it again.`
@@ -689,10 +688,13 @@ export class Decider {
     const running = open.running.map(({ id, isWaiting }) =>
       `Run \`${id}\` is ${isWaiting ? "waiting for an answer in the app" : "running"}${linkOf(id)}.`
     );
+    const ended = open.ended.map((id) =>
+      `Run \`${id}\` has finished${linkOf(id)}. If its job was killed, ${completerText(schedule)} adds its result to the note.`
+    );
     const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}.`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start${link(note)}.${advice}`);
-    const lines = [...running, ...starting, ...forgotten];
+    const lines = [...running, ...starting, ...ended, ...forgotten];
     return lines.length === 0
       ? "No run is active in this thread, and no task is waiting to start."
       : lines.join("\n\n");

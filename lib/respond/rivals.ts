@@ -183,20 +183,26 @@ export class Rivals {
   }
 
   /**
-   * The runs of a thread whose notes do not report the end. An issue may have several, because each task has its own branch. `forgotten`: runs that
-   * the service no longer knows.
+   * The runs of a thread whose notes do not report the end. An issue may have several, because each task has its own branch. `ended`: runs that have
+   * finished. `forgotten`: runs that the service no longer knows.
    */
   async openRuns(
     marks: readonly MarkedNote[],
-  ): Promise<{ running: readonly (RunAtWork & { readonly id: string })[]; forgotten: readonly string[] }> {
+  ): Promise<{
+    running: readonly (RunAtWork & { readonly id: string })[];
+    ended: readonly string[];
+    forgotten: readonly string[];
+  }> {
     const running: (RunAtWork & { id: string })[] = [];
+    const ended: string[] = [];
     const forgotten: string[] = [];
     for (const id of openRuns(marks)) {
       const work = await this.#world.runs.workOf(id);
       if (work === undefined) forgotten.push(id);
-      else if (work !== null) running.push({ ...work, id });
+      else if (work === null) ended.push(id);
+      else running.push({ ...work, id });
     }
-    return { running, forgotten };
+    return { running, ended, forgotten };
   }
 
   /**

@@ -1408,6 +1408,21 @@ function leave(at: At, note: { id: number }, runId: string | null) {
   return own;
 }
 
+test("status says what completes the note of a run that has just finished", async () => {
+  for (const [schedule, what] of [["hourly", "the hourly check"], ["none", "the next mention in this thread"]] as const) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    await respond(at, payload(note));
+    const runId = runsOf(at)[0]?.id ?? "";
+    leave(at, note, runId);
+    await at.clock.sleep(1_000);
+    await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")), ["--schedule", schedule]);
+    const text = `\n\nRun \`${runId}\` has finished ([its note](`;
+    expect(ours(at)[1]).toContain(text);
+    expect(ours(at)[1]).toEndWith(`)). If its job was killed, ${what} adds its result to the note.\n`);
+  }
+});
+
 test("a poll stops the run that a stop did not find, since its job could not write the note in time", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
