@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import {
   ageText,
   agoText,
+  cautionOf,
   checksText,
   type Concern,
   concernsOf,
@@ -12,7 +13,6 @@ import {
   pullName,
   reviewText,
   uncountedText,
-  unmatchedText,
 } from "../dashboard/attention.ts";
 import { assemble, cleanDashboard, collect, filesOf, MAX_ENTRIES, renderDashboard } from "../dashboard/collect.ts";
 import {
@@ -305,8 +305,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const uncounted = uncountedText(data);
   const heading = concerns.length === 0 && uncounted !== null ? uncounted : headlineOf(concerns, data);
   const { open, folded } = foldConcerns(concerns, MAX_LINES);
-  const unmatched = unmatchedText(data);
-  const tone = concerns.length === 0 && uncounted === null && unmatched === null ? "green" : "yellow";
+  const tone = concerns.length === 0 && cautionOf(data) === null ? "green" : "yellow";
   const rated = ratedOf(last);
   const unrated = unratedTexts(last).join(", ");
   const share = rated === 0

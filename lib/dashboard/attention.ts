@@ -918,8 +918,11 @@ function patternsOf(fileProblems: readonly FileProblem[]): string[] {
 }
 
 /** Why no run is counted, as a sentence; null if there is a file to count. */
-export function uncountedText({ covers, fileProblems }: DashboardData): string | null {
-  const { results, campaigns, histories, lines } = covers;
+export function uncountedText({ runs, covers, fileProblems }: DashboardData): string | null {
+  const { results, campaigns, histories, lines, leftOut } = covers;
+  if (runs.length === 0 && leftOut > 0) {
+    return `No runs are counted: ${leftOut === 1 ? "the only one is" : `all ${leftOut} are`} older than 12 weeks.`;
+  }
   if (results + campaigns + lines > 0) return null;
   if (histories + fileProblems.length === 0) {
     return "No runs are counted because neither --history nor --results was given.";
@@ -945,12 +948,25 @@ export function unmatchedText(data: DashboardData): string | null {
     : `No file matches ${patterns.length > 3 ? firstNames(patterns) : patterns.join(" or ")}.`;
 }
 
-/** `5 things need attention`, `All is well`; a more careful text if files are missing. */
+/**
+ * Why a dashboard does not show that all is well although nothing needs attention; null if it does. `text` is a sentence that explains the heading.
+ */
+export function cautionOf(data: DashboardData): { heading: string; text: string } | null {
+  const uncounted = uncountedText(data);
+  if (uncounted !== null) return { heading: "No runs are counted", text: uncounted };
+  if (data.days.last.runs === 0) {
+    const heading = "No run ended in the last 7 days";
+    const lastMs = countedRuns(data.runs).map(({ endedAt }) => instantMs(endedAt)).find((ms) => ms !== null);
+    const nowMs = instantMs(data.at) ?? 0;
+    return { heading, text: lastMs == null ? `${heading}.` : `The last run ended ${longText(nowMs - lastMs)} ago.` };
+  }
+  const unmatched = unmatchedText(data);
+  return unmatched === null ? null : { heading: "No problems in the files that were read", text: unmatched };
+}
+
+/** `5 things need attention`, `All is well`; the heading of {@linkcode cautionOf} if there is a reason for caution. */
 export function headlineOf(concerns: readonly Concern[], data: DashboardData): string {
   const { length } = concerns;
-  if (length === 0) {
-    if (uncountedText(data) !== null) return "No runs are counted";
-    return unmatchedText(data) === null ? "All is well" : "No problems in the files that were read";
-  }
+  if (length === 0) return cautionOf(data)?.heading ?? "All is well";
   return length === 1 ? "1 thing needs attention" : `${length} things need attention`;
 }

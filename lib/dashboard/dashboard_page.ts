@@ -43,6 +43,7 @@ import { cutText } from "../text/plain_text.ts";
 import {
   ageText,
   agoText,
+  cautionOf,
   type Concern,
   concernsOf,
   foldConcerns,
@@ -57,7 +58,6 @@ import {
   reviewText,
   type RowFilter,
   runPlace,
-  uncountedText,
   unmatchedText,
   whyOf,
 } from "./attention.ts";
@@ -90,8 +90,7 @@ export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
   const unmatched = unmatchedText(data);
-  const isComplete = uncountedText(data) === null && unmatched === null;
-  const tone: Tone = concerns.length > 0 ? "warn" : isComplete ? "good" : "none";
+  const tone: Tone = concerns.length > 0 ? "warn" : cautionOf(data) === null ? "good" : "none";
   const headline = headlineOf(concerns, data);
   const name = dashboardName(data);
   return page({
@@ -136,7 +135,7 @@ function summary(data: DashboardData): Part {
   const { days: { last }, pullRequests, at } = data;
   const waits = waitingText(pullRequests, instantMs(at) ?? 0);
   const waiting = waits !== null && markup` ${waits}`;
-  if (last.runs === 0) return markup`${uncountedText(data) ?? "No run ended in the last 7 days."}${waiting}`;
+  if (last.runs === 0) return markup`${cautionOf(data)?.text}${waiting}`;
   const count = markup`<strong>${formatCount(last.runs, "run")}</strong> in the last 7 days`;
   const share = shareText(last);
   const unrated = unratedTexts(last).join(", ");

@@ -123,13 +123,14 @@ export function readStored(
     attempt(file, ".ndjson", () => {
       const { records, unread: sources, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
       for (const each of sources) unread.set(each.source, each);
+      const isUnusable = first !== undefined && records.length + sources.length === 0;
       // A file that contains only problems shows what is missing.
-      if (sources.length === 0 || records.length > 0) historyCount++;
+      if (!isUnusable && (sources.length === 0 || records.length > 0)) historyCount++;
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
         const count = formatCount(skippedCount, "line");
         const why = `${count} could not be read as a run. Line ${first.line}: ${first.why}`;
-        fileProblems.push({ file, kind: records.length + sources.length === 0 ? "file" : "lines", why });
+        fileProblems.push({ file, kind: isUnusable ? "file" : "lines", why });
       }
     });
   }

@@ -317,6 +317,33 @@ test("dashboard shows a run that outlived its job as the service reports it, and
   expect(stdout).not.toContain("did not finish in time");
 });
 
+test("dashboard does not say that all is well if its histories have only old runs, or cannot be read", async () => {
+  const { emulator, clock } = world();
+  const fetch = async (url: string, init: RequestInit) => {
+    if (url.includes("/sandboxes")) return good({ sandboxes: [] });
+    if (url.includes("/automations")) return good({ automations: [], nextCursor: null });
+    return await emulator.fetch(url, init);
+  };
+  const linesOf = (days: number) =>
+    [1, 2, 3].map((number) => {
+      const endMs = clock.wallTime() - days * 86_400_000;
+      const run = sampleResult({ runId: `5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b1${number}` });
+      const record = recordOf(run, endMs, "nightly") as HistoryRecord;
+      return historyLine({ ...record, endedAt: new Date(endMs).toISOString() });
+    }).join("");
+  const headingOf = async (text: string, ...more: string[]) => {
+    const io = fakeIo({ env, terminal: true, files: { "runs.ndjson": text } });
+    await main(["dashboard", "--history", "runs.ndjson", ...more], io, { fetch, clock });
+    expect(io.text.stdout).not.toContain("All is well");
+    return io.text.stdout.split("\n").filter((line) => line.includes("No run")).join();
+  };
+  expect(await headingOf(linesOf(100))).toBe("\x1b[33mNo runs are counted: all 3 are older than 12 weeks.\x1b[0m");
+  expect(await headingOf(linesOf(56))).toBe("\x1b[33mNo run ended in the last 7 days\x1b[0m");
+  expect(await headingOf("not JSON\n", "--history", "nope.ndjson")).toBe(
+    "No runs are counted because no file could be read.",
+  );
+});
+
 test("dashboard refuses a token that could start something, and starts nothing", async () => {
   const { cli, requests, emulator } = world();
   const { code, stderr, io } = await cli(["dashboard", "--out", "public"]);

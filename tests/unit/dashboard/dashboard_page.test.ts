@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import {
   ageText,
+  cautionOf,
   type Concern,
   concernsOf,
   foldConcerns,
@@ -243,7 +244,6 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   );
   expect(textsOf(page, "p").join()).not.toContain("Only runs in these files are counted");
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 1 };
-  expect(textsOf(render(emptyDashboard({ covers })), "h1")).toEqual([expect.stringMatching(/^All is well as of \d/)]);
   const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
   expect(textsOf(empty, "header")[0]).toContain("No runs are counted because the files contain none.");
   const fileProblems = ["none/*.ndjson", "no/*.json"].map((file): FileProblem => ({
@@ -268,6 +268,52 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(page, "h2")).toEqual(["Automations and sandboxes", "What this page covers"]);
   expect([textsOf(page, "table"), textsOf(page, "dl")]).toEqual([[], []]);
   expect(page.length).toBeLessThan(40_000);
+});
+
+/** A run that succeeded this many days ago. */
+function successOf(days: number): RunEntry {
+  const [sample] = fullDashboard(1).runs;
+  const endedAt = new Date(Date.parse("2026-12-01T06:00:00Z") - days * 86_400_000).toISOString();
+  return { ...sample as RunEntry, outcome: "success", pullRequest: null, endedAt };
+}
+
+test("cautionOf() has a gray heading instead of a green one until a run of the last 7 days is counted", () => {
+  const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
+  const shown = (changes: Partial<Data>) => {
+    const data = emptyDashboard({ covers, ...changes });
+    const page = render(data);
+    const icon = /<h1><svg[^>]*><use href="#i-(\w+)"/.exec(page)?.[1];
+    return [cautionOf(data), textsOf(page, "title"), textsOf(page, "h1")[0]?.split(" as of")[0], icon];
+  };
+  expect(shown({ runs: [successOf(6)] })).toEqual([
+    null,
+    [expect.stringContaining("All is well – ")],
+    "All is well",
+    "good",
+  ]);
+  const cases: [Partial<Data>, heading: string, text: string][] = [
+    [{ runs: [successOf(56)] }, "No run ended in the last 7 days", "The last run ended 56 days ago."],
+    [{}, "No run ended in the last 7 days", "No run ended in the last 7 days."],
+    [
+      { covers: { ...covers, leftOut: 3 } },
+      "No runs are counted",
+      "No runs are counted: all 3 are older than 12 weeks.",
+    ],
+    [
+      { covers: { ...covers, leftOut: 1 } },
+      "No runs are counted",
+      "No runs are counted: the only one is older than 12 weeks.",
+    ],
+  ];
+  for (const [changes, heading, text] of cases) {
+    expect(shown(changes)).toEqual([
+      { heading, text },
+      [expect.stringContaining(`${heading} – `)],
+      heading,
+      undefined,
+    ]);
+    expect(textsOf(render(emptyDashboard({ covers, ...changes })), "header")[0]).toContain(text);
+  }
 });
 
 test("renderDashboardPage() says that regular runs have stopped, and has figures of 0", () => {
@@ -680,7 +726,7 @@ test("concernsOf() has the reason for a single file, and tells a broken file fro
 test("renderDashboardPage() does not say that all is well if a pattern matches no file", () => {
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
   const fileProblems: FileProblem[] = [{ file: "campaigns/*/campaign.json", kind: "pattern", why: NO_MATCH }];
-  const page = render(emptyDashboard({ covers, fileProblems }));
+  const page = render(emptyDashboard({ covers, fileProblems, runs: [successOf(1)] }));
   expect([textsOf(page, "h1"), textsOf(page, "header")[0], todosOf(page)]).toEqual([
     [expect.stringMatching(/^No problems in the files that were read as of \d/)],
     expect.stringContaining("No file matches campaigns/*/campaign.json."),
