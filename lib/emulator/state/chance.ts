@@ -1,10 +1,10 @@
 /**
- * Numbers that look random and depend on their arguments alone.
+ * Pseudorandom numbers that depend only on their arguments.
  *
  * @module
  */
 
-/** A number in [0, 1) that depends only on the arguments: splitmix32. */
+/** A number in [0, 1) from the generator splitmix32. */
 export function chance(seed: number, n: number, salt: number): number {
   let state = (seed ^ Math.imul(n, 0x9e3779b9) ^ Math.imul(salt, 0x85ebca6b)) | 0;
   state = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
@@ -12,7 +12,7 @@ export function chance(seed: number, n: number, salt: number): number {
   return ((state ^ (state >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** A 32-bit number for a text: FNV-1a over its UTF-16 units. */
+/** The 32-bit FNV-1a hash of the UTF-16 code units. */
 export function numberOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
@@ -20,18 +20,17 @@ export function numberOf(text: string): number {
 }
 
 interface LogNormal {
-  /** Half of all values are below it. Above 0. */
+  /** Greater than 0. */
   median: number;
-  /** Standard deviation of the logarithm: with 0.5, two of three values are between 0.6 and 1.65 times the median. 0 or more. */
+  /** Standard deviation of the logarithm, 0 or more. With 0.5, about two thirds of all values are between 0.6 and 1.65 times the median. */
   sigma: number;
-  /** Another seed gives other values. */
   seed: number;
 }
 
-/** The value that belongs to a name, in the unit of the median. */
+/** A value in the unit of the median. The same name always gets the same value. */
 export function logNormal({ median, sigma, seed }: LogNormal, name: string): number {
   const n = numberOf(name);
-  // Box and Muller's way from two uniform numbers to a normal one. The first must not be 0.
+  // Box-Muller transform. The argument of the logarithm must not be 0.
   const radius = Math.sqrt(-2 * Math.log(1 - chance(seed, n, 1)));
   return median * Math.exp(sigma * radius * Math.cos(2 * Math.PI * chance(seed, n, 2)));
 }

@@ -1,19 +1,19 @@
 /**
- * Files of the emulated repositories by branch, for runs that a scenario plays. A real command has a real Git repository.
+ * Files of the emulated repositories, by branch. Used for scripted runs and control actions, because real commands use a real Git repository.
  *
  * @module
  */
 import { sha256Hex } from "../../sha256.ts";
 
 export interface StoredFile {
-  /** As Git writes it: `100644`. */
+  /** As in Git, such as `100644`. */
   readonly mode: string;
   readonly text: string;
-  /** In bytes. Longer than the text if only its length matters. */
+  /** In bytes. A text that is shorter is padded when it is read. */
   readonly size: number;
 }
 
-/** A row of a folder, as GitHub's API shows it. */
+/** An entry of a folder, as GitHub's API shows it. */
 export interface TreeRow {
   path: string;
   mode: string;
@@ -21,21 +21,20 @@ export interface TreeRow {
   size?: number;
 }
 
-/** Reads the objects of one repository. */
 export interface Contents {
-  /** Newest commit of a branch; undefined if it does not exist. */
+  /** Id of the newest commit; undefined if the branch does not exist. */
   head(branch: string): string | undefined | Promise<string | undefined>;
-  /** A folder by the id of its tree or, for the root, of the commit; undefined without one. */
+  /** @param id Id of a tree, or of a commit for its root folder. @returns Undefined if there is no such folder. */
   tree(id: string): readonly TreeRow[] | undefined | Promise<readonly TreeRow[] | undefined>;
   blob(id: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
 const FOLDER = "040000";
 
-/** An id in the form of Git's. The same content has the same id. */
+/** Looks like an id of Git. The same content has the same id. */
 const idOf = (kind: string, content: string) => sha256Hex(`${kind} ${content}`).slice(0, 40);
 
-/** @param size In bytes. @default as the text */
+/** @param size In bytes. @default length of the text */
 export function storedFile(text: string, mode = "100644", size?: number): StoredFile {
   return { mode, text, size: size ?? new TextEncoder().encode(text).length };
 }
@@ -50,12 +49,11 @@ export class ScriptedContents implements Contents {
   readonly #trees = new Map<string, readonly TreeRow[]>();
   readonly #blobs = new Map<string, StoredFile>();
 
-  /** @param defaultBranch It exists from the beginning. */
   constructor(defaultBranch: string) {
     this.#branches.set(defaultBranch, new Map([["README.md", README]]));
   }
 
-  /** Commits files to a branch. @param base The branch from which a new one starts. */
+  /** @param base The branch that a new branch starts from. */
   commit(branch: string, base: string, files: Readonly<Record<string, StoredFile>>): void {
     const before = this.#branches.get(branch) ?? this.#branches.get(base) ?? new Map<string, StoredFile>();
     this.#branches.set(branch, new Map([...before, ...Object.entries(files)]));
@@ -85,7 +83,7 @@ export class ScriptedContents implements Contents {
     return file && new TextEncoder().encode(file.text.padEnd(file.size, "x"));
   }
 
-  /** The rows of a folder. Remembers the trees and blobs below it. */
+  /** Also stores the trees and blobs of the folder. */
   #rows(files: Files, folder: string): TreeRow[] {
     const rows = new Map<string, TreeRow>();
     for (const [path, file] of files) {

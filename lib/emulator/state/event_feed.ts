@@ -12,11 +12,9 @@ interface FeedListener {
 
 export interface EventFeed {
   readonly size: number;
-  /** Adds a listener to a call's events. @returns A function that removes it. */
+  /** @returns A function that removes the listener. */
   listen(callId: string, listener: FeedListener): () => void;
-  /** Passes an event to every listener of its call. */
   publish(event: EventRow): void;
-  /** Removes every listener, after calling its `onClose`. */
   close(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Faults: answers and broken connections as a client meets them when the service, its host or the network has a problem. Planned
- * by control actions and scenarios, or random and repeatable.
+ * Faults: responses and broken connections that a client gets when the service, its host or the network has a problem. Control actions and
+ * scenarios plan faults. Random faults are repeatable.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export const FAULT_KINDS = [
   ...STREAM_FAULT_KINDS,
 ] as const;
 
-/** What goes wrong. */
+/** Kind of a fault. */
 export type FaultKind = typeof FAULT_KINDS[number];
 
 /** A failure to inject: a request that fails, or an answer that does not arrive. */
@@ -49,8 +49,8 @@ export interface Fault {
   /** What goes wrong. */
   kind: FaultKind;
   /**
-   * Requests that the fault hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. Following a run
-   * sends `GET /runs/ID/events`.
+   * Requests that the fault hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. A client that
+   * follows a run sends `GET /runs/ID/events`.
    * @default every request
    */
   route?: string | undefined;
@@ -71,18 +71,16 @@ export interface Fault {
   processed?: boolean | undefined;
 }
 
-/** A fault, and how often it has occurred. */
 export interface PlannedFault extends Fault {
-  /** Number of requests that the fault has hit so far. */
   hits: number;
 }
 
-/** Random faults. The fault of the nth request depends only on the seed and on n. */
+/** Random faults. The fault of the nth request depends only on the seed and n. */
 export interface RandomFaults {
   /** Share of requests, 0 to 1. */
   rate: number;
   kinds: readonly FaultKind[];
-  /** Seed. @default {1} */
+  /** @default {1} */
   seed?: number | undefined;
   /** Seconds in `Retry-After`. @default {60} */
   retryAfter?: number | undefined;
@@ -94,11 +92,7 @@ function isKind(kind: unknown): kind is FaultKind {
   return (FAULT_KINDS as readonly unknown[]).includes(kind);
 }
 
-/**
- * Checks the arguments of the control action `fault`.
- *
- * @throws {UsageError} naming the bad argument.
- */
+/** @throws {UsageError} naming the bad argument of the control action `fault`. */
 export function parseFault(args: Record<string, unknown>): Fault {
   const keys: Keys<Fault> = {
     kind: "any",
@@ -157,7 +151,7 @@ export function parseFault(args: Record<string, unknown>): Fault {
   };
 }
 
-/** Whether a route of the caller can hit one of the service: each segment is the same, or one of them is any. */
+/** The method in `route` is optional. A `*` in either route matches any segment. */
 function meets(route: string, knownRoute: string): boolean {
   const [method, path = ""] = knownRoute.split(" ");
   const [first = "", second] = route.split(" ");
@@ -169,18 +163,16 @@ function meets(route: string, knownRoute: string): boolean {
 
 const STREAM_ROUTE = "GET /runs/*/events/stream";
 
-/** The only route that a kind of fault hits; undefined where it hits all. */
+/** Undefined if a fault of this kind can hit every route. */
 export function onlyRoute(kind: FaultKind): string | undefined {
   if ((STREAM_FAULT_KINDS as readonly string[]).includes(kind)) return STREAM_ROUTE;
   return kind === "limiter-down" ? "POST /runs" : undefined;
 }
 
 /**
- * Checks that a fault can hit a request.
- *
  * @param routes All routes of the service, as `METHOD PATH` with `*` for each parameter.
  * @param hasStreams Whether the revision of the service has streams.
- * @throws {UsageError} when no request has its route, or none that its kind hits.
+ * @throws {UsageError} if the fault can never hit a request.
  */
 export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[], hasStreams: boolean): void {
   const only = onlyRoute(kind);
@@ -206,8 +198,7 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
 const FIELDS = ["rate", "kinds", "retryAfter", "delayMs"];
 
 /**
- * Parses the form of the command line, `rate=0.3,kinds=503+reset0[,retryAfter=1][,delayMs=500]`.
- *
+ * @param text As in `rate=0.3,kinds=503+reset0[,retryAfter=1][,delayMs=500]`.
  * @throws {UsageError} naming the bad field.
  */
 export function parseRandomFaults(text: string, seed: number): RandomFaults {

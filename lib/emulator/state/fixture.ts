@@ -27,7 +27,7 @@ const tokenSchema = z.object({
   scopes: z.array(z.string()),
   expiresAt: nullable(z.string()),
   revokedAt: nullable(z.string()),
-  /** Later revisions: the token may only read and trigger automations. */
+  /** Whether the token can only read and trigger automations. Only in later revisions. */
   automationsOnly: z._default(z.boolean(), false),
 });
 const oauthTokenSchema = z.object({
@@ -75,16 +75,15 @@ const lifecycleSchema = z.object({
   payload: z._default(z.record(z.string(), z.unknown()), {}),
   created_at: z.string(),
 });
-/** An input that an automation with an API trigger declares. */
 const inputSchema = z.object({
   name: z.string(),
   type: z.enum(["string", "integer", "boolean", "json"]),
   required: z._default(z.boolean(), false),
-  /** Permitted values; null for any. */
+  /** Permitted values; null if any value is permitted. */
   enum: nullable(z.array(z.unknown())),
-  /** Regular expression that a string has to match; null for any. */
+  /** Regular expression that a string must match; null if any string is permitted. */
   pattern: nullable(z.string().check(z.refine(isPattern, "it must be a regular expression"))),
-  /** Maximum length of a string in UTF-16 units; null for the default. */
+  /** Maximum length of a string in UTF-16 code units; null for the default. */
   maxLength: nullable(z.number()),
 });
 const automationSchema = z.object({
@@ -97,7 +96,7 @@ const automationSchema = z.object({
   notes: nullable(z.string()),
   status: z.enum(["active", "inactive"]),
   publishedVersion: nullable(z.object({ id: z.guid(), versionNumber: z.number() })),
-  /** Event that starts it. `api` is the API trigger of later revisions. */
+  /** Event that starts the automation. `api` is the API trigger of later revisions. */
   startEvent: z.string(),
   inputs: z._default(z.array(inputSchema), []),
   permittedRepos: nullable(z.array(z.string())),
@@ -140,12 +139,11 @@ const fixtureSchema = z.object({
   modelPreferences: z._default(z.array(preferenceSchema), []),
 });
 
-/** Initial state of an emulator. The fields `user`, `repo`, `sandbox` and `permittedRepos` hold a `key`. */
+/** Initial state of an emulator. The fields `user`, `repo`, `sandbox` and `permittedRepos` contain keys of other records. */
 export type Fixture = z.infer<typeof fixtureSchema>;
-/** A repository of a {@linkcode Fixture}. */
 export type FixtureRepo = Fixture["repos"][number];
 
-/** Describes an issue that a schema found. The small build of the schema library has no texts. */
+/** The small build of the schema library has no messages of its own. */
 export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   switch (issue?.code) {
     case "unrecognized_keys":
@@ -167,11 +165,9 @@ export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
 }
 
 /**
- * Checks a parsed fixture file.
- *
  * @param value Parsed JSON.
- * @param name Name of the fixture in messages.
- * @throws {UsageError} naming the place of the first problem. A reference to an unknown `key` is one.
+ * @param name Name of the fixture in error messages.
+ * @throws {UsageError} for the first problem, with its place in the file.
  */
 export function parseFixture(value: unknown, name = "fixture"): Fixture {
   const result = z.safeParse(fixtureSchema, value);
@@ -201,7 +197,6 @@ export function randomToken(): string {
   return `mog_${Array.from(bytes, (byte) => letters[byte % letters.length]).join("")}`;
 }
 
-/** Installation of the records of {@linkcode plainRepo} and {@linkcode builtInFixture}. */
 const PLAIN_INSTALLATION = 1;
 
 export function plainRepo(fullName: string, defaultBranch: string, user: string): FixtureRepo {
@@ -217,7 +212,7 @@ export function plainRepo(fullName: string, defaultBranch: string, user: string)
   };
 }
 
-/** A fixture in which the first repository has a sub-project: its own row, with the same name, and a root directory. */
+/** Adds a sub-project to the first repository: a separate row with the same name and a root directory. */
 export function withSubProject(fixture: Fixture): Fixture {
   const [first] = fixture.repos;
   if (first === undefined) return fixture;
@@ -226,7 +221,7 @@ export function withSubProject(fixture: Fixture): Fixture {
   return { ...fixture, repos: [...fixture.repos, row] };
 }
 
-/** An automation that works on any repository of {@linkcode plainRepo}. If there are several, the first one is the newest, so it is the first of a list. */
+/** Has the installation of {@linkcode plainRepo}. The automation with `index` 0 is the newest, so it comes first in lists. */
 function plainAutomation(name: string, user: string, index: number): Fixture["automations"][number] {
   const createdAt = new Date(Date.UTC(2026, 7, 1) - index * 1_000).toISOString();
   return {
@@ -248,9 +243,9 @@ function plainAutomation(name: string, user: string, index: number): Fixture["au
 }
 
 /**
- * One user with a full and a read-only token, an automation, and the named repositories. Ids and tokens are new on every call.
+ * One user with a full and a read-only token, and the named repositories and automations. Ids and tokens are random.
  *
- * @param repos Names as `owner/name`. @default {["acme/web"]}
+ * @param repos Names as `owner/name`.
  */
 export function builtInFixture(
   repos: readonly string[] = ["acme/web"],

@@ -8,18 +8,13 @@ import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/co
 type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
 /**
- * Sliding log of accepted requests per token, in the memory of one process. A refused request is not recorded and does not
- * prolong the wait. Source: API reference, "Rate limits".
+ * A sliding log of accepted requests for each token. A refused request is not recorded and does not prolong the wait.
+ * Source: API reference, "Rate limits".
  */
 export class RequestLimiter {
   readonly #accepted = new Map<string, number[]>();
 
-  /**
-   * Counts a request against the budget of a token.
-   *
-   * @param nowMs Monotonic milliseconds.
-   * @returns False if the budget is used up.
-   */
+  /** @param nowMs Monotonic milliseconds. @returns False if the request limit of the token is reached. */
   admit(tokenId: string, nowMs: number): boolean {
     const times = this.#accepted.get(tokenId) ?? [];
     const from = nowMs - REQUEST_WINDOW_MS;
@@ -30,7 +25,6 @@ export class RequestLimiter {
     return true;
   }
 
-  /** Gives every token a fresh budget. */
   reset(): void {
     this.#accepted.clear();
   }
@@ -43,21 +37,19 @@ const START_MESSAGES = [
 ];
 
 /**
- * Three sliding windows over accepted starts; the first one that is full decides. A slot is never given back.
+ * Three sliding windows over accepted starts. The first full window decides the answer. A slot is never given back.
  * Source: API reference, "Run-start limits".
  */
 export class StartLimiter {
   readonly #accepted = new Map<string, number[]>();
   readonly #limited: boolean;
 
-  /** @param limited Whether there are limits at all. @default {true} */
+  /** @param limited If false, every start is allowed. */
   constructor(limited = true) {
     this.#limited = limited;
   }
 
   /**
-   * Takes a start slot.
-   *
    * @param key Owner of the slots: a user, or a user with a token.
    * @param nowMs Monotonic milliseconds.
    */

@@ -1,11 +1,11 @@
 /**
- * How the service's database stores values: times with six digits, UUIDs in several spellings, texts and JSON that it refuses,
- * and the order of keys in `jsonb`. Each of these is visible in the API.
+ * How the service's database stores values. Its formats of times and UUIDs, the values that it refuses, and the order of keys in `jsonb` are
+ * visible in the API.
  *
  * @module
  */
 
-/** The database refused a statement. A route answers 500. */
+/** The database refused a statement. The route answers with a 500. */
 export class DatabaseError extends Error {
   override name = "DatabaseError";
 }
@@ -13,9 +13,8 @@ export class DatabaseError extends Error {
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?$/i;
 
 /**
- * Reads a time as microseconds since 1970.
- *
- * @param text ISO 8601; without an offset it means UTC, as in a database whose zone is UTC.
+ * @param text ISO 8601; without an offset, the time is in UTC.
+ * @returns Microseconds since 1970.
  * @throws {DatabaseError} if the text is not a time.
  */
 export function parseTimestamp(text: string): number {
@@ -41,10 +40,10 @@ export function formatTimestamp(micros: number): string {
 }
 
 /**
- * Reads a UUID as the column type does: any case, hyphens after any group of four digits, braces.
+ * Parses a UUID as the column type does: in any case, with a hyphen after any group of four digits, and in braces.
  *
- * @returns The canonical lower-case form.
- * @throws {DatabaseError} for anything else. This is why a malformed id is a 500 and not a 404.
+ * @returns The canonical lowercase form.
+ * @throws {DatabaseError} for any other text, so the answer to a malformed id is a 500 and not a 404.
  */
 export function parseUuid(text: string): string {
   const inner = text.startsWith("{") && text.endsWith("}") ? text.slice(1, -1) : text;
@@ -61,11 +60,7 @@ export function parseUuid(text: string): string {
   ].join("-");
 }
 
-/**
- * Returns the text if a `text` column can hold it.
- *
- * @throws {DatabaseError} if it contains NUL.
- */
+/** @throws {DatabaseError} if the text contains NUL, which a `text` column cannot hold. */
 export function storeText<T extends string | null>(text: T): T {
   if (text !== null && text.includes("\0")) {
     throw new DatabaseError(`invalid byte sequence for encoding "UTF8": 0x00`);
@@ -91,10 +86,9 @@ function jsonbText(text: string): string {
 }
 
 /**
- * Sorts the keys of a JSON value as `jsonb` does: by length, then by bytes. The order decides which 25 entries of a large
- * payload are shown.
+ * Sorts the keys of a JSON value as `jsonb` does: by length, then by bytes. The order decides which 25 entries of a large payload are shown.
  *
- * @throws {DatabaseError} for NUL and for half of a surrogate pair, in keys too.
+ * @throws {DatabaseError} if a value or a key contains NUL or an unpaired surrogate.
  */
 export function storeJson(value: unknown): unknown {
   if (typeof value === "string") return jsonbText(value);
@@ -106,14 +100,12 @@ export function storeJson(value: unknown): unknown {
 }
 
 /**
- * Finds texts that contain `part` as SQL's `ILIKE '%part%'` sees it: letter case ignored, `%` and `_` are wildcards, a backslash
- * takes the next character literally.
- *
- * @returns Whether a text contains it. Made once for a list, since the making costs more than a look.
+ * Matches texts as SQL's `ILIKE '%part%'` does: letter case is ignored, `%` and `_` are wildcards, and a backslash makes the next character
+ * literal. The returned function keeps the compiled pattern, so call `likeFinder` once for a whole list.
  */
 export function likeFinder(part: string): (text: string) => boolean {
   let source = "";
-  // The search is not bound to the ends of the text, so that it needs no wildcards there.
+  // The expression is not anchored, so it needs no wildcards at its start and end.
   const pattern = Array.from(part);
   for (let index = 0; index < pattern.length; index++) {
     let character = pattern[index] ?? "";
@@ -121,7 +113,7 @@ export function likeFinder(part: string): (text: string) => boolean {
     else if (character === "_") source += ".";
     else {
       if (character === "\\") character = pattern[++index] ?? "";
-      // A backslash at the end takes the last wildcard.
+      // A trailing backslash escapes the final `%` of the SQL pattern.
       source += character === "" ? "%$" : character.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
     }
   }

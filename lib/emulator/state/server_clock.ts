@@ -10,25 +10,21 @@ export interface ServerClock {
   nowMs(): number;
   /** Milliseconds since 1970, for expiries. */
   wallMs(): number;
-  /**
-   * Microseconds since 1970 for a new record. Each stamp is later than the one before, so that records of one millisecond keep
-   * their order.
-   */
+  /** Microseconds since 1970 for a new record. Every stamp is later than the one before, so records of the same millisecond keep their order. */
   stamp(): number;
   /**
-   * Runs `action` as of an earlier moment: every {@linkcode stamp} that it takes starts from there.
+   * Runs `action` as if it were an earlier time: {@linkcode stamp} starts from `micros`.
    *
    * @param micros Microseconds since 1970.
-   * @returns The result of `action`, and the first free stamp after it.
+   * @returns The result of `action`, and the next free stamp.
    */
   backdate<T>(micros: number, action: () => T): { result: T; next: number };
-  /** Moves the time forward by `ms` milliseconds. */
   advance(ms: number): void;
-  /** Waits until {@linkcode nowMs} is `at`, or the signal aborts. Never rejects. */
+  /** Waits until {@linkcode nowMs} reaches `at`, or until the signal aborts. Never rejects. */
   until(at: number, signal: AbortSignal): Promise<void>;
 }
 
-// A database has digits below the millisecond, a JavaScript clock has none: these are made up.
+// The service's database stores microseconds, but JavaScript clocks count milliseconds. The missing digits are made up.
 const STAMP_STEP_MICROS = 379;
 
 export function serverClock(clock: Clock): ServerClock {

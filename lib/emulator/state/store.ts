@@ -1,6 +1,5 @@
 /**
- * The emulated database: its records, the in-memory tables (filled from a fixture, with failures on demand), bulk records, and the switches
- * of the service's revision.
+ * The emulated database: types of its rows, in-memory tables filled from a fixture, bulk records, and switches for revisions of the service.
  *
  * @module
  */
@@ -8,13 +7,11 @@ import { UsageError } from "../../errors.ts";
 import type { Fixture } from "./fixture.ts";
 import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.ts";
 
-// Records of the emulated database. Field names are the service's columns, because control actions and some routes show them.
-// Times are microseconds since 1970.
+// Field names are the column names of the service, because control actions and some routes show them. Times are in microseconds since 1970.
 
-/** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A record of a fixture as the database stores it: with the id of its user instead of the user's key, and with numeric times. */
+/** A row of a fixture as the database stores it: with the user's id instead of the user's key, and with numeric times. */
 type Stored<Row, Times extends keyof Row = never> =
   & Omit<Row, "user" | Times>
   & { userId: string }
@@ -28,7 +25,7 @@ export type RepoRow = Stored<FixtureRows["repos"]>;
 
 export type SandboxRow = Stored<Omit<FixtureRows["sandboxes"], "repo">, "created_at" | "last_active_at"> & {
   repo_id: string;
-  /** Time at which the sandbox is free after its last run; null while a run holds it, and for a sandbox that no run booted. */
+  /** When the sandbox stops after its last run; null while a run holds it, and if no run booted it. */
   free_at: number | null;
 };
 
@@ -41,7 +38,7 @@ export type AutomationRow =
   & Stored<Omit<FixtureRows["automations"], "permittedRepos" | "status">, "createdAt" | "updatedAt">
   & {
     status: string;
-    /** Ids of the repositories that the automation may be triggered for; null for all repositories. */
+    /** Null if the automation can be triggered for every repository. */
     permittedRepoIds: string[] | null;
   };
 
@@ -74,11 +71,11 @@ export interface RunRow {
   error: string | null;
   created_at: number;
   updated_at: number;
-  /** Number of changes of the record, which is part of the cache key of answers. */
+  /** Number of changes to the row. Part of the cache key of answers. */
   version: number;
 }
 
-/** The inner call behind a run, which does the work. */
+/** The call that does the work of a run. A resumed run gets a new call. */
 export interface CallRow {
   id: string;
   user_id: string;
@@ -97,7 +94,7 @@ export interface EventRow {
   message: string | null;
   payload: unknown;
   created_at: number;
-  /** The event as the API shows it. It is serialized once, because an event is read many times and never changes. */
+  /** As the API shows the event. Serialized once, because an event never changes and is read often. */
   json: string;
 }
 
@@ -125,18 +122,17 @@ export interface AutomationRunRow {
   cancelled_at: number | null;
   cancel_reason: string | null;
   cancel_error: string | null;
-  /** Pauses of the run for a person or an event. */
   waits: WaitRow[];
-  /** Input of the trigger, without dropped names. */
+  /** Inputs of the trigger, except those that the service drops. */
   input: Record<string, unknown>;
   metadata: Record<string, unknown>;
 }
 
-/** A pause of an automation run, for a person or an event. */
+/** A pause in which an automation run waits for a person or an event. */
 export interface WaitRow {
   id: string;
   status: string;
-  /** Secret that lets its holder continue the run. */
+  /** A secret. Anyone who has it can continue the run. */
   resume_token: string;
   created_at: number;
 }
@@ -153,19 +149,17 @@ export interface DispatchRow {
 }
 
 export interface Pull {
-  /** Number of the pull request within its repository, from 1. */
+  /** Counted for each repository, from 1. */
   number: number;
   /** `owner/name`. */
   repo: string;
-  /** First line of the prompt, at most 72 characters. */
   title: string;
   base: string;
   branch: string;
-  /** The change in the format of `git diff`. */
+  /** In the format of `git diff`. */
   diff: string;
 }
 
-/** The id that belongs to a key. @throws {UsageError} if no record has the key. */
 function idOf(ids: ReadonlyMap<string, string>, key: string): string {
   const id = ids.get(key);
   if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
@@ -174,7 +168,6 @@ function idOf(ids: ReadonlyMap<string, string>, key: string): string {
 
 const timeOrNull = (text: string | null) => text === null ? null : parseTimestamp(text);
 
-/** Splits the scopes of an OAuth token, which are written as one text. Unknown scopes are dropped. */
 export function splitScopes(text: string): string[] {
   return text.split(/\s+/).filter((scope) => scope === "read" || scope === "write");
 }
@@ -185,14 +178,13 @@ export class Store {
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
   readonly repos = new Map<string, RepoRow>();
   readonly sandboxes = new Map<string, SandboxRow>();
-  /** Sandboxes that might be active: all except those of ended runs. With this set, a start does not have to check every earlier run. */
+  /** Sandboxes that might be active. Stopped sandboxes of ended runs are removed, so that a start does not have to check all of them. */
   readonly currentSandboxes = new Set<SandboxRow>();
   readonly bootedSandboxes = new Map<string, SandboxRow>();
-  /** Boots whose sandbox has no row yet, by run id: the user, and the start time in microseconds since 1970. */
+  /** Boots whose sandbox has no row yet, by run id. `at` is in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
-  /** Ids of the runs that hold a sandbox, by sandbox id. */
+  /** Run ids by sandbox id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
-  /** In order of arrival. */
   readonly lifecycle: LifecycleRow[] = [];
   readonly automations = new Map<string, AutomationRow>();
   readonly agents: AgentRow[] = [];
@@ -206,7 +198,6 @@ export class Store {
   readonly events = new Map<string, EventRow[]>();
   readonly automationRuns = new Map<string, AutomationRunRow>();
   readonly automationRunKeys = new Map<string, string>();
-  /** In chronological order. */
   readonly dispatches: DispatchRow[] = [];
 
   repoLists = 0;
@@ -214,22 +205,16 @@ export class Store {
   readonly #fixture: Fixture;
   readonly #failures = new Map<string, number>();
 
-  /** @param fixture State that {@linkcode Store.reset} restores. */
   constructor(fixture: Fixture) {
     this.#fixture = fixture;
     this.reset();
   }
 
-  /** Makes the next `times` statements of a kind on a table fail. */
   failNext(operation: StoreOperation, table: string, times: number): void {
     this.#failures.set(`${operation} ${table}`, times);
   }
 
-  /**
-   * Throws if a failure is planned for this kind of statement. Called before every statement.
-   *
-   * @throws {DatabaseError} for a planned failure.
-   */
+  /** Called before every statement. @throws {DatabaseError} if {@linkcode Store.failNext} planned a failure. */
   guard(operation: StoreOperation, table: string): void {
     const key = `${operation} ${table}`;
     const remaining = this.#failures.get(key) ?? 0;
@@ -268,7 +253,6 @@ export class Store {
     this.currentSandboxes.add(sandbox);
   }
 
-  /** Removes a run with its key, its inner call and its events. */
   removeRun({ id, user_id, idempotency_key, ai_call_id }: RunRow): void {
     this.runs.delete(id);
     this.runKeys.delete(`${user_id} ${idempotency_key}`);
@@ -285,13 +269,12 @@ export class Store {
     this.sandboxHolders.delete(sandbox.id);
   }
 
-  /** Id of the user with this key. @throws {UsageError} if no user has it. */
   userId(key: string): string {
     for (const user of this.users.values()) if (user.key === key) return user.id;
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key or this text; it may be an OAuth token. @throws {UsageError} if no token has it. */
+  /** @param name Key or value of the token. */
   anyToken(name: string): TokenRow | OAuthTokenRow {
     for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
       if (token.key === name || token.token === name) return token;
@@ -300,14 +283,13 @@ export class Store {
     throw new UsageError({ attempted: "find token", why: "no token has this key or value" });
   }
 
-  /** The repository with this id or this name, of any user. @throws {UsageError} if there is none. */
+  /** @param name Id, or `owner/name`. */
   anyRepo(name: string): RepoRow {
     const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
     if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `there is no "${name}"` });
     return repo;
   }
 
-  /** The run with this id, of any user. @throws {UsageError} if there is none. */
   anyRun(id: string): RunRow {
     const run = this.runs.get(parseUuid(id));
     if (run === undefined) throw new UsageError({ attempted: "find run", why: `no run has the id "${id}"` });
@@ -377,28 +359,21 @@ export class Store {
   }
 }
 
-// Numbered records for tests of long lists. Values come from the control action `bulk` in `tests/conformance/FORMAT.md`.
+// Numbered records for tests of long lists. The control action `bulk` in `tests/conformance/FORMAT.md` defines their values.
 
 const BULK_INSTALLATION = 101;
 const SECOND_MICROS = 1_000_000;
 
-/** Kinds of records, in the words of the control action. */
 const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
 
 interface Bulk {
-  /** One of {@linkcode BULK_KINDS}. */
   what: string;
   userId: string;
   count: number;
-  /** Sandbox of `lifecycleEvents`. */
+  /** Only for `lifecycleEvents`. */
   sandboxId: string;
 }
 
-/**
- * Adds numbered records.
- *
- * @throws {UsageError} for an unknown kind.
- */
 export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk): void {
   const start = parseTimestamp("2026-01-01T00:00:00+00:00");
   const repo = [...store.repos.values()].find((candidate) => candidate.userId === userId);
@@ -479,10 +454,10 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
   }
 }
 
-// The emulated revision of the service. The documentation describes the base. Each later behavior is a switch, because a deployed server
-// may have any mixture of them.
+// The documentation describes the base revision of the service. Each later behavior has its own switch, because a deployed server can have
+// any combination of them.
 
-/** Switches for later behaviors. All are off in the base. */
+/** All are off in the base revision. */
 export const SWITCHES = [
   // The events route returns the newest N instead of the first N.
   "tailWindow",
@@ -494,13 +469,13 @@ export const SWITCHES = [
   "checksMode",
   // The harness `mogplex` exists.
   "mogplexHarness",
-  // Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`; the first is part of the request hash.
+  // Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`. The request hash includes `worktreeId`.
   "extraRunFields",
   // Tokens marked `automationsOnly` cannot start runs, and can trigger only automations with an API trigger.
   "automationsOnly",
-  // Trigger keys are scoped to user and automation. A repeated key is compared with the first trigger, and its answer is replayed.
+  // Trigger keys are scoped to user and automation. A repeated key gets the first answer if both requests are the same.
   "comparedTriggers",
-  // `GET /automations` has more than one page. In the base every page after the first is a 500.
+  // `GET /automations` has more than one page. In the base revision, every page after the first is a 500.
   "pagesAutomations",
   // `POST /pr-reviews/rerun` exists.
   "prReviews",
@@ -508,17 +483,17 @@ export const SWITCHES = [
   "automationRunCancel",
   // `GET /runs/{id}/events/stream` exists.
   "stream",
-  // Automations with an API trigger declare typed inputs. A trigger with other inputs is refused.
+  // Automations with an API trigger declare typed inputs. A trigger with inputs that do not match is refused.
   "typedInputs",
   // Automations without an API trigger drop inputs with reserved names.
   "dropsInputs",
-  // A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. With `comparedTriggers` only.
+  // A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. Only with `comparedTriggers`.
   "replayReason",
-  // Metadata of an automation's run holds the input, its hash, the version's number, the trigger and the team.
+  // The metadata of an automation run contains the input, its hash, the version number, the trigger and the team.
   "triggerMetadata",
-  // An automation may list the repositories that it may be triggered for.
+  // An automation can list the repositories that it can be triggered for.
   "permittedRepos",
-  // Runs of an API trigger work on `mogplex/automation-<16 hex>` of user, automation and key.
+  // Runs of an API trigger work on `mogplex/automation-<16 hex digits>`, derived from user, automation and key.
   "automationBranch",
   // `GET /runs/{id}` closes a run whose worker died. The events route does not.
   "repairsRuns",
@@ -526,17 +501,11 @@ export const SWITCHES = [
   "nativeEvents",
   // The sandbox of a `createBranch` run is stopped when the run ends.
   "stopsSandboxes",
-  // The output of a command becomes events, like the text of an agent: its first and its last lines.
+  // The first and last lines of a command's output become events, like the text of an agent.
   "agentOutput",
 ] as const;
 export type Revision = Record<typeof SWITCHES[number], boolean>;
 
-/**
- * Makes a revision.
- *
- * @param name `base` turns every switch off, `later` turns every switch on.
- * @param switches Switches that differ from the named revision.
- */
 export function createRevision(name: "base" | "later" = "base", switches: Partial<Revision> = {}): Revision {
   const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as Revision;
   return { ...all, ...switches };

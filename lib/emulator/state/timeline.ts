@@ -1,17 +1,16 @@
 /**
- * What is due when: entries that come out in the order of their times.
+ * A queue of entries that are ordered by time.
  *
  * @module
  */
 
-/** An entry of a {@linkcode Timeline}. */
 interface Due<T> {
   at: number;
   item: T;
 }
 
 interface Entry<T> extends Due<T> {
-  /** Number of the entry: of two with one time, the earlier one comes first. */
+  /** Of two entries with the same time, the entry with the lower number comes first. */
   order: number;
 }
 
@@ -19,7 +18,7 @@ function isBefore(a: Entry<unknown>, b: Entry<unknown>): boolean {
   return a.at < b.at || a.at === b.at && a.order < b.order;
 }
 
-/** A binary heap: adding and taking cost the logarithm of its size, so that a read costs little however many runs there are. */
+/** A binary heap. A check for due entries takes constant time, regardless of the number of runs. */
 export class Timeline<T> {
   readonly #heap: Entry<T>[] = [];
   #count = 0;
@@ -38,7 +37,6 @@ export class Timeline<T> {
     heap[index] = entry;
   }
 
-  /** Takes the first entry if its time has come. @returns Undefined if no entry is due at `now`. */
   take(now: number): Due<T> | undefined {
     const heap = this.#heap;
     const first = heap[0];
@@ -48,7 +46,6 @@ export class Timeline<T> {
     return first;
   }
 
-  /** Puts the entry at the top, and moves it down to its place. */
   #sink(entry: Entry<T>): void {
     const heap = this.#heap;
     let index = 0;

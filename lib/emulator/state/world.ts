@@ -1,5 +1,5 @@
 /**
- * State of one emulator that its service, agents and routes share, and the small projects that the emulator can start with.
+ * State that the service, agents and routes of one emulator share, and the small projects that the emulator can start with.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { RequestLimiter, StartLimiter } from "./limiter.ts";
 import type { ServerClock } from "./server_clock.ts";
 import type { AutomationRow, AutomationRunRow, Pull, RepoRow, Revision, RunRow, Store } from "./store.ts";
 
-/** Answer of the sandbox provider to a request to kill a running command. */
+/** The sandbox provider's answer to a request to kill a running command. */
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 
-/** Whether the files of repositories can be read, are hidden from everyone, or the server has a problem. */
+/** Whether the files of repositories can be read, are hidden from everyone, or cannot be read because of a server error. */
 export type FilesMode = "shown" | "hidden" | "down";
 
 /** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */
@@ -37,15 +37,15 @@ interface Surroundings {
   files: FilesMode;
 }
 
-/** Works on runs: a script, a real command, or nothing. */
+/** Works on runs: with a script, with a real command, or not at all. */
 export interface Driver {
-  /** Takes a queued run. @throws {QueueError} to refuse it. */
+  /** @throws {QueueError} to refuse the run. */
   queued(run: RunRow): void;
   /** Brings every run to its current state. Called before every read, because runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step, on the world's clock; undefined after the last step. Absent if the driver does not use the world's clock. */
+  /** Time of a run's next step on the world's clock; undefined after the last step. Absent if the driver does not use the world's clock. */
   due?(run: RunRow): number | undefined;
-  /** Whether a worker works on a run or has died; undefined for a run that the driver does not know. */
+  /** Undefined for a run that the driver does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
   kill(run: RunRow): void;
   reset(): void;
@@ -58,15 +58,15 @@ export interface Trigger {
   key: string;
 }
 
-/** Works on the runs of automations: a script, or nothing. */
+/** Works on automation runs: with a script, or not at all. */
 export interface AutomationDriver {
   /** Reason why a trigger starts no run; undefined if it starts one. */
   suppresses(trigger: Trigger): string | undefined;
   /** Whether a run must wait for a slot even if one is free. */
   holds(trigger: Trigger): boolean;
-  /** Takes a run that waits for a slot. */
+  /** Called for a run that waits for a slot. */
   waits(run: AutomationRunRow, trigger: Trigger): void;
-  /** Takes a run that was started. */
+  /** Called for a run that has started. */
   begins(run: AutomationRunRow, trigger: Trigger): void;
   /** Brings every run to its current state. Called before every read. */
   catchUp(): void;
@@ -81,20 +81,20 @@ export interface World {
   readonly starts: StartLimiter;
   readonly revision: Revision;
   readonly around: Surroundings;
-  /** `user` makes all tokens of a user share one start limit, as the documentation says. @default {"token"} */
+  /** With `user`, all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
   /** Maximum number of active sandboxes of a user; undefined for no limit. */
   readonly sandboxLimit: number | undefined;
-  /** Milliseconds that a sandbox stays active after its run has ended. Later revisions stop it at once. */
+  /** Milliseconds that a sandbox stays active after its last run has ended. */
   readonly sandboxLingerMs: number;
   readonly pulls: Map<string, Pull[]>;
   /** Files that scripted runs and control actions have committed, by id of the repository. See {@linkcode scriptedContents}. */
   readonly contents: Map<string, ScriptedContents>;
-  /** Files of a local Git repository; undefined for a repository without one. */
+  /** Undefined if the repository has no local Git repository. */
   gitContents: (repo: RepoRow) => Contents | undefined;
   /** Address of the served emulator, without a trailing slash. */
   origin: string;
-  /** Whether runs execute commands of the emulator's owner. If so, anyone who can start runs has the owner's rights. */
+  /** Whether runs execute a command on the owner's machine. If so, anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
   /** Set after the world is created, because a driver needs the world. */
   driver: Driver;
@@ -102,7 +102,6 @@ export interface World {
   automationDriver: AutomationDriver;
 }
 
-/** Files that scripted runs have committed to a repository. */
 export function scriptedContents({ contents }: World, { id, default_branch }: RepoRow): ScriptedContents {
   const existing = contents.get(id);
   if (existing !== undefined) return existing;
@@ -111,7 +110,7 @@ export function scriptedContents({ contents }: World, { id, default_branch }: Re
   return created;
 }
 
-/** The files of a repository. Files of a local Git repository take precedence; scripted runs add branches that exist only in the emulator. */
+/** Files of a local Git repository take precedence. Scripted runs add branches that exist only in the emulator. */
 export function contentsOf(world: World, repo: RepoRow): Contents {
   const git = world.gitContents(repo);
   const scripted = scriptedContents(world, repo);
@@ -137,7 +136,6 @@ export function healthySurroundings(): Surroundings {
   };
 }
 
-/** Leaves every run as it is. */
 export const idleDriver: Driver = {
   queued: () => {},
   catchUp: () => {},
@@ -146,7 +144,6 @@ export const idleDriver: Driver = {
   close: () => Promise.resolve(),
 };
 
-/** Leaves every run of an automation as it is. */
 export const idleAutomationDriver: AutomationDriver = {
   suppresses: () => undefined,
   holds: () => false,
@@ -160,12 +157,7 @@ export class QueueError extends Error {
   override name = "QueueError";
 }
 
-/**
- * Puts a run into the work queue.
- *
- * @returns The queue's handle; null if the queue returns none.
- * @throws {QueueError} if the queue refuses the entry.
- */
+/** @returns The queue's handle; null if the queue returns none. */
 export function queueWork(around: Surroundings): string | null {
   if (around.queueFailures > 0) {
     around.queueFailures--;
@@ -175,7 +167,7 @@ export function queueWork(around: Surroundings): string | null {
   return `run_${crypto.randomUUID().replaceAll("-", "").slice(0, 21)}`;
 }
 
-// Bulk repositories: many small projects of one owner, with names and ids that are always the same.
+// Many small repositories of one owner. Their names and ids are the same in every emulator.
 
 export interface Projects {
   /** Owner: letters, digits, `.`, `_`, `-`. */
@@ -188,24 +180,18 @@ export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;
 
-/** Names of projects: `acme/project-0001` and so on. If there are 10,000 projects or more, all numbers have more digits. */
+/** Names such as `acme/project-0001`. With 10,000 projects or more, all numbers have more digits. */
 export function projectNames({ owner, count }: Projects): string[] {
   const digits = Math.max(MIN_DIGITS, String(count).length);
   return Array.from({ length: count }, (_, index) => `${owner}/project-${String(index + 1).padStart(digits, "0")}`);
 }
 
-/** Id of a project. The first group of digits is derived from the owner, and the last group is the number of the project. */
 function projectId(owner: string, index: number): string {
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
   return `${hex(numberOf(owner), 8)}-0000-4000-8000-${hex(index + 1, 12)}`;
 }
 
-/**
- * Repositories of a fixture, one for each project.
- *
- * @param user Key of the user who owns the repositories.
- * @throws {UsageError} for an invalid owner, or a count out of range.
- */
+/** @throws {UsageError} for an invalid owner, or a count out of range. */
 function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
@@ -222,16 +208,15 @@ function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   }));
 }
 
-/** Key of the user who gets new repositories: the first user with a token that can write. */
+/** Key of the user who gets new repositories: the first user whose token can write. */
 export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }
 
 /**
- * Adds projects to a fixture, for {@linkcode mainUser}. If the fixture already has a repository with the name of a project, that repository
- * is kept.
+ * Adds projects for {@linkcode mainUser}. A repository of the fixture that has the name of a project is kept.
  *
- * @throws {UsageError} as {@linkcode projectRepos} does, and if an owner occurs twice.
+ * @throws {UsageError} for an invalid owner, a count out of range, or an owner that occurs twice.
  */
 export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixture {
   if (all.length === 0) return fixture;
