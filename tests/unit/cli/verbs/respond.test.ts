@@ -6,7 +6,7 @@ import { jobOfAsk, markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { builtInScenario, delivering } from "../../emulator/scenarios.ts";
-import { REPO, TOKEN, world } from "../world.ts";
+import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, LONG, PROJECT } from "./gitlab_project.ts";
 import { expectFirstSecond, recorded, type Traffic } from "./traffic.ts";
 
@@ -953,6 +953,19 @@ test("the note of a task whose first start is not known says so when the merge r
   expect(ours(at)[0]).toMatch(
     / is active in this thread.* An earlier attempt may have started its run/,
   );
+});
+
+test("the note of a job whose token lacks `write` says to write the task again, and no poll starts the task", async () => {
+  const at = place();
+  expect((await respond(at, go(at), [], { MOGPLEX_API_KEY: READ_ONLY_TOKEN })).code).toBe(65);
+  expect(ours(at)).toEqual([expect.stringMatching(
+    / none [0-9a-f]{32} -->[^]*\n\nFix the problem below, or ask a maintainer to fix it, then write the task again\.\n/,
+  )]);
+  for (const token of [READ_ONLY_TOKEN, TOKEN]) {
+    const { stdout } = await respond(at, "", ["--poll"], { MOGPLEX_API_KEY: token });
+    expect(stdout).toContain("no run: this mention has already been answered\n");
+  }
+  expect(runsOf(at).length).toBe(0);
 });
 
 test("the note of a job with a wrong token says not to write the task again, and the poll with the right one starts it", async () => {
