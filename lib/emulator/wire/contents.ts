@@ -1,5 +1,6 @@
 /**
- * The files of the emulated repositories, by the routes of a self-hosted GitHub: result files are read from there. No token is needed.
+ * Serves the files of the emulated repositories at the routes of a self-hosted GitHub server. The client reads result files there. No token is
+ * needed.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { hasForeignHost } from "./routes.ts";
 const json = (status: 200 | 403 | 404 | 503, body: unknown) => Response.json(body, { status });
 const missing = () => json(404, { message: "Not Found" });
 
-/** Source: GitHub, "REST API endpoints for Git references", "… for Git trees", "… for Git blobs" and "… for repositories". */
+/** Source: GitHub REST API documentation of Git references, Git trees, Git blobs and repositories. */
 export function addContentsRoutes(app: Hono, world: World): void {
   const repository = "/api/v3/repos/:owner/:name";
 
@@ -61,7 +62,7 @@ export function addContentsRoutes(app: Hono, world: World): void {
 
 function base64Of(bytes: Uint8Array): string {
   const parts: string[] = [];
-  // A multiple of three, so that the parts can be joined; a call takes no unlimited number of arguments.
+  // The length is a multiple of three, so that the encoded parts can be joined. The number of arguments of a call is limited.
   for (let at = 0; at < bytes.length; at += 30_000) {
     parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + 30_000))));
   }

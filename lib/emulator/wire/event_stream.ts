@@ -12,9 +12,9 @@ import { DatabaseError, parseUuid } from "../state/postgres.ts";
 import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
-/** Milliseconds after which the host ends any request. Source: API reference, "Server-sent events". */
+/** The host ends every request after this many milliseconds. Source: API reference, "Server-sent events". */
 const HOST_CAP_MS = 800_000;
-// Source: as above, "in pages of 200".
+// Source: API reference, "Server-sent events": "in pages of 200".
 const STREAM_PAGE_EVENTS = 200;
 const HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
 
@@ -27,20 +27,18 @@ const streamRoute = route<never>({ failed: "Failed to stream events" }, ({ world
   return new Response(body, { headers: HEADERS }) as Failure;
 });
 
-/** The handler. Its good answer is a stream, which the type of {@linkcode route} does not know. */
+/** The cast is needed because a successful answer is a stream, which the type of {@linkcode route} does not allow. */
 export const getEventStream = streamRoute as unknown as (
   world: World,
   c: Context,
 ) => Promise<StreamReply | Failure>;
 
-/** A stream with a type that Hono infers. */
 type StreamReply = Response & TypedResponse<string, 200, "text">;
 
 function messageOf(event: EventRow): string {
   return `id: ${event.id}\nevent: ${event.event_type}\ndata: ${event.json}\n\n`;
 }
 
-/** The first events of a stream: those after the client's last one, or the newest. */
 function replayedEvents(world: World, run: RunRow, lastId: string | null, limit: number): readonly EventRow[] {
   world.store.guard("select", "ai_call_events");
   const rows = world.store.events.get(run.ai_call_id) ?? [];
@@ -51,7 +49,7 @@ function replayedEvents(world: World, run: RunRow, lastId: string | null, limit:
   return rows.slice(at + 1);
 }
 
-/** Plays each step of the run when it is due, although no request triggers it. */
+/** Plays each step of the run when it is due. A client that only reads a stream sends no request that could do so. */
 async function keepPlaying(world: World, run: RunRow, until: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && world.clock.nowMs() < until) {
     const due = world.driver.due?.(run) ?? until;
@@ -60,7 +58,7 @@ async function keepPlaying(world: World, run: RunRow, until: number, signal: Abo
   }
 }
 
-/** @param gone Aborts when the client is gone. */
+/** @param gone Aborts when the client disconnects. */
 function openStream(world: World, run: RunRow, events: readonly EventRow[], gone: AbortSignal): ReadableStream {
   const encoder = new TextEncoder();
   const ended = new AbortController();

@@ -1,5 +1,5 @@
 /**
- * Answers requests with the planned faults: false answers, broken connections, and damaged streams.
+ * Plays faults: wrong responses, broken connections, and damaged streams.
  *
  * @module
  */
@@ -21,17 +21,17 @@ import {
 } from "../state/faults.ts";
 import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts";
 
-/** Breaks connections. A request in process has no connection, so a simulation rejects or damages the answer instead. */
+/** Breaks connections. A request in process has no connection, so its breaker rejects or damages the answer instead. */
 export interface Breaker {
   /** Breaks the connection before the first byte of the answer. */
   resetNow(): Response;
   /** Breaks the connection in the middle of the answer's body. */
   resetMid(answer: Response): Promise<Response>;
-  /** Breaks the connection in the middle of a stream. @returns The error of the stream if there is no connection to break. */
+  /** Breaks the connection in the middle of a stream. @returns The error for the stream if there is no connection to break. */
   resetStream(): Error | undefined;
 }
 
-/** Error of a broken connection. In process, `fetch` rejects with it; a served emulator resets the socket. */
+/** In process, `fetch` rejects with this error. A served emulator resets the socket instead. */
 export class ConnectionLost extends TypeError {
   override name = "ConnectionLost";
 }
@@ -60,32 +60,29 @@ export class Faults {
   #planned: PlannedFault[] = [];
   #count = 0;
 
-  /** @param clock Clock that `slow` waits on. @param random Random faults. @default none */
+  /** @param clock Clock that `slow` waits on. */
   constructor(clock: Clock, random?: RandomFaults) {
     this.#clock = clock;
     this.#random = random;
   }
 
-  /** Plans a fault. Faults are played in the order in which they were planned. */
   add(fault: Fault): void {
     this.#planned.push({ ...fault, hits: 0 });
   }
 
-  /** All planned faults, in the order in which they were planned. Faults that are over stay in the list. */
+  /** In the order in which the faults were planned, including the faults that are over. */
   get planned(): readonly Readonly<PlannedFault>[] {
     return this.#planned;
   }
 
-  /** Removes every planned fault. Random faults continue. */
+  /** Random faults continue. */
   clear(): void {
     this.#planned = [];
   }
 
   /**
-   * Answers a request, with a fault if one is due.
-   *
    * @param next Handles the request without a fault.
-   * @param breaker Breaks connections. @default a simulation, for requests in process
+   * @param breaker Breaks connections. The default is for requests in process.
    * @param tell Called with the kind of the fault before the fault is played.
    */
   async answer(
@@ -135,7 +132,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** Returns a planned fault that has not hit the request, so that it is played on the next request. */
+  /** Used if a fault of streams met an answer that is not a stream. The fault is then played on the next request. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;
@@ -218,8 +215,6 @@ function matchesRoute(route: string, method: string, path: string): boolean {
   return parts.length === actual.length && parts.every((part, index) => part === "*" || part === actual[index]);
 }
 
-// Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.
-
 type StreamBreaker = Pick<Breaker, "resetStream">;
 
 const JUNK = [
@@ -237,13 +232,6 @@ const JUNK = [
   `data: ${"[".repeat(10_000)}\n\n`,
 ];
 
-/**
- * Plays a fault on a stream.
- *
- * @param answer An answer with a stream.
- * @param after For `stream-cut`: see {@linkcode cut}.
- * @param breaker Breaks the connection.
- */
 function playStreamFault(
   kind: StreamFaultKind,
   answer: Response,
@@ -283,12 +271,7 @@ function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/**
- * Ends a stream in the middle of a message.
- *
- * @param after Number of complete pieces before the cut: 0 cuts the first piece, 1 the first live event.
- * @param breaker Breaks the connection; if undefined, the stream ends normally.
- */
+/** @param after Number of complete pieces before the cut: 0 cuts the first piece, 1 the first live event. */
 function cut(answer: Response, after: number, breaker: StreamBreaker | undefined): Response {
   return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
 }
@@ -296,11 +279,7 @@ function cut(answer: Response, after: number, breaker: StreamBreaker | undefined
 /** Replaces a piece of a stream with other pieces; null ends the stream. */
 type Spoil = (piece: string, index: number) => (string | null)[];
 
-/**
- * Damages the pieces of a stream.
- *
- * @param breaker Breaks the connection at the end; if undefined, the stream ends normally.
- */
+/** @param breaker Breaks the connection at the end. If undefined, the stream ends normally. */
 function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
   const reader = answer.body?.getReader();
   const decoder = new TextDecoder();
@@ -319,10 +298,10 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
           }
           await reader?.cancel();
           if (breaker === undefined) return controller.close();
-          // Waits one turn of the event loop, so that earlier pieces are not lost with the connection.
+          // Waiting one turn of the event loop sends earlier pieces before the connection is reset.
           await loopTurn(false);
           const error = breaker.resetStream();
-          // Without an error, the stream stays open until its connection is gone.
+          // Without an error, the stream stays open until the breaker resets the connection.
           return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);
         }
       }
@@ -332,7 +311,6 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
   return new Response(body, { status: answer.status, headers: answer.headers });
 }
 
-/** Cuts a piece in the middle of its last message. */
 function half(piece: string): string {
   const messages = piece.split("\n\n").filter((message) => message !== "");
   const last = messages.pop() ?? "";
@@ -343,19 +321,17 @@ function messages(piece: string): string[] {
   return piece.split("\n\n").filter((message) => message !== "").map((message) => `${message}\n\n`);
 }
 
-/** Sends every message twice, and reverses the messages of one piece. */
+/** Sends later messages twice and in reverse order. The first two messages of a stream stay as they are. */
 function disorder(piece: string, index: number): string[] {
   const all = messages(piece);
   const head = index === 0 ? all.splice(0, 2) : [];
   return [[...head, ...all.reverse().flatMap((message) => [message, message])].join("")];
 }
 
-// Breaks real connections, for the faults `reset0` and `resetMid` of a served emulator.
-
 // A reset discards bytes that were just written. The delay lets the client receive the first half.
 const FLUSH_MS = 20;
 
-/** Breaks the connection of a request; undefined for a request in process, which has no connection. */
+/** Undefined for a request in process, which has no connection. */
 export function socketBreaker(c: Context): Breaker | undefined {
   const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
   if (outgoing === undefined) return undefined;

@@ -1,6 +1,5 @@
 /**
- * What the emulator shows in a browser, made of the blocks of the client's pages: how to point the tool at it, its runs with their events,
- * and its pull requests with their diffs.
+ * The emulator's pages for a browser: the settings for a client, runs with their events, and pull requests with their diffs.
  *
  * @module
  */
@@ -31,7 +30,7 @@ import { firstAccount, firstLine } from "../service/listings.ts";
 import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
-/** Headers of a page: no script, no form, no frame and no request to anywhere, whatever a text on it could contain. */
+/** Pages show text from prompts and events. The policy blocks scripts, forms, frames and requests to other sites. */
 export function pageHeaders(): Record<string, string> {
   return {
     "content-type": "text/html; charset=utf-8",
@@ -43,7 +42,6 @@ export function pageHeaders(): Record<string, string> {
   };
 }
 
-/** Newest runs and pull requests that are shown at `/`. */
 const MAX_ROWS = 100;
 const MAX_REPOSITORIES = 10;
 
@@ -108,7 +106,7 @@ function runRow(world: World, run: RunRow): TableRow {
   };
 }
 
-/** Path of the pull request that a run has reported; undefined if it has reported none of this emulator. */
+/** Undefined if the run has not reported a pull request of this emulator. */
 function pullPath(world: World, run: RunRow): string | undefined {
   for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
     const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
@@ -148,7 +146,7 @@ function repositoryOf(world: World, { repo_id }: RunRow): Html {
   return markup`<bdi>${world.store.repos.get(repo_id)?.full_name ?? repo_id}</bdi>`;
 }
 
-/** The time of day, in UTC, of a moment in microseconds since 1970. */
+/** @param micros Microseconds since 1970. @returns The time of day in UTC. */
 function timeOfDay(micros: number): Html {
   const text = new Date(micros / 1_000).toISOString();
   return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
@@ -156,7 +154,7 @@ function timeOfDay(micros: number): Html {
 
 const RELOAD_SECONDS = 3;
 
-/** A page without a script. While something on it changes, the browser loads it again, and would forget what a script did. */
+/** These pages have no script, because reloading them would lose the state of a script. They reload for as long as `changes` is set. */
 function pageOf(
   parts: Pick<Page, "title" | "path" | "heading" | "summary" | "body"> & Partial<Pick<Page, "tone" | "state">>,
   changes = false,
@@ -172,11 +170,11 @@ function pageOf(
   });
 }
 
-/** Where the token is instead, for each way to start it. */
+/** Shown instead of the token. Says where to find the token for each way to start the emulator. */
 const NO_TOKEN =
   '…  # the "token" in the line that mogplex-emulator printed, or in the result of startEmulator(); with exec, its command gets this variable';
 
-/** Variables and a command to paste. The token is shown on this machine only, and not where it lets its reader run commands as the owner. */
+/** Shows the token only on a loopback address, and never if the token allows running commands on the owner's machine. */
 function settings(world: World): string {
   const account = firstAccount(world);
   const shows = isLoopback(new URL(world.origin).host) && !world.runsCommands;
@@ -193,20 +191,19 @@ function settings(world: World): string {
   ].join("\n");
 }
 
-/** The task of the first run, which suits the command that works here, if a shell takes it between double quotes as it is. */
+/** The task of the first run, because it suits this emulator's agent. Used only if a shell reads it literally between double quotes. */
 function taskToTry({ store }: World): string {
   const [first] = store.runs.values();
   const task = first === undefined ? "" : titleOf(first);
   return /^[\w .,:;()'-]+$/.test(task) && task === first?.prompt ? task : "Fix the flaky tests";
 }
 
-/** @param order Which of them comes first. */
+/** @param order Says which row comes first. */
 function countText(visibleCount: number, all: number, order: string): string | null {
   if (all === 0) return null;
   return visibleCount < all ? `the newest ${visibleCount} of ${all}, ${order}` : `${all}, ${order}`;
 }
 
-/** The last rows of a table. */
 function lastRows(name: string, columns: readonly string[], rows: readonly TableRow[]): Html | null {
   if (rows.length === 0) return panel(markup`<p class="soft">None yet.</p>`);
   return markup`<div class="panel">${table(name, columns.map((column) => ({ name: column })), rows)}</div>`;
@@ -215,7 +212,6 @@ function lastRows(name: string, columns: readonly string[], rows: readonly Table
 const MAX_EVENTS = 1_000;
 const MAX_PAYLOAD = 2_000;
 
-/** Page of a run; undefined if there is no such run. */
 export function runPage(world: World, id: string): string | undefined {
   const run = world.store.runs.get(id);
   if (run === undefined) return undefined;
@@ -257,7 +253,7 @@ export function runPage(world: World, id: string): string | undefined {
   }, !isTerminal(status));
 }
 
-/** A reason that is longer than a heading. */
+/** False if the heading already shows the whole reason. */
 function reason(error: string): Part {
   return firstLine(error, MAX_TITLE) !== error && markup`<div class="evidence">${block(error, MAX_PAYLOAD)}</div>`;
 }
@@ -275,7 +271,6 @@ function eventRow({ created_at, event_type, tool_name, message, payload }: Event
   };
 }
 
-/** Page of a pull request; undefined if there is no such pull request. */
 export function pullPage(world: World, repo: string, number: string): string | undefined {
   const pull = world.pulls.get(repo)?.find((candidate) => String(candidate.number) === number);
   if (pull === undefined) return undefined;
@@ -297,7 +292,7 @@ export function pullPage(world: World, repo: string, number: string): string | u
 const MAX_LINES = 5_000;
 const MAX_FILES = 300;
 
-/** The files of a difference, each of which folds. */
+/** One foldable block for each file. */
 function diffOf(diff: string): Html | null {
   if (diff === "") return panel(markup`<p class="soft">Nothing was changed.</p>`);
   const lines = diff.replace(/\n$/, "").split("\n");

@@ -1,6 +1,6 @@
 /**
- * A request on its way to a handler: its parameters and body, read as tolerantly as the service does, the layers in front of the handlers,
- * authentication, and the answers in the service's envelopes. And one line of log for each request.
+ * Everything around a handler: reading parameters and bodies as tolerantly as the service does, the layers in front of the handlers,
+ * authentication, answers in the service's envelopes, and a log line for each request.
  *
  * @module
  */
@@ -22,13 +22,7 @@ import { DatabaseError } from "../state/postgres.ts";
 import type { World } from "../state/world.ts";
 import { valueOr } from "../../lookup.ts";
 
-/**
- * Reads a `limit`: the leading whole number, clamped to 1..`max`. Never an error.
- *
- * @param value The parameter; null when it is missing.
- * @param fallback Result for a missing or unreadable parameter. @default {100}
- * @param max Largest result. @default {200}
- */
+/** Reads the leading whole number of a `limit`, clamped to 1..`max`. @param fallback Result for a missing or unreadable parameter. */
 export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, max = MAX_EVENTS): number {
   const parsed = Number.parseInt(value ?? "", 10);
   return Number.isFinite(parsed) ? Math.min(max, Math.max(1, parsed)) : fallback;
@@ -39,11 +33,7 @@ export function searchParams(request: Request): URLSearchParams {
   return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1));
 }
 
-/**
- * The idempotency key of a request.
- *
- * @throws {Refusal} 400 for a missing or too long key.
- */
+/** @throws {Refusal} 400 for a missing key, or a key that is too long. */
 export function readKey(request: Request): string {
   const key = trimmedOrNull(request.headers.get("idempotency-key"));
   if (key === null) throw new Refusal(400, "BAD_REQUEST", "Idempotency-Key is required");
@@ -54,33 +44,22 @@ export function readKey(request: Request): string {
   return key;
 }
 
-/** Outcome of {@linkcode readJson}. */
 type ParsedBody = { ok: true; value: unknown } | { ok: false };
 
-// The gate passes this much of a body on and drops the rest. Source: conformance, "Origin of the results".
+// The gate forwards this many bytes of a body and drops the rest. Source: conformance, "Origin of the results".
 const GATE_BODY_BYTES = 10 * 1024 * 1024;
 
-/**
- * Parses a body as JSON, whatever its content type. A byte order mark is skipped, and invalid UTF-8 is replaced. The gate cuts a
- * body off at 10 MiB, so that a longer one does not parse.
- */
+/** Ignores the content type, skips a byte order mark, and replaces invalid UTF-8. A JSON body that the gate cuts off does not parse. */
 export async function readJson(world: World, request: Request): Promise<ParsedBody> {
   const bytes = await readBody(request);
   const seen = world.around.gate ? bytes.subarray(0, GATE_BODY_BYTES) : bytes;
   return valueOr(() => ({ ok: true, value: JSON.parse(new TextDecoder().decode(seen)) }), { ok: false });
 }
 
-/**
- * Largest body that the emulator reads, in bytes. The service's host has its own limit, which is not documented; this one is
- * far above every recorded body.
- */
+/** The limit of the service's host is not documented. This limit is far above every recorded body. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-/**
- * Reads a body.
- *
- * @throws {BodyTooLarge} as soon as more than {@linkcode MAX_BODY_BYTES} are announced or received.
- */
+/** @throws {BodyTooLarge} as soon as more than {@linkcode MAX_BODY_BYTES} are announced or received. */
 export async function readBody(request: Request): Promise<Uint8Array> {
   const announced = request.headers.get("content-length");
   if (announced !== null) {
@@ -93,7 +72,7 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
     length += next.value.length;
     if (length > MAX_BODY_BYTES) {
-      // Not awaited: an endless body need not notice.
+      // Not awaited, because the sender of an endless body might never react.
       reader?.cancel().catch(() => {});
       throw new BodyTooLarge();
     }
@@ -102,17 +81,15 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** A body is larger than {@linkcode MAX_BODY_BYTES}. The answer is 413. */
+/** Answered with a 413. */
 export class BodyTooLarge extends Error {
   override name = "BodyTooLarge";
 }
 
-// Answers in the service's envelopes, typed so that `hono/client` knows the result of a route.
+// Answers have types that `hono/client` can infer.
 
-/** A JSON answer with a type that Hono infers. */
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
 
-/** A good answer: `data` in the envelope. */
 export function respond<T, Status extends 200 | 202>(data: T, status: Status): Reply<Success<T>, Status> {
   return jsonReply(JSON.stringify({ ok: true, data }), status) as Reply<Success<T>, Status>;
 }
@@ -120,18 +97,13 @@ export function respond<T, Status extends 200 | 202>(data: T, status: Status): R
 // The service sends no charset. Source: conformance scenario "http/success-envelope".
 const JSON_TYPE = "application/json";
 
-/** A JSON answer. @param text JSON. */
 export function jsonReply(text: string, status: number, headers: Record<string, string> = {}): Response {
   return new Response(text, { status, headers: { "content-type": JSON_TYPE, ...headers } });
 }
 
 export type Failure = Reply<FailureEnvelope, FailureStatus>;
 
-/**
- * Answers an error that a handler threw: a {@linkcode Refusal} as it says, any other error with a 500.
- *
- * @param message Message of the 500.
- */
+/** @param message Message of the 500 for an error that is not a {@linkcode Refusal}. */
 export function refuse(error: unknown, message: string): Failure {
   if (error instanceof Refusal) return fail(error.status, error.code, error.message);
   if (error instanceof BodyTooLarge) return bare(413) as Failure;
@@ -147,7 +119,7 @@ export function fail(
   return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
 }
 
-/** An answer of the framework: a status without a body. */
+/** Like an answer of the framework: a status without a body. */
 export function bare(status: number, headers: Record<string, string> = {}): Response {
   return new Response(null, { status, headers });
 }
@@ -158,18 +130,14 @@ export function notFoundPage(): Response {
   return new Response(page, { status: 404, headers: { "content-type": "text/html; charset=utf-8" } });
 }
 
-// The layers in front of the handlers: the host name, the framework's clean-up of paths, and the session gate.
+// The layers in front of the handlers check the host name, clean up the path as the framework does, and apply the session gate.
 
 const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
 
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
 const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
 
-/**
- * Answers a request that does not reach a handler.
- *
- * @returns Undefined for a request that does.
- */
+/** @returns Undefined if the request reaches a handler. */
 export function passGate(world: World, request: Request): Response | undefined {
   const { host: addressed, path, query } = splitUrl(request.url);
   if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
@@ -185,7 +153,7 @@ export function passGate(world: World, request: Request): Response | undefined {
   return loginRedirect(path, query);
 }
 
-/** Host, path and query of a URL, exactly as they were sent. */
+/** Returns the parts exactly as they were sent, which `URL` does not. */
 export function splitUrl(url: string): { host: string; path: string; query: string } {
   const hostAt = url.indexOf("://") + 3;
   const start = url.indexOf("/", hostAt);
@@ -195,30 +163,27 @@ export function splitUrl(url: string): { host: string; path: string; query: stri
   return at < 0 ? { host, path: target, query: "" } : { host, path: target.slice(0, at), query: target.slice(at + 1) };
 }
 
-// The body is bytes, since a string would get a content type.
+// The body is sent as bytes, because a string would get a content type.
 function redirect(status: 307 | 308, location: string): Response {
   return new Response(new TextEncoder().encode(location), { status, headers: { location } });
 }
 
-/** The redirect to the login page: the answer to a request without a bearer token. */
+/** The answer to a request without a bearer token. */
 export function loginRedirect(path: string, query: string): Response {
-  // The framework encodes the query again before it quotes it. Source: conformance scenario "auth/post-without-token/gate-on".
+  // The framework encodes the query again before it quotes the query. Source: conformance scenario "auth/post-without-token/gate-on".
   const search = query === "" ? "" : `?${new URLSearchParams(query)}`;
   const next = new URLSearchParams({ next: `${path}${search}` });
   return redirect(307, `/login?${next}`);
 }
 
-// One line for each request, for the person who watches the emulator.
-
-/** A request that was answered, or whose connection broke. */
 export interface LoggedRequest {
-  /** Wall time of its arrival, in milliseconds since 1970. */
+  /** Time of arrival in milliseconds since 1970. */
   atMs: number;
   method: string;
   target: string;
-  /** Status of the answer; null if there was none. */
+  /** Null if there was no answer. */
   status: number | null;
-  /** Milliseconds until the answer's headers. */
+  /** Milliseconds until the headers of the answer. */
   tookMs: number;
   /** Kind of the fault that was played; undefined for none. */
   fault: string | undefined;
@@ -226,7 +191,7 @@ export interface LoggedRequest {
 
 const MAX_TARGET = 200;
 
-/** A request as a line: `02:56:05  202  POST /runs  3 ms`. Whatever the request contains, it is one line of plain ASCII. */
+/** Formats a line such as `02:56:05  202  POST /runs  3 ms`. The line contains only printable ASCII characters, whatever the request contains. */
 export function requestLine({ atMs, method, target, status, tookMs, fault }: LoggedRequest): string {
   const time = new Date(atMs).toISOString().slice(11, 19);
   const short = target.startsWith(`${API_PREFIX}/`) ? target.slice(API_PREFIX.length) : target;
@@ -236,8 +201,7 @@ export function requestLine({ atMs, method, target, status, tookMs, fault }: Log
 }
 
 /**
- * Tells each request when its answer has headers, or when its connection broke.
- *
+ * @param tell Called when the answer has headers, or when the connection breaks.
  * @param faults Kinds of the faults that were played, by request.
  */
 export function logRequests(
@@ -262,16 +226,15 @@ export function logRequests(
   };
 }
 
-// Authenticates requests: the bearer header, the token tables, the request limit and the scopes, in the service's order.
+// The order of the checks is the service's: bearer header, token tables, request limit, scope.
 
-/** A caller, or the answer that ends the request. */
 type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
 const PAT_PREFIX = "mog_";
 /** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
 export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
-/** The 401. @param request Its host is part of the `WWW-Authenticate` header. */
+/** @param request Its host is part of the `WWW-Authenticate` header. */
 export function unauthorized(request: Request): Failure {
   const url = new URL(request.url);
   return fail(401, "UNAUTHORIZED", "Unauthorized", {
@@ -280,11 +243,9 @@ export function unauthorized(request: Request): Failure {
 }
 
 /**
- * Authenticates a request and checks its scope.
+ * A request without the scope counts toward the request limit. A request with an invalid token does not.
  *
- * A request without the scope counts against the request limit; a request with a bad token does not.
- *
- * @param scope Scope that the token needs. @default any
+ * @param scope Scope that the token needs; undefined if any token is enough.
  */
 export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
   const header = request.headers.get("authorization");

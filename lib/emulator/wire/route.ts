@@ -1,5 +1,5 @@
 /**
- * The skeleton of every handler: authenticate, do the work, wrap its result in the envelope, answer an error as the service does.
+ * The common part of all handlers: authentication, the envelope of the result, and the answer to an error.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 
 interface RouteOptions<Status extends 200 | 202> {
-  /** Scope that the token needs. @default any live token will do */
+  /** Scope that the token needs. @default any scope */
   scope?: Scope | undefined;
   /** Message of the 500 for an error that is not a refusal. */
   failed: string;
-  /** Status of the good answer. @default {200} */
+  /** Status of a successful answer. @default {200} */
   status?: Status | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface Call {
   caller: Caller;
   request: Request;
   query: URLSearchParams;
-  /** A parameter of the path; empty if the path has none of that name. */
+  /** A parameter of the path; empty if the path has no such parameter. */
   param(name: string): string;
 }
 
@@ -34,10 +34,8 @@ type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => 
 type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /**
- * Makes a handler.
- *
- * @param work Returns the data of the envelope, or a whole answer. It throws a `Refusal` to answer a failure; any other error
- * is a 500.
+ * @param work Returns the data of the envelope, or a complete response. A `Refusal` that it throws is answered with its status; any other
+ * error is answered with a 500.
  */
 export function route<T, Status extends 200 | 202 = 200>(
   { scope, failed, status }: RouteOptions<Status>,

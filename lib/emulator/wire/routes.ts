@@ -1,6 +1,6 @@
 /**
- * Every route: the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so that
- * a route does not compile when client and emulator disagree on it.
+ * All routes: the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so a route that
+ * disagrees with the client does not compile.
  *
  * @module
  */
@@ -64,8 +64,6 @@ import {
 import { type Call, route } from "./route.ts";
 import { valueOr } from "../../lookup.ts";
 
-// Handlers of `/automations` and of `/pr-reviews`.
-
 const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
 
 const getAutomations = route(
@@ -81,7 +79,7 @@ const getAutomation = route(
   { scope: "read", failed: "Failed to load automation" },
   ({ world, caller, param }) => {
     const automation = presentAutomation(findAutomation(world, caller.userId, param("automationId")));
-    // The answer has no `publishedVersionId`, unlike the list. A client takes the id from `publishedVersion`.
+    // Unlike an entry of the list, this answer has no `publishedVersionId`. A client takes the id from `publishedVersion`.
     return { automation: automation as unknown as AutomationDetail };
   },
 );
@@ -115,7 +113,7 @@ const getAutomationRun = route(
   }),
 );
 
-/** `POST /automations/{automationId}/runs/{runId}/cancel`, in later revisions. */
+/** Only in later revisions. */
 const postAutomationRunCancel = route(
   { scope: "write", failed: "Failed to cancel automation run" },
   ({ world, caller, param }) => {
@@ -126,7 +124,7 @@ const postAutomationRunCancel = route(
   },
 );
 
-/** `POST /pr-reviews/rerun`, in later revisions. */
+/** Only in later revisions. */
 const postPrReviewRerun = route(
   { scope: "write", failed: "Failed to rerun pull request review" },
   async ({ world, caller, request }) => {
@@ -161,8 +159,6 @@ const postPrReviewRerun = route(
   },
 );
 
-// Handlers of the read-only lists.
-
 const getRepos = route({ failed: "Failed to list repos" }, ({ world, caller, query }) => ({
   repos: listRepos(world, caller.userId, {
     query: trimmedOrNull(query.get("q")),
@@ -196,22 +192,20 @@ const getModels = route({ scope: "read", failed: "Failed to list models" }, ({ w
   models: listModels(world, caller.userId),
 }));
 
-/** `GET /mcp/servers`. The users of a fixture have none. */
+/** No user of a fixture has MCP servers. */
 const getMcpServers = route({ scope: "read", failed: "Failed to list MCP servers" }, () => ({
   servers: [] as unknown[],
 }));
 
-// Handlers of `/runs`. The order of their checks is part of the contract.
+// The order of the checks in the handlers of `/runs` is part of the contract.
 
 const LIMITER_UNAVAILABLE = "External Mogplex run rate limit unavailable";
 
 /**
- * Takes a start slot.
+ * The limiter passes the id of the repository to the database before the id is checked. The answer to a malformed or unknown id is therefore
+ * 503, as for a failure of the limiter. Source: API reference, "Run-start limits".
  *
- * The limiter hands the id to the database before anything checks it. A malformed or unknown id is therefore a failure of the
- * limiter: 503. Source: API reference, "Run-start limits".
- *
- * @returns The answer that refuses the start, if there is no slot.
+ * @returns The refusal if there is no start slot.
  */
 function claimStart(world: World, caller: Caller, repoId: unknown): Failure | undefined {
   try {
@@ -231,7 +225,6 @@ function claimStart(world: World, caller: Caller, repoId: unknown): Failure | un
   return fail(429, "RATE_LIMITED", decision.message, { "retry-after": String(decision.retryAfterSeconds) });
 }
 
-/** @throws {Refusal} 403 for a token that may only trigger automations, in later revisions. */
 function refuseRestricted({ world, caller }: Call): void {
   if (!world.revision.automationsOnly || !caller.automationsOnly) return;
   const message =
@@ -239,7 +232,6 @@ function refuseRestricted({ world, caller }: Call): void {
   throw new Refusal(403, "AUTOMATION_REQUIRED", message);
 }
 
-/** @throws {Refusal} 404 if the caller has no such run. */
 function requestedRun({ world, caller, param }: Call): RunRow {
   const run = findRun(world, caller.userId, param("runId"));
   if (run === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
@@ -254,7 +246,7 @@ const postRun = route<StartResult, 202>(
     const key = readKey(request);
     const parsed = await readJson(world, request);
     if (!parsed.ok) throw new Refusal(400, "BAD_REQUEST", "Invalid JSON body");
-    // A body of null crashes the service's handler outside its error mapping.
+    // A body of `null` crashes the service's handler outside its error handling.
     if (parsed.value === null) return bare(500) as Failure;
     const body = (typeof parsed.value === "object" ? parsed.value : {}) as Body;
     return claimStart(world, caller, body.repoId) ?? startRun(world, caller, key, body);
@@ -279,8 +271,7 @@ const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ 
   return result;
 });
 
-// Handlers of routes that a CI client does not need. They refuse as the service does; where the service would go to work, they
-// answer 501.
+// A CI client does not need the routes below. They refuse requests as the service does, and answer any other request with a 501.
 
 const FAILED = "Internal server error";
 
@@ -288,13 +279,11 @@ function outside(): Failure {
   return fail(501, "SERVICE_UNAVAILABLE", "The emulator does not implement this route");
 }
 
-/** A read route that the emulator does not implement. */
 const readOutside = route<never>({ scope: "read", failed: FAILED }, outside);
 
-/** A write route that the emulator does not implement. */
 const writeOutside = route<never>({ scope: "write", failed: FAILED }, outside);
 
-/** `POST /mcp`: authenticates, and offers no method. */
+/** Authenticates, but offers no method. */
 const postMcp = route({ failed: FAILED }, () => {
   const error = { code: -32601, message: "Method not found: the emulator has no MCP tools" };
   return jsonReply(JSON.stringify({ jsonrpc: "2.0", id: null, error }), 200) as Reply<Success<never>, 200>;
@@ -320,8 +309,8 @@ const postAutomation = route<never>({ scope: "write", failed: FAILED }, async ({
 });
 
 /**
- * Declares the input of a route, for `hono/client`. It checks nothing: the handlers do, since the order of their checks is part
- * of the contract.
+ * Declares the input of a route for `hono/client`. Nothing is checked here, because the order of the checks in the handlers is part of the
+ * contract.
  */
 function takes<Input extends object>(): MiddlewareHandler<object, string, { in: Input; out: Input }> {
   return (_, next) => next();
@@ -407,7 +396,7 @@ agreement<Agreement>();
 
 const FRAMEWORK_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
 
-/** The framework's answer to a method that a route does not have. */
+/** The framework's answer if the route does not have the method. */
 function otherMethods(allowed: ReadonlySet<string>) {
   const allow = [...allowed].sort().join(", ");
   return (c: Context) => {
@@ -416,7 +405,7 @@ function otherMethods(allowed: ReadonlySet<string>) {
   };
 }
 
-/** Whether the framework's router can decode every parameter of a path. */
+/** Whether the framework's router can decode every parameter in the path. */
 function isDecodable(pattern: string, path: string): boolean {
   const segments = path.split("/");
   return pattern.split("/").every((name, index) => {
@@ -425,7 +414,7 @@ function isDecodable(pattern: string, path: string): boolean {
   });
 }
 
-/** The framework's last answer: its router failed, and so did the page for that. Source: Next.js, `RenderResult.fromStatic`. */
+/** The framework's answer if both its router and its error page fail. Source: Next.js, `RenderResult.fromStatic`. */
 function undecodable(): Response {
   return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain" } });
 }
@@ -436,12 +425,7 @@ const LATER_ROUTES: readonly (readonly [string, keyof Revision])[] = [
   ["/pr-reviews/rerun", "prReviews"],
 ];
 
-/**
- * Adds the API's routes, their 405s and `OPTIONS`, and the HTML 404 of every other path.
- *
- * @param app Application that they are added to.
- * @returns The routes below the prefix, as `METHOD PATH` with `*` for each parameter.
- */
+/** @returns The routes below the prefix, as `METHOD PATH` with `*` for each parameter. */
 export function addRoutes(app: Hono, world: World): string[] {
   for (const [path, name] of LATER_ROUTES) {
     app.use(`${API_PREFIX}${path}`, async (_, next) => world.revision[name] ? await next() : notFoundPage());
@@ -469,14 +453,13 @@ export function addRoutes(app: Hono, world: World): string[] {
   ];
 }
 
-// Pages outside the API that need no token: the OAuth metadata, and what the emulator shows of its runs and pull requests.
+// Pages outside the API that need no token: the OAuth metadata, and the emulator's runs and pull requests.
 
-/** Host and port that a request was sent to, by its `Host` header. */
 function hostOf(request: Request): string {
   return request.headers.get("host") ?? new URL(request.url).host;
 }
 
-/** The document that a 401 points to. Source: RFC 9728, "Protected Resource Metadata". */
+/** A 401 points to this document. Source: RFC 9728, "Protected Resource Metadata". */
 function metadataOf(request: Request): string {
   const { protocol, host } = new URL(request.url);
   const origin = `${protocol}//${host}`;
@@ -489,12 +472,10 @@ function metadataOf(request: Request): string {
 }
 
 /**
- * Shows a page.
+ * An emulator on a loopback address shows pages only under loopback host names. Otherwise, a website that is open in a browser on this machine
+ * could read them through a host name that resolves to loopback.
  *
- * An emulator on loopback does so under loopback names only. Otherwise a page in a browser on this machine could read it through a host
- * name that resolves to loopback.
- *
- * @param render Undefined if there is no such page.
+ * @param render Returns undefined if there is no such page.
  */
 function show(world: World, c: Context, render: () => string | undefined): Response {
   if (hasForeignHost(world, c.req.raw)) {
@@ -505,12 +486,12 @@ function show(world: World, c: Context, render: () => string | undefined): Respo
   return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
 }
 
-/** Whether a request to an emulator on a loopback address names a host that is not one. */
+/** Whether the emulator listens on a loopback address, but the request names another host. */
 export function hasForeignHost(world: World, request: Request): boolean {
   return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
 }
 
-/** Refuses such requests of the API, too, where a command of the owner is the agent. Those that are added before are not affected. */
+/** Applies only if runs execute a command on the owner's machine, and only to routes that are added later. */
 export function refuseForeignHosts(app: Hono, world: World): void {
   app.use(async (c, next) => {
     if (world.runsCommands && hasForeignHost(world, c.req.raw)) {
@@ -536,9 +517,6 @@ export function addPublicRoutes(app: Hono, world: World): void {
   });
 }
 
-// Control actions over HTTP.
-
-/** Adds `POST /__control/ACTION`. @param control Runs an action. */
 export function addControlRoute(
   app: Hono,
   control: (action: string, args: ControlArguments) => ControlResult,
@@ -558,8 +536,8 @@ export function addControlRoute(
 }
 
 /**
- * Why a control request is refused; undefined when it is not. A page in a browser on this machine must not be able to send one, neither
- * directly nor through a host name that resolves to loopback.
+ * A website that is open in a browser on this machine must not be able to send control requests, neither directly nor through a host name that
+ * resolves to loopback.
  */
 function controlProblem(request: Request): string | undefined {
   const { headers } = request;
