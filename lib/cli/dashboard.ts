@@ -93,10 +93,11 @@ export const dashboardVerb: Verb = {
   meanings: {
     success: "everything was read",
     usage: "bad arguments; the token can start runs; a file cannot be written",
-    unauthorized: "no token, or the service refused it; the page shows which lists were read",
-    forbidden: "the token cannot read a list: the page shows which",
-    unavailable: "the service could not return a list: the page shows which",
-    rateLimited: "rate limited (429) for longer than two minutes: the page shows what is missing",
+    unauthorized: "no token, or the service refused it; no page if no list was read",
+    forbidden: "the token cannot read a list: the page shows which; no page if no list was read",
+    unavailable: "the service could not return a list: the page shows which; no page if no list was read",
+    rateLimited:
+      "rate limited (429) for longer than two minutes: the page shows what is missing; no page if no list was read",
   },
   examples: [
     "mogplex-ci dashboard --out public --history 'runs/*.ndjson'",

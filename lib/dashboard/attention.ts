@@ -306,8 +306,11 @@ function runName({ repository, job, runId, file }: RunEntry, task: string | null
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
 }
 
+/** How the command begins that cancels a run. */
+export const CANCEL = "mogplex-ci runs cancel";
+
 function cancelCommand(runId: string | null): string | null {
-  return runId === null ? null : commandLine("mogplex-ci", "runs", "cancel", runId);
+  return runId === null ? null : commandLine(CANCEL, runId);
 }
 
 function runIdText(runId: string): string {
@@ -478,8 +481,7 @@ function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData
       ].filter(Boolean).join(" "),
       {
         command: cancelCommand(runId),
-        at: momentOf(group.at(-1) ?? run),
-        lasts: true,
+        at: momentOf(run),
         link: linkTo(page, "Open run", length === 1 ? runPlace(runs.indexOf(run)) : "runs"),
         jobUrl,
         appUrl: answerUrl(origin, length === 1 ? runId : null),

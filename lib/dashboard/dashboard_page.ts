@@ -43,6 +43,7 @@ import { cutText } from "../text/plain_text.ts";
 import {
   ageText,
   agoText,
+  CANCEL,
   cautionOf,
   type Concern,
   concernsOf,
@@ -169,7 +170,7 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
     } been open for more than 3 days.`;
   const unread = unreadCount(pullRequests);
   const notes = [
-    ...mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? [] : [`${before} a week ago`],
+    ...before === null ? [] : [`${before} a week ago`],
     ...unread === 0 ? [] : [`the state of ${unread} more is unknown`],
   ];
   return markup`<strong>${formatCount(last, "pull request")}</strong> ${last === 1 ? "is" : "are"} open${
@@ -225,6 +226,9 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
   const { open, folded } = foldConcerns(concerns, MAX_CONCERNS);
   return markup`${todoList(open.map(entryOf))}${
     folded.length > 0 && fold(`${folded.length} more`, todoList(folded.map(entryOf)))
+  }${
+    concerns.some(({ command }) => command?.startsWith(CANCEL)) &&
+    markup`<p class="soft">${code(CANCEL)} needs a token with the scope ${code("write")}.</p>`
   }`;
 }
 
@@ -499,11 +503,11 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     size: ages.filter((age) => age < limit && age >= (AGES[index - 1]?.[0] ?? -Infinity)).length,
   }));
   const most = Math.max(1, ...groups.map(({ size }) => size));
-  const boxes: readonly (readonly [name: string, pair: Pair | null, isKnown: boolean])[] = [
-    ["Opened (last 7 days)", opened, true],
-    ["Merged (last 7 days)", merged, false],
-    ["Closed without merging (last 7 days)", closed, false],
-    ["Open now", waiting, false],
+  const boxes: readonly (readonly [name: string, pair: Pair | null])[] = [
+    ["Opened (last 7 days)", opened],
+    ["Merged (last 7 days)", merged],
+    ["Closed without merging (last 7 days)", closed],
+    ["Open now", waiting],
   ];
   const unknown = unreadCount(pullRequests);
   const rows = entries.map((entry) => pullRow(entry, nowMs));
@@ -514,13 +518,11 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   // Only columns that are empty in all rows are removed, so an empty cell shows that an old pull request has no owner.
   const [filledHeads, filledRows] = withoutEmpty(heads, rows);
   return markup`<div class="panel"><dl class="strip">${
-    boxes.map(([name, pair, isKnown]) =>
+    boxes.map(([name, pair]) =>
       state === "skipped" && pair === null
         ? false
         : markup`<div><dt>${name}</dt><dd class="big">${pair === null ? "–" : pair.last}</dd><dd class="delta">${
-          pair === null
-            ? "unknown"
-            : `7 days before: ${isKnown || !mayMissOlder(pullRequests, nowMs - 7 * DAY_MS) ? pair.before : "unknown"}`
+          pair === null ? "unknown" : `7 days before: ${pair.before ?? "unknown"}`
         }</dd></div>`
     )
   }${

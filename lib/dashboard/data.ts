@@ -291,7 +291,8 @@ export interface SilentJob {
 /** A number for the last seven days, and for the seven days before. */
 export interface Pair {
   last: number;
-  before: number;
+  /** Null if unknown, because a pull request from that time could not be read. */
+  before: number | null;
 }
 
 /** An open pull request. */

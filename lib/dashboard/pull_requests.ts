@@ -8,6 +8,8 @@ import { groupBy } from "../lookup.ts";
 import {
   isRead,
   type ListState,
+  mayMissOlder,
+  type Pair,
   type PullRequestEntry,
   type PullRequests,
   sumOf,
@@ -65,11 +67,19 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
   const unreadPulls = all.filter(({ wasRead }) => !wasRead);
   const unread = reading === null ? [] : unreadOf(unreadPulls.map(({ url }) => url), reading);
   const unreadFromMs = unreadPulls.reduce((ms, { openedAt }) => Math.min(ms, Date.parse(openedAt ?? "")), Infinity);
+  const unreadFrom = Number.isFinite(unreadFromMs) ? new Date(unreadFromMs).toISOString() : null;
   const state = stateOf(named.length, unread, reading);
+  const isPartial = mayMissOlder({ state: state.state, unreadFrom }, nowMs - WEEK_MS);
+  const known = (figures: Pair): Pair => isPartial ? { ...figures, before: null } : figures;
+  const endedPair = (wanted: string) =>
+    known(pair((back) => moments.filter(({ state, ended }) => state === wanted && inSpan(ended, back)).length));
   const counts = !isRead(state) ? null : {
-    merged: pair((back) => moments.filter(({ state, ended }) => state === "merged" && inSpan(ended, back)).length),
-    closed: pair((back) => moments.filter(({ state, ended }) => state === "closed" && inSpan(ended, back)).length),
-    waiting: { last: moments.filter(({ state }) => state === "open").length, before: wereOpen(nowMs - WEEK_MS) },
+    merged: endedPair("merged"),
+    closed: endedPair("closed"),
+    waiting: known({
+      last: moments.filter(({ state }) => state === "open").length,
+      before: wereOpen(nowMs - WEEK_MS),
+    }),
   };
   const waiting = all.filter(({ state }) => state === "open")
     .sort((a, b) => (Date.parse(a.openedAt ?? "") || nowMs) - (Date.parse(b.openedAt ?? "") || nowMs));
@@ -86,7 +96,7 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
     unread: unread.slice(0, MAX_REASONS),
     partlyRead: byReason(all.filter(({ problem }) => problem !== null), ({ problem }) => problem ?? "")
       .slice(0, MAX_REASONS),
-    unreadFrom: Number.isFinite(unreadFromMs) ? new Date(unreadFromMs).toISOString() : null,
+    unreadFrom,
   };
 }
 

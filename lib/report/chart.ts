@@ -252,8 +252,10 @@ function placesOf(all: readonly ChartLine[], y: (value: number) => number): Plac
     const last = points.at(-1);
     if (last === undefined) return [];
     const [lastAt, lastValue] = last;
-    const at = Math.max(0.3, Math.min(1, lastAt));
-    const from = at - shareOf(name);
+    const share = shareOf(name);
+    // The name ends with the line, but does not begin to the left of the axis.
+    const at = Math.min(1, Math.max(0.3, share, lastAt));
+    const from = at - share;
     // A larger value has a smaller vertical position.
     const spans = all.flatMap((each) => {
       const span = spanFrom(each.points, from, at);

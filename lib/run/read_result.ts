@@ -121,6 +121,7 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
 function resultIn(file: ReadFile, content: Fields): AnyResult {
   // The events are in a separate file.
   const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
+  if (fields.schemaVersion === undefined) refuse(file, "it has no schemaVersion");
   if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
   const { kind } = fields;
   if (kind !== "run" && kind !== "automation-run") refuse(file, "its kind is unknown", shown(kind));
@@ -140,7 +141,7 @@ function eventsIn(file: ReadFile): RunEvent[] {
   return file.text.split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];
     const event = parseJson(line);
-    if (!isEvent(event)) refuse(file, `line ${index + 1} is not an event`);
+    if (!isEvent(event)) refuse(file, `line ${index + 1} is not ${event === undefined ? "valid JSON" : "an event"}`);
     return [event];
   });
 }

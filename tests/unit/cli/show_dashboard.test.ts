@@ -27,7 +27,7 @@ test("dashboard writes its files from a token that only reads, and shows the giv
     code: 0,
     stdout: ["data.json", "metrics.prom", "index.html"].map((name) => `wrote public/${name}\n`).join(""),
   });
-  expect(stderr).toContain("note: broken.json: ");
+  expect(stderr).toContain("note: broken.json: Line 1 is not valid JSON\n");
   const data = JSON.parse(io.files.get("public/data.json") ?? "");
   expect(data.runs).toMatchObject([{ file: "out/result.json", outcome: "failed" }]);
   expect(data.fileProblems).toMatchObject([
@@ -94,7 +94,7 @@ test("dashboard skips the other files of a job that a wide pattern matches, but 
       stderr,
     };
   };
-  const why = "Its schemaVersion must be 1: undefined";
+  const why = "It has no schemaVersion";
   expect(await problemsOf(join(folder, "*.json"))).toEqual({
     ...{ runs: 1, why: [["other.json", why]] },
     stderr: `note: ${join(folder, "other.json")}: ${why}\n`,
@@ -341,6 +341,16 @@ test("dashboard does not say that all is well if its histories have only old run
   expect(await headingOf(linesOf(56))).toBe("\x1b[33mNo run ended in the last 7 days\x1b[0m");
   expect(await headingOf("not JSON\n", "--history", "nope.ndjson")).toBe(
     "No runs are counted because no file could be read.",
+  );
+});
+
+test("dashboard writes nothing if no list was read, as its help says", async () => {
+  const { cli } = world();
+  const refused = await cli(["dashboard", "--out", "public"], { env: { MOGPLEX_API_KEY: `${TOKEN.slice(0, -2)}xx` } });
+  expect([refused.code, refused.io.files.size]).toEqual([64, 0]);
+  const { stdout } = await cli(["dashboard", "--help"]);
+  expect(stdout.replace(/\s+/g, " ")).toContain(
+    "64 no token, or the service refused it; no page if no list was read",
   );
 });
 

@@ -407,6 +407,10 @@ test("concernsOf() has a question that the token cannot see, as its history know
   const answer = `Its user can answer in the app, or cancel the run: mogplex-ci runs cancel ${run.runId}`;
   const unseen = "The dashboard's token cannot see it: it was deleted, or it belongs to another user.";
   expect(shown({})).toEqual([["decision", subject, `${unseen} ${answer}`]]);
+  const page = render(emptyDashboard({ runs: [run], lists: listsWith({ openRuns }) }));
+  expect(textsOf(page, "section")[0]).toMatch(/\d (?:h|min) ago/);
+  expect(textsOf(page, "p")).toContain("mogplex-ci runs cancel needs a token with the scope write.");
+  expect(render(fullDashboard(0))).not.toContain("needs a token");
   expect(shown({ outcome: "unfinished" })).toEqual([["decision", subject, `${openRuns.why}. ${answer}`]]);
   expect(shown({ endedAt: "2026-11-01T00:00:00Z" })).toEqual([]);
   expect(shown({ exitCode: 124 }).map(([kind]) => kind)).toEqual(["source"]);
@@ -557,7 +561,7 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
   expect(pageOf(none)).toBe(
     "Opened (last 7 days)47 days before: 0Merged (last 7 days)–unknownClosed without merging (last 7 days)–unknownOpen now–unknown",
   );
-  const three = { last: 3, before: 1 };
+  const three = { last: 3, before: null };
   expect(pageOf({ merged: three, closed: three, waiting: three, entries: [], state: "partial" })).toBe(
     "Opened (last 7 days)47 days before: 0Merged (last 7 days)37 days before: unknown" +
       "Closed without merging (last 7 days)37 days before: unknownOpen now37 days before: unknown\nThe state of 2 pull requests is unknown.",

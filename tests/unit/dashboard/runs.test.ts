@@ -371,6 +371,13 @@ test("pullRequestsOf() does not know what waits when nothing could be read, and 
   expect(countsOf(open, { 2: "HTTP 502" })).toEqual(["partial", none, none, { last: 1, before: 0 }]);
   // Only the newest are read: that is a limit, not a failure.
   expect(countsOf(open, {})).toEqual(["cut", none, none, { last: 1, before: 0 }]);
+  // The state seven days ago of one that was opened before is unknown.
+  const old = pullRequestsOf([named(1), named(2, { openedAt: ago(9) })], reading(open, { 2: "HTTP 502" }), NOW);
+  const unknown = { last: 0, before: null };
+  expect([old.merged, old.closed, old.waiting, old.opened]).toEqual([
+    ...[unknown, unknown],
+    ...[{ last: 1, before: null }, { last: 1, before: 1 }],
+  ]);
 });
 
 test("pullRequestsOf() reports an address that does not belong to a pull request", () => {

@@ -90,6 +90,15 @@ test("lines() puts the name of a line that ends before its name begins at the he
   expect(shapes(drawn, "text").at(-1)).toMatchObject({ y: "187.0" });
 });
 
+test("lines() keeps a long name to the right of the axis when its line ends at the left", () => {
+  const name = "95% within 12 min 30 s";
+  const xOf = (points: [number, number][]) =>
+    Number.parseFloat(shapes(lines("", [{ name, color: "idle", points }], []), "text").at(-1)?.x ?? "");
+  // A character takes 2.2% of the width. The same name at the end of the axis is at its right.
+  expect(xOf([[0, 3], [0.2, 3]])).toBeGreaterThanOrEqual(2.2 * name.length);
+  expect(xOf([[0, 3], [0.2, 3]])).toBeLessThan(xOf([[0, 3], [1, 3]]));
+});
+
 test("lines() puts names of lines that meet one below the other", () => {
   const line = (name: string, value: number) => ({
     name,
