@@ -1,6 +1,6 @@
 /**
- * The emulator in the process of its caller, without a socket. `makeEmulator()` accepts all settings and exposes all state;
- * `createEmulator()` is its public form, for tests of scripts.
+ * The emulator in the process of its caller, without a socket. `makeEmulator()` accepts all settings and exposes all state. Its public form for
+ * tests of scripts is `createEmulator()`.
  *
  * @module
  */
@@ -36,13 +36,11 @@ import { addControlRoute, addPublicRoutes, addRoutes, refuseForeignHosts } from 
 import { valueOr } from "../lookup.ts";
 
 export interface Emulator {
-  /** The application; `app.request(path)` needs no socket. */
   readonly app: Hono;
-  /** Tables, clock and switches, for tests that read them. */
   readonly world: World;
-  /** Sends a request. Signature of the global `fetch`; rejects if the connection breaks. */
+  /** Has the signature of the global `fetch`. Rejects if the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** Runs a control action. @returns Its result: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
+  /** @throws {UsageError} for an unknown action or an invalid argument. */
   control(action: string, args?: ControlArguments): ControlResult;
   readonly unfit: ReadonlySet<string>;
   /** See {@linkcode TestEmulator.faults}. */
@@ -64,7 +62,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   world.gitContents = contents;
   world.runsCommands = drivers.size > 0;
   const scripted = new Set<string>();
-  // If no harness has a command, users know that all runs are simulated.
+  // Without any command, users already know that all runs are simulated.
   const onPlay = ({ harness }: RunRow) => {
     if (drivers.size === 0 || scripted.has(harness)) return;
     scripted.add(harness);
@@ -88,7 +86,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     try {
       world.driver.catchUp();
     } catch {
-      // The handler gets the same error and answers with it.
+      // The handler meets the same error and answers with it.
     }
   }
 
@@ -127,7 +125,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   });
   const routes = addRoutes(app, world);
   planFaults();
-  // A placeholder is replaced when the step is played, so it can be any segment.
+  // A placeholder is replaced only when its step is played, so it can stand for any segment.
   for (const { route, kind } of stepFaults) {
     checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes, world.revision.stream);
   }
@@ -157,8 +155,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
 }
 
 /**
- * Limits that make the emulator behave like the service. Source: API reference, "Other limits", and the time for which the service's sweep
- * leaves a sandbox active.
+ * `sandboxLingerMs` is the time after which the service stops a sandbox without a run. Source of `sandboxLimit`: API reference, "Other limits".
  */
 const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
 
@@ -186,7 +183,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
   };
 }
 
-/** The fixture with the projects. With projects, the built-in fixture has no other repository. */
+/** If there are projects, the built-in fixture has no other repository. */
 function startingState({ fixture, projects = [], like, repoNames }: EmulatorOptions): Fixture {
   const names = repoNames ?? (projects.length === 0 ? undefined : []);
   const state = withProjects(fixture ?? builtInFixture(names), projects);
@@ -246,7 +243,7 @@ export interface TestEmulator {
   /**
    * The virtual clock.
    *
-   * @throws {UsageError} when the emulator was created with another clock.
+   * @throws {UsageError} if the emulator was created with another clock.
    */
   readonly clock: VirtualClock;
   /**
@@ -281,10 +278,10 @@ export interface TestEmulator {
   /**
    * Performs a control action of the emulator, such as `setRun` with `{ runId, run: { status: "failed" } }`.
    *
-   * @throws {UsageError} for an unknown action, or an unknown or bad argument.
+   * @throws {UsageError} for an unknown action, an unknown argument, or an invalid value.
    */
   control(action: string, args?: Record<string, unknown>): Record<string, unknown>;
-  /** Closes open streams. You do not need to call it before the process ends. */
+  /** Closes open streams. You do not have to call this method before the process ends. */
   close(): Promise<void>;
 }
 
@@ -307,7 +304,6 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
   const { clock } = settings;
   const emulator = makeEmulator(settings);
   const { token = "", readOnlyToken, repos = [] } = firstAccount(emulator.world) ?? {};
-  /** The token that {@linkcode TestEmulator.revokeToken} refuses next. */
   let current = token;
   const requests = new Map<string, StartRequest>();
   const notifications: TestNotification[] = [];
@@ -332,7 +328,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     repos,
     automations: [...emulator.world.store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
-      // A run ends when its time is up, even if no request has read it since then.
+      // A run ends at its time even if no request has read it.
       emulator.world.driver.catchUp();
       return [...emulator.world.store.runs.values()].map((row) => ({
         runId: row.id,
@@ -362,7 +358,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
   };
 }
 
-/** The body of a request from the library, parsed as JSON; the text itself if it is not JSON. */
+/** @returns The parsed JSON, or the text itself if it is not JSON. */
 function parsed(body: unknown): unknown {
   if (typeof body !== "string") return body;
   return valueOr(() => JSON.parse(body), body);

@@ -1,6 +1,5 @@
 /**
- * Options of the emulator and the functions that read them: the defaults, the flags of the command `mogplex-emulator`, and the smaller set
- * of options for tests of scripts.
+ * Options of the emulator: the defaults, the flags of the command `mogplex-emulator`, and the smaller set of options for tests of scripts.
  *
  * @module
  */
@@ -24,24 +23,24 @@ import { type LoggedRequest, requestLine } from "./wire/request.ts";
 export interface EmulatorOptions {
   /**
    * `service` sets up what users of the real service have: at most three active sandboxes, sandboxes that stay active for 15 minutes after
-   * their runs and, without a fixture, a repository with a sub-project. Separate options take precedence. @default no limit on sandboxes,
-   * which stop with their runs
+   * their runs and, without a fixture, a repository with a sub-project. Other options take precedence. @default no limit on sandboxes, which stop
+   * when their runs end
    */
   like?: "service" | undefined;
-  /** State to start from. @default a user with two tokens and one repository */
+  /** Initial state. @default a user with two tokens and one repository */
   fixture?: Fixture | undefined;
-  /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none when there are `projects` */
+  /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none if there are `projects` */
   repoNames?: readonly string[] | undefined;
-  /** Source of time. @default the real clock */
+  /** @default the real clock */
   clock?: Clock | undefined;
   /** Switches of later behaviors that are on. @default {{}} (the base revision) */
   revision?: Partial<Revision> | undefined;
   /** Whether each token or each user has its own start limit. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
-  /** Whether starts are limited, as the service limits them: 10 a minute, 30 an hour, 150 a day. @default {true} */
+  /** Whether starts are limited as in the service, to 10 a minute, 30 an hour and 150 a day. @default {true} */
   startLimits?: boolean | undefined;
   /**
-   * Scenarios; each run uses the first one that matches it. If none matches, a run stays `pending`, and a run of an automation `running`.
+   * Each run uses the first scenario that matches it. If none matches, a run stays `pending`, and an automation run stays `running`.
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
@@ -65,17 +64,15 @@ export interface EmulatorOptions {
   /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
   /**
-   * Milliseconds from the start of a run to the last step of its scenario, regardless of `duration` and `speed`; undefined to use those.
-   * Called once for each run.
+   * Milliseconds from the start of a run to the last step of its scenario. Takes precedence over `duration` and `speed`, unless it returns
+   * undefined. Called once for each run.
    */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
-  /** Random faults. @default none */
   randomFaults?: RandomFaults | undefined;
-  /** Clock that delays slow answers. @default `clock` */
+  /** Clock for the fault `slow`. @default `clock` */
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
-  /** Called after each answered request. */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Called with the id of each run that no scenario matches. */
   onUnfit?: ((runId: string) => void) | undefined;
@@ -83,36 +80,36 @@ export interface EmulatorOptions {
   onScripted?: ((harness: string) => void) | undefined;
   /** Local repositories and commands. @default none */
   local?: ((world: World) => LocalParts) | undefined;
-  /** Breaks the connection of a request. @default a simulation, for requests in process */
+  /** Breaks the connection of a request. By default, faults simulate broken connections in process. */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
 export interface LocalParts {
-  /** Drivers by harness, which take precedence over scenarios. @default none */
+  /** By harness. These drivers take precedence over scenarios. @default none */
   drivers?: ReadonlyMap<string, Driver> | undefined;
-  /** Whether the repository of a run has a branch, apart from branches that scripted runs have pushed. @default a repository without branches */
+  /** Whether the repository of a run has a branch. Branches that scripted runs have pushed are not included. @default no branches */
   hasBranch?(run: RunRow, branch: string): boolean;
-  /** Files of the local Git repository behind a repository. @default no repository has one */
+  /** Files of the local Git repository. @default no local Git repository */
   contents?(repo: RepoRow): Contents | undefined;
 }
 
 export interface LocalRepo {
   /** `owner/name`. */
   fullName: string;
-  /** Directory of the repository, bare or not. */
+  /** Path of the repository, bare or not. */
   path: string;
 }
 
 export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "breaker"> {
-  /** Port; 0 chooses a free port. @default {0} */
+  /** With 0, a free port is chosen. @default {0} */
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
   host?: string | undefined;
   /** Local repositories. A local repository replaces the fixture's repository of the same name. @default {[]} */
   repos?: readonly LocalRepo[] | undefined;
-  /** Commands by harness. `sh -c` runs them in a working copy. @default none */
+  /** By harness. `sh -c` runs each command in a working copy. @default none */
   commands?: Readonly<Record<string, string>> | undefined;
-  /** Names of variables that commands get, if the variables are set, in addition to PATH, HOME, LANG, TMPDIR and TERM. @default {[]} */
+  /** Names of further variables to pass to commands if they are set. PATH, HOME, LANG, TMPDIR and TERM are always passed. @default {[]} */
   environment?: readonly string[] | undefined;
   /** Time limit of a command, in milliseconds. @default {1_800_000} */
   timeLimitMs?: number | undefined;
@@ -210,7 +207,7 @@ export const FLAGS: readonly Flag[] = [
   { name: "help", help: "print this help" },
 ];
 
-/** Turns flags into options. @throws {UsageError} that names the bad flag, or the file that cannot be read. */
+/** @throws {UsageError} that names the invalid flag, or the file that cannot be read. */
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
   const seconds = number(flags, "time-limit", (value) => value > 0, "give a number of seconds above 0");
@@ -248,7 +245,6 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   };
 }
 
-/** A note that no agent worked for a harness, with instructions for running one. */
 export function scriptedText(harness: string): string {
   return `there is no command for ${harness}, so a scenario simulates its runs, and no agent works. ` +
     `For a real run, add --harness '${harness}=COMMAND'`;
@@ -256,7 +252,7 @@ export function scriptedText(harness: string): string {
 
 function readRevision(flags: ParsedFlags): Revision {
   const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
-  // Users who run a command want to see its output in the run.
+  // Users who run a command want to see its output among the events of the run.
   if (flags.all("harness").length > 0) revision.agentOutput = true;
   for (const [flag, value] of [["with", true], ["without", false]] as const) {
     for (const name of flags.all(flag)) {
@@ -288,14 +284,13 @@ function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
   return names.flatMap((name) => isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name));
 }
 
-/** Whether a name is a path, as opposed to the name of a built-in scenario. */
 function isPath(name: string): boolean {
   return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
 }
 
 const DEFAULT_OWNER = "acme";
 
-/** Reads the number of projects: `120`, or `OWNER=120`. */
+/** Each value has the form `120` or `OWNER=120`. */
 function readProjects(flags: ParsedFlags): Projects[] {
   return flags.all("repos").map((text) => {
     const [, owner = DEFAULT_OWNER, number = ""] = /^(?:([^=]*)=)?(\d{1,6})$/.exec(text) ?? [];
@@ -399,26 +394,22 @@ export interface TestEmulatorOptions {
   repos?: readonly string[] | undefined;
   /** Names of the automations. @default {["Nightly clean-up"]} */
   automations?: readonly string[] | undefined;
-  /** How long each run takes, in milliseconds, regardless of its scenario. @default set by the scenario */
+  /** How long each run takes, in milliseconds, regardless of its scenario. @default determined by the scenario */
   runMs?: number | undefined;
-  /** Maximum number of active sandboxes; a run that needs one more fails. @default no limit; 3 with `like: "service"` */
+  /** Maximum number of active sandboxes. A run that needs one more fails. @default no limit; 3 with `like: "service"` */
   sandboxLimit?: number | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} (15 minutes with `like: "service"`) */
   sandboxLingerMs?: number | undefined;
-  /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
+  /** With `later`, the service has event streams and all other behaviors of newer revisions. @default {"base"} */
   revision?: "base" | "later" | undefined;
   /**
    * `service` sets up what users of the real service have: at most three active sandboxes, sandboxes that stay active for 15 minutes after
-   * their runs, and a sub-project in the first repository. @default no limit on sandboxes, which stop with their runs, and no sub-project
+   * their runs, and a sub-project in the first repository. @default no limit on sandboxes, which stop when their runs end, and no sub-project
    */
   like?: "service" | undefined;
 }
 
-/**
- * Turns the options of {@linkcode createEmulator} into options of `makeEmulator()`.
- *
- * @throws {UsageError} for an unknown option, an unknown scenario, or one that cannot be read.
- */
+/** @throws {UsageError} for an unknown option, an unknown scenario, or a scenario that cannot be read. */
 export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions & { clock: Clock } {
   const keys: Keys<TestEmulatorOptions> = {
     clock: "clock",
@@ -464,7 +455,7 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   };
 }
 
-/** Finds built-in scenarios by name, or parses a text in YAML. */
+/** @param scenario Name of a built-in scenario, or a text in YAML. */
 function scenariosOf(scenario: string): Scenario[] {
   return scenario.includes("\n") || scenario.includes(":")
     ? parseScenarios(scenario, "scenario")

@@ -1,5 +1,5 @@
 /**
- * Plays scenarios for automation runs, as `script_driver.ts` does for runs. Every read first plays the due steps of all runs, because the
+ * Plays scenarios for automation runs, as `script_driver.ts` does for other runs. Every read first plays the due steps of all runs, because
  * runs share the slots of an installation.
  *
  * @module
@@ -15,7 +15,7 @@ interface Play {
   run: AutomationRunRow;
   moments: Moment<AutomationStep>[];
   next: number;
-  /** Time at which the work started; undefined while the run waits for a slot. */
+  /** When the work started; undefined while the run waits for a slot. */
   startMs: number | undefined;
   /** The run takes no slot before this time. */
   slotMs: number;
@@ -27,7 +27,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
-  // One trigger is matched several times, so `every` cannot count triggers.
+  // A trigger is compared with scenarios several times, so `every` could not count triggers.
   const automationScenarios = scenarios.filter(({ automation, match }) =>
     automation !== undefined && match.every === undefined
   );
@@ -61,7 +61,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (status === "cancelled") run.cancelled_at = now;
   }
 
-  /** Time of the next step of a play; undefined after the last step. */
+  /** Undefined after the last step, and while a run waits because no slot is free. */
   function due({ run, moments, next, startMs, slotMs }: Play): number | undefined {
     if (startMs === undefined) return hasSlot(world, run) ? slotMs : undefined;
     const moment = moments[next];
@@ -86,7 +86,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     }
   }
 
-  /** Time of a moment in microseconds since 1970, with the same made-up microsecond digits as the start of the work. */
+  /** @returns Microseconds since 1970, with the same made-up digits below the millisecond as the start of the work. */
   function stampOf({ run, startMs }: Play, dueMs: number): number {
     if (startMs !== undefined && run.started_at !== null) {
       return Math.round(run.started_at + (dueMs - startMs) * 1_000);
@@ -105,7 +105,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (moment !== undefined) apply(each.run, moment.step);
   }
 
-  /** Drops runs that were ended by something else, such as a cancel. */
+  /** Drops runs that have ended, for example by a cancel. */
   function forget(): void {
     for (const { run } of plays.values()) if (ENDS.includes(run.status)) plays.delete(run.id);
   }

@@ -1,5 +1,5 @@
 /**
- * Chooses the driver of a run (the command of its harness, otherwise the scenarios), and decides when the run starts.
+ * Chooses the driver of a run, and decides when the run starts.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { isTerminal } from "../../service/contract.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
 
-/** Joins drivers into one. A driver for the harness of a run takes precedence over `script`. */
+/** A driver for the harness of a run takes precedence over `script`. */
 export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): Driver {
   const of = (run: RunRow) => exec.get(run.harness) ?? script;
   const all = [...new Set([...exec.values(), script])];
@@ -24,16 +24,12 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
   };
 }
 
-/**
- * Keeps a user's runs `pending` while as many runs of that user are working as the plan permits.
- *
- * @param slots Number of slots of each user; undefined for no limit.
- */
+/** @param slots Maximum number of working runs of each user; undefined for no limit. Further runs stay `pending`. */
 export function withRunSlots(world: World, driver: Driver, slots: number | undefined): Driver {
   return slots === undefined ? driver : slotDriver(world, driver, slots);
 }
 
-// It is not known in advance when a command will end, so the driver looks again after this time.
+// The end of a command is not known in advance, so the driver checks again after this time.
 const LOOK_AGAIN_MS = 250;
 
 function slotDriver(world: World, driver: Driver, slots: number): Driver {

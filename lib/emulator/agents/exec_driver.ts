@@ -1,6 +1,6 @@
 /**
- * The exec driver runs a real command on a local Git repository. The command is a process that is killed together with everything that it
- * started. The run has the same events as a hosted run.
+ * The exec driver runs a command on a local Git repository. Killing the command also kills every process that it started. The run has the
+ * same events as a hosted run.
  *
  * @module
  */
@@ -29,18 +29,17 @@ import {
 import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./git.ts";
 
 export interface ExecOptions {
-  /** Command, run by `sh -c` in the working copy. */
+  /** `sh -c` runs the command in the working copy. */
   command: string;
   /** Path of the repository that a run works on; undefined if there is none. */
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
-   * Time limit of a command, in milliseconds. A command that exceeds it is killed, and its run stays `streaming`, as in the base revision.
+   * In milliseconds. A command that exceeds the limit is killed, and its run stays `streaming`, as in the base revision.
    * @default {1_800_000}
    */
   timeLimitMs?: number | undefined;
   /** Names of variables to pass to the command in addition to the standard ones. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Receives the output of the command. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -66,7 +65,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     if (work.child !== undefined) stopHarness(work.child);
   }
 
-  /** Runs the command. @returns Exit code; null if a signal ended it. */
+  /** @returns The exit code; null if a signal ended the command. */
   async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
     const directory = await workingDirectory(checkout, run);
     if (work.abort.signal.aborted) return null;
@@ -231,26 +230,22 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   };
 }
 
-// Starts the command of a harness in the working copy, and kills the command together with everything that it started.
-
 // Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
 const MAX_PROMPT_VARIABLE_BYTES = 120 * 1_024;
 const KILL_GRACE_MS = 2_000;
 const OUTPUT_GRACE_MS = 500;
 
-/** Ends a command and everything that it started: with SIGTERM, then with SIGKILL after {@linkcode KILL_GRACE_MS}. */
 function stopHarness(child: ChildProcess): void {
   if (child.exitCode !== null || child.signalCode !== null) return;
   signalGroup(child, "SIGTERM");
   const timer = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_GRACE_MS);
   child.once("close", () => {
     clearTimeout(timer);
-    // Processes that outlived the shell.
+    // Kills processes that outlived the shell.
     signalGroup(child, "SIGKILL");
   });
 }
 
-/** Sends a signal to a process and to everything that it started. */
 function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   if (child.pid === undefined) return;
   try {
@@ -260,10 +255,7 @@ function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   }
 }
 
-/**
- * Returns the working directory of the command. A link in the repository must not lead out of the working copy, because most commands
- * change files in their working directory.
- */
+/** A link in the repository must not lead out of the working copy, because most commands change files in their working directory. */
 async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<string> {
   const root = run.root_directory ?? ".";
   const top = await realpath(directory);
@@ -278,13 +270,11 @@ interface HarnessOptions {
   branch: string;
   /** Names of variables to pass to the command in addition to the standard ones. @default {[]} */
   environment?: readonly string[] | undefined;
-  /** Receives the output of the command. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
-  /** Receives the output of the command, line by line. @default discarded */
+  /** Called with each line of the output. The line includes its line break. */
   onLine?: ((line: string) => void) | undefined;
 }
 
-/** Starts the command of a run. The prompt is passed on standard input. */
 function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   const { command, directory, branch, environment, onOutput, onLine } = options;
   const prompt = new TextEncoder().encode(run.prompt);
@@ -311,16 +301,16 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
     });
     stream.on("end", () => cutter?.end());
   }
-  // A command may end without reading its prompt.
+  // A command can exit without reading its prompt.
   child.stdin.on("error", () => {});
   child.stdin.end(prompt);
   return child;
 }
 
-// A command may print text without any line break. The limit keeps that text from filling the memory.
+// A command can print text without a line break. The limit keeps such text from filling the memory.
 const MAX_LINE = 4_000;
 
-/** Splits text that arrives in pieces into lines, each with its line break. The last line may have none. */
+/** Splits text that arrives in pieces into lines. Each line includes its line break. The last line might have none. */
 function lineCutter(onLine: (line: string) => void): { take(piece: string): void; end(): void } {
   let rest = "";
   return {
@@ -337,11 +327,11 @@ function lineCutter(onLine: (line: string) => void): { take(piece: string): void
   };
 }
 
-// The feed of a run shows 200 events (in the base revision, the first 200), and the events of the delivery must be among them.
+// The feed of a run shows 200 events (in the base revision, the first 200). The events of the delivery must be among them.
 const MAX_LINE_EVENTS = 100;
 const MAX_LAST_LINES = 40;
 
-/** Passes on the first lines at once, and the last lines together at the end. */
+/** Reports the first lines immediately, and the last lines together at the end. */
 function sayAtMost(tell: (text: string) => void): { line(line: string): void; end(): void } {
   let count = 0;
   const last: string[] = [];
@@ -361,10 +351,9 @@ function sayAtMost(tell: (text: string) => void): { line(line: string): void; en
 }
 
 /**
- * Waits for the end of a command, and kills the processes that it left running. It does not wait for output that such a process keeps
- * open.
+ * Kills the processes that the command left running. Does not wait for the output, because such a process could keep it open.
  *
- * @returns Exit code; null if a signal ended the command.
+ * @returns The exit code; null if a signal ended the command.
  * @throws the error of a command that could not be started.
  */
 function harnessExit(child: ChildProcess): Promise<number | null> {
@@ -377,7 +366,7 @@ function harnessExit(child: ChildProcess): Promise<number | null> {
   });
 }
 
-/** Waits briefly until the output of a finished command has been read. A process that the command left running may keep the output open. */
+/** Waits only briefly for the rest of the output, because a process that the command left running could keep it open. */
 async function outputRead({ stdout, stderr }: ChildProcess): Promise<void> {
   const open = [stdout, stderr].filter((stream) => stream !== null && !stream.readableEnded) as Readable[];
   if (open.length === 0) return;

@@ -1,6 +1,6 @@
 /**
- * Git for the exec driver, with its own identity, and without hooks or the user's configuration: the agent's working copy, and the small
- * bare repositories behind bulk projects.
+ * Git for the exec driver, without hooks and the user's configuration. Prepares the agent's working copy, and creates the small bare repositories
+ * of bulk projects.
  *
  * @module
  */
@@ -15,8 +15,6 @@ import type { Contents } from "../state/contents.ts";
 import type { RunRow } from "../state/store.ts";
 import { agentBranch } from "../service/worker.ts";
 
-// The agent's working copy: clones the repository, chooses the branch, and delivers the changes.
-
 export interface Checkout {
   directory: string;
   branch: string;
@@ -25,9 +23,9 @@ export interface Checkout {
 
 interface Delivery {
   changed: boolean;
-  /** Tracked files that the agent left uncommitted and that the delivery committed. */
+  /** Tracked files that the agent left uncommitted, and that the delivery committed. */
   autoCommitted: string[];
-  /** The change as a patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
+  /** A patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
   commit: string;
 }
@@ -35,7 +33,6 @@ interface Delivery {
 const MAX_DIFF_CHARS = 1_000_000;
 const MAX_NAMED_FILES = 20;
 
-/** Makes an empty directory for a run, `mogplex-emulator-<run id>-…`. */
 export function makeDirectory(run: RunRow): Promise<string> {
   return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
 }
@@ -47,8 +44,8 @@ export async function removeDirectory(directory: string): Promise<void> {
 /**
  * Clones a repository and checks out the branch of the run.
  *
- * @param path Repository, bare or not.
- * @param directory Empty directory.
+ * @param path Path of the repository, bare or not.
+ * @param directory An empty directory.
  * @throws {GitError} with Git's message inside the service's message.
  */
 export async function prepareCheckout(
@@ -76,7 +73,7 @@ export async function prepareCheckout(
 const lines = (text: string) => text.split("\n").filter((line) => line !== "");
 
 /**
- * Commits changes to tracked files and pushes the branch.
+ * Commits changes to tracked files, and pushes the branch.
  *
  * @throws {GitError} if there are untracked files, or if Git fails.
  */
@@ -105,9 +102,9 @@ export async function deliver({ directory, branch }: Checkout, run: RunRow, sign
   }
 }
 
-// The Git repositories behind bulk projects. Each is small and bare, and is created when a run first needs it.
+// Bulk projects have small bare repositories. Each repository is created when a run first needs it.
 
-/** Files of a project. The source uses a library, so that a command that replaces the library has something to change. */
+/** The source uses a library, so that a command that replaces the library has something to change. */
 function filesOf(fullName: string): Readonly<Record<string, string>> {
   const name = fullName.split("/")[1] ?? fullName;
   return {
@@ -129,10 +126,10 @@ function daysBetween(from, to) {
   };
 }
 
-// A fixed time, so that a project has the same first commit on every machine.
+// A fixed time, so that the first commit of a project has the same id on every machine.
 const COMMITTED = "Mogplex Emulator <emulator@mogplex.invalid> 1767225600 +0000";
 
-/** The first commit as a stream for `git fast-import`. */
+/** A stream for `git fast-import`. */
 function importStream(fullName: string, branch: string): string {
   const data = (text: string) => `data ${new TextEncoder().encode(text).length}\n${text}\n`;
   const files = Object.entries(filesOf(fullName)).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
@@ -140,20 +137,19 @@ function importStream(fullName: string, branch: string): string {
 }
 
 export class ProjectStore {
-  /** Directory of the repositories: `OWNER/NAME.git` for each. */
+  /** Contains `OWNER/NAME.git` for each repository. */
   readonly directory: string;
   readonly #made = new Map<string, Promise<string>>();
 
-  /** Makes the directory, `mogplex-emulator-projects-…`. */
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), "mogplex-emulator-projects-"));
   }
 
   /**
-   * Path of a project's repository, which is made if it does not exist yet.
+   * Creates the repository if it does not exist yet.
    *
    * @param fullName `owner/name`.
-   * @param branch Its default branch, if it has to be made.
+   * @param branch Default branch of a new repository.
    * @throws {GitError} if Git fails.
    */
   path(fullName: string, branch: string): Promise<string> {
@@ -166,7 +162,7 @@ export class ProjectStore {
     return creation;
   }
 
-  /** Path of a repository that was made; undefined for another one. */
+  /** Undefined if the repository has not been created. */
   existingPath(fullName: string): string | undefined {
     return this.#made.has(fullName) ? this.#pathOf(fullName) : undefined;
   }
@@ -177,7 +173,7 @@ export class ProjectStore {
 
   async #make(fullName: string, branch: string): Promise<string> {
     const path = this.#pathOf(fullName);
-    // Under another name until it is complete.
+    // The repository has another name until it is complete.
     const draft = `${path}.new`;
     await rm(draft, { recursive: true, force: true });
     await mkdir(dirname(path), { recursive: true });
@@ -193,9 +189,7 @@ export class ProjectStore {
   }
 }
 
-// Runs Git, with its own settings and identity, and nothing else of this environment.
-
-/** A Git command failed. The message is the one that Git printed. */
+/** The message is the one that Git printed. */
 class GitError extends Error {
   override name = "GitError";
 }
@@ -215,14 +209,13 @@ const IDENTITY = {
   GIT_COMMITTER_EMAIL: "emulator@mogplex.invalid",
 };
 
-/** Variables that Git and the commands of harnesses get from the environment of the emulator. */
+/** Variables that Git and the commands of harnesses get from the emulator's environment. */
 const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR", "TERM"];
 
 /**
- * Environment for Git and for the command of a harness: a few of our variables, an identity, and settings. Everything else stays
- * here, since it may hold secrets.
+ * Environment for Git and for the commands of harnesses. Variables that are not listed are left out, because they can contain secrets.
  *
- * @param names Further variables to pass on, if they are set. @default {[]}
+ * @param names Further variables to pass on if they are set.
  */
 export function chosenEnvironment(names: readonly string[] = []): Record<string, string> {
   const entries = [...PASSED_ON, ...names].flatMap((name) => {
@@ -244,7 +237,7 @@ export function chosenEnvironment(names: readonly string[] = []): Record<string,
   };
 }
 
-/** Option that runs the other end of a fetch or push without hooks, too. That process does not inherit the settings above. */
+/** Runs the other end of a fetch or push without hooks. That process does not inherit the settings of {@linkcode chosenEnvironment}. */
 function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
@@ -256,9 +249,6 @@ interface GitOptions {
 }
 
 /**
- * Runs Git.
- *
- * @param directory Working directory.
  * @param args Arguments after `git`.
  * @returns Standard output.
  * @throws {GitError} if Git fails.
@@ -274,7 +264,7 @@ function gitBytes(
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const child = spawn("git", args, { cwd: directory, env: chosenEnvironment(), signal });
-    // A command may end without reading it.
+    // Git can exit without reading its input.
     child.stdin.on("error", () => {});
     child.stdin.end(input);
     const out: Uint8Array[] = [];
@@ -286,7 +276,7 @@ function gitBytes(
       failure = error;
       if (child.pid === undefined) reject(error);
     });
-    // Not before the end of the process: one that was aborted still removes its files, in a directory that its caller removes.
+    // Waits for the process to end. An aborted Git still removes its own files, in a directory that the caller is about to remove.
     child.on("close", (code) => {
       if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
@@ -296,9 +286,9 @@ function gitBytes(
   });
 }
 
-/** The files of a repository, read without a checkout. */
+/** Reads the files without a checkout. */
 export function gitContents(path: string): Contents {
-  /** Undefined if Git does not have it. */
+  /** @returns Undefined if Git does not find the object. */
   async function read(...args: string[]): Promise<Uint8Array | undefined> {
     try {
       return await gitBytes(path, args);
@@ -330,11 +320,7 @@ export function branchExists(path: string, branch: string): boolean {
   return spawnSync("git", args, { env: chosenEnvironment() }).status === 0;
 }
 
-/**
- * The branch that is checked out in a repository.
- *
- * @returns Undefined if there is no repository.
- */
+/** @returns The branch that is checked out; undefined if there is no repository. */
 export function currentBranch(path: string): string | undefined {
   const options = { encoding: "utf8" as const, env: chosenEnvironment() };
   const exists = spawnSync("git", ["-C", path, "rev-parse", "--git-dir"], options);

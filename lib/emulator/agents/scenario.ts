@@ -1,5 +1,5 @@
 /**
- * Scenarios: the built-in ones as the text of their files, what a file may hold, and the reader that names every mistake with its place.
+ * Scenarios: the texts of the built-in scenarios, the schema of scenario files, and a parser that reports the place of each mistake.
  *
  * @module
  */
@@ -14,9 +14,7 @@ import { FAULT_KINDS } from "../state/faults.ts";
 import { explainIssue } from "../state/fixture.ts";
 import { SWITCHES } from "../state/store.ts";
 
-// The built-in scenarios, as the text of their files. `--print-scenario NAME` prints one.
-
-// A healthy run until the agent works. Source: API reference, "Ordered flow, with what is visible when".
+// The steps of a successful run until the agent starts. Source: API reference, "Ordered flow, with what is visible when".
 const UNTIL_AGENT = `
   - { after: 8, sandbox: up }
   - after: 1
@@ -59,7 +57,7 @@ const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote r
 // Source: API reference, "What `error` contains".
 const RATE_LIMITED = "OpenAI rate-limited this run. Wait a moment, then try again.";
 
-/** Texts of the scenarios by name. `campaign` is a set of several scenarios. */
+/** By name. `campaign` is a set of several scenarios. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
 description: The agent changes something and opens a pull request; runs of automations succeed
@@ -217,10 +215,8 @@ export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
 
 const isSet = (name: string) => lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:") === true;
 
-/** Names of the built-in scenarios that another one can `play`. */
+/** Names of the built-in scenarios that another scenario can `play`. */
 const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) => !isSet(name));
-
-// What a scenario file may hold: the steps of runs and their times. `README.md` describes the format.
 
 const seconds = z.number().check(z.nonnegative());
 
@@ -228,7 +224,7 @@ const DURATION = "it must be a time such as 20m, or { median: 20m, sigma: 0.5, s
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
 const LENGTH = /^(\d+(?:\.\d+)?)([smh])$/;
 
-/** Seconds of `90`, `90s`, `20m` or `1.5h`; undefined for anything else. */
+/** @param value As in `90`, `90s`, `20m` or `1.5h`. @returns Undefined for any other value. */
 function secondsIn(value: unknown): number | undefined {
   if (typeof value === "number") return value > 0 && Number.isFinite(value) ? value : undefined;
   const [, amount = "", unit = ""] = typeof value === "string" ? LENGTH.exec(value) ?? [] : [];
@@ -252,7 +248,7 @@ const durationSchema = z.strictObject({
   seed: z._default(z.int(), 1),
 });
 
-/** Names that may stand in `${…}` in the texts of a step. */
+/** Names that can be used as `${…}` in the texts of a step. */
 export const PLACEHOLDERS = [
   "runId",
   "repo",
@@ -269,12 +265,12 @@ export const PLACEHOLDERS = [
 const count = z.number().check(z.int(), z.nonnegative());
 
 const faultSchema = z.strictObject({
-  /** One of the kinds. YAML reads `503` as a number. */
+  /** YAML parses `503` as a number. */
   kind: z.pipe(
     z.transform((value: unknown) => typeof value === "number" ? String(value) : value),
     z.enum(FAULT_KINDS),
   ),
-  /** Requests that it hits, as in `POST /runs` or `GET /runs/*`. */
+  /** Requests that the fault hits, such as `POST /runs` or `GET /runs/*`. */
   route: z.optional(
     z.custom<string>(
       (value) => typeof value === "string" && value.includes("/"),
@@ -286,7 +282,7 @@ const faultSchema = z.strictObject({
   retryAfter: z.optional(z.number().check(z.nonnegative())),
   /** For `slow`: milliseconds until the headers arrive. */
   delayMs: z.optional(z.number().check(z.nonnegative())),
-  /** For `stream-cut`: number of whole pieces before the cut. */
+  /** For `stream-cut`: number of complete pieces before the cut. */
   after: z.optional(count),
   /** Whether the request takes effect although its answer is lost. */
   processed: z.optional(z.boolean()),
@@ -297,13 +293,13 @@ const eventSchema = z.strictObject({
   toolName: z.optional(z.nullable(z.string())),
   message: z.optional(z.nullable(z.string())),
   payload: z._default(z.record(z.string(), z.unknown()), {}),
-  /** Store the payload unchanged instead of cleaning it as the service's writer does. */
+  /** Whether the payload is stored unchanged. By default, it is cleaned as the service's worker does. */
   verbatim: z._default(z.boolean(), false),
 });
 
 const CONTENTS: readonly string[] = ["json", "text", "link", "size", "submodule"];
 
-/** The file that `--result` asks for. */
+/** The result file that a prompt of `--result` asks for. */
 const resultSchema = z.strictObject({
   /** @default the path that the prompt asks for */
   path: z.optional(z.string()),
@@ -324,12 +320,11 @@ export type ScenarioResult = z.infer<typeof resultSchema>;
 const stepSchema = z.strictObject({
   /** Seconds since the previous step. */
   after: z._default(seconds, 0),
-  /** The sandbox is up: the run is `streaming` from now on. */
+  /** The sandbox is up, and the run becomes `streaming`. */
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
   /** Id of the agent's process, which a cancel must kill. */
   command: z.optional(z.string()),
   result: z.optional(resultSchema),
-  /** Deletes the agent's branch. */
   deleteBranch: z.optional(z.literal(true)),
   event: z.optional(eventSchema),
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
@@ -337,13 +332,13 @@ const stepSchema = z.strictObject({
   every: z._default(seconds, 0),
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
-  /** Error text for `call` and `status`. */
+  /** For `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The worker gives up with this error: the run fails first, and then the last event is written. */
+  /** The worker gives up with this error. The run fails before the last event is written. */
   fail: z.optional(z.string()),
-  /** From this step on, requests about this run get a fault. If the fault has a `route`, requests of that route get it. */
+  /** Planned when the step is played. Without a `route`, the fault hits only requests about this run. */
   fault: z.optional(faultSchema),
-  /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
+  /** A person answers a paused run in the app. The run gets a new inner call without events. Only in later revisions. */
   resume: z.optional(z.literal(true)),
   cancel: z.optional(z.literal(true)),
 });
@@ -352,7 +347,7 @@ const automationStepSchema = z.strictObject({
   /** Seconds since the previous step; for the first step, since the start of the work. Time spent waiting for a slot is not included. */
   after: z._default(seconds, 0),
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
-  /** Error text that goes with `status`. */
+  /** For `status`. */
   error: z.optional(z.nullable(z.string())),
   /** The run waits for a person or an event. Its status does not change. */
   wait: z.optional(z.literal(true)),
@@ -360,7 +355,7 @@ const automationStepSchema = z.strictObject({
 });
 
 const automationSchema = z.strictObject({
-  /** The service accepts the trigger but starts no run, for this reason. */
+  /** The service accepts the trigger, but starts no run for this reason. */
   suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
   /** Number of triggers to suppress. @default all */
   times: z.optional(z.number().check(z.int(), z.minimum(1))),
@@ -369,7 +364,6 @@ const automationSchema = z.strictObject({
   steps: z._default(z.array(automationStepSchema), []),
 });
 
-/** One value, or a list of accepted values. */
 const oneOrMore = <T extends z.core.$ZodType>(type: T, what: string) =>
   z.union([type, z.array(type).check(minLength(1))], `it must be ${what}, or a list of them`);
 
@@ -378,7 +372,7 @@ const attempt = z.int().check(z.minimum(1));
 const scenarioSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
-  /** Runs for which the scenario plays. Every field that is set must match. @default every run */
+  /** Every field that is set must match a run. @default every run */
   match: z._default(
     z.strictObject({
       prompt: z.optional(z.string()),
@@ -390,7 +384,7 @@ const scenarioSchema = z.strictObject({
       /** Number of the run among the runs of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
       every: z.optional(attempt),
-      /** Switch of the revision that must be on. */
+      /** A switch of the revision that must be on. */
       with: z.optional(z.enum(SWITCHES)),
     }),
     {},
@@ -399,16 +393,16 @@ const scenarioSchema = z.strictObject({
   /** Seconds from the start of a run to its last step, or a distribution of this time. @default determined by the steps */
   duration: z.optional(z.union([length, durationSchema], DURATION)),
   speed: z._default(z.number().check(z.positive()), 1),
-  /** The queue refuses the run with this error, and no step plays. */
+  /** The queue refuses the run with this error, so no step is played. */
   refuseQueue: z.optional(z.string()),
-  /** Faults of the service, in order. They begin when the emulator starts. */
+  /** Planned in this order when the emulator starts. */
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
-  /** Script for runs of automations. Without it, the scenario does not play for them. */
+  /** Steps for automation runs. Without them, the scenario does not match automation runs. */
   automation: z.optional(automationSchema),
 });
 
-/** A set of scenarios as written in a file. The first scenario that matches a run plays. */
+/** The first scenario that matches a run is played. */
 const scenarioSetSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
@@ -416,19 +410,15 @@ const scenarioSetSchema = z.strictObject({
 });
 
 export type Scenario = Omit<z.infer<typeof scenarioSchema>, "play">;
-/** A step of a {@linkcode Scenario}. */
 export type ScenarioStep = Scenario["steps"][number];
-/** The script of a {@linkcode Scenario} for runs of automations. */
 export type AutomationStory = z.infer<typeof automationSchema>;
-/** A step of an {@linkcode AutomationStory}. */
 export type AutomationStep = AutomationStory["steps"][number];
-/** An event of a {@linkcode ScenarioStep}. */
 export type ScenarioEvent = z.infer<typeof eventSchema>;
 
 type Schema = z.core.$ZodType;
 type Written = z.infer<typeof scenarioSchema>;
 
-/** The most specific issue. For a value that may have several forms, this is the issue of the form that the value has. */
+/** Returns the most specific issue. If a value can have several forms, this is the issue of the form that the value has. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
   const deeper = issue.errors.map(([first]) => first).find((first) =>
@@ -437,7 +427,6 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   return deeper === undefined ? issue : innermost({ ...deeper, path: [...issue.path, ...deeper.path] });
 }
 
-/** Names of the fields that a schema defines at a path; empty if it defines none. */
 function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): string[] {
   const def = schema._zod.def as {
     type: string;
@@ -457,7 +446,7 @@ function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): str
   return field === undefined ? [] : fieldsAt(field, rest);
 }
 
-/** Describes the problem. For an unknown name, the description suggests the most similar known name. */
+/** Suggests the most similar known name for an unknown name. */
 function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.path.at(-1) === "play" && typeof value === "string" && isSet(value)) {
     return `"${value}" is a set of scenarios, which cannot be part of another set; use --scenario ${value}`;
@@ -469,12 +458,11 @@ function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): strin
   return hint === undefined ? explainIssue(issue) : `${explainIssue(issue)}; did you mean "${hint}"?`;
 }
 
-/** The value at a path; undefined if the path does not exist. */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
-/** Runs a part of parsing that a hostile file can make fail: with aliases that multiply, are undefined or refer to themselves, or with depth. */
+/** Reports the errors that a hostile file can cause, for example with aliases that multiply, or with deep nesting. */
 function reading<T>(name: string, work: () => T): T {
   try {
     return work();
@@ -488,7 +476,7 @@ function problem(why: string): UsageError {
   return new UsageError({ attempted: "read scenario", why });
 }
 
-/** Describes the first `${…}` in a text that has no meaning; undefined if there is none. */
+/** Describes the first unknown `${…}` in a text; undefined if there is none. */
 function badPlaceholder(text: string): string | undefined {
   const unknown = [...text.matchAll(/(\$?)\$\{([^}]*)\}/g)].find(([, escape, name = ""]) =>
     escape === "" && !(PLACEHOLDERS as readonly string[]).includes(name)
@@ -500,7 +488,6 @@ function badPlaceholder(text: string): string | undefined {
   return `"\${${name}}" is not a variable (${advice}); write "$\${${name}}" for the literal text`;
 }
 
-/** Finds the first text inside a value that contains an unknown `${…}`. Returns the path of the text and the problem. */
 function findBadPlaceholder(
   value: unknown,
   path: readonly PropertyKey[],
@@ -517,7 +504,6 @@ function findBadPlaceholder(
   return undefined;
 }
 
-/** Replaces `play` with the steps of the built-in scenario that it names. */
 function resolved({ play, ...written }: Written, place: () => string): Scenario {
   if (play === undefined) return written;
   if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
@@ -536,12 +522,9 @@ function resolved({ play, ...written }: Written, place: () => string): Scenario 
 }
 
 /**
- * Parses a file with one scenario, or with a set of them below `scenarios`.
- *
- * @param text YAML or JSON.
- * @param name Name of the file in messages.
- * @returns The scenarios in order.
- * @throws {UsageError} with line and column of the first problem.
+ * @param text YAML or JSON with one scenario, or with a list of `scenarios`.
+ * @param name Name of the file in error messages.
+ * @throws {UsageError} with the line and column of the first problem.
  */
 export function parseScenarios(text: string, name: string): Scenario[] {
   const lines = new LineCounter();
@@ -550,7 +533,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  /** Position of the nearest existing node, because a missing field is reported at its parent. */
+  /** Returns the position of the nearest existing node, because a missing field is reported at its parent. */
   const placeAt = (path: readonly PropertyKey[]) => {
     let offset = 0;
     for (let length = 0; length <= path.length; length++) {
@@ -578,7 +561,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const why = explain(schema, issue, valueAt(value, path));
     throw problem(`${placeAt(path)}: at "${path.map(String).join(".")}", ${why}`);
   }
-  /** Checks the placeholders in the steps, which the schema does not check. */
+  /** Checks the placeholders in the steps, because the schema does not. */
   function filled(scenario: Written, path: readonly PropertyKey[]): Scenario {
     const bad = findBadPlaceholder(valueAt(value, [...path, "steps"]), [...path, "steps"]);
     if (bad !== undefined) throw problem(`${placeAt(bad.path)}: at "${bad.path.map(String).join(".")}", ${bad.why}`);
@@ -590,13 +573,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
   return check(scenarioSetSchema).scenarios.map((each, index) => filled(each, ["scenarios", index]));
 }
 
-// The built-in scenarios by name.
-
-/**
- * The scenarios behind a built-in name: one, or all of a set, in order.
- *
- * @throws {UsageError} if nothing has that name.
- */
+/** @returns One scenario, or all scenarios of a set in order. @throws {UsageError} if the name is unknown. */
 export function builtInScenarios(name: string): Scenario[] {
   const text = lookup(SCENARIO_TEXTS, name);
   if (text === undefined) {

@@ -1,5 +1,5 @@
 /**
- * Which scenario plays for a run, how long the run takes, and when its steps are due.
+ * Chooses the scenario of a run, and computes how long the run takes and when the steps are due.
  *
  * @module
  */
@@ -7,35 +7,34 @@ import { logNormal } from "../state/chance.ts";
 import type { Revision } from "../state/store.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Facts about a run that the `match` of a scenario can ask for. */
+/** Facts that the `match` of a scenario is compared with. */
 export interface RunFacts {
   /** `owner/name`. */
   repo: string;
   key: string;
-  /** Absent for a run of an automation. */
+  /** Absent for an automation run. */
   prompt?: string;
-  /** Absent for a run of an automation. */
+  /** Absent for an automation run. */
   harness?: string;
-  /** Directory in the repository; null for all of it. Absent for a run of an automation. */
+  /** Directory in the repository; null for the whole repository. Absent for an automation run. */
   root?: string | null;
-  /** Number of the run among the runs of its repository and root directory, from 1. Absent for a run of an automation. */
+  /** Number of the run among the runs of its repository and root directory, from 1. Absent for an automation run. */
   attempt?: number;
   /** Name of the automation. Absent for any other run. */
   automation?: string;
   revision?: Readonly<Revision>;
 }
 
-/** Chooses scenarios for runs. It counts the runs of each scenario that plays only for every nth run. */
 export class Chooser {
   readonly #scenarios: readonly Scenario[];
   readonly #counts = new Map<Scenario, number>();
 
-  /** @param scenarios In order of precedence: the first one that matches a run is chosen. */
+  /** @param scenarios In order of precedence. */
   constructor(scenarios: readonly Scenario[]) {
     this.#scenarios = scenarios;
   }
 
-  /** Call this once for each run, because it counts the runs. @returns Undefined if no scenario matches. */
+  /** Call this method once for each run, because it counts runs for `every`. @returns Undefined if no scenario matches. */
   choose(run: RunFacts): Scenario | undefined {
     return this.#scenarios.find((scenario) => matches(scenario.match, run) && this.#isTurn(scenario));
   }
@@ -53,7 +52,7 @@ export class Chooser {
   }
 }
 
-/** Whether every field of a `match` except `every` matches. A field does not match a fact that is absent. */
+/** Ignores `every`. A field does not match a fact that is absent. */
 export function matches(match: Scenario["match"], run: RunFacts): boolean {
   const { prompt, repo, key, harness, automation, attempt } = match;
   return (prompt === undefined || run.prompt?.includes(prompt) === true) &&
@@ -67,13 +66,13 @@ export function matches(match: Scenario["match"], run: RunFacts): boolean {
 
 const listOf = <T>(value: T | readonly T[]): readonly T[] => Array.isArray(value) ? value : [value as T];
 
-/** Whether a name matches a pattern, where `*` matches any text and `?` one character. */
+/** @param pattern `*` matches any text, and `?` matches one character. */
 function fitsPattern(name: string, pattern: string): boolean {
   const source = pattern.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
   return new RegExp(`^${source}$`, "s").test(name);
 }
 
-/** Seconds that a run with this scenario takes; undefined if the steps determine the duration. */
+/** Undefined if the steps determine the duration. */
 export function secondsOf(
   { duration }: Pick<Scenario, "duration">,
   { repo, root, attempt }: RunFacts,
@@ -90,11 +89,7 @@ export interface Moment<Step> {
   index: number;
 }
 
-/**
- * Computes when the steps of a script are due. The times in the steps are in seconds.
- *
- * @param speed Divisor of all times.
- */
+/** @param steps Their times are in seconds. @param speed Divisor of all times. */
 export function schedule<Step extends { after: number; repeat?: number; every?: number }>(
   steps: readonly Step[],
   speed: number,
@@ -112,8 +107,8 @@ export function schedule<Step extends { after: number; repeat?: number; every?: 
 }
 
 /**
- * Moves the steps of a script so that the last one is due after `lengthMs`. The longest pause, which is the agent's work, absorbs the
- * missing time. In a script that is already longer, all pauses are shortened.
+ * Moves the steps so that the last one is due after `lengthMs`. A longer run extends only the longest pause, in which the agent works. A shorter
+ * run shortens all pauses.
  */
 export function stretch<Step>(moments: readonly Moment<Step>[], lengthMs: number): Moment<Step>[] {
   const naturalMs = moments.at(-1)?.dueMs ?? 0;

@@ -473,7 +473,7 @@ export const SWITCHES = [
   "extraRunFields",
   // Tokens marked `automationsOnly` cannot start runs, and can trigger only automations with an API trigger.
   "automationsOnly",
-  // Trigger keys are scoped to user and automation. A repeated key gets the first answer if both requests are the same.
+  // Trigger keys are scoped to user and automation. A repeated key returns the current state of the first run if the inputs are equal.
   "comparedTriggers",
   // `GET /automations` has more than one page. In the base revision, every page after the first is a 500.
   "pagesAutomations",
