@@ -31,7 +31,7 @@ export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Leaves out the remarks by users who cannot push, and counts them. @param may Whether a remark is allowed. @default according to the forge */
+/** Leaves out remarks by users who cannot push, and counts them. @default according to the forge */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,
@@ -46,16 +46,15 @@ const MAX_CHECK = 3_000;
 const MAX_REMARK = 4_000;
 const MAX_QUOTE = 24_000;
 
-/** A part of the quote. It is masked before it is cut, because half a token would not be recognized. */
+/** Masks the text before it is cut, because half a token would not be recognized. */
 function partOf(head: string, lines: readonly (string | null)[], max: number, redact: Redact): string {
   const text = lines.filter((line) => line !== null && line !== "").join("\n");
   return `${head}:\n${quoted(redact(plainText(text)).replaceAll("\t", "  "), max)}`;
 }
 
 /**
- * The findings, marked as a quote, to append to the task.
+ * The findings, marked as a quote, to append to the task; null without findings.
  * @param redact Masks secrets, because a log may contain secrets that its CI system did not mask.
- * @returns Null without findings.
  */
 export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Redact): string | null {
   if (checks.length + remarks.length === 0) return null;

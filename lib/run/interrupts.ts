@@ -14,7 +14,6 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
-/** What the command can do to the run at the deadline. */
 export const ON_TIMEOUT = ["detach", "cancel"] as const;
 
 /** What can cancel a followed run: `timeout`, the end of `timeoutMs`; `abort`, the caller's `signal`. */
@@ -29,16 +28,12 @@ export interface Interrupts {
   readonly terminal: boolean;
 }
 
-/** Combines the caller's signal and the process signals; undefined without either of them. */
+/** Undefined without signals. */
 export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
   const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
   return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
 }
 
-/**
- * The `reason` in the result of a job that a signal ended.
- * @param text What happened to the operation of the job, as a clause: `the run continues`.
- */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
   return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
@@ -87,7 +82,7 @@ export function openInterrupts({ io, clock, inJob = false }: InterruptibleOption
       firstAt = clock.now();
       // A terminal sends Ctrl-C to every process in its foreground, even if all streams of the process are redirected.
       if (signal === "SIGINT" && !inJob) terminal ||= io.isTerminal("process");
-      // People at a terminal know the keys that they pressed, not the signals.
+      // People at a terminal know which keys they pressed, but not the names of signals.
       controller.abort(
         new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
       );
@@ -106,7 +101,6 @@ export function openInterrupts({ io, clock, inJob = false }: InterruptibleOption
   };
 }
 
-/** Runs `body` with signals handled: see {@linkcode openInterrupts}. */
 export async function interruptible<T>(
   options: InterruptibleOptions,
   body: (interrupts: Interrupts) => Promise<T>,

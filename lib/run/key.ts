@@ -18,7 +18,7 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
-/** Whether another attempt of a job derives the same key, and therefore finds the job's run. @param scope As in a setting; empty for the default. */
+/** Whether another attempt of the job derives the same key. @param scope As in a setting; empty for the default. */
 export function findsAgain(scope: string): boolean {
   return scope !== "job" && scope !== "random";
 }
@@ -42,10 +42,10 @@ interface Key {
   scope: KeyScope;
 }
 
-/** Last suffix of a derived key. A series consists of the key itself and the suffixes `.2` to `.5`. Source: design, "Idempotency keys". */
+/** Last suffix of a derived key: the series is the key itself, then `.2` to `.5`. Source: design, "Idempotency keys". */
 export const LAST_SUFFIX = 5;
 
-/** The advice on how to start another run in a job, worded for scripts. Programs replace it with their flag or input. */
+/** Advice for scripts on how to start another run in a job. Programs replace it with their flag or input. */
 export const ADD_KEY_PART = "give `keyPart` a name";
 
 type Field = [name: string, value: string | null];
@@ -111,12 +111,11 @@ export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => u
   return { key: `ci1-${hash.slice(0, 40)}`, scope };
 }
 
-/** Whether the identity distinguishes a job from the jobs of all other pipelines, so that its derived key is not random. */
 export function isComplete(identity: JobIdentity): boolean {
   return missingFields("pipeline", identity, 0).length === 0;
 }
 
-/** Key number `suffix` of a series: 1 is the key itself, and 2 to 5 append `.2` to `.5`. */
+/** @param suffix 1 for the key itself; 2 to 5 append `.2` to `.5`. */
 export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
@@ -126,13 +125,11 @@ export function isDerivedKey(key: string): boolean {
   return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
 
-/** Splits a derived key into the key without its suffix and the number. Any other key is returned whole, with number 1. */
+/** Any key that is not derived is returned whole, with number 1. */
 export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
   return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };
 }
-
-// Determines the idempotency key of a start from the caller's options.
 
 /** Options for the idempotency key of a start. */
 export interface KeyOptions {
@@ -162,9 +159,9 @@ export function keyKeys(): Keys<KeyOptions> {
 
 export interface StartKey {
   key: string;
-  /** The scope from which the key was derived; `given` for a key from the caller. */
+  /** `given` for a key from the caller. */
   scope: KeyScope | "given";
-  /** Number at which the series begins: 1 is the key itself. */
+  /** Number in the series at which the start begins: 1 is the key itself. */
   suffix: number;
   /** Whether a key from the caller is also the first key of a series. @default {false} */
   isSeries?: boolean | undefined;
@@ -175,7 +172,6 @@ export interface StartKey {
   maxEndAgeMs?: number | undefined;
 }
 
-/** {@linkcode KeyOptions}, and the key that replaces a random one. */
 export interface KeyChoice extends KeyOptions {
   /** The key with which a folder was claimed. @default a new one */
   randomKey?: string | undefined;

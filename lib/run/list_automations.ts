@@ -24,15 +24,13 @@ export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
   return { ...verbKeys(), timeoutMs: "number", pageSize: "number", onIncomplete: "function" };
 }
 
-/** Maximum number of automations that one request returns. Source: API reference, "List automations". */
+/** Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
 /** Time limit of each page after the first, in milliseconds. On some revisions, these pages always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
-/**
- * Maximum number of pages of a list. If a service always named a next page, the list would never end, and its items would fill the memory.
- */
+/** Maximum number of pages of a list. A service that always names a next page would otherwise make the list endless. */
 const MAX_PAGES = 1_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
@@ -51,7 +49,7 @@ async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: strin
   try {
     return await read(LATER_PAGE_MS);
   } catch (error) {
-    // Wait if the service names a delay. A page that always fails names none.
+    // Wait only if the service names a delay. Revisions on which later pages always fail name none.
     if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
     throw error;
   }
@@ -67,7 +65,7 @@ function missingPage(page: number, error: MogplexError): string {
   return `the service failed on page ${page} (${detail}); some revisions of it cannot return a second page`;
 }
 
-/** Why no further page may be requested; undefined if another page may be requested. */
+/** Undefined if another page may be requested. */
 function stopAfter(page: number, repeated: boolean): string | undefined {
   // A repeated cursor would loop forever.
   if (repeated) return `the service returned the same cursor again on page ${page}`;

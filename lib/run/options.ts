@@ -19,13 +19,9 @@ import type { StateFiles } from "./state.ts";
 
 export const MAX_TOKEN_SHARE = 1_000;
 
-/**
- * Options of a job for a run or an automation run, complete and checked before the engine gets them. `I` is the type of its items, and `S` the type
- * of what was started.
- */
+/** Options of a job, checked and complete. `I` is the type of its items, and `S` the type of what was started. */
 export interface JobOptions<I, S> extends KeyOptions {
   readonly session: Session;
-  /** At least 1. */
   readonly tokenShare: number;
   readonly cancelOn: readonly CancelCause[];
   /** What a signal does to the operation. The state file passes it on to `cleanup`. */
@@ -41,7 +37,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly stream: boolean;
   /** Receives every event of a run before it becomes an item. */
   readonly sink: EventSink | undefined;
-  /** Where to keep the state of a run for later steps of the CI job; undefined to keep none. */
+  /** State of the run for later steps of the CI job; undefined to keep none. */
   readonly state: StatePlace | undefined;
   /** Whether the result of a run contains the task. */
   readonly showTask: boolean;
@@ -55,7 +51,6 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly repositoryOrigin: string | undefined;
   /** Opens the repository of a result file; undefined if the job has no result file. */
   readonly openFiles: OpenFiles | undefined;
-  /** Finds secrets in a result file by masking them. @default the session's redactor */
   readonly redactFile: ((text: string) => string) | undefined;
   /** The result file of a run that the job attaches to. A start has it in its request. */
   readonly resultFile: PlannedResult | undefined;
@@ -76,13 +71,13 @@ export type OpenFiles = (wanted: WantedRepository) => Promise<RepositoryFiles>;
 export interface StatePlace {
   readonly files: StateFiles;
   readonly path: string;
-  /** The claim of the folder, if this job made one. The claim's writer writes the file. */
+  /** Set if this job claimed the folder. The claim's writer then writes the state file. */
   readonly claim?: Claim | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. */
   readonly resumePath?: string | undefined;
-  /** The run of that file, if it was just read and the request is the same. The run is then followed without a start. */
+  /** The run in the file at `resumePath`, if it was just read and the request is the same. The run is then followed without a start. */
   readonly resumeRun?: Run | undefined;
-  /** Maximum time since the end of the run with that key, in milliseconds. @default {Infinity} */
+  /** Maximum time since the end of the run with the reused key, in milliseconds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;
 }
 
@@ -96,7 +91,7 @@ export type AskedJob<I, S> = Undefinable<Omit<JobOptions<I, S>, "session">> & {
 
 /** Checks options and sets the defaults, then opens the session. @throws {UnauthorizedError | UsageError} */
 export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
-  // These are options of a script, so ignore inherited properties.
+  // A script passes these options, so inherited properties are ignored.
   const options = ownFields(asked);
   const { onItem = nothing, onStarted = nothing, onRepository = nothing, onInterrupt = "auto" } = options;
   const tokenShare = checkTokenShare(options.tokenShare);
@@ -140,7 +135,7 @@ export function abortInterrupts(
   return { interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
 }
 
-/** Returns what cancels a run; nothing by default. @throws {UsageError} unless the value is a list of known words. */
+/** Nothing cancels a run by default. @throws {UsageError} unless the value is a list of known words. */
 export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly CancelCause[] {
   if (!Array.isArray(cancelOn)) {
     throw new UsageError({

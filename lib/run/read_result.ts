@@ -21,7 +21,7 @@ import {
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 
 interface ReadFile {
-  /** Path of the file, for messages. */
+  /** Used in messages. */
   readonly path: string;
   readonly text: string;
 }
@@ -66,7 +66,7 @@ const RESULT_FILE = {
     Object.values(outputs).every((value) => ["string", "number", "boolean"].includes(typeof value)),
 };
 
-/** The fields that are neither texts nor numbers in an empty result. */
+/** All other fields are checked by the type of their value in an empty result: number or text. */
 const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
   [
     "error",
@@ -117,7 +117,7 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
   throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
 }
 
-/** A result with all fields of this version. Fields of later versions may have any value. */
+/** The result must have all fields of this version. Fields of later versions may have any value. */
 function resultIn(file: ReadFile, content: Fields): AnyResult {
   // The events are in a separate file.
   const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
@@ -193,7 +193,7 @@ export function readResult(files: readonly ReadFile[]): AnyResult {
   let result: AnyResult | undefined;
   let events: RunEvent[] | undefined;
   for (const file of files) {
-    // Several lines of JSON are not valid JSON.
+    // Several lines of JSON are not one JSON value.
     const value = parseJson(file.text);
     const isResult = isObject(value) && !isEvent(value);
     if ((isResult ? result : events) !== undefined) refuse(file, "another file has the same content");

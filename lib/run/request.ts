@@ -97,25 +97,22 @@ export function attachKeys() {
 }
 
 export interface StartPlan {
-  /** The request as it is sent. */
   request: StartRequest;
   /** The caller's task, without the paragraph about a result file. */
   task: string;
   /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
   key: StartKey;
-  /** Null outside CI. */
   job: JobIdentity | null;
-  /** The result file of the run; undefined without one. */
   result?: PlannedResult | undefined;
 }
 
-/** The result file of a start. @param key The key without the suffix of a series, so that every start of the series has the same task. */
+/** @param key The key without the suffix of a series, so that every start of the series has the same task. */
 export function plannedResult(wanted: WantedResult | undefined, key: string): PlannedResult | undefined {
   return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
 }
 
-/** Adds the task of writing the result file to a request. @throws {UsageError} if the whole task is too long. */
+/** @throws {UsageError} if the task is too long with the paragraph about the result file. */
 export function withPlannedResult(request: StartRequest, result: PlannedResult | undefined): StartRequest {
   return result === undefined
     ? request
@@ -134,7 +131,7 @@ export function runSeries(
 /** `$NAME` as shells and CI systems write it, with two or more upper-case characters. */
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
-/** Warns about a variable that a template did not replace in the prompt. Later revisions may call a skill for `$name`. */
+/** A variable in the prompt is probably one that a template did not replace. Later revisions may call a skill for `$name`. */
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
@@ -168,21 +165,18 @@ export async function planStart(
   return withKey({ valid, wanted }, key, job);
 }
 
-/** A checked request, and the result file that it requests. */
 interface PlannedRequest {
   valid: StartRequest;
   wanted: WantedResult | undefined;
 }
 
 interface KeyedPlan extends StartPlan {
-  /** The request, for use with another key. */
   readonly planned: PlannedRequest;
 }
 
 /** Maximum length of a key that follow-ups can extend, in characters. Source: API reference, "Idempotency": a key has at most 200. */
 const MAX_RETRIED_KEY = 190;
 
-/** @throws {UsageError} if the key leaves no room for the keys of follow-ups. */
 function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null): KeyedPlan {
   const result = plannedResult(planned.wanted, key.key);
   if ((result?.retries ?? 0) > 0 && key.key.length > MAX_RETRIED_KEY) {
@@ -200,7 +194,7 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
 /** Attempt number of a repeated execution. */
 const REPEATED = /^(?:[2-9]|[1-9]\d+)$/;
 
-/** Warns in a repeated job that a task starts from scratch. A prompt that contains a time never finds the run of the first execution. */
+/** Warns in a repeated job that a task starts from scratch. A prompt that contains a time never finds the run of the first attempt. */
 export function noteNewTask(
   { notify, platform }: Session,
   { key, job }: StartPlan,
@@ -216,7 +210,7 @@ export function noteNewTask(
 
 /**
  * Plans the start of a deferred request. Used if no earlier attempt of the same job has a run that is in progress or succeeded.
- * @param before State of that attempt; undefined without one.
+ * @param before State of the earlier attempt; undefined without one.
  */
 export async function planLater(
   session: Session,
@@ -227,7 +221,7 @@ export async function planLater(
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
-    // The earlier start was not answered. The same bytes with the same key find its run, or start it. No other key is used.
+    // The earlier start was not answered. The same bytes with the same key find its run or start it, so no other key is used.
     const message =
       "the start of an earlier attempt got no answer, so it is sent again unchanged, without reading the forge again";
     session.notify({ kind: "text", message });
@@ -237,7 +231,7 @@ export async function planLater(
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
-  // A caller's key is used unchanged. A derived key belongs to a run that no longer exists, failed or was cancelled. Otherwise, it is unused.
+  // A caller's key is used unchanged. A derived key is used if it is still unused; otherwise its run no longer exists, failed or was cancelled.
   if (plan.key.scope === "given") return plan;
   const next = before.runId === null ? suffix : Math.min(suffix + 1, LAST_SUFFIX);
   return { ...plan, key: { ...plan.key, suffix: next } };
@@ -276,7 +270,7 @@ export function resumePlan(
   return plan;
 }
 
-/** Scope of an earlier attempt's key. A random key of this job belongs to the job. A key from the user may be shared with other jobs. */
+/** A random key of this job belongs to the job. A key from the user may be shared with other jobs. */
 function scopeOf({ owned }: RunState): StartKey["scope"] {
   return owned ? "random" : "given";
 }
@@ -292,7 +286,6 @@ export interface LaterRequest {
   readonly asked: string;
   /** The task; null if only the created request contains it. */
   readonly task: string | null;
-  /** The result file of the request; undefined without one. */
   readonly result?: WantedResult | undefined;
   /** @throws {MogplexError} if there can be no such run, or if that cannot be determined. */
   make(): Promise<RunRequest>;
@@ -316,13 +309,11 @@ export interface RunDetails<S extends object = object> extends Omit<StartRequest
   result?: ResultRequest<S> | undefined;
 }
 
-/** A valid request, whose repository may still be a name. */
 interface CheckedRequest {
   /** Id of the repository, or its name. */
   repository: string;
   /** The rest of the request, as it will be sent. */
   rest: Omit<StartRequest, "repoId">;
-  /** Undefined without a result file. */
   result: WantedResult | undefined;
 }
 
@@ -344,7 +335,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   });
   const resultRequest = result === undefined ? undefined : checkResultRequest(result);
   if (resultRequest !== undefined) {
-    // The characters of an id do not matter here.
+    // Only the length of an id matters here, so a placeholder is enough.
     withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(resultRequest, ""));
     if (resultRequest.retries > 0 && rest.harness === "mogplex") {
       const why = 'the agent "mogplex" always creates a branch, but a follow-up continues an existing one';
@@ -354,7 +345,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest, result: resultRequest };
 }
 
-/** Hash of a request as the caller passed it. The repository may be a name. @throws {UsageError} if the request breaks a rule. */
+/** Hash of the caller's input, in which the repository may be a name. @throws {UsageError} if the request breaks a rule. */
 export function askedHash(asked: RunRequest | LaterRequest): string {
   if (isLater(asked)) return asked.asked;
   const { repository, rest, result } = checkRunRequest(asked);
@@ -362,7 +353,7 @@ export function askedHash(asked: RunRequest | LaterRequest): string {
   return hashOf([repository.toLowerCase(), requestHash(request)]);
 }
 
-/** The repository's default branch; null if the service does not show it. */
+/** Null if the service does not show it. */
 async function defaultBranchOf(client: ServiceClient, id: string, call: CallOptions): Promise<string | null> {
   try {
     const [row] = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
@@ -374,7 +365,6 @@ async function defaultBranchOf(client: ServiceClient, id: string, call: CallOpti
 }
 
 /**
- * The request as it is sent.
  * @throws {UsageError} if there is no repository with that name (see `findRepository`), or if the run would create its default branch. The service
  * refuses the latter only after counting the start.
  */

@@ -13,8 +13,6 @@ import { webUrl } from "../text/escape.ts";
 import { detach } from "../text/plain_text.ts";
 import { NO_SANDBOX } from "./no_sandbox.ts";
 
-// The error of a result: what stopped us before the service gave a verdict, in parts.
-
 /** The parts of the error that stopped a job, as results and reports show them. Texts are untrusted. */
 export interface ResultError {
   /** What was attempted: the words after "Cannot" in the message. Null when the message is not about an attempt. */
@@ -35,10 +33,9 @@ export interface ResultError {
 // The log's error line has the details of a bug, including where it happened.
 const BUG = "the toolkit failed";
 
-/** The toolkit's own codes that decide the wording of reports. */
 const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
 
-/** Every error that is not a {@linkcode MogplexError} is a bug in the toolkit. */
+/** An error that is not a {@linkcode MogplexError} is treated as a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
   const { attempted, why, value, advice, serviceCode, code } = error;
@@ -50,7 +47,6 @@ export function resultSentence({ attempted, why, value, advice }: ResultError): 
   return errorSentence({ attempted, why, value: value ?? undefined, advice: advice ?? undefined });
 }
 
-/** The text of an error, for the `reason` of a result. */
 export function reasonOf(error: unknown): string {
   return error instanceof MogplexError ? error.message : BUG;
 }
@@ -213,7 +209,6 @@ export interface RunResult<V = unknown> {
   events: RunEvent[];
 }
 
-/** A result before anything is known. Every other result is made from it. */
 export function emptyRunResult(): RunResult {
   return {
     schemaVersion: 1,
@@ -253,8 +248,6 @@ export function emptyRunResult(): RunResult {
     events: [],
   };
 }
-
-// The result of an automation run. Reports render this or a `RunResult`, and nothing else.
 
 /** Everything that is known about an automation run. Its texts are untrusted and not yet redacted. */
 export interface AutomationResult {
@@ -314,7 +307,6 @@ export interface AutomationResult {
 /** Our verdict on the run of an automation. */
 export type AutomationOutcome = AutomationResult["outcome"];
 
-/** A result before anything is known. Every other result is made from it. */
 export function emptyAutomationResult(): AutomationResult {
   return {
     schemaVersion: 1,
@@ -344,8 +336,6 @@ export function emptyAutomationResult(): AutomationResult {
   };
 }
 
-// The results of all kinds of operations. A new kind adds its result here.
-
 /** A result of any kind; `kind` shows which one. */
 export type AnyResult = RunResult | AutomationResult;
 
@@ -356,7 +346,7 @@ export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
-/** End of the message of a failed run. It is left out where the reason is also printed. */
+/** The end of the error message of a failed run. Left out where the reason is printed next to the message. */
 export const SEE_REASON = "; see 'result.reason'";
 
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
@@ -373,11 +363,10 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
 };
 
 /**
- * How a run ended; undefined while the run is going, and for an unknown status.
+ * How a run ended; undefined while the run is in progress, and for an unknown status.
  *
  * The service can fail a run that was cancelled while its sandbox booted. Such a run is treated as cancelled: its cancellation event came first, and
  * only the service writes events of that type. Source: contract 4.1 and 4.3.
- * @param facts Facts from the events of the run. @default nothing
  */
 export function endOfRun(
   status: RunStatus,
@@ -394,7 +383,6 @@ export function hasEnded(status: RunStatus): boolean {
   return endOfRun(status) !== undefined;
 }
 
-/** How an automation run ended; undefined while the run is going, and for an unknown status. */
 export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
 }
@@ -419,12 +407,10 @@ export function tookMsOf(result: AnyResult): number {
 
 /** Maximum length of the text from {@linkcode finalMessageOf}, in UTF-16 units. */
 const MAX_MESSAGE = 20_000;
-/**
- * Maximum length of the agent's text that is kept, in UTF-16 units. It exceeds {@linkcode MAX_MESSAGE}, so that the message can be cut at a space.
- */
+/** Maximum length of the agent's text that is kept, in UTF-16 units. More than {@linkcode MAX_MESSAGE}, so that the text can be cut at a space. */
 const MAX_SAID = 40_000;
 
-/** The facts that {@linkcode addEvent} has collected so far. Texts are untrusted. Their size does not grow with the number of events. */
+/** Facts collected by {@linkcode addEvent}. Texts are untrusted. Their size does not grow with the number of events. */
 export interface EventFacts {
   /** The working branch; null if the events do not show it. */
   readonly workingBranch: string | null;
@@ -432,10 +418,9 @@ export interface EventFacts {
   readonly pushedBranch: string | null;
   /** See {@linkcode RunResult.pullRequest}; also `unknown` if the address must not be shown. */
   readonly pullRequest: RunResult["pullRequest"];
-  /** Whether the agent changed anything; null if unknown. */
   readonly changed: boolean | null;
   readonly files: string[] | null;
-  /** The agent's last message; null without one. {@linkcode finalMessageOf} shortens it. */
+  /** The agent's last message, not shortened; see {@linkcode finalMessageOf}. Null if there is none. */
   readonly said: string | null;
   /** Whether the next piece of text continues {@linkcode EventFacts.said}. */
   readonly speaking: boolean;
@@ -443,9 +428,9 @@ export interface EventFacts {
   readonly firstEnd: string | null;
   /** `failure_code` of the last `failed` event that has one. */
   readonly failureCode: string | null;
-  /** Error text of the last `failed` event that has one. The run's own `error` explains a failure better. */
+  /** Error text of the last `failed` event that has one. Prefer the run's own `error`. */
   readonly failureError: string | null;
-  /** Message of the last `failed` event with a message. {@linkcode EventFacts.failureError} explains a failure better. */
+  /** Message of the last `failed` event that has one. Prefer {@linkcode EventFacts.failureError}. */
   readonly failureMessage: string | null;
 }
 
@@ -488,7 +473,7 @@ function delivery(
   };
 }
 
-/** The agent's last message, shortened between two words. A secret that was cut in half would not be recognized as a secret. */
+/** Shortened at a space, because a secret that is cut in half would not be recognized as a secret. */
 export function finalMessageOf({ said }: EventFacts): string | null {
   const text = said?.trim() ?? null;
   if (text === null || text.length <= MAX_MESSAGE) return text;
@@ -497,7 +482,7 @@ export function finalMessageOf({ said }: EventFacts): string | null {
   return `${text.slice(0, end)} …`;
 }
 
-/** The facts after a message from the agent; undefined if the event is not such a message. */
+/** Undefined if the event is not a message from the agent. */
 function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEvent): EventFacts | undefined {
   if (type !== "log" || kind !== "assistant_final" && kind !== "run_progress" && kind !== "assistant_delta") {
     return undefined;
@@ -515,9 +500,9 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
 }
 
 /**
- * The facts after one more event. There can be several `failed` events: the first comes from the agent, and the last from the worker that gave up.
+ * Adds one event. There can be several `failed` events: the first comes from the agent, and the last from the worker that gave up.
  * Source: service source, events of stages `git_sync` and `git_delivery`.
- * @param facts Facts of the earlier events, not modified.
+ * @param facts Not modified.
  */
 export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   const { type, message, payload } = event;
@@ -540,16 +525,10 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   };
 }
 
-/**
- * Reads the branch, the pull request and the failure from the events of a run.
- *
- * @param events Oldest first; some may be missing.
- */
+/** @param events Oldest first; some may be missing. */
 export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
   return events.reduce(addEvent, noFacts());
 }
-
-// The phases of a run according to its events.
 
 interface PhasesOptions {
   /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
@@ -558,12 +537,10 @@ interface PhasesOptions {
   endedAt?: string | null | undefined;
 }
 
-/** Times from events, in milliseconds since 1970; `NaN` if unknown. */
 export interface Milestones {
   readonly firstAt: number;
   /** Starts of phases, in order. Each phase occurs at most once. */
   readonly begun: readonly { readonly name: string; readonly at: number }[];
-  /** Time of the last event that ends a run. */
   readonly endedAt: number;
 }
 
@@ -597,7 +574,7 @@ export function beginsPhase(event: RunEvent): string | undefined {
 /** Phases of a run, in order. */
 export const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
-/** @param milestones Milestones of the earlier events, not modified; undefined before the first event. */
+/** @param milestones Not modified; undefined before the first event. */
 export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {
   const name = beginsPhase(event);
   if (milestones !== undefined && name === undefined) return milestones;
@@ -639,7 +616,6 @@ export function phasesOf(milestones: Milestones | undefined, options: PhasesOpti
   });
 }
 
-/** @param events Oldest first; some may be missing. */
 export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): RunPhase[] {
   return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }
@@ -670,7 +646,6 @@ export function instantMs(time: string | null): number | null {
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** A time in ISO 8601. @param ms Milliseconds since 1970. */
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
@@ -700,7 +675,7 @@ export function dayTimeText(ms: number | null): string | null {
   return `${dayText(ms)} ${date.getUTCFullYear()}, ${date.toISOString().slice(11, 16)} UTC`;
 }
 
-/** A duration. If it is a minute or longer, it is rounded to whole minutes. */
+/** From one minute on, the duration is rounded to whole minutes. */
 export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
 }

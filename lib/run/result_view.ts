@@ -25,8 +25,6 @@ import {
   tookMsOf,
 } from "./result.ts";
 
-// Advice for a run that did not succeed.
-
 export const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
 const FOLLOW = "Follow the run to get its verdict.";
 export const SILENT = "Read the last lines of the log, then change the task and start again.";
@@ -54,7 +52,6 @@ export function resultFileWords({ cause, blob }: Pick<ResultFile, "cause" | "blo
   return blob === null ? "missing" : "not changed by the run";
 }
 
-/** Why a successful run has no value; null if it has a value, or if no value was requested. */
 function causeOf(result: AnyResult): ResultCause | null {
   return result.kind === "run" && result.outcome !== "interrupted" ? result.resultFile?.cause ?? null : null;
 }
@@ -63,7 +60,7 @@ function causeOf(result: AnyResult): ResultCause | null {
 const UNTRACKED = "The agent left new files uncommitted. Tell it in the task to commit them (git add), " +
   "then start again.";
 
-/** What to do next; null after a success, or if the reason already contains it. */
+/** Null after a success, or if the reason already contains the advice. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
@@ -82,9 +79,8 @@ function nextStep(result: AnyResult): string | null {
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
 
-// Components and the action, which have inputs instead of flags, write instructions on how to resume.
+// Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
 
-/** What to do after a deadline. */
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return `To wait longer, raise ${TIME_LIMITS}.`;
@@ -92,7 +88,6 @@ function moreTime(result: AnyResult): string {
   return `${capital(followAgain(result))} To wait longer, raise --timeout.`;
 }
 
-/** What to do if the agent waits for an answer. */
 function toAnswer(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Answer it in the app, or cancel it.";
@@ -100,7 +95,7 @@ function toAnswer(result: AnyResult): string {
   return `Answer it in the app, then ${followAgain(result)}`;
 }
 
-/** How to get the verdict of a run that continues, as the end of a sentence. */
+/** The end of a sentence: how to get the verdict of a run that is still in progress. */
 function followAgain({ idempotencyKey }: AnyResult): string {
   // Only a key that is derived from the job finds the run again. Outside CI, the key is random.
   if (idempotencyKey === null || !isDerivedKey(idempotencyKey)) return "follow the run again.";
@@ -110,24 +105,20 @@ function followAgain({ idempotencyKey }: AnyResult): string {
 
 const TIME_LIMITS = 'the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout)';
 
-/** The instructions that jobs write. They end with an id or a key. A result that is read from a file can contain anything. */
+/** The instructions that jobs write, which end with an id or a key. Needed because a result that is read from a file can contain anything. */
 const INSTRUCTION =
   /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
 
-/** The sentence about an instruction to continue. Only an {@linkcode INSTRUCTION} is shown as words. */
+/** Only text that matches {@linkcode INSTRUCTION} is shown as words. */
 export function followAgainWords(instruction: string): Words {
   const [, words = "", value = ""] = INSTRUCTION.exec(instruction) ?? [];
   return ["To follow it again: ", words, { name: value || null }, "."];
 }
 
-// The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
-
 interface KindWords {
-  /** The kind of run, for the middle of a sentence. */
   readonly noun: "run" | "automation run";
-  /** The thing a job starts, as the subject of a sentence. */
+  /** Subject of a sentence. */
   readonly started: "Mogplex run" | "automation";
-  /** Past tense of the verb for starting it. */
   readonly begun: "started" | "triggered";
   readonly outcomes: readonly (Outcome | AutomationOutcome)[];
 }
@@ -137,7 +128,7 @@ interface VerdictWords {
   readonly mark: string;
   /** After "verdict", in the block at the end of a log. */
   readonly word: string;
-  /** As a heading, a title or the first line of a failure. */
+  /** Used as a heading, as a title, and as the first line of a failure. */
   readonly headline: string;
 }
 
@@ -203,14 +194,14 @@ export function mayHaveStarted({ runId, mayExist }: Pick<AnyResult, "runId" | "m
   return runId === null && mayExist;
 }
 
-/** The words if no agent started: the start was refused or never sent, or no sandbox was free. */
+/** Undefined if an agent started. No agent starts if the start was refused or never sent, or if no sandbox was free. */
 function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
   if (result.error?.code === NO_SANDBOX) return "no_sandbox";
   if (result.outcome !== "error") return undefined;
   return result.runId === null && !mayHaveStarted(result) ? "not_started" : undefined;
 }
 
-/** The outcome, or `not_started` if no agent started. */
+/** `not_started` if no agent started, otherwise the outcome. */
 export function recordedOutcomeOf(result: AnyResult): AnyResult["outcome"] | "not_started" {
   return isNotStarted({ verdict: verdictWords(result) }) ? "not_started" : result.outcome;
 }
@@ -220,12 +211,11 @@ export function isNotStarted({ verdict: { word } }: Pick<ResultView, "verdict">)
   return word === VERDICTS.not_started.word || word === VERDICTS.no_sandbox.word;
 }
 
-/** Whether a single read found that the run has not finished. */
 export function isStillRunning({ error }: Pick<AnyResult, "error">): boolean {
   return error?.code === "STILL_RUNNING";
 }
 
-/** The words for a verdict. There are separate words if no agent started, and if a run was read only once. */
+/** There are separate words if no agent started, and if a run was read only once. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const name = notStartedWords(result) ?? (isStillRunning(result) ? "still_running" : undefined);
   const words = VERDICTS[name ?? causeOf(result) ?? result.outcome];
@@ -259,7 +249,7 @@ export function statusWords({ status, outcome }: Pick<ResultView, "status" | "ou
   return outcome === "cancelled" && status === "failed" ? "failed after the cancellation" : status;
 }
 
-/** How the reporting command got its run; null without a run, or if no agent started. */
+/** How the command got the run that it reports; null without a run, or if no agent started. */
 export function startWords(
   { runId, replayed, verdict }: Pick<ResultView, "runId" | "replayed" | "verdict">,
 ): string | null {
@@ -309,7 +299,6 @@ export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   unauthorized: "token refused temporarily",
 };
 
-/** What the agent of a run did to the repository, and the events that show it. */
 export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "files" | "pullRequest">;
 
 export interface AutomationTimes {
@@ -342,7 +331,6 @@ type Common = Pick<
   | "mayExist"
 >;
 
-/** The part of a result that reports and the log show. Null and empty fields are not shown. */
 export interface ResultView extends Common {
   kind: KindWords;
   verdict: VerdictWords;
@@ -364,26 +352,23 @@ export interface ResultView extends Common {
   times: AutomationTimes | null;
   /** Null for an automation run. */
   harness: string | null;
-  /** `failure_code` of the last `failed` event; null for an automation run. */
   failureCode: string | null;
   /** Null for an automation run, for which the service does not report them. */
   git: GitFacts | null;
-  /** In order; empty for an automation run. */
   phases: readonly RunPhase[];
   /** The kept events, oldest first; empty for an automation run, which has no events. */
   events: readonly RunEvent[];
-  /** Number of events that were seen but not kept. */
   eventsOmitted: number;
   /** Null for an automation run. */
   eventCount: RunResult["eventCount"] | null;
   tookMs: number;
 }
 
-/** Separates the advice from the reason. What follows the error in the reason, such as what happened to the run after a signal, stays. */
+/** Separates the advice from the reason. Text after the error's message, such as what happened to the run after a signal, stays in the reason. */
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
-  // Beside our own advice, this must be a sentence. A flag or a command keeps its case.
+  // The advice is printed next to ours, so it must begin like a sentence. Flags and commands keep their case.
   const sentence = advice.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
   const whole = resultSentence(error);
   if (reason === null || reason.startsWith(whole)) {
@@ -393,7 +378,7 @@ function explain(reason: string | null, error: ResultError | null): Pick<ResultV
   return { reason, advice: reason.includes(advice) ? null : sentence };
 }
 
-/** The commands in an advice, and the advice without the marks around them. */
+/** Also removes the marks around the commands. */
 export function commandsIn(advice: string): { text: string; commands: readonly string[] } {
   const commands = [...advice.matchAll(/`([^`\n]+)`/g)].map(([, command = ""]) => command);
   return { text: commands.length === 0 ? advice : advice.replaceAll("`", ""), commands };
@@ -412,7 +397,7 @@ const NOTHING_OF_A_RUN = {
   eventCount: null,
 };
 
-/** The phase in which a run failed; undefined if it did not fail. A run with a result file succeeded, whatever the file contains. */
+/** Undefined if the run did not fail. A run with a result file succeeded, whatever the file contains. */
 export function failedPhaseOf<P extends { name: string }>(
   { outcome, resultFile, phases }: { outcome: string; resultFile: unknown; phases: readonly P[] },
 ): P | undefined {
@@ -463,7 +448,6 @@ interface Headline {
   more: string;
 }
 
-/** The first nonblank line of a task, without the marks of a heading. It ends with `…` if more lines follow. */
 export function titleOf(task: string | null): string | null {
   const lines = (task ?? "").split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim());
   const [first, ...others] = lines.filter((each) => each !== "");
@@ -471,7 +455,7 @@ export function titleOf(task: string | null): string | null {
   if (line === undefined || line.length <= MAX_TITLE) return line ?? null;
   const cut = line.slice(0, cutAt(line, MAX_TITLE - 1));
   const words = /^\s/.test(line.slice(cut.length)) ? cut : cut.replace(/\s\S*$/, "");
-  // A language without spaces has no words to keep whole.
+  // Text in a language without spaces can be cut anywhere.
   return `${(words.length < MAX_TITLE / 2 ? cut : words).replace(/[\s.]+$/, "")}…`;
 }
 
@@ -495,7 +479,7 @@ function endOf({ outcome, exitCode, verdict, git, phases, resultFile }: ResultVi
   return git?.pullRequest.state === "none" ? "success, no pull request" : verdict.word;
 }
 
-/** The number of files in the delivery event. An agent may itself have committed more files. */
+/** Counts the files in the delivery event. An agent may have committed more files itself. */
 function filesWord(count: number): string {
   return count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`;
 }
@@ -513,14 +497,14 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** If nothing is known about a run, the line names the kind. @param end The result. @default {headlineOf(view).end} */
+/** If nothing else is known about a run, the line names its kind. */
 export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
   const { where, title, more } = headlineOf(view);
   const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));
   return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
 }
 
-/** Untrusted plain text. Blank names stay, because JUnit compares cases by this text. */
+/** Untrusted plain text. Names without visible text are kept, because JUnit compares test cases by this text. */
 export function headlineText(view: ResultView): string {
   const { where, title, end, more } = headlineOf(view);
   const what = [where, title].filter((part) => part !== null).join(": ");

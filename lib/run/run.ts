@@ -102,7 +102,7 @@ export async function runJob(request: RunRequest | LaterRequest, options: RunJob
   return await withResultFile(operation, end, options, state?.writer);
 }
 
-/** Follows an existing run. @param runId UUID. @returns See {@linkcode runJob}. */
+/** @param runId UUID. @returns See {@linkcode runJob}. */
 export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
   recordFollowing(runId, options, state);
@@ -193,7 +193,7 @@ function whenAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
-/** The request for a follow-up run. It continues on the branch of the run, or on a new branch if the run has none. */
+/** The follow-up run continues on the branch of the run, or on a new branch if the run has none. */
 function followUpOf(
   { request }: RunOperation,
   { repoId, branch: { base } }: RunResult,
@@ -217,7 +217,6 @@ interface OpenState extends StatePlace {
   writer: StateWriter;
 }
 
-/** Opens the state file of a job; undefined if the job has none, or if there is no token to seal it. */
 function openState({ session, state, identity }: RunJob): OpenState | undefined {
   const { token, notify } = session;
   if (state === undefined || token === undefined) return undefined;
@@ -258,12 +257,12 @@ function readResumed(
     notify,
   });
   const proven = stored?.proven(seal);
-  // Only a token that the service has accepted can have started a run.
+  // The state file names a run, so the service must have accepted the token before.
   memory.workedBefore ||= typeof proven?.runId === "string";
   return proven;
 }
 
-/** The state that an earlier attempt of this job left at the job's default path. */
+/** Reads the job's default path. */
 function readEarlier({ session, identity }: RunJob, state: OpenState | undefined): RunState | undefined {
   if (state === undefined) return undefined;
   const { files, path, seal } = state;
@@ -271,7 +270,6 @@ function readEarlier({ session, identity }: RunJob, state: OpenState | undefined
   return readState(files, path, { job, execution: false, tellsOfOthers: false, nowMs, notify() {} })?.proven(seal);
 }
 
-/** Records for `cleanup` that this job follows a run. A failure to record it is not an error. */
 function recordFollowing(runId: string, options: RunJob, state: OpenState | undefined): void {
   const { session, onInterrupt } = options;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
@@ -279,7 +277,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
   const result = stateResult(options.resultFile);
   try {
-    // Outside CI, only the key in the start's file can find the run again.
+    // Outside CI, only the key in the state file can find the run again.
     const earlier = job === null && state?.claim === undefined ? readEarlier(options, state) : undefined;
     if (state !== undefined && earlier?.runId === runId) {
       state.writer.adopt(earlier);
@@ -303,9 +301,9 @@ function stateResult(result: PlannedResult | undefined): RunState["result"] {
 
 interface RunStart {
   request: RunRequest | LaterRequest;
-  /** State of an earlier attempt, whose key is used again; undefined without one. */
+  /** State of an earlier attempt, whose key is used again. */
   resumed: RunState | undefined;
-  /** What an earlier attempt left. A run with its key may be older than this start. @default {nothing} */
+  /** State that an earlier attempt left at the default path. A run with its key may be older than this start. @default {nothing} */
   earlier?: RunState | undefined;
 }
 
@@ -313,7 +311,7 @@ interface RunStart {
 const RESEND_MS = 1_500;
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
-/** What happened to the run of a job that was stopped after no sandbox was free, as a clause. */
+/** Clause about the run of a job that was stopped after no sandbox was free. */
 const WITHOUT_SANDBOX = "it was waiting for a sandbox, and no agent has started";
 
 class RunOperation implements Operation<FollowItem, RunResult> {
@@ -327,12 +325,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #follower: RunFollower | undefined;
   readonly #name: RepositoryName;
   #resultFile: PlannedResult | undefined;
-  /** The run in the answer to the cancel request. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
-  /** Number of further starts after runs that got no sandbox. */
+  /** Number of additional starts after runs that got no sandbox. */
   #lacks = 0;
-  /** Whether the newest run has ended because no sandbox was free. */
   #lacked = false;
   #agent = new AgentWatch();
 
@@ -356,12 +352,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return typeof this.#target === "string" ? this.#target : this.#started?.runId;
   }
 
-  /** The request as it is sent; undefined without a start of this job. */
   get request(): StartRequest | undefined {
     return this.#plan?.request;
   }
 
-  /** The result file of the run; undefined without one. */
   get resultFile(): PlannedResult | undefined {
     return this.#resultFile ?? this.#options.resultFile;
   }
@@ -372,10 +366,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
   }
 
-  /**
-   * The repository that contains the result file.
-   * @throws {MogplexError} if the service does not return its name.
-   */
+  /** @throws {MogplexError} if the service does not return the name of the repository. */
   async resultPlace(): Promise<ResultPlace> {
     const { openFiles: open, repositoryOrigin: origin, repository } = this.#options;
     if (open === undefined) throw new Error("Cannot read a result file without a way to open its repository");
@@ -385,7 +376,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return { open, repository: { name, origin: origin ?? this.#pullOrigin(name), isNamed } };
   }
 
-  /** The server that has the run's pull request, if the pull request is in this repository; undefined before the run has ended. */
+  /** Undefined before the run has ended, and if the run's pull request is not in this repository. */
   #pullOrigin(name: string): string | undefined {
     const { url } = this.#follower?.facts.pullRequest ?? noFacts().pullRequest;
     if (url === null || !URL.canParse(url)) return undefined;
@@ -407,12 +398,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     throw new MogplexError({ attempted: "read the result file", why }, "unavailable");
   }
 
-  /** The request, if it is deferred. */
   get #later(): LaterRequest | undefined {
     return typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request : undefined;
   }
 
-  /** The task before the request is planned, which already sends requests. */
   get #requestedTask(): string | null {
     if (typeof this.#target === "string") return null;
     const { request } = this.#target;
@@ -433,7 +422,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#lacksSandbox ? WITHOUT_SANDBOX : undefined;
   }
 
-  /** Whether no agent has started because no sandbox was free. A start that was sent since then and has no answer makes this false. */
+  /** Whether no agent has started because no sandbox was free. False while a later start has no answer. */
   get #lacksSandbox(): boolean {
     return this.#lacked && (this.#started !== undefined || this.#series?.mayExist !== true);
   }
@@ -488,7 +477,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return claimed === null ? resumePlan(this.#session, plan, resumed, options.state?.maxEndAgeMs) : plan;
   }
 
-  /** The state of an earlier attempt with the same input. That attempt's request may differ, because the forge may have changed since then. */
   #leftBy({ asked }: LaterRequest, { resumed }: RunStart): RunState | undefined {
     if (resumed === undefined) return undefined;
     const { idempotencyKey } = this.#options;
@@ -615,14 +603,14 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const started = await series.startNext();
     if (started === undefined) throw refused("the time limit was reached before the next attempt was permitted");
     this.#announce(started);
-    // A cancel in the meantime was sent to the previous run.
+    // A cancel request that was sent in the meantime went to the previous run.
     if (cancelled?.aborted) await client.cancelRun(started.runId, { deadline, signal });
   }
 
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
     if (look.kind === "rest") {
       const run = this.#stopped;
-      // The follower reads the run again, and then its state is newer than this one.
+      // The follower reads the run again, so its copy is newer than this one.
       this.#stopped = undefined;
       return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
     }
@@ -686,7 +674,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    // A run without a sandbox has ended, although that is not a verdict.
+    // A run that got no sandbox has ended, although it has no verdict.
     this.#state?.update({ parting: this.#lacksSandbox ? "ended" : parting });
   }
 

@@ -11,7 +11,6 @@ import { type Failure, isUnreached, retry } from "../service/retry.ts";
 import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
-/** `N` is the result of a read. */
 export interface Subject<N> {
   /** The attempt in error messages, after "Cannot": `read events of run "…"`. */
   readonly what: string;
@@ -25,7 +24,6 @@ export interface Subject<N> {
   readRecord?(call: CallOptions): Promise<N>;
 }
 
-/** `N` is the result of a read. */
 export interface Source<N> {
   /**
    * Waits for the next news, and retries as long as that can help.
@@ -38,7 +36,6 @@ export interface Source<N> {
   close(): void;
 }
 
-/** `S` is what the source reads. */
 export interface SourceOptions<S> {
   clock: Clock;
   subject: S;
@@ -46,9 +43,7 @@ export interface SourceOptions<S> {
   memory: TokenMemory;
   /** Deadline for requests, in milliseconds of clock time. */
   deadline: number;
-  /** Ends waits and requests. The follower aborts this signal and calls `close()` together. */
   signal: AbortSignal;
-  /** At least 1. */
   tokenShare: number;
   /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
@@ -123,7 +118,6 @@ export class PollingSource<N> implements Source<N> {
 interface LookOptions<N> {
   /** The attempt in error messages, after "Cannot". */
   what: string;
-  /** Ends waits and requests. */
   signal: AbortSignal;
   /** Makes one attempt. It must pass `call` to the client. */
   read(call: CallOptions): Promise<N>;
@@ -225,11 +219,10 @@ export interface CadenceState {
   readonly tokenShare: number;
   /** Short delays before the regular interval, next one first, in milliseconds. */
   readonly burst: readonly number[];
-  /** Whether the burst waits for an end that is near. If so, `tokenShare` does not slow it down. */
+  /** Whether `burst` holds the delays after the run's last event. If so, `tokenShare` does not lengthen them. */
   readonly ending: boolean;
   /** Clock time of the first poll, in milliseconds; undefined before that poll. */
   readonly sinceMs: number | undefined;
-  /** Time of the last poll with something new. */
   readonly newsAtMs: number;
   /** Number of polls with something new. */
   readonly news: number;
@@ -254,7 +247,6 @@ export type CadenceEvent =
   /** The service was busy and named a delay. */
   | { readonly kind: "busy"; readonly namedMs: number };
 
-/** Time and chance: the inputs of {@linkcode nextDelay} besides state and event. */
 interface Moment {
   /** Clock time of the poll, in milliseconds. */
   readonly atMs: number;
@@ -305,36 +297,33 @@ const FAIR_MS = WINDOW_MS / 54;
 /** If we sent at most this many polls in an exhausted window, other jobs sent most of the requests. */
 const FEW_LOOKS = 3;
 
-/** Interval after the first refusal if at most {@linkcode FEW_LOOKS} polls were answered in the minute before it, in milliseconds. */
+/** Interval after the first refusal, in milliseconds. */
 const FIRST_FLOOR_MS = 16_000;
 
-/** The same when at most {@linkcode FEW_LOOKS} polls were answered in the minute before it. */
+/** Interval after the first refusal if at most {@linkcode FEW_LOOKS} polls were answered in the minute before it, in milliseconds. */
 const CROWDED_FLOOR_MS = 25_000;
 
-/** Factor of the interval if no poll was answered in the minute before a refusal, although we waited as long as requested. */
+/** Factor of the interval for the second refusal. The next constant is the factor for each later one. */
 const SECOND_FACTOR = 2.2;
 
 const LATER_FACTOR = 3;
 
-/** Longest interval after refusals, in milliseconds. A hundred jobs need 100 s each, and their polls are not spread evenly. */
+/** Factor of the interval if no poll was answered in the minute before a refusal, although we waited as long as requested. */
 const BLIND_FACTOR = 4.5;
+
+/** Longest interval after refusals, in milliseconds. A hundred jobs need 100 s each, and their polls are not spread evenly. */
+const MAX_FLOOR_MS = 200_000;
 
 /**
  * Random extra delay in addition to the delay that the service named, as a fraction of the interval, at most twice the named delay. It spreads out
  * jobs that were refused together.
  */
-const MAX_FLOOR_MS = 200_000;
-
-/** How much faster polling becomes after a calm stretch, in requests per minute. */
 const SPREAD = 0.5;
 
-/**
- * Length of a calm stretch after one refusal, in milliseconds; the factor by which it grows with each further refusal; and its maximum, in
- * milliseconds.
- */
+/** How much faster polling becomes after a calm stretch, in requests per minute. */
 const EASE_PER_MINUTE = 0.15;
 
-/** Length of a calm stretch after one refusal, its growth with each further one, and its limit; in milliseconds. */
+/** Length of a calm stretch after one refusal, its growth factor for each further refusal, and its maximum; in milliseconds. */
 const CALM_MS = 60_000;
 
 const CALM_GROWTH = 4;
@@ -396,7 +385,6 @@ function afterRefusal(state: CadenceState, namedMs: number | null, atMs: number)
   };
 }
 
-/** Keep the full delay that the service named. Only the random part on top of it is ours. */
 function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
   const recentLooks = looks.filter((look) => look > atMs - WINDOW_MS).length;
   if (refusals === 0) return recentLooks > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
@@ -420,7 +408,6 @@ function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Mom
   const lowestMs = shareMs(state.tokenShare);
   const interval = Math.max(baseInterval(state, atMs), state.floorMs, lowestMs / (1 - JITTER));
   if (event.kind === "refused" || event.kind === "busy") {
-    // Keep the named delay in full. Only the random part on top of it is ours.
     if (event.namedMs === null) return [state, interval * jitter];
     return [state, event.namedMs + Math.min(interval * SPREAD, 2 * event.namedMs) * random];
   }
@@ -430,7 +417,6 @@ function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Mom
   return [next, state.ending ? first : Math.max(first * jitter, lowestMs)];
 }
 
-/** The interval that fits the run: young, active or idle. */
 function baseInterval({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs: number): number {
   if (refusals === 0 && sinceMs !== undefined && atMs - sinceMs < STARTUP_MS) return STARTUP_INTERVAL_MS;
   const idleAfter = news > SPARSE_NEWS ? IDLE_AFTER_MS : SPARSE_IDLE_AFTER_MS;

@@ -94,7 +94,7 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** Whether another key is left for a start. A caller's key has no next key, unless it belongs to a series. */
+  /** Whether there is another key for a start. A caller's key has no next key, unless it belongs to a series. */
   get hasNext(): boolean {
     const { scope, isSeries = false } = this.#plan.key;
     return (scope !== "given" || isSeries) && this.#suffix < LAST_SUFFIX;
@@ -113,12 +113,12 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
-   * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
+   * Finds the run that an interrupted attempt may have started, by sending the same key and the same bytes again.
+   * @returns Undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
    * @throws the errors of its requests.
    */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
-    // The interrupted attempt may have started the run that is found now.
+    // The interrupted attempt may have started the run that the next request finds.
     this.#isInterrupted = true;
     this.#triedBefore = true;
     const run = await this.#plan.what.find?.(this.key, call);
@@ -150,7 +150,6 @@ export class StartSeries<R extends StartAnswer> {
     this.#session.notify({ kind: "text", message });
   }
 
-  /** Whether no earlier attempt of this job can have used the key. */
   get #isFirstAttempt(): boolean {
     const { key: { scope }, job } = this.#plan;
     return (scope === "pipeline" || scope === "job") && job?.attempt === "1";
@@ -182,16 +181,13 @@ export class StartSeries<R extends StartAnswer> {
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
   }
 
-  /**
-   * Milliseconds since the end of a finished run; `Infinity` if that time is unknown.
-   */
   endAgeMs(run: Pick<R, "updatedAt">): number {
     return endAgeMs(run, this.#serviceTime(this.#session.clock.now()));
   }
 
   /**
-   * Converts a time on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hoursor may have been corrected
-   * in the meantime, so it is used only relative to the service's last `Date`.
+   * Converts a time on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may have been
+   * corrected in the meantime, so it is used only relative to the service's last `Date`.
    */
   #serviceTime(at: number | undefined): number {
     const { client, clock } = this.#session;
@@ -258,10 +254,7 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /**
-   * Waits before the next attempt.
-   * @returns False if there is no next attempt before the deadline.
-   */
+  /** @returns False if there is no next attempt before the deadline. */
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
@@ -285,7 +278,6 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** The error to throw when a start is abandoned. */
   #finalError({ error, failure }: FailedStart, isUnsure: boolean): unknown {
     if (isUnsure) {
       if (error instanceof StartUnknownError) return error;
@@ -314,7 +306,7 @@ export class StartSeries<R extends StartAnswer> {
     return new ConflictError(problem, "usage", error, { cause: error });
   }
 
-  /** Adds to an error the earliest time at which a start is possible. */
+  /** Adds the earliest time at which a start is possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
     // The first full minute at or after that time.
     const at = utcText(Math.ceil((this.#session.clock.wallTime() + namedMs) / 60_000) * 60_000);
@@ -332,10 +324,7 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-/**
- * Explains why no new run is started after the last key of a series.
- * @param status Status of the last key's run.
- */
+/** @param status Status of the last key's run. */
 export function keysUsedUp(status: string): string {
   return `all keys that this job has tried belong to runs that ${status}; ` +
     "no new run is started (to start one, use the key scope job or a key part)";
@@ -354,7 +343,7 @@ const PERMIT_MS = 60_000;
 const DATE_DOUBT_MS = 2_000;
 
 /**
- * A run that ended at least this long ago, in milliseconds, is reported as a run that this job did not start. A retry within this time finds its own
+ * If a run ended at least this long ago, in milliseconds, a notice reports that this job did not start it. A retry within this time finds its own
  * run.
  */
 const OLD_END_MS = 60_000;
@@ -362,17 +351,14 @@ const OLD_END_MS = 60_000;
 /** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
 const CLOCK_SKEW_MS = 5_000;
 
-/** The part of a start's answer that {@linkcode StartSeries} reads. */
 export interface StartAnswer {
-  /** UUID of the run. */
   runId: string;
-  /** Status, as the service sends it. */
   status: string;
   /** Whether the key found a run that existed before. */
   replayed: boolean;
   /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
   createdAt: string | null;
-  /** Time of the last change of the run's record, in ISO 8601 with offset. If the run has ended, this is its end. Null if the answer has no time. */
+  /** Time of the last change of the run's record, in ISO 8601 with offset. For a finished run, this is its end. Null if the answer has no time. */
   updatedAt: string | null;
 }
 
@@ -399,7 +385,6 @@ interface SeriesPlan<R extends StartAnswer> {
   earlierRunId?: string | null | undefined;
 }
 
-/** {@linkcode StartedRun}, for any answer. */
 type Started<R> = Omit<StartedRun, "run"> & { run: R };
 
 /** A run that was started or found. */
