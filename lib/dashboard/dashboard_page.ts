@@ -213,6 +213,7 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
     // Our own sentences in the line read from left to right, no matter how an agent's words begin.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
     command,
+    note: command?.startsWith(CANCEL) && markup`This needs a token with the scope ${code("write")}.`,
     age: at === null ? null : lasts ? time(at, forText(nowMs - at)) : ago(at, nowMs),
     link: [
       target !== null &&
@@ -226,9 +227,6 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
   const { open, folded } = foldConcerns(concerns, MAX_CONCERNS);
   return markup`${todoList(open.map(entryOf))}${
     folded.length > 0 && fold(`${folded.length} more`, todoList(folded.map(entryOf)))
-  }${
-    concerns.some(({ command }) => command?.startsWith(CANCEL)) &&
-    markup`<p class="soft">${code(CANCEL)} needs a token with the scope ${code("write")}.</p>`
   }`;
 }
 

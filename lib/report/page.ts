@@ -270,6 +270,8 @@ export interface Todo {
   readonly line: Part;
   /** Shown below the line, to be copied; null without one. */
   readonly command: string | null;
+  /** Shown below the command. @default nothing */
+  readonly note?: Part;
   /** With its unit: `for 5 h`, `1 h ago`. */
   readonly age: Part;
   /** A link whose text says where it leads. */
@@ -279,9 +281,11 @@ export interface Todo {
 /** What needs attention, most urgent first. */
 export function todoList(entries: readonly Todo[]): Html {
   return markup`<ul class="panel todo">${
-    entries.map(({ tone, subject, line, command: text, age, link }) =>
+    entries.map(({ tone, subject, line, command: text, note = null, age, link }) =>
       markup`<li>${icon(tone)}<div>${subject}${!isEmpty(line) && markup`<p>${line}</p>`}${
         text !== null && command(text)
+      }${
+        !isEmpty(note) && markup`<p>${note}</p>`
       }</div><span class="age">${age}</span><span class="go">${link}</span></li>`
     )
   }</ul>`;
