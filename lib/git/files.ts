@@ -12,7 +12,7 @@ import { MAX_FILE_BYTES, type TreeEntry, type TreeFolder, type TreeReader } from
 interface GitFilesOptions {
   /** Address that has passed `checkRemote`. */
   remote: string;
-  /** User and password for the host of the address; undefined for none. */
+  /** User and password for the host of the address. */
   credentials?: { username: string; password: string } | undefined;
   env: (name: string) => string | undefined;
   clock: Clock;
@@ -28,10 +28,10 @@ export interface GitFiles extends TreeReader {
   close(): Promise<void>;
 }
 
-// An object that was not fetched is too large; Git must not fetch it when it is looked for. Source: Git, "git", since 2.44. Older versions try,
-// and cannot: no file has the address.
+// An object that was not fetched is too large, so Git must not fetch it when it looks for the object. Source: Git, "git", since 2.44. Older
+// versions try to fetch the object, but cannot: the address is in no configuration file.
 const LOCAL = { GIT_NO_LAZY_FETCH: "1" };
-/** Name of the remote: Git fetches a part of a repository from one with a name only. */
+/** Git fetches a part of a repository only from a remote with a name. */
 const REMOTE = "source";
 
 /** @throws {UsageError} if there is no Git, or Deno is not allowed to run it. */
@@ -56,7 +56,7 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   const fetched = new Set<string>();
   const settings = Object.entries({
     "protocol.version": "2",
-    // The check of objects would need the files that are not fetched. Nothing is checked out.
+    // Checking the objects would need the files that are not fetched. Nothing is checked out.
     "fetch.fsckObjects": "false",
     [`remote.${REMOTE}.url`]: remote,
   }).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
@@ -94,7 +94,7 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
     return rows.find(([, reference]) => reference === name)?.[0] ?? null;
   }
 
-  /** Fetches the folders of a commit, and none of its files. */
+  /** Fetches the folders of a commit without its files. */
   async function fetchFolders(commit: string): Promise<void> {
     if (fetched.has(commit)) return;
     await ask(fetchOf(commit, "--depth=1", "--filter=blob:none"));
@@ -112,14 +112,14 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   }
 
   /**
-   * Fetches the folder again with its files that are small enough, into its own repository: in the first one, Git would assume that the
-   * files are there. A file that is requested by its id would be sent whatever its size.
+   * Fetches the folder again, with its files that are small enough, into a separate repository. In the first repository, Git would assume that
+   * it already has the files. A file that is requested by its id would be sent regardless of its size.
    */
   async function blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined> {
     const place = { GIT_DIR: `${git.folder}/${folder.id}.git` };
     await local(["init", "-q", "--bare", place.GIT_DIR]);
     const limit = `--filter=blob:limit=${MAX_FILE_BYTES + 1}`;
-    // Some servers send commits only.
+    // Some servers send only commits.
     const isPart = folder.path !== "" && (await git.run(fetchOf(folder.id, limit), "", place)).code === 0;
     if (!isPart) await ask(fetchOf(commit, "--depth=1", limit), place);
     const list = await local(["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objectsize)"], place);

@@ -1,6 +1,6 @@
 /**
- * Runs the system's Git in a private repository with private settings: the configuration of a checkout, a user or a machine is ignored, no
- * hook runs, nothing asks for a password, and credentials are never in an argument, an address or a file.
+ * Runs the system's Git in a private repository with private settings. The configuration of a checkout, a user or a machine is ignored, no hook
+ * runs, nothing asks for a password, and credentials are never in an argument, an address or a file.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -13,28 +13,28 @@ import { NETWORK_VARIABLES } from "../variables.ts";
 
 export interface GitOptions {
   /**
-   * Address of the repository to read and write, which has passed `checkRemote`. Only the host of this address gets the password. A proxy
-   * that asks for a password gets none, and the hooks of a local repository, which Git runs with our environment, cannot see it.
+   * Address that has passed `checkRemote`. Only the host of this address gets the password. A proxy that asks for a password gets none. The hooks
+   * of a local repository, which Git runs with our environment, cannot see the password.
    */
   remote: string;
   env: (name: string) => string | undefined;
   /** Limits the time of each call. */
   clock: Clock;
   /**
-   * The owner of the temporary folder, as text, and a function that reports whether the owner of another folder has ended. The folder of an
-   * owner that has ended is removed, because a killed process cannot remove its own. @default folders of other processes are ignored
+   * The owner of the temporary folder as text, and a function that reports whether the owner of another folder has ended. Folders of such owners
+   * are removed, because a killed process cannot remove its own folder. @default folders of other processes are ignored
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface SystemGit {
-  /** The temporary folder, for files of the caller. */
+  /** The temporary folder. The caller can put files into it. */
   readonly folder: string;
   /**
    * @param input Standard input. @default {nothing}
-   * @param variables For this call alone. @default {none}
-   * @throws {MogplexError} with exit code 69 if it takes longer than 120 seconds.
+   * @param variables Only for this call. @default {none}
+   * @throws {MogplexError} with exit code 69 if the call takes longer than 120 seconds.
    * @throws {UsageError} if there is no Git, or Deno is not allowed to run it.
    */
   run(
@@ -50,19 +50,16 @@ export interface GitAnswer {
   /** Exit code; null if Git was killed. */
   code: number | null;
   stdout: Uint8Array;
-  /** At most the last 4000 characters. The server may have written parts of it. */
+  /** At most the last 4000 characters. Parts of the text can come from the server. */
   stderr: string;
 }
 
-/** Longest time of one call of Git, in milliseconds. */
+/** In milliseconds, for each call of Git. */
 const LIMIT_MS = 120_000;
-/** Maximum size of a call's output, in bytes. The journal of 10,000 items has about 20 MB. */
+/** In bytes, for each call of Git. The journal of 10,000 items has about 20 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
-/**
- * Opens a repository in a temporary folder.
- * @throws {UsageError} if there is no Git, or Deno is not allowed to run it.
- */
+/** @throws {UsageError} if there is no Git, or Deno is not allowed to run it. */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
   const { owner } = options;
   if (owner !== undefined) sweep(fs, os.tmpdir(), (text) => owner.hasEnded(text));
@@ -98,7 +95,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
         (error: NodeJS.ErrnoException) => reject(error.name === "AbortError" ? ended.reason : cannotRun(error)),
       );
       child.on("close", (code: number | null) => resolve({ code, stdout: Buffer.concat(chunks), stderr }));
-      // Git may end before it has read all input.
+      // Git can exit before it has read all input.
       child.stdin.on("error", () => {});
       child.stdin.end(input);
     });
@@ -153,16 +150,16 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
   return { folder, run, close };
 }
 
-/** Prefix of our folders' names, and the file in them that names the owner. */
+/** Prefix of the names of our folders, and the file in each folder that names its owner. */
 const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
-/** Age at which a folder with an unknown owner is removed, in milliseconds: no campaign is followed for longer than 30 days. */
+/** In milliseconds. A folder with an unknown owner is removed at this age, because no campaign is followed for longer than 30 days. */
 const MAX_AGE_MS = 31 * 86_400_000;
 
-/** Removes the folders of killed processes. Folders that cannot be read stay. */
+/** Removes the folders of killed processes. Folders that cannot be read are kept. */
 function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
   function isLeft(path: string): boolean {
     const { uid, mtimeMs } = fs.lstatSync(path);
-    // In a shared temporary folder another user may have created a folder with this name.
+    // In a shared temporary folder, another user may have created a folder with this name.
     if (process.getuid !== undefined && uid !== process.getuid()) return false;
     const file = `${path}/${OWNER}`;
     const facts = fs.lstatSync(file, { throwIfNoEntry: false });
@@ -264,14 +261,13 @@ function cannotRun(cause: unknown): UsageError {
   }, { cause });
 }
 
-// The messages of Git, and of the server, for a refused request, and whether only a person can fix the cause.
-//
-// Any other failure is temporary, or is settled by reading the branch: an outage, a full disk, a race.
+// Messages of Git and of the server show whether only a person can fix the cause of a refusal. Any other failure is temporary, such as an outage
+// or a full disk, or is resolved by reading the branch, such as a race.
 
-/** Messages of server problems, which are not refusals, although a hook or a status may add "rejected". Each with its source. */
+/** Messages of server problems, which are not refusals even if a hook or a status adds "rejected". Each with its source. */
 const TROUBLE: readonly RegExp[] = [
-  // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea says it beside "pre-receive hook
-  // declined", go-gitea/gitea issue 22293; GitLab as "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
+  // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea prints it together with "pre-receive hook
+  // declined", go-gitea/gitea issue 22293; GitLab prints "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
   /Internal (?:Server|API) error/i,
   // GitLab Shell, client/gitlabnet.go: "Internal API unreachable", and older "Failed to authorize your Git request: internal API unreachable".
   /Internal API unreachable/i,
@@ -301,7 +297,7 @@ const TRUST =
   "name the file with the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or put the server's host key into known_hosts";
 const SERVER = "allow this in the settings of the repository, or name another repository with --home";
 
-/** Refusals that only a person can fix, with advice. The first match wins. Each with its source. */
+/** Refusals that only a person can fix, with advice. The first match is used. Each with its source. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // curl, lib/cf-h1-proxy.c and lib/http_proxy.c: "CONNECT tunnel failed, response 403", "Received HTTP code 407 from proxy after CONNECT".
   [/CONNECT tunnel failed, response 4|HTTP code 4\d\d from proxy/, PROXY],
@@ -334,17 +330,17 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // GitLab, lib/gitlab/checks and git_access.rb: "You are not allowed to push code to protected branches on this project", "You can't push
   // code to a read-only GitLab instance"; Azure DevOps: TF401027 and TF402455; Gerrit: "prohibited by Gerrit"; JGit: "creation prohibited".
   [/not allowed|not permitted|You can't push|TF40\d{4}|prohibited/i, TOKEN],
-  // Git, builtin/receive-pack.c: a hook of the server refuses. Its reason is in separate lines above.
+  // Git, builtin/receive-pack.c: a hook of the server refuses the push. The server prints the reason in separate lines above.
   [/hook declined/i, TOKEN],
 ];
 
 /**
- * Refusals that can also be a temporary problem that the server does not name: a 403 right after the same token was permitted, or a hook
- * that could not reach its service.
+ * Refusals that can also have a temporary cause that the server does not report: a 403 right after the same token was permitted, or a hook that
+ * could not reach its service.
  */
 const DOUBTFUL = /error: 403\b|HTTP 403\b|hook declined/i;
 
-/** Whether a refusal may be temporary, so that the request is repeated before the refusal is believed. */
+/** Whether a refusal can be temporary. If so, the request is repeated before the refusal is reported. */
 export function isDoubtful(stderr: string): boolean {
   return DOUBTFUL.test(stderr);
 }

@@ -1,6 +1,6 @@
 /**
- * Files on a branch of a remote repository, read and written without a checkout, and the addresses that are safe for Git.
- * A push is a compare-and-swap: it succeeds only if the branch has not changed since it was read.
+ * Reads and writes files on a branch of a remote repository without a checkout, and checks the addresses that Git gets.
+ * A push succeeds only if the branch has not changed since it was read.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -16,14 +16,11 @@ interface BranchOptions {
   redact: (text: string) => string;
 }
 
-/** The commit that was read, the one to be pushed, and the newest one after a push whose answer was lost. */
+/** The commit that was read, the commit to push, and the newest commit after a push whose answer was lost. */
 const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogplex/seen"];
 /** Source: Git, fetch-pack and remote.c. */
 const NO_BRANCH = /couldn't find remote ref/i;
-/**
- * Longest waits before another try, in milliseconds. A random part of up to half is removed, so that two jobs do not keep trying at the
- * same time.
- */
+/** Longest waits before another try, in milliseconds. Up to half is removed at random, so that two jobs do not keep trying at the same time. */
 export const WAITS_MS: readonly number[] = [2_000, 6_000];
 
 interface BranchFile {
@@ -68,7 +65,7 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** Waits before the next try. @returns False if there are no more tries. */
+  /** @returns False if there are no more tries. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -79,9 +76,9 @@ export class GitBranch {
 
   /**
    * Runs a command that contacts the server, up to three times.
-   * @param isSettled Whether there is nothing left to do although Git failed.
+   * @param isSettled Whether nothing is left to do although Git failed.
    * @throws {UsageError} if the server refuses the request. A refusal that may be temporary must come three times.
-   * @throws {MogplexError} with exit code 69 if it is unreachable.
+   * @throws {MogplexError} with exit code 69 if the server is unreachable.
    */
   async #ask(
     attempted: string,
@@ -101,9 +98,9 @@ export class GitBranch {
   }
 
   /**
-   * Checks whether the repository has a new address. Git is not allowed to follow redirects, because they could send the password to
-   * another server. It does not print the new address; only a trace of the answer contains it. @throws {UsageError} if the repository has a
-   * new address.
+   * Git is not allowed to follow redirects, because a redirect could send the password to another server. Git does not print the new address
+   * either. Only a trace of the answer contains it.
+   * @throws {UsageError} if the repository has a new address.
    */
   async #checkMoved(attempted: string, { stderr }: GitAnswer): Promise<void> {
     if (!REDIRECT.test(stderr)) return;
@@ -153,16 +150,15 @@ export class GitBranch {
     this.#unsure = false;
   }
 
-  /** The commit of a local reference; undefined if there is no such reference. */
   async #commitOf(reference: string): Promise<string | undefined> {
     const { code, stdout } = await this.#git.run(["rev-parse", "-q", "--verify", reference]);
     return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
   }
 
   /**
-   * Checks that the branch still has the commit that was last read or written. Fetches nothing: the next push would overwrite what is fetched into
-   * our base.
-   * @throws {LostRaceError} if it has another commit.
+   * Checks that the branch still has the commit that was last read or written. Fetches nothing, because a fetch would change the base of the next
+   * write.
+   * @throws {LostRaceError} if the branch has another commit.
    * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
    */
   async checkUnmoved(): Promise<void> {
@@ -178,7 +174,7 @@ export class GitBranch {
   }
 
   /**
-   * Whether the branch is the default branch of the repository; false if the server does not show its default branch.
+   * False if the server does not show its default branch.
    * @throws as {@linkcode checkUnmoved}, except for a lost race.
    */
   async isDefault(): Promise<boolean> {
@@ -211,7 +207,7 @@ export class GitBranch {
     });
   }
 
-  /** Contents of files from {@linkcode GitBranch.read}, in their order. */
+  /** @returns The contents in the order of `files`. */
   async contents(files: readonly BranchFile[]): Promise<string[]> {
     const names = files.map(({ object }) => `${object}\n`).join("");
     const output = await this.#run("read files of the branch", ["cat-file", "--batch"], names);
@@ -225,9 +221,9 @@ export class GitBranch {
   }
 
   /**
-   * Writes files in one commit on top of the one that was read, and pushes it, up to three times. Other files of the branch stay.
-   * @param files Contents by path; a path only has letters, digits, dots, dashes, underscores and slashes.
-   * @throws {LostRaceError} if another writer was faster. Then nothing of ours is on the branch.
+   * Writes files in one commit on top of the commit that was read, and pushes it, up to three times. Other files of the branch are kept.
+   * @param files Contents by path. A path contains only letters, digits, dots, dashes, underscores and slashes.
+   * @throws {LostRaceError} if another writer was faster. Then none of the files has been written.
    * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if the branch must not be written.
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
@@ -240,7 +236,7 @@ export class GitBranch {
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
     this.#unsure = true;
     try {
-      // The message does not distinguish a race from a push that has arrived; the branch does.
+      // The message does not distinguish a lost race from a push that has arrived. The branch does.
       const args = ["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`];
       await this.#ask(attempted, args, () => this.#hasArrived(attempted));
     } catch (error) {
@@ -252,13 +248,13 @@ export class GitBranch {
   }
 }
 
-/** Git's words for a redirect, which it does not follow. Source: Git, http.c. */
+/** Git's message about a redirect that it does not follow. Source: Git, http.c. */
 const REDIRECT = /error: 30[1278]\b/;
 
 /** Maximum length of Git's and the server's texts in a message, in characters. */
 const MAX_SAID = 300;
 
-/** Messages of Git, and of the server in separate lines. Both are untrusted; their control characters are removed. */
+/** Quotes the messages of the server separately from those of Git. Both are untrusted, so their control characters are removed. */
 export function said({ stderr, code }: GitAnswer): string {
   // deno-lint-ignore no-control-regex
   const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
@@ -288,12 +284,11 @@ export class LostRaceError extends MogplexError {
   }
 }
 
-/** Formats a text for `git fast-import`. */
 function data(text: string): string {
   return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
 }
 
-// Addresses of Git repositories that are safe for Git: they contain no program, no credentials and no option.
+// An address that is safe for Git contains no program, no credentials and no option.
 
 const MAX_CHARS = 2_000;
 const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or /PATH";
@@ -301,10 +296,8 @@ const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///
 const SSH_PLACE = /^(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*$/;
 
 /**
- * Checks the address of a Git repository.
- * @param text HTTPS, SSH (as a URL or as `user@host:path`), or an absolute path of this machine.
- * @returns The address for Git.
- * @throws {UsageError} for any other text: `ext::` and other helpers run programs, a dash begins an option, and plain HTTP exposes the
+ * @param text HTTPS, SSH (as a URL or as `user@host:path`), a `file:` URL, or an absolute path on this machine.
+ * @throws {UsageError} for any other text. `ext::` and other helpers run programs, a leading dash begins an option, and plain HTTP exposes the
  * password to the network.
  */
 export function checkRemote(text: string): string {
@@ -345,8 +338,8 @@ function refused(text: string, why: string, advice: string): UsageError {
 }
 
 /**
- * An address in any form, for a message: without its user and password, which may include everything up to the last `@`, and without its query and
- * fragment. The user of an SSH address is not a secret, and neither is the branch of a home.
+ * Hides the user and password, which can include everything up to the last `@`, and the query and fragment. The user of an SSH address and the
+ * branch of a home are not secret.
  */
 export function maskAddress(text: string): string {
   // The address of a home begins with `git:`.

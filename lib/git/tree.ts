@@ -1,9 +1,8 @@
 /**
- * Reads a file of a repository by its commit, its folders and its blob. No link is followed, and nothing is checked out.
+ * Reads a file of a repository by its commit, its folders and its blob. Links are not followed, and nothing is checked out.
  * @module
  */
 
-/** Reads the trees and blobs of one repository. */
 export interface TreeReader {
   /**
    * @param branch Undefined for the default branch.
@@ -12,29 +11,29 @@ export interface TreeReader {
   head(branch?: string): Promise<string | null>;
   /** @returns Undefined if the folder has no entry of that name. */
   entry(commit: string, folder: TreeFolder, name: string): Promise<TreeEntry | undefined>;
-  /** @returns Undefined if it is larger than {@linkcode MAX_FILE_BYTES}. */
+  /** @returns Undefined if the blob is larger than {@linkcode MAX_FILE_BYTES}. */
   blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined>;
 }
 
 export interface TreeFolder {
   /** Empty for the root. */
   readonly path: string;
-  /** The id of its tree; for the root, of the commit. */
+  /** Id of the tree, or of the commit for the root. */
   readonly id: string;
 }
 
 export interface TreeEntry {
-  /** As Git writes it: `100644`. */
+  /** As in Git, such as `100644`. */
   readonly mode: string;
   readonly id: string;
-  /** Undefined if the list does not have it. */
+  /** Undefined if the reader does not know the size. */
   readonly bytes?: number | undefined;
 }
 
 export type RepositoryFile =
   | { readonly kind: "file"; readonly blob: string; readonly bytes: Uint8Array }
   | { readonly kind: "missing" }
-  /** `path` is the entry at fault, which may be a folder above the file. */
+  /** `path` is the refused entry, which can be a folder above the file. */
   | { readonly kind: "refused"; readonly why: FileRefusal; readonly path: string };
 
 export type FileRefusal = "link" | "submodule" | "lfs" | "folder" | "mode" | "too large";
@@ -51,7 +50,6 @@ const REFUSED: ReadonlyMap<string, FileRefusal> = new Map([["120000", "link"], [
 const POINTER = "version https://git-lfs.github.com/spec/";
 const MAX_POINTER_BYTES = 1_024;
 
-/** @throws what the reader throws. */
 export async function readTreeFile(reader: TreeReader, commit: string, path: string): Promise<RepositoryFile> {
   const names = path.split("/");
   let folder: TreeFolder = { path: "", id: commit };

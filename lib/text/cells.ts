@@ -14,7 +14,7 @@ const WIDE = new RegExp(
   "u",
 );
 const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
-// Printable ASCII: nothing to count.
+// Printable ASCII characters take one cell each.
 const SIMPLE = /^[\x20-\x7e]*$/;
 
 function widthOf(char: string): number {
@@ -41,21 +41,21 @@ function beginning(text: string, cells: number): string {
 }
 
 /**
- * Cuts a text to a number of cells. A shortened text ends in `…`, which takes one cell.
+ * A shortened text ends in `…`, which takes one cell.
  *
  * @param text One line after `plainText`.
- * @param cells Maximum number of cells; 0 or less gives an empty text.
+ * @param cells Maximum number of cells. With 0 or less, the result is empty.
  */
 export function cutCells(text: SafeLine, cells: number): SafeLine;
 export function cutCells(text: string, cells: number): string;
 export function cutCells(text: string, cells: number): string {
   if (cells <= 0) return "";
-  // A character takes at most two cells, and at least one unless it is a mark.
+  // A character takes at most two cells, and at least one unless it is a combining mark.
   if (text.length * 2 <= cells || cellWidth(text) <= cells) return text;
   return `${beginning(text, cells - 1)}…`;
 }
 
-/** Cuts a text to its width, or pads it with blanks. @param side The side on which the text is. @default {"left"} */
+/** @param side The side of the text; the padding is on the other side. @default {"left"} */
 export function fitCells(text: SafeLine, cells: number, side?: "left" | "right"): SafeLine;
 export function fitCells(text: string, cells: number, side?: "left" | "right"): string;
 export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {
@@ -65,11 +65,11 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
 }
 
 /**
- * Breaks a line, and indents the further lines. It is broken only at blanks, so an address stays whole.
+ * Breaks a line only at spaces, so an address stays whole. The lines after the first one are indented.
  *
- * @param line One line after `plainText`; its blanks stay.
- * @param cells Width of a line.
- * @param indent Blanks before further lines; nothing is broken before them.
+ * @param line One line after `plainText`. Its spaces are kept.
+ * @param cells Maximum width of a line.
+ * @param indent Number of spaces before the other lines. The line is not broken within its first `indent` cells.
  */
 export function hangCells(line: string, cells: number, indent: number): string[] {
   const lines: string[] = [];
@@ -79,7 +79,7 @@ export function hangCells(line: string, cells: number, indent: number): string[]
     if (fits.length === rest.length) break;
     let cut = rest[fits.length] === " " ? fits.length : fits.lastIndexOf(" ");
     if (cut <= indent) cut = rest.indexOf(" ", Math.max(fits.length, indent + 1));
-    // The mark of `cutText` stays whole.
+    // The mark that `cutText` appends must stay whole.
     if (cut < 0 || rest.slice(cut) === " characters]") break;
     lines.push(rest.slice(0, cut).trimEnd());
     rest = " ".repeat(indent) + rest.slice(cut + 1).trimStart();

@@ -1,8 +1,7 @@
 /**
- * The content of a report as plain data. {@linkcode markdownOf} prints it as Markdown, `lib/report/page.ts` as HTML,
- * and `lib/cli/log/terminal.ts` as lines of a terminal.
- * Strings are our own words. Untrusted text is in a {@linkcode Name} or in a block of code, which each printer makes
- * harmless.
+ * The content of a report as plain data. {@linkcode markdownOf} prints it as Markdown, `lib/report/page.ts` as HTML, and
+ * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name} or in a block of code,
+ * which each printer escapes.
  * @module
  */
 import { markdownBlock, markdownCode, markdownLink } from "./escape.ts";
@@ -26,7 +25,7 @@ interface Time {
 interface Link {
   /** Result of `webUrl`. */
   readonly link: string;
-  /** Our own words. @default the address */
+  /** Trusted text. @default the address */
   readonly words?: string;
 }
 
@@ -36,7 +35,7 @@ interface Strong {
 
 export type Fact = readonly [name: string, value: Words];
 
-/** One part of a report. The name of a table is its heading. */
+/** One part of a report. A table is shown under its name. */
 export type Block =
   | { readonly heading: Words; readonly level: 2 | 3 | 4 }
   | { readonly text: Words }
@@ -44,11 +43,11 @@ export type Block =
   | { readonly facts: readonly Fact[] }
   | { readonly table: string; readonly head: readonly string[]; readonly rows: readonly (readonly Words[])[] }
   | { readonly list: readonly Words[] }
-  // Untrusted text, or a command to copy; line breaks stay.
+  // Untrusted text, or a command to copy. Line breaks are kept.
   | { readonly code: string }
   | { readonly summary: string; readonly details: readonly Block[] };
 
-/** Words as a sentence: with a capital first letter, unless a name comes first, and with a period at the end. */
+/** Adds a period, and a capital first letter unless the sentence begins with a name. */
 export function sentence(words: Words): Words {
   const [first, ...rest] = Array.isArray(words) ? words as readonly Words[] : [words];
   return [
@@ -62,7 +61,7 @@ export function joinWords(words: readonly Words[], between: string): Words {
   return words.flatMap((each, index) => index === 0 ? [each] : [between, each]);
 }
 
-/** Words as a text, which is untrusted if it contains a name. @param show Escapes untrusted text for its place. @default {as it is} */
+/** The result is untrusted if `words` contains a name. @param show Escapes untrusted text for its destination. */
 export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);
@@ -73,12 +72,12 @@ export function plainWords(words: Words, show: (text: string) => string = (text)
   return words.map((each) => plainWords(each, show)).join("");
 }
 
-// In such a word, no renderer looks for links, images, HTML, emphasis, mentions or references.
+// A word of these characters never becomes a link, an image, HTML, emphasis, a mention or a reference.
 const HARMLESS = /^(?:[\p{L}\p{N}\p{M},.;:()'\u2019\u2026?/=>+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))+$/u;
 
 /**
- * An untrusted sentence: harmless words as they are, and commands, quoted values and all other words as names. A line of
- * our own must begin with other words.
+ * Splits an untrusted sentence. Harmless words stay as they are. Commands, quoted values and all other words become names. Do not start a line
+ * with the result.
  */
 export function proseWords(text: string): Words {
   return (text.match(/`[^`\n]+`|"[^"\n]*"|\s+|[^\s"`]+|["`]/g) ?? []).map((part) => {
@@ -90,10 +89,7 @@ export function proseWords(text: string): Words {
 
 const MAX_NAME = 300;
 
-/**
- * Words as Markdown: untrusted text as code, where no renderer looks for links, images, HTML, mentions or quick
- * actions.
- */
+/** Untrusted text becomes code, where no renderer looks for links, images, HTML, mentions or quick actions. */
 export function markdownWords(words: Words): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);
@@ -120,7 +116,7 @@ function markdownBlockOf(block: Block): string {
   }
   if ("list" in block) return block.list.map((item) => `- ${markdownWords(item)}`).join("\n");
   if ("code" in block) return markdownBlock(block.code);
-  // Forges and CI systems show both elements; Markdown inside needs the empty lines.
+  // Forges and CI systems show both elements. Markdown inside them needs the empty lines.
   return `<details><summary>${block.summary}</summary>\n\n${markdownOf(block.details)}\n\n</details>`;
 }
 

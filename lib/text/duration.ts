@@ -1,11 +1,11 @@
 /**
- * Durations and numbers for people, and durations as people write them.
+ * Formats durations and numbers for people, and parses durations that people write.
  *
  * @module
  */
 
 /**
- * A duration in at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
+ * Uses at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
  *
  * @param ms Milliseconds; a negative number is treated as zero.
  */
@@ -19,7 +19,7 @@ export function formatDuration(ms: number): string {
   return twoUnits(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
-/** A quantity in two units; the second one is left out if it is 0: `1 h 4 min`, `3 min`. */
+/** The second unit is left out if it is 0: `1 h 4 min`, `3 min`. */
 export function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }
@@ -28,13 +28,12 @@ export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
-/** The forms that {@linkcode parseDuration} reads, for messages. */
+/** For messages about the argument of {@linkcode parseDuration}. */
 export const DURATION_FORMS = "60m, 1h30m, 45s, or a number of seconds";
 
 /**
- * A duration as people write it: hours, minutes and seconds in this order (`60m`, `1h30m`, `45s`), or seconds alone (`90`).
- *
- * @returns Milliseconds; undefined for everything else.
+ * @param text Hours, minutes and seconds in this order (`60m`, `1h30m`, `45s`), or a number of seconds (`90`).
+ * @returns Milliseconds; undefined for any other text.
  */
 export function parseDuration(text: string): number | undefined {
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
@@ -43,7 +42,7 @@ export function parseDuration(text: string): number | undefined {
   return all === "" ? undefined : ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
 
-/** `1:43`, `1:02:03`. @param ms Milliseconds; a negative number becomes zero. */
+/** Formats a time such as `1:43` or `1:02:03`. @param ms Milliseconds; a negative number is treated as zero. */
 export function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];

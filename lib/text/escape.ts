@@ -6,19 +6,19 @@
 import { lookup } from "../lookup.ts";
 import type { SafeLine } from "./safe_line.ts";
 
-// Log lines: a visible blank breaks every command that the CI system would obey. The input does not need to have passed `plainText`.
+// A visible space breaks every command that the CI system would run. The input does not need to have passed `plainText`.
 
 export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 
 const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
-  // GitHub skips blanks at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
+  // GitHub skips spaces at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
   workflow: [/^\s*:(?=:)/, "$&\u0020"],
-  // `##[name]` anywhere in the line: GitHub's old form (ActionCommand.TryParse) and Azure's formats. `##vso[` is Azure's and
-  // `##teamcity[` TeamCity's command, both without regard to case on some versions.
+  // `##[name]` anywhere in the line is GitHub's old form (ActionCommand.TryParse), and a format of Azure. `##vso[` is a command of Azure, and
+  // `##teamcity[` is a command of TeamCity. Some versions ignore case.
   legacy: [/##(?=(?:vso|teamcity)?\[)/gi, "## "],
-  // GitLab, `section_start:<unix>:<name>`; Travis, `travis_fold:start:<name>` and `travis_time:`.
+  // GitLab: `section_start:<unix>:<name>`. Travis: `travis_fold:start:<name>` and `travis_time:`.
   section: [/(?:section_(?:start|end)|travis_(?:fold|time))(?=:)/gi, "$& "],
-  // Buildkite: a line that starts with one of four marks and a blank. Source: its documentation, "Managing log output".
+  // Buildkite: a line that starts with one of four marks and a space. Source: its documentation, "Managing log output".
   group: [/^(?:---|~~~|\+\+\+|\^\^\^)/, " $&"],
 };
 
@@ -27,10 +27,10 @@ const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
 const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 
 /**
- * Makes one line inert. Pass the complete line: two harmless halves can form a command.
+ * Makes one line harmless. Pass the complete line, because two harmless halves can form a command.
  *
- * @param line The line; each line break in it becomes a blank.
- * @param syntaxes Syntaxes that the system reads. @default all of them
+ * @param line Each line break in the line becomes a space.
+ * @param syntaxes Syntaxes that the CI system reads. @default all of them
  */
 export function escapeLogLine(
   line: string,
@@ -41,36 +41,24 @@ export function escapeLogLine(
   return safe as SafeLine;
 }
 
-// Comma-separated values that no spreadsheet reads as formulas.
-
-// The characters that make a cell a formula, including the full-width forms that spreadsheets treat the same, and the blanks that
-// spreadsheets skip before them. Source: OWASP, "CSV Injection".
-// `csv-stringify` is not used because it does not escape a formula that follows a blank.
+// Characters that make a cell a formula, including the full-width forms that spreadsheets treat the same, and the spaces that spreadsheets
+// skip before them. Source: OWASP, "CSV Injection".
+// `csv-stringify` is not used because it does not escape a formula that follows a space.
 const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
-/**
- * A text as a cell, in quotes. A cell that a spreadsheet would read as a formula gets an apostrophe in front.
- *
- * Source: RFC 4180, section 2, rules 5 to 7.
- *
- * @param text Anything; NUL becomes U+FFFD.
- */
+/** A cell that a spreadsheet would read as a formula gets a leading apostrophe. NUL becomes U+FFFD. Source: RFC 4180, section 2, rules 5 to 7. */
 function csvCell(text: string): string {
   const safe = text.replaceAll("\0", "\ufffd").replaceAll('"', '""');
   return `"${FORMULA.test(text) ? "'" : ""}${safe}"`;
 }
 
-/**
- * A line with its line break. Numbers are written as they are, null as an empty cell, and texts by {@linkcode csvCell}.
- *
- * @param cells Cells from the left; numbers must be finite.
- */
+/** The result ends with a line break. @param cells Null becomes an empty cell. Numbers must be finite. */
 export function csvLine(cells: readonly (string | number | null)[]): string {
   const written = cells.map((cell) => cell === null ? "" : typeof cell === "number" ? String(cell) : csvCell(cell));
   return `${written.join(",")}\r\n`;
 }
 
-// Dotenv files as GitLab reads them (`artifacts:reports:dotenv`): one `NAME=value` a line, nothing else.
+// Dotenv files as GitLab reads them (`artifacts:reports:dotenv`) contain one `NAME=value` per line, and nothing else.
 
 /** Largest file that GitLab accepts, in bytes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 const MAX_DOTENV_BYTES = 5_000;
@@ -83,13 +71,13 @@ const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 export const MAX_BARE = 1_024;
 
 /**
- * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1,024 units.
+ * Returns the text if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1,024 UTF-16 units.
  *
- * Quotes, blanks, `$` and the like are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` without quotes
- * into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin $MOGPLEX_BRANCH` would read
+ * Quotes, spaces, `$` and similar characters are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` without
+ * quotes into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin $MOGPLEX_BRANCH` would read
  * `--upload-pack=./x` as an option. GitLab would expand `%NAME%`.
  *
- * @returns The text itself, or an empty string when it is not safe.
+ * @returns An empty string if the text is not safe.
  */
 export function bareValue(text: string): string {
   const bare = text.length <= MAX_BARE && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text);
@@ -97,9 +85,8 @@ export function bareValue(text: string): string {
 }
 
 /**
- * Renders a dotenv file. A value that {@linkcode bareValue} refuses becomes empty, since the format has no quoting.
- * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file is too large. The caller chooses both, so either
- * mistake is a bug.
+ * A value that {@linkcode bareValue} refuses becomes empty, because the format has no quoting.
+ * @throws {RangeError} if a name has characters other than `[A-Za-z0-9_]`, or if the file is too large. Both are bugs of the caller.
  */
 export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
   let text = "";
@@ -120,14 +107,11 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
   return text;
 }
 
-// JSON that is safe to show on a terminal and in a log.
-
 /**
- * JSON in which every invisible character is written as `\uXXXX`, so that it is harmless on a terminal: `JSON.stringify`
- * does not escape C1 control characters, direction overrides and zero-width characters.
+ * Writes every invisible character as `\uXXXX`, so the JSON is harmless on a terminal. `JSON.stringify` does not escape C1 control characters,
+ * direction overrides and zero-width characters.
  *
- * @param value Any value that `JSON.stringify` takes.
- * @param indent Blanks for each level; 0 gives one line. @default {0}
+ * @param indent Number of spaces for each level; 0 gives one line.
  */
 export function jsonText(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(
@@ -136,7 +120,7 @@ export function jsonText(value: unknown, indent = 0): string {
   );
 }
 
-/** One line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value. */
+/** One line of JSON that is harmless on a terminal and in the log of every CI system. Parsing it gives the same value. */
 export function jsonLine(value: unknown): SafeLine {
   const line = jsonText(value)
     // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
@@ -155,7 +139,7 @@ export function escapeLoggingData(text: string): string {
   return text.replaceAll("%", "%AZP25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }
 
-// Untrusted text in Markdown: always as code, where no renderer looks for links, images, HTML, mentions or quick actions.
+// Untrusted text in Markdown is always code, where no renderer looks for links, images, HTML, mentions or quick actions.
 
 function longestRun(text: string): number {
   let longest = 0;
@@ -164,10 +148,8 @@ function longestRun(text: string): number {
 }
 
 /**
- * Text as inline code, safe inside a table as well. Line breaks become blanks, and `|` becomes `│`, because renderers disagree
- * on how to escape it in a table.
- *
- * @param text Anything; a blank text gives an empty string.
+ * Inline code that is also safe inside a table. Line breaks become spaces. `|` becomes `│`, because renderers disagree on how to escape `|` in
+ * a table. A blank text gives an empty string.
  */
 export function markdownCode(text: string): string {
   const line = text.replace(/\s+/g, " ").replaceAll("|", "│").trim();
@@ -178,13 +160,11 @@ export function markdownCode(text: string): string {
 }
 
 /**
- * Text as a block of code, with a fence that is longer than any run of backticks in the text. Put it between empty
- * lines, at the left margin.
- * Every line, the fences included, is indented by one blank, which renderers remove. GitLab looks for quick actions
- * (`/close` at the very start of a line) in the source, and its older versions end any block at the first line of three
- * backticks: no line of untrusted text may begin at the left margin.
+ * A block of code. Its fence is longer than any run of backticks in the text. Put the block between empty lines, at the left margin.
+ * Every line, including the fences, is indented by one space, which renderers remove. GitLab looks for quick actions (`/close` at the very
+ * start of a line) in the source, and its older versions end any block at the first line of three backticks. Therefore, no line of
+ * untrusted text is allowed to begin at the left margin.
  * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/`, before and after GitLab added Markdown parsing there.
- * @param text Anything, with any number of lines.
  */
 export function markdownBlock(text: string): string {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
@@ -192,14 +172,13 @@ export function markdownBlock(text: string): string {
   return [`${fence}text`, ...lines, fence].map((line) => ` ${line}`).join("\n");
 }
 
-/** A path for an address: its parts are encoded, and its slashes stay. */
 export function encodePath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
 /** @param url Result of `webUrl`. @param text Trusted Markdown. @default the address, as code */
 export function markdownLink(url: string, text = markdownCode(url)): string {
-  // `&` could start a reference (`&colon;`); the others could end the destination or the cell of a table.
+  // `&` could start a reference (`&colon;`). The other characters could end the destination or the cell of a table.
   const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
     .replaceAll("&", "&amp;");
   return `[${text}](<${target}>)`;
@@ -210,33 +189,28 @@ function percent(char: string): string {
   return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
-// Characters that XML 1.0 cannot hold, not even as a reference. Source: XML 1.0, production 2 (Char).
+// Characters that XML 1.0 cannot contain, not even as a reference. Source: XML 1.0, production 2 (Char).
 // deno-lint-ignore no-control-regex
 const NO_XML = /[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]|\p{Cs}/gu;
 const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
-/** Replaces each character that XML cannot contain with U+FFFD: most control characters, and unpaired surrogates. */
 export function holdable(text: string): string {
   return text.replace(NO_XML, "\ufffd");
 }
 
 /**
- * Escapes text for XML and HTML: for content, and for attributes in quotes of either kind. Not for scripts, styles, comments,
- * names and addresses (`href`): no escaping makes those safe.
- *
- * @param text Anything; characters that XML cannot hold become U+FFFD.
+ * Escapes text for XML and HTML: for content, and for attributes in quotes of either kind. The result is not safe in scripts, styles, comments,
+ * names and addresses (`href`), where no escaping is enough. Characters that XML cannot contain become U+FFFD.
  */
 export function escapeMarkup(text: string): string {
-  // Parsers turn unescaped line breaks and tabs inside attributes into blanks.
+  // Parsers turn unescaped line breaks and tabs inside attributes into spaces.
   return holdable(text).replace(
     /[&<>"'\t\n\r]/g,
     (char) => lookup(REFERENCES, char) ?? `&#${char.charCodeAt(0)};`,
   );
 }
 
-// Text inside messages of Slack.
-
-/** Source: Slack, "Formatting message text", "Escaping text": these three, and nothing else. */
+/** Slack needs exactly these three escapes. Source: Slack, "Formatting message text", "Escaping text". */
 export function escapeSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
@@ -246,11 +220,9 @@ export function escapeSlack(text: string): string {
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
 
 /**
- * Escapes the value of a label, for use between double quotes. Every kind of line break becomes `\n`, the only one that the
- * format can express. NUL and lone surrogates become U+FFFD, and `#` becomes `＃`: GitLab stops reading a line at the first `#`,
- * even inside quotes. Source: OpenMetrics 1.0, "ABNF"; GitLab, parser of metrics reports.
- *
- * @param text Anything.
+ * Escapes the value of a label, for use between double quotes. Every kind of line break becomes `\n`, the only one that the format can
+ * express. NUL and lone surrogates become U+FFFD. `#` becomes `＃`, because GitLab stops reading a line at the first `#`, even inside quotes.
+ * Source: OpenMetrics 1.0, "ABNF"; GitLab, parser of metrics reports.
  */
 export function escapeLabel(text: string): string {
   return text.replace(/\0|\p{Cs}/gu, "\ufffd").replaceAll("#", "＃").replace(/\r\n?|[\v\f\x85\u2028\u2029]/g, "\n")
@@ -260,8 +232,8 @@ export function escapeLabel(text: string): string {
 // Text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
 
 /**
- * Escapes the value of an attribute. Two percent signs become `％` (U+FF05): TeamCity would read the text between them as the name of a
- * build parameter, such as a password, and insert its value. No escape for it is documented for service messages. Source: TeamCity,
+ * Escapes the value of an attribute. TeamCity would read the text between two percent signs as the name of a build parameter, such as a
+ * password, and insert its value. No escape for `%` is documented for service messages, so both become `％` (U+FF05). Source: TeamCity,
  * "Service messages", escaped values; "Using build parameters".
  */
 export function escapeServiceMessage(text: string): string {
@@ -279,14 +251,12 @@ export function commandLine(program: string, ...args: readonly string[]): string
   return [program, ...args.map(shellWord)].join(" ");
 }
 
-// Untrusted addresses, such as the one of a pull request.
-
 /**
- * Checks an address before it becomes a link: `http` or `https`, without user and password, at most 2,048 units.
+ * Accepts `http` and `https` addresses without user and password, of at most 2,048 UTF-16 units.
  * @returns The address in normal form, or undefined if it is not safe as a link (`javascript:`, several lines).
  */
 export function webUrl(text: string): string | undefined {
-  // `new URL` drops tabs and line breaks and repairs much else, so check the form first.
+  // `new URL` drops tabs and line breaks and repairs other mistakes, so the form is checked first.
   if (!/^https?:\/\/[^\s\\]+$/i.test(text) || text.length > 2_048 || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   return url.username === "" && url.password === "" ? url.href : undefined;

@@ -1,8 +1,7 @@
 /**
- * Step 1 for untrusted text: the only normalization. It keeps only what a reader sees.
- * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line
- * break becomes `\n`, so that no line can overwrite the one before it. Every escape starts from its result. Linear in
- * the length of the text. The file also undoes JSON's escapes and cuts texts to a length.
+ * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters, direction overrides and invisible characters
+ * are removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. The functions that escape text expect this
+ * result. The file also undoes JSON's escapes, and cuts texts to a length.
  * @module
  */
 import type { SafeLine } from "./safe_line.ts";
@@ -12,8 +11,8 @@ interface PlainTextOptions {
   maxLength?: number | undefined;
 }
 
-// CSI; string sequences (OSC, DCS, SOS, PM, APC) that end on the line they start on, so that an unclosed one hides nothing; all
-// other escapes. No character class contains a character that starts a sequence: a failed match never reads text twice.
+// CSI sequences; string sequences (OSC, DCS, SOS, PM, APC) that end on the line they start on, so an unclosed one hides nothing; all other
+// escapes. No character class contains a character that starts a sequence, so a failed match never reads text twice.
 // Source: ECMA-48, sections 5.4 and 5.6; OSC 8 and OSC 52 are forms of OSC.
 const SEQUENCES = new RegExp(
   [
@@ -23,28 +22,27 @@ const SEQUENCES = new RegExp(
   ].join("|"),
   "g",
 );
-// Log readers (the runners of GitHub and GitLab among them) take a lone CR as a line break; terminals overwrite the line.
-// Several CR in a row are one break: `\r+\n|\r` would take quadratic time.
+// Log readers, such as the runners of GitHub and GitLab, treat a lone CR as a line break. Terminals overwrite the line.
+// Several CR in a row are one break, because `\r+\n|\r` would take quadratic time.
 const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
-// All control characters except tab and line feed; everything that Unicode calls ignorable (zero-width characters, directions,
-// variation selectors, tags, fillers); interlinear annotations. They hide text, or split a secret so that no pattern finds it.
+// All control characters except tab and line feed, everything that Unicode calls ignorable (zero-width characters, directions, variation
+// selectors, tags, fillers), and interlinear annotations. They hide text, or split a secret so that no pattern finds it.
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
-/** The nearest place at or before `length` that does not split a surrogate pair. */
+/** Returns the nearest index at or before `length` that does not split a surrogate pair. */
 export function cutAt(text: string, length: number): number {
   const unit = text.charCodeAt(length - 1);
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
 }
 
-/** Our own text with a capital first letter, for the beginning of a sentence or a heading. */
 export function capital(text: string): string {
   return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
 
-/** Longest word that a cut removes from the end of a text, in UTF-16 units. A longer one, such as an address, is cut inside. */
+/** In UTF-16 units. A cut leaves out a word of up to this length. A longer word, such as an address, is cut inside. */
 const MAX_WORD = 24;
 
-/** The end of the last whole word at or before `length`; see {@linkcode cutAt} for a long word. */
+/** Returns the end of the last whole word at or before `length`. A long word is cut as {@linkcode cutAt} does. */
 function cutAtWord(text: string, length: number): number {
   const from = Math.max(0, length - MAX_WORD);
   const words = /^.*\S(?=\s)/s.exec(text.slice(from, length + 1));
@@ -64,19 +62,19 @@ export function cutText(text: string, maxLength: number): string {
 
 /**
  * Like {@linkcode cutText}, for a text of which only the beginning is available.
- * @param length UTF-16 units of the whole text.
- * @param keep Maximum number of UTF-16 units of the beginning to keep. @default the limit alone decides
+ * @param length Length of the whole text in UTF-16 units.
+ * @param keep Maximum number of UTF-16 units of the beginning to keep.
  */
 export function cutHead(head: string, length: number, maxLength: number, keep = head.length): string {
   const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${length - end} characters]`;
-  // Its number is shorter than this one, or as long.
+  // The mark with the largest number is the longest one.
   const end = cutAtWord(head, Math.min(keep, Math.max(0, maxLength - markOf(0).length)));
   return head.slice(0, end) + markOf(end);
 }
 
 /**
- * Leaves out the middle of a text whose first clauses describe what happened, and whose last clause describes what to do. Without such a
- * last clause, it cuts the end.
+ * For a text whose first clauses describe what happened, and whose last clause describes what to do: leaves out the middle. Any other text is
+ * cut at the end.
  * @param maxLength Maximum length in UTF-16 units, at least 40.
  */
 export function cutMiddle(text: string, maxLength: number): string {
@@ -90,58 +88,50 @@ export function cutMiddle(text: string, maxLength: number): string {
 
 const GAP = " […] ";
 
-/** Up to this length, in UTF-16 units, the mark would take up too much of a text. */
+/** In UTF-16 units. In a text of this length or less, the mark would take up too much space. */
 const SHORT = 40;
 
-/** A Markdown quote: no untrusted line begins at the left margin. @param max Maximum length of the text, in UTF-16 units. */
+/** In a Markdown quote, no untrusted line begins at the left margin. @param max Maximum length of the text in UTF-16 units. */
 export function quoted(text: string, max: number): string {
   return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
-/**
- * Reduces untrusted text to what is visible: see the top of this file. A second call changes nothing.
- * @param text Anything, lone surrogates included (they become U+FFFD).
- */
+/** See the top of this file. A second call changes nothing. */
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
-  // Surrogates first: two halves that meet only because the text between them was removed do not make a character.
+  // Lone surrogates are replaced first. Otherwise two of them could form a character when the text between them is removed.
   const plain = text.toWellFormed().replace(SEQUENCES, "").replace(LINE_BREAKS, "\n")
     .replace(INVISIBLE, "");
   return cutText(plain, maxLength);
 }
 
-/**
- * The lines of an untrusted text after {@linkcode plainText}, without line breaks. An empty text has no lines; empty lines at
- * the end are dropped.
- *
- * @param text Anything.
- */
+/** Returns the lines after {@linkcode plainText}, without line breaks. Empty lines at the end are dropped. */
 export function plainLines(text: string): string[] {
   const lines = plainText(text).split("\n");
   while (lines.at(-1)?.trim() === "") lines.pop();
   return lines;
 }
 
-// Undoes JSON's escapes in a text of any form, to find what they hide: programs disagree on which characters they escape, and a text may
-// have been escaped several times.
+// The functions below undo JSON's escapes in any text, to find what the escapes hide. Programs disagree on which characters they escape, and a
+// text may have been escaped several times.
 
-/** The first UTF-16 unit, and the one after the last. */
+/** Index of the first UTF-16 unit, and index after the last one. */
 export type Span = readonly [start: number, end: number];
 
 interface Unescaped {
   text: string;
-  /** The place of a part in the original text, with the escapes of its characters. The part must not be empty. */
+  /** Returns the span in the original text, including the escapes of its characters. `part` must not be empty. */
   given(part: Span): Span;
 }
 
-// A backslash may be percent-encoded, and be written as an escape itself. The numbers are bounds: some runtimes throw when a repetition
-// has millions of rounds. A longer run of backslashes is several matches.
+// A backslash can be percent-encoded, and can be escaped itself. The repetitions are bounded, because some runtimes throw after millions of
+// rounds. A longer run of backslashes becomes several matches.
 const ESCAPE = /(?:\\|%5[cC]){1,64}(?:u005[cC]){0,8}(?:u([0-9a-fA-F]{4})|([bfnrt]))?/g;
 const CONTROLS = new Map([["b", "\b"], ["f", "\f"], ["n", "\n"], ["r", "\r"], ["t", "\t"]]);
 
 /**
- * A text in which each escape is replaced by its character, however often it was escaped. Other backslashes are left
- * out, since their number only shows how often the text was escaped. Takes linear time.
+ * Replaces each escape with its character, however often the character was escaped. Other backslashes are left out, because their number only
+ * shows how often the text was escaped. Takes linear time.
  * @returns Undefined if there is no backslash.
  */
 export function unescapeText(given: string): Unescaped | undefined {
@@ -171,7 +161,7 @@ export function unescapeText(given: string): Unescaped | undefined {
   return { text, given: ([start, end]) => [starts[start] ?? 0, ends[end - 1] ?? given.length] };
 }
 
-/** Copies a slice, so that the text that it was cut from can be freed: in V8 a slice keeps that text in memory. */
+/** Copies a slice. In V8, a slice keeps the whole text that it was cut from in memory. */
 export function detach(text: string): string {
   return structuredClone(text);
 }

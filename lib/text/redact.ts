@@ -1,9 +1,8 @@
 /**
- * Step 2 for untrusted text: masks secrets in everything that leaves the process. The order is: normalize the text,
- * redact it, escape it for its destination; the writer redacts again.
- * Every pattern runs in linear time: each starts with fixed text, and no match can start inside text that was just
- * scanned. No pattern grows with the number or the length of secrets beyond what runtimes compile, so masking never
- * throws.
+ * Step 2 for untrusted text: masks secrets in everything that leaves the process. Text is normalized, redacted, and then escaped for its
+ * destination. The writer redacts again.
+ * Every pattern runs in linear time: each pattern starts with fixed text, and no match can start inside text that was just scanned. The size of
+ * a pattern is limited, however many or long the secrets are, so every runtime can compile it, and masking never throws.
  * @module
  */
 import { groupBy } from "../lookup.ts";
@@ -21,33 +20,30 @@ interface RedactorOptions {
 }
 
 export interface Redactor {
-  /** Masks the token, the values of secret variables, and what looks like a secret. */
+  /** Masks the token, the values of secret variables, and text that looks like a secret. */
   (text: string): string;
-  /** Masks the access token only: for texts that must not change otherwise, such as ids. */
+  /** Masks only the access token. For texts that must not change otherwise, such as ids. */
   token(text: string): string;
-  /** Characters of the longest secret as it appears in a text; 0 without secrets. */
+  /** Maximum of {@linkcode longestForm} for all secrets; 0 without secrets. */
   readonly longest: number;
 }
 
 /** Masks secrets in a text. Without `longest`, it masks no secret that contains blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
-/** Minimum length of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
+/** A shorter value could be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
-/** Longest secret that becomes a pattern. For a longer one, pieces of its forms are searched as text. */
+/** Longest secret that becomes a pattern. A longer secret is found by searching for pieces of its forms. */
 const MAX_PATTERN_SECRET = 512;
-/** Length of the source of one expression, apart from its last pattern. Measured: V8 fails at about 175,000. */
+/** Length of the source of one expression, without its last pattern. Measured: V8 fails at about 175,000. */
 const MAX_EXPRESSION = 30_000;
-/**
- * Length of a piece of a long secret. Each piece is masked alone because texts are cut and broken into lines. The last
- * one may be longer.
- */
+/** Long secrets are masked in pieces, because texts are cut and broken into lines. The last piece can be longer. */
 const PIECE = 64;
-/** Length of the beginning of a piece by which the piece is found. */
+/** Length of the beginning of a piece that is searched for. */
 const PIECE_HEAD = 16;
-// Values that our own output uses: masking them would make it unreadable.
+// Masking these words, which our own output uses, would make the output unreadable.
 const NEVER_MASKED = [
   "streaming",
   "cancelled",
@@ -60,8 +56,8 @@ const NEVER_MASKED = [
 ];
 
 /**
- * Known shapes of secrets. The named groups hold text before the secret, which is kept. Compiled once and
- * shared by all redactors, because compiling it takes a while.
+ * Known shapes of secrets. The named groups match text before the secret, which is kept. Compiled once and shared by all redactors, because
+ * compiling takes a while.
  */
 const SHAPES = new RegExp(
   [
@@ -82,7 +78,7 @@ const SHAPES = new RegExp(
   "g",
 );
 
-/** Why a value is not masked although it was passed as a secret, as a predicate; undefined if it is masked. */
+/** Returns why a passed secret is not masked, as in `has fewer than 8 characters`; undefined if it is masked. */
 export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
@@ -96,7 +92,7 @@ function base64(bytes: Uint8Array): string {
   return btoa(binary).replace(/=+$/, "");
 }
 
-/** The Base64 characters that depend on the secret alone, for each of the three offsets at which it can start. */
+/** The Base64 characters that depend only on the secret, for each of the three offsets at which the secret can start. */
 function base64Forms(secret: string): string[] {
   const bytes = new TextEncoder().encode(secret);
   const forms: string[] = [];
@@ -117,8 +113,8 @@ function percentEncoded(text: string): string {
 }
 
 /**
- * A pattern of the secret itself. Each character may also be percent-encoded, in either case of the digits (programs disagree on which
- * characters need it), and a blank may be a plus.
+ * A pattern of the secret itself. Each character can also be percent-encoded, in either case, because programs disagree on which characters
+ * need it. A space can also be a plus sign.
  */
 function loosePattern(secret: string): string {
   return secret.replace(/./gsu, (char) => {
@@ -127,7 +123,7 @@ function loosePattern(secret: string): string {
   });
 }
 
-/** Patterns of a secret and its encoded forms, with their lengths for sorting. */
+/** Patterns of a secret and its encoded forms. The lengths are for sorting. */
 function patternsOf(secret: string): { length: number; pattern: string }[] {
   const forms = [
     // The secret as it appears in a text that has passed `plainText`.
@@ -142,7 +138,7 @@ function patternsOf(secret: string): { length: number; pattern: string }[] {
   ];
 }
 
-/** The texts to search instead of a pattern: the forms of a long secret, in pieces. */
+/** Pieces of the forms of a long secret. The pieces are searched as text. */
 function piecesOf(secret: string): string[] {
   const encoded = percentEncoded(secret);
   const component = secret.replace(/[^A-Za-z0-9_.!~*'()-]/gu, (char) => percentEncoded(char).toUpperCase());
@@ -165,13 +161,13 @@ function piecesOf(secret: string): string[] {
   });
 }
 
-/** A secret and, if it has several, each of its lines: logs and feeds show one line at a time. */
+/** Includes each line of a secret with several lines, because logs and feeds show one line at a time. */
 function withLines(secret: string): string[] {
   const lines = secret.split(/[\r\n]+/).map((line) => line.trim());
   return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
-/** Joins patterns into as few expressions as possible, in the same order, none of them too large. */
+/** Joins patterns in order into as few expressions as {@linkcode MAX_EXPRESSION} allows. */
 function expressionsOf(patterns: readonly string[]): RegExp[] {
   const sources: string[] = [];
   for (const pattern of patterns) {
@@ -197,7 +193,7 @@ function piecesIn(text: string, heads: ReadonlyMap<string, readonly string[]>): 
   return spans;
 }
 
-/** Every match of an expression, without the text before the secret. */
+/** Spans of all matches, without the text before the secret. */
 function matchesIn(text: string, expression: RegExp): Span[] {
   const spans: Span[] = [];
   expression.lastIndex = 0;
@@ -208,7 +204,7 @@ function matchesIn(text: string, expression: RegExp): Span[] {
   return spans;
 }
 
-/** Masks these parts of a text. Parts that overlap or touch become one mask. */
+/** Spans that overlap or touch become one mask. */
 function maskSpans(text: string, spans: Span[]): string {
   if (spans.length === 0) return text;
   let masked = "";
@@ -220,7 +216,7 @@ function maskSpans(text: string, spans: Span[]): string {
   return masked + text.slice(end);
 }
 
-/** Returns a secret and its forms after unescaping, because a backslash in the secret may have been taken for an escape. */
+/** Adds the forms after unescaping, because a backslash in the secret could be read as an escape. */
 function withUnescaped(secret: string): string[] {
   const unescaped = [unescapeText(secret)?.text ?? secret, secret.replaceAll("\\", "")];
   return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];
@@ -230,7 +226,7 @@ function finderOf(texts: readonly string[], shapes: readonly RegExp[]): (text: s
   const secrets = [...new Set(texts.flatMap(withUnescaped))];
   const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
   const pieces = byHead(secrets.filter(isLong).flatMap(piecesOf));
-  // Longest first: a secret that begins with another one must be masked whole.
+  // The longest pattern comes first, because a secret that begins with another secret must be masked whole.
   const patterns = secrets.filter((secret) => !isLong(secret)).flatMap(patternsOf)
     .sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
   const expressions = [...expressionsOf([...new Set(patterns)]), ...shapes];
@@ -240,7 +236,7 @@ function finderOf(texts: readonly string[], shapes: readonly RegExp[]): (text: s
   ];
 }
 
-/** The patterns are made at the first text: many clients never mask one. */
+/** Compiles the patterns when the first text arrives, because many clients never mask a text. */
 function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (text: string) => string {
   let finder: ((text: string) => Span[]) | undefined;
   return (text) => {
@@ -251,10 +247,7 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
   };
 }
 
-/**
- * Makes the function that masks secrets. Values shorter than 8 characters, UUIDs, URLs and some words that our output uses are not treated
- * as secrets.
- */
+/** Values shorter than 8 characters, UUIDs, URLs and some words of our output are not treated as secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const tokens = token === "" ? [] : [token];
@@ -268,18 +261,18 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 }
 
 /**
- * Number of characters that a secret can have in a text: JSON can escape each character as six. This matters only for a secret that
- * contains a blank.
+ * Maximum number of characters of a secret in a text. JSON can escape each character as six characters, which matters only for a secret with
+ * spaces.
  */
 function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }
 
-/** Minimum number of characters to read after a cut: more than any secret with a known shape from a CI system or forge. */
+/** Number of characters to read after a cut. Longer than any secret with a known shape from a CI system or forge. */
 const CUT_MARGIN = 4_096;
 
 /**
- * Cuts a text as {@linkcode cutText} does, and masks the rest of it; otherwise half of a secret could remain, which nothing recognizes.
+ * Masks a text, and cuts it as {@linkcode cutText} does. Cutting first could leave half of a secret, which no pattern recognizes.
  * @param max Maximum length of the result with its mark, in UTF-16 units; at least 1.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {
@@ -288,22 +281,22 @@ export function cutMasked(text: string, max: number, redact: MaskText): string {
   const head = text.slice(0, max + margin);
   const masked = redactHidden(head, redact);
   if (head === text) return cutText(masked, max);
-  // The masks make it shorter, and the text that was read may itself end inside a secret.
+  // The end of `head` could be half of a secret, so the last `margin` characters are not kept.
   return cutHead(masked, text.length, max, Math.max(masked.length - margin, 0));
 }
 
-/** Words at the end of a text that make a secret of what follows: see `SHAPES`. */
+/** Text at the end that would make a secret of the text that follows. See {@linkcode SHAPES}. */
 const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za-z0-9+/=\s]*)?)$/i;
 
-/** Maximum number of blanks to try: each try searches the whole text, and an agent can make all of them fail. */
+/** Maximum number of spaces to try. Each try searches the whole text, and an agent can make all tries fail. */
 const MAX_CUTS = 40;
 
 /**
- * Where an incomplete text can be cut so that later text cannot turn the part before the cut into a secret: at a blank followed by at least
- * {@linkcode Redactor.longest} characters.
- * @param text The text so far. The part that is cut off is masked alone.
- * @param limit The cut is there or before. @default anywhere
- * @returns Index of the blank; -1 without a blank.
+ * Finds a place to cut an incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that
+ * is followed by at least {@linkcode Redactor.longest} characters.
+ * @param text The text so far. The part after the cut is masked separately.
+ * @param limit The cut is at or before this index.
+ * @returns Index of the space or tab; -1 if there is no such place.
  */
 export function cutOpenText(text: string, redact: MaskText, limit: number = text.length): number {
   const masked = redact(text);
@@ -322,7 +315,7 @@ function lastBlank(text: string, from: number): number {
   return Math.max(text.lastIndexOf(" ", from), text.lastIndexOf("\t", from));
 }
 
-/** A redactor to which secrets can be added later. */
+/** Reads `longest` again at each use, because secrets can be added later. */
 export function redactorOf(
   { mask, token, longest }: {
     mask: (text: string) => string;
@@ -344,8 +337,8 @@ export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
 }
 
 /**
- * Masks secrets in a text, even if invisible characters split one. A text with such a hidden secret is reduced to what
- * is visible; every other text keeps its invisible characters.
+ * Masks secrets even if they are split by invisible characters. A text with such a hidden secret loses its invisible characters. All other texts
+ * keep them.
  */
 export function redactHidden(text: string, redact: (text: string) => string): string {
   const masked = redact(text);
@@ -360,7 +353,7 @@ const LOOKED_UP_KEY = /^(id|status|type|.*Id|.*_id)$/;
 /** Key of the redactor that a value carries; the same in every copy of this package. */
 const OWN_REDACTOR = Symbol.for("@mogplex/ci redactor");
 
-/** Gives a value its own redactor, which {@linkcode withOwn} finds. A copy by spreading does not have it. */
+/** A copy by spreading does not have the redactor. */
 export function giveRedactor(value: object, redact: Redactor): void {
   Object.defineProperty(value, OWN_REDACTOR, { value: redact, configurable: true });
 }
@@ -371,9 +364,9 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
 }
 
 /**
- * A copy of a value in which every text is masked by {@linkcode redactHidden}. If the value has its own redactor, that
- * one masks as well. In keys, ids, statuses and types only the access token is masked, so that programs can still look
- * them up. A date stays a date. An error becomes its JSON form; a foreign error becomes its name and message.
+ * Returns a copy of a value in which every text is masked by {@linkcode redactHidden}. If the value has its own redactor, that redactor masks the
+ * texts as well. In keys, ids, statuses and types, only the access token is masked, so that programs can still look them up. A date stays a
+ * date. An error becomes its JSON form; without one, only its name and message are kept.
  */
 export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {
@@ -389,7 +382,7 @@ export function redactValue<T>(value: T, redact: Redactor): T {
   return walk(value, "", redact) as T;
 }
 
-/** What a log shows of an error: `message` is not an enumerable field. */
+/** `message` is not an enumerable field, so it would be lost otherwise. */
 function errorFields(error: Error & { toJSON?: () => object }): object {
   return typeof error.toJSON === "function" ? error.toJSON() : { name: error.name, message: error.message };
 }
