@@ -52,7 +52,6 @@ export interface NamedRequester extends ForgeUser {
 
 /** Users whose approval does not count, in addition to the author and the writers. */
 export interface NotCounted {
-  /** Users who asked for the work. */
   readonly requesters: readonly ForgeUser[];
   /** The user of the token; null if the token has none, or if the forge does not show the user. */
   readonly token: ForgeUser | null;
@@ -137,7 +136,6 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
   };
 }
 
-/** When the required number of approvals was reached; null if a time is not shown. */
 function timeOf(approvals: readonly Opinion[], enough: number): string | null {
   const times = approvals.map(({ at }) => ({ at, ms: Date.parse(at ?? "") }));
   if (times.some(({ ms }) => Number.isNaN(ms))) return null;
@@ -190,7 +188,7 @@ export async function withRequesters(
   return judgeApprovals(review, notCounted).state === "approved" ? { ...review, requesters: await read() } : review;
 }
 
-/** Why a user is not a person, as a clause; null for a person. */
+/** A clause; null for a person. */
 export function notAPerson(
   { id, name, isBot }: ForgeUser,
   { notPeople }: Pick<NotCounted, "notPeople">,

@@ -45,9 +45,7 @@ export interface ForgeWorld {
 export const SINGLE_SIGN_ON =
   "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
-/**
- * Explains why a forge does not show a pull request: the forge does not have it, or hides it from the token. @param system Name of the forge.
- */
+/** Text about a pull request that the forge does not have, or hides from the token. @param system Name of the forge. */
 export function notFoundText(system: string): string {
   return `not found on ${system}: it was deleted, or this token cannot see it`;
 }
@@ -126,7 +124,6 @@ export class ForgeClient {
   readonly #transport: Transport;
   readonly #memory: TokenMemory;
   readonly #rules: Partial<CallRules>;
-  /** Why parts are skipped, and the clock time until which they are skipped. */
   #unreadParts: { readonly why: string; readonly untilMs: number } | undefined;
 
   /**
@@ -153,7 +150,7 @@ export class ForgeClient {
     this.#rules = narrowed?.rules ?? {};
   }
 
-  /** Returns the same client with narrower rules. Both clients share one connection, one memory and one budget. */
+  /** The new client has narrower rules, and shares the connection, the memory and the budget of this client. */
   within(rules: CallRules): ForgeClient {
     const narrowed = { client: this, rules };
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
@@ -163,7 +160,6 @@ export class ForgeClient {
     return this.#transport.requests;
   }
 
-  /** Whether the host has not answered anything within the time for its first answer. */
   get isUnreached(): boolean {
     return isUnreached(this.#memory, this.#world.clock.now());
   }
@@ -173,7 +169,7 @@ export class ForgeClient {
     await clock.sleep(ms, { signal });
   }
 
-  /** Why a request failed, and the class by which `failureOf` decides whether to retry. */
+  /** `failureOf` decides by `errorClass` whether to retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
@@ -200,7 +196,6 @@ export class ForgeClient {
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
   }
 
-  /** Waits until another write to this host is allowed. */
   async #waitForTurn(): Promise<void> {
     const { clock, signal } = this.#world;
     const times = nextWrites.get(clock) ?? new Map<string, number>();
@@ -235,7 +230,7 @@ export class ForgeClient {
       ...errorClass === ApiError && answer.status === 401 && this.#token !== NO_TOKEN &&
         { advice: "store a new token there" },
     };
-    // A failure between us and the forge says nothing about the token.
+    // A failure of a proxy or a server does not mean that the token is invalid.
     const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";
     return { ok: false, error: new errorClass(problem, exit, { ...facts, retryAfterMs }) };
   }
@@ -298,7 +293,7 @@ export class ForgeClient {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
   }
 
-  /** Reads a page of a list, and what its headers show about the next page. @throws the errors of {@linkcode ForgeClient.call}. */
+  /** Reads one page of a list, and from its headers whether it is the last page. @throws the errors of {@linkcode ForgeClient.call}. */
   async getPage<T extends z.core.$ZodType>(what: string, path: string, row: T): Promise<ListPage<z.output<T>>> {
     const schema = z.array(row);
     return await this.call({
@@ -311,15 +306,12 @@ export class ForgeClient {
     });
   }
 
-  /** Reads text that is not JSON, such as a log. @throws the errors of {@linkcode ForgeClient.call}. */
+  /** For text that is not JSON, such as a log. @throws the errors of {@linkcode ForgeClient.call}. */
   async getText(what: string, path: string): Promise<string> {
     return await this.call({ what, path, read: (_value, text) => text });
   }
 
-  /**
-   * Reads something that this token might not be able to see. @returns Undefined if the token cannot see it, or if it was deleted. @throws all other
-   * errors.
-   */
+  /** @returns Undefined if the token cannot see the object, or if it was deleted. @throws all other errors. */
   async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
     try {
       return await this.get(what, path, schema);
@@ -369,7 +361,7 @@ export class ForgeClient {
     }
   }
 
-  /** Sends a request for which only the status matters. @throws the errors of {@linkcode ForgeClient.call}. */
+  /** For requests of which only the status matters. @throws the errors of {@linkcode ForgeClient.call}. */
   async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body" | "write"> = {}): Promise<void> {
     await this.call({ what, path, ...more, read: () => true });
   }
@@ -392,7 +384,7 @@ function isLastPage(headers: Headers): boolean | undefined {
   return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
-/** Whether an answer comes from a proxy on the way, because an API refuses with JSON. */
+/** Whether a proxy sent the answer. An API refuses requests with JSON. */
 function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }
@@ -421,7 +413,6 @@ function movedTo({ status, headers }: Answer, api: string): string | undefined {
   return isSame && to.username === "" ? to.pathname.slice(base.length) + to.search : undefined;
 }
 
-/** A redirect that stays within the API. */
 class Moved extends Error {
   readonly path: string;
   constructor(path: string) {

@@ -50,11 +50,9 @@ export interface Forge extends FileForge {
    */
   readonly merging?: ForgeMerging;
   readonly statuses?: ForgeStatuses;
-  /** What is changed on pull requests. */
   readonly writes?: ForgeWrites;
 }
 
-/** The part of a forge that is needed to choose a token. */
 export type TokenForge = Pick<FileForge, "name" | "variable" | "tokenHost" | "publicHost">;
 
 export type OfJob<F extends FileForge> = F & { readonly job: ForgeJob };
@@ -66,7 +64,6 @@ export interface OpenPull {
 }
 
 export interface RepositoryPlace {
-  /** Scheme, host and port. */
   readonly origin: string;
   /** `owner/name`, with all groups; on GitLab the project id works as well. */
   readonly repository: string;
@@ -116,9 +113,9 @@ export interface TokenNeeds {
   readonly respond: string;
   /** The note of a job on its pull request. */
   readonly note: string;
-  /** `gate` without `--status`. */
+  /** For `gate` without `--status`. */
   readonly gate: string;
-  /** `gate --status`. */
+  /** For `gate --status`. */
   readonly status: string;
 }
 
@@ -133,9 +130,8 @@ export interface ForgeJob {
   secretVariable?(env: ReadEnv): string;
   /** User name and variable of a token that only Git accepts; absent without such a token. */
   readonly git?: { readonly username: string; readonly variable: string };
-  /** Rights of the token, by purpose. */
   readonly needs: TokenNeeds;
-  /** True if workflows pass an unset variable as an empty one. */
+  /** Workflows pass an unset variable as an empty one. */
   readonly passesUnset?: true;
   /** A line for the `env` of a step that passes the job's token to the step; absent if a step has the token anyway. */
   readonly tokenLine?: string;
@@ -143,9 +139,9 @@ export interface ForgeJob {
   readonly noteAdvice?: string;
   /** Base address of the API, without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */
   api(env: ReadEnv): string;
-  /** The repository of the job. @throws {UsageError} if a variable cannot come from the CI system. */
+  /** @throws {UsageError} if a variable cannot come from the CI system. */
   place(env: ReadEnv): RepositoryPlace;
-  /** Base address of the pull requests of the job's repository. The number is appended to it. */
+  /** Base address of the pull requests of the job's repository, to which the number is appended. */
   pullsAt(env: ReadEnv): string;
   /** Hosts on which a link to an issue or a pull request leaves a reference, no matter who wrote the address. */
   linkHosts(env: ReadEnv): readonly string[];

@@ -9,7 +9,6 @@ import { TimedOut, withLimit } from "../service/answer.ts";
 import { sha256Hex } from "../sha256.ts";
 import { type ForgeClient, isLost } from "./client.ts";
 
-/** The parts of a comment that show whether it is our note. */
 export interface NoteRow {
   id: number;
   text: string;
@@ -74,7 +73,6 @@ export class LivingNote<T> {
   readonly #clock: Clock;
   readonly #maxEdits: number;
   #writing: Promise<WrittenNote | undefined> = Promise.resolve(undefined);
-  /** Number of edits about this run; undefined until the note is read. */
   #edits: number | undefined;
   #editedAt = -Infinity;
   #isBegun = false;
@@ -109,7 +107,7 @@ export class LivingNote<T> {
 
   #count(before: number | null | undefined, isEnd = false): number | null {
     this.#edits ??= before ?? 0;
-    // The note is created rather than edited.
+    // A note that does not exist yet is created, not edited.
     if (before === null) return this.#edits;
     // One edit is reserved for the last text.
     return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
@@ -131,7 +129,7 @@ export class LivingNote<T> {
     return true;
   }
 
-  /** Starts counting the edits again, because the note is about another run from now on. */
+  /** Starts counting again, because from now on the note is about another run. */
   renew(): void {
     this.#edits = 0;
   }
@@ -144,7 +142,7 @@ export class LivingNote<T> {
   }
 }
 
-/** Longest time for the whole note, in milliseconds. The end of the job waits for the note. */
+/** Longest time for writing a note, in milliseconds. The job cannot end before that. */
 const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
@@ -155,7 +153,7 @@ const ROUND_MS = 1_000;
 
 interface NoteOptions {
   clock: Clock;
-  /** Id of the note, if it was written before. The note is then not searched for. */
+  /** Id of the note, if it was written before. If set, the note is not searched for. */
   id?: number | undefined;
   /**
    * Whether this is the last text. If so, a note that was deleted in the meantime is searched for, and created if it does not exist. @default {false}
@@ -171,7 +169,6 @@ export interface WrittenNote {
   updated: boolean;
 }
 
-/** A POST failed, but the forge may have created the note. */
 class Unknown extends Error {}
 
 /**
@@ -202,7 +199,7 @@ class NoteWriter {
     return `${verb} ${verb === "look for" ? "an earlier" : "the"} ${this.#place.noun} on ${this.#place.where}`;
   }
 
-  /** Our oldest note with the marker. */
+  /** Finds our oldest note with the marker. */
   async find(marker: string): Promise<NoteRow | undefined> {
     const what = this.#what("look for");
     let note: NoteRow | undefined;
@@ -217,7 +214,7 @@ class NoteWriter {
     throw new MogplexError({ attempted: what, why: `${this.#place.where} has too many comments` }, "unavailable");
   }
 
-  /** Whether the token's user wrote a note. Any user can copy our marker, and we must update only our own notes. */
+  /** Any user can copy our marker, and we must update only our own notes. */
   async #isOwn({ author, mayBeProgram }: NoteRow): Promise<boolean> {
     this.#user ??= this.#whoAmI();
     const user = await this.#user;

@@ -21,14 +21,13 @@ export interface TokenOptions {
   readonly hosts?: readonly string[] | undefined;
   /** Returns the token to use instead of the one in `variable`, for example from an action's input; undefined if there is none. */
   tokenInstead?(variable: string): ForgeToken | undefined;
-  /** Whether a token is for Mogplex. Such a token is never sent to a forge. */
+  /** A token for Mogplex is never sent to a forge. */
   isMogplex(token: string): boolean;
 }
 
 export interface OpenOptions extends TokenOptions {
   readonly forges: readonly Forge[];
   readonly world: ForgeWorld;
-  /** Reads the file of an event; empty if the file cannot be read. */
   readFile(path: string): string;
 }
 
@@ -37,12 +36,8 @@ export interface OpenForge {
   readonly token: string;
   /** For messages: `variable GITLAB_TOKEN`. */
   readonly tokenPlace: string;
-  /**
-   * The number of the repository, requested only once.
-   * @throws the errors of the forge.
-   */
+  /** Sends only one request, however often it is called. @throws the errors of the forge. */
   repositoryId(): Promise<number>;
-  /** @throws the errors of the forge. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
   /** What a pull request, or the pull request of its run, still needs: see {@linkcode needsFor}. */
@@ -60,7 +55,7 @@ export interface OpenForge {
 
 const ATTEMPTED = "access the forge";
 
-/** The forge whose CI system runs the job; undefined if the job runs elsewhere. */
+/** Undefined if the job runs elsewhere. */
 export function forgeOfJob<F extends FileForge>(forges: readonly F[], ciSystem: string): OfJob<F> | undefined {
   return forges.find((forge): forge is OfJob<F> => forge.job?.ciSystems.includes(ciSystem) === true);
 }
@@ -71,7 +66,7 @@ export function namedBy<F extends FileForge>(forge: F, ciSystem: string): F {
   return system === undefined ? forge : { ...forge, system };
 }
 
-/** The user who started the job, according to the variables of the forge that runs it; undefined outside such a job. */
+/** The user who started the job, according to the variables of its forge; undefined outside such a job. */
 export function jobUser(
   forges: readonly FileForge[],
   env: ReadEnv,
@@ -219,7 +214,6 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress, u
 }
 
 /**
- * Opens a pull request.
  * @param address Address of the pull request, or its number in the job's own repository; undefined for the job's own pull request.
  * @param use What the token is for. The error message mentions it.
  * @returns Undefined if the job has no pull request.
@@ -248,7 +242,7 @@ export function openPull(
   };
 }
 
-/** @param isSet Whether the variable is set. If it is set, it is empty. */
+/** @param isSet Whether the variable is set, although it is empty. */
 function adviceOf({ needs, tokenLine, noteAdvice }: ForgeJob, use: keyof TokenNeeds, isSet: boolean): string {
   if (use === "note" && noteAdvice !== undefined) return noteAdvice;
   const put = isSet || tokenLine === undefined ? "put a token there" : `add "${tokenLine}" to the env of the step`;
@@ -301,7 +295,7 @@ function notesOf({ notes, system }: Forge): ForgeNotes {
 
 const hostnameOf = (url: string) => new URL(url).hostname;
 
-/** Whether an address is the base followed by a pull request's number, and nothing else. */
+/** Whether an address is the base followed by the number of a pull request, and nothing else. */
 export function isPull(url: string, base: string): boolean {
   return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
@@ -328,7 +322,7 @@ export function tokenAt(
   return resolveForgeAccess(all, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
-/** The short name of a pull request, as the forge writes it; undefined if the address is not the base followed by a number. */
+/** Undefined if the address is not the base followed by a number. */
 export function pullNameAt(url: string, base: string, forge: Forge): string | undefined {
   return isPull(url, base) ? shortName(forge, Number(url.slice(base.length))) : undefined;
 }
@@ -337,7 +331,6 @@ function shortName({ notes }: Forge, number: number): string | undefined {
   return notes?.nameOf({ kind: "pull", number }).split(" ").at(-1);
 }
 
-/** The token of the job's own forge; an error if it cannot be used. */
 function tokenOrProblem(
   options: TokenOptions,
   forge: OfJob<FileForge>,
@@ -346,7 +339,7 @@ function tokenOrProblem(
   try {
     return jobToken(options, forge, { attempted: ATTEMPTED, use });
   } catch (error) {
-    // The token alone may be enough, because an address names the project as well.
+    // Return the error, because another variable may contain a token for the host.
     if (!(error instanceof MogplexError)) throw error;
     return error;
   }
@@ -370,7 +363,6 @@ function jobToken(
   });
 }
 
-/** Values to mask: the tokens of the forges whose CI systems may run the job. */
 export function forgeSecrets(
   { forges, env, tokenInstead }: Pick<TokenOptions, "forges" | "env" | "tokenInstead">,
 ): string[] {
@@ -386,13 +378,11 @@ interface TokenCheck {
   /** The attempt in error messages, after "Cannot". */
   attempted: string;
   system: string;
-  /** For messages: `variable GITLAB_TOKEN`. */
   place: string;
   /** Undefined if the token is an input. */
   variable?: string | undefined;
   /** What to do if there is no token. */
   advice: string;
-  /** Whether a token is for Mogplex. Such a token is never sent to a forge. */
   isMogplex(token: string): boolean;
 }
 
@@ -437,7 +427,6 @@ export function forgeNamesText(forges: readonly FileForge[]): string {
   );
 }
 
-/** Where tokens come from, for messages. */
 export function forgeTokensText(forges: readonly FileForge[]): string {
   const [open, own] = [true, false].map((isOpen) =>
     forges.filter(({ publicHost }) => (publicHost !== undefined) === isOpen)
@@ -583,7 +572,7 @@ function parseHost(text: string, attempted?: string): { host: string; variable: 
     throw refuse(text, "it is not a host", form, attempted);
   }
   if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
-    // Users sometimes paste the token itself there.
+    // Do not quote the text after "=": users sometimes paste the token itself there.
     throw refuse(`${host}=…`, "the text after = is not the name of a variable", form, attempted);
   }
   return { host: new URL(`https://${host}`).host, variable };

@@ -24,7 +24,6 @@ export interface CommentPlace {
 interface TextChange {
   /** Null if the forge does not show the user. */
   readonly by: ForgeUser | null;
-  /** ISO 8601. */
   readonly at: string;
 }
 
@@ -149,7 +148,6 @@ export interface Threads {
   readonly anchor: string;
   /** The same text for a comment on a line of code, if it differs. */
   readonly lineAnchor?: string;
-  /** Scheme, host and port. */
   readonly origin: string;
   readonly requests: number;
   me(): Promise<ForgeUser>;
@@ -183,7 +181,6 @@ export interface Threads {
   ): Promise<{ readonly id: number; readonly by: ForgeUser; readonly at: string } | null>;
   /** Null if there is no such branch. */
   branch(name: string): Promise<{ readonly isProtected: boolean; readonly commit: string | null } | null>;
-  /** Settings of the project, for `doctor`; absent if the forge has no such settings. */
   setup?(): Promise<ForgeSetup>;
   /** Looks for a workflow file on the default branch, for `doctor`; absent if jobs have none. */
   workflow?(wanted: WorkflowWanted): Promise<WorkflowSearch>;
@@ -213,7 +210,7 @@ export interface Threads {
   setStatus(commit: string, status: { readonly url: string; readonly text: string }): Promise<void>;
 }
 
-/** Whether an error means that the object does not exist, or is not shown to this token. */
+/** True if the object does not exist, or is not shown to this token. */
 export function isGone(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && error.status === 404;
 }
@@ -228,7 +225,7 @@ export function lineOf(
   return place === null ? undefined : { place, hunk: hunk || null };
 }
 
-/** The value, or null if the forge reports that it does not exist. */
+/** Null if the forge reports that the object does not exist. */
 export async function orNull<T>(promise: Promise<T>): Promise<T | null> {
   try {
     return await promise;
@@ -244,12 +241,12 @@ export function factsOf(name: string, outcome: PullRequestOutcome | undefined): 
   throw new MogplexError({ attempted: `read ${name}`, why: outcome?.reason ?? "it was not read" }, "unavailable");
 }
 
-/** Names a thread in messages. @param pull The forge's word for a pull request, with its sign. */
+/** For messages. @param pull The forge's word for a pull request, with its sign. */
 export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"): string {
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }
 
-/** Calls the function once, and remembers its result. After a failure, the next call tries again. */
+/** After a failure, the next call tries again. */
 export function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return () => {

@@ -16,12 +16,11 @@ function swatch(color: Fill): Html {
   }/></svg>`;
 }
 
-/** The meanings of the colors of a chart. */
 export function legend(entries: readonly (readonly [color: Fill, name: Part])[]): Html {
   return markup`<ul class="legend">${entries.map(([color, name]) => markup`<li>${swatch(color)}${name}</li>`)}</ul>`;
 }
 
-/** A chart with its heading. @param aside The unit, or the legend. */
+/** @param aside The unit, or the legend. */
 export function figure(heading: Part, aside: Part, drawing: Part, ...more: readonly Part[]): Html {
   return markup`<figure class="panel pad"><figcaption><h3>${heading}</h3>${aside}</figcaption>${drawing}${more}</figure>`;
 }
@@ -63,7 +62,7 @@ export function strip(label: string, colors: readonly Fill[]): Html {
   }</svg>`;
 }
 
-/** A line without an axis, shown beside its last value. Null for fewer than three values, or if the last value is unknown. */
+/** Has no axis, because the last value is shown beside the line. Null for fewer than three values, or if the last value is unknown. */
 export function spark(values: readonly (number | null)[]): Html | null {
   const points = values.flatMap((value, index) => value === null ? [] : [[index, value] as const]);
   if (points.length < 3 || values.at(-1) === null) return null;
@@ -87,7 +86,7 @@ const BELOW = 26;
 const LEFT = 0.08;
 const MAX_PARTS = 3;
 
-/** Round numbers from 0 to the first one that is not less than the greatest value. There are at most four. */
+/** Round numbers from 0 to the first one that is not less than the greatest value, at most four. */
 function ticksOf(greatest: number): number[] {
   const least = greatest / MAX_PARTS;
   const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
@@ -234,7 +233,6 @@ const shareOf = (name: string) => Math.max(0.25, name.length * 0.022);
 /** Height of a name above and below its baseline, and the distance from its line. */
 const [ASCENT, DESCENT, GAP] = [10, 3, 7];
 
-/** A name next to the end of its line. */
 interface Place {
   readonly name: string;
   /** The end of the name, from 0 to 1 along the time axis. */
@@ -280,7 +278,7 @@ function placesOf(all: readonly ChartLine[], y: (value: number) => number): Plac
   return places;
 }
 
-/** The smallest and the largest value of a line within a period; null if it has no point there. */
+/** Null if the line has no point within the period. */
 function spanFrom(points: ChartLine["points"], from: number, to: number): { least: number; most: number } | null {
   const values = points.flatMap(([at, value], index) => {
     if (at > to) return [];

@@ -36,17 +36,17 @@ const LABELS: Record<string, string> = {
 /** Kinds of the agent's own texts. The harness `mogplex` reports in whole messages, under the kind `run_progress`. */
 const AGENT_KINDS: readonly unknown[] = ["assistant_delta", "assistant_final", "run_progress"];
 
-/** The label of an event: `agent` for the agent's own text, otherwise its type or a shorter word. Untrusted text. */
+/** `agent` for the agent's own text, otherwise the event's type or a shorter word. Untrusted text. */
 export function eventLabel({ type, payload }: Pick<RunEvent, "type" | "payload">): string {
   return AGENT_KINDS.includes(payload.kind) ? "agent" : lookup(LABELS, type) ?? type;
 }
 
-/** Joins lines. Each line of the log must begin with our own label, and a second line would begin with untrusted text. */
+/** Each line of the log must begin with our own label. A second line would begin with untrusted text. */
 function oneLine(text: string): string {
   return plainText(text).replace(/\n/g, " ").trim();
 }
 
-/** Time of day by the service's clock, in UTC; the text itself if it is not a time. */
+/** In UTC, by the service's clock; the text itself if it is not a time. */
 function timeOf(createdAt: string): string {
   const ms = Date.parse(createdAt);
   return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
@@ -121,7 +121,7 @@ export class CompactLog {
     this.#row = row;
   }
 
-  /** Names of the running tools. Untrusted texts. */
+  /** Untrusted texts. */
   get running(): string[] {
     return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
   }
@@ -149,7 +149,6 @@ export class CompactLog {
     return [...before, compactEvent(event, this.#row, note)];
   }
 
-  /** Whether text is held back until its line is complete. */
   get holds(): boolean {
     return this.#prose !== "";
   }
@@ -173,7 +172,7 @@ export class CompactLog {
     return [...this.flush(), ...open];
   }
 
-  /** The part of a tool's event that the log keeps until the tool has finished. */
+  /** The part of a tool's event that is needed when the tool has finished. */
   #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
     const shorten = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
     return {
@@ -271,7 +270,7 @@ export function lastLines(events: readonly RunEvent[], redact: Redact): string[]
   return [...lines, ...log.end()].slice(-LINES).map((line) => cutText(redact(line), COMPACT_WIDTH));
 }
 
-/** The question of an agent that waits for an answer: its last message. Undefined without one; untrusted text. */
+/** The question of an agent that waits for an answer is its last message. Undefined without one; untrusted text. */
 export function questionIn(events: readonly RunEvent[]): string | undefined {
   const isMessage = (event: RunEvent) =>
     event.type === "log" && (event.message ?? "").trim() !== "" && !isAboutService(event);

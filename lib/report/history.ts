@@ -58,7 +58,7 @@ export interface HistoryRecord {
 
 /** A source of runs that a program could not read when it collected histories, such as a project. */
 export interface UnreadSource {
-  /** Name of the source. Untrusted text. */
+  /** Untrusted text. */
   source: string;
   /** A sentence. Untrusted text. */
   why: string;
@@ -152,7 +152,7 @@ export function recordOf(
   };
 }
 
-/** A run that a campaign started, and whose item has a verdict. */
+/** The campaign has a verdict on the item of this run. */
 export interface CampaignRun {
   campaign: string;
   runId: string;
@@ -202,12 +202,10 @@ function endedAtOf(result: AnyResult): string | null {
   return createdMs === null || tookMs === null ? null : new Date(createdMs + tookMs).toISOString();
 }
 
-/** The beginning of a task's SHA-256: the same for the same task. */
 export function taskKey(task: string): string {
   return sha256Hex(task.trim()).slice(0, TASK_CHARS);
 }
 
-/** Renders a record as a line, including the line break. */
 export function historyLine(record: HistoryRecord): string {
   return `${jsonLine(record)}\n`;
 }
@@ -317,7 +315,7 @@ interface Comparison {
   streak: number;
 }
 
-/** Whether two runs are for one repository: by name if both have one, otherwise by id. */
+/** Repositories are compared by name if both runs have one, otherwise by id. */
 function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
@@ -330,7 +328,7 @@ function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.campaign === b.campaign && a.task === b.task && (a.task !== null || a.job !== null);
 }
 
-/** Whether a difference is too small to mention: less than a twentieth, or less than a second. */
+/** Less than a twentieth, or less than a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
@@ -342,7 +340,7 @@ function timeText(longerMs: number | null, tookMs: number): string | null {
   return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"} than`;
 }
 
-/** @param same How many runs in a row before this one had the same verdict. */
+/** @param same How many runs in a row before this run had the same verdict. */
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = OUTCOME_WORDS[before].past;
   if (outcome !== before) return verb;
@@ -383,7 +381,6 @@ export interface Earlier {
   sentence: string;
   /** How many runs in a row had the outcome of this run, including this one. */
   streak: number;
-  /** Newest first. */
   runs: readonly HistoryRecord[];
 }
 

@@ -99,7 +99,7 @@ function editsIn(body: string): { run: string; edits: number } {
   return { run, edits: Number(count ?? 0) };
 }
 
-/** Builds the whole text of a note. @param count Counts the changes. @default not counted */
+/** @param count Counts the changes. @default not counted */
 function noteText(
   { writer: { redact } }: NoteContext,
   plan: PlannedNote,
@@ -128,7 +128,6 @@ function noteText(
 }
 
 /**
- * Builds the whole text of a note and writes it.
  * @param id Id of the note; undefined to search for the note, and create it if it does not exist.
  * @param count See {@linkcode noteText}.
  */
@@ -160,7 +159,7 @@ export async function endBegunNote(
   return await changeNote(place, noteMarker(...job), (before) => isOurs(before) ? text(before) : null, context);
 }
 
-/** Opens the note of a job, to be updated while the job is running. Only a failure of the last update is reported. */
+/** Updates the note while the job is running. Only a failure of the last update is reported. */
 export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
@@ -172,7 +171,6 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
 }
 
 /**
- * Creates the content of a note at the end of its job.
  * @param words Words from the note's plan.
  * @param targets Reports of the job. The note links to the page among them.
  */

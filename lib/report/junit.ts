@@ -19,8 +19,6 @@ import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 
-// A test suite in JUnit's XML, for the test pages of CI systems.
-//
 // Readers compare suites of different pipelines by the names of suite and cases (GitLab does, to distinguish a new failure from an old one), so a
 // name must not contain anything that differs from run to run.
 //

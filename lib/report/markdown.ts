@@ -120,7 +120,7 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
   ];
 }
 
-/** The question of the agent, and where to answer it. */
+/** Includes where to answer the question. */
 function questionParts({ events, origin, runId }: ResultView): Block[] {
   const text = questionIn(events);
   const app = appAddress(origin, runId);
@@ -134,13 +134,13 @@ function followAgain(resume: string, isCommand: boolean): Block[] {
   return isCommand ? [{ text: "Follow it again:" }, { code: resume }] : [{ text: followAgainWords(resume) }];
 }
 
-/** How to cancel a run that is not finished; empty if no command can. */
+/** Empty if the run has finished, or if no command can cancel it. */
 function cancel({ kind: { noun }, runId }: ResultView, program: string | null): Block[] {
   if (noun !== "run" || runId === null || program === null) return [];
   return [{ text: "Cancel it:" }, { code: cutText(`${program} runs cancel ${runId}`, MAX_PROSE) }];
 }
 
-/** The advice, followed by its commands to copy. */
+/** Puts the commands to copy after the advice. */
 function adviceParts(advice: string): Block[] {
   const { commands } = commandsIn(advice);
   return [
@@ -153,7 +153,7 @@ function part(heading: string, ...blocks: readonly Block[]): Block[] {
   return [{ heading, level: 3 }, ...blocks];
 }
 
-/** The value of the result file, or what is wrong with it. */
+/** Shows the value, or what is wrong with the file. */
 export function resultBlocks({ resultFile }: ResultView): Block[] {
   if (resultFile === null) return [];
   const { cause, value, mistakes, path, commit } = resultFile;
@@ -175,7 +175,6 @@ function resultParts(view: ResultView): Block[] {
   return blocks.length === 0 ? [] : part("Result", ...blocks);
 }
 
-/** The first lines of the task, with the rest folded. */
 function taskParts(task: string): Block[] {
   const first = task.split("\n").slice(0, OPEN_LINES).join("\n");
   const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
@@ -257,7 +256,7 @@ function phases({ phases }: ResultView): Block[] {
   return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Started", "Duration"], rows }];
 }
 
-/** Why requests had to wait, and how long; empty without waits. */
+/** Empty without waits. */
 export function waitTable({ waits }: ResultView): Block[] {
   const rows = waits.slice(0, MAX_ROWS)
     .map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], count, formatDuration(totalMs)]);

@@ -33,12 +33,12 @@ export function labelText(text: string): string {
   return escapeLabel(cutText(text, MAX_LABEL));
 }
 
-/** A family with one value, or without samples if the value is unknown. */
+/** Has no samples if the value is unknown. */
 export function single(name: string, help: string, value: number | null): Family {
   return { name, help, samples: value === null ? [] : [[{}, value]] };
 }
 
-/** A family with the value 1 or 0, or without samples if the answer is unknown. */
+/** The value is 1 or 0. Has no samples if the answer is unknown. */
 function flag(name: string, help: string, value: boolean | null): Family {
   return single(name, help, value === null ? null : Number(value));
 }
@@ -60,10 +60,7 @@ function renderFamily({ name: ending, unit, help, samples }: Family, prefix: str
   ];
 }
 
-/**
- * Renders a whole file. Families without samples are left out.
- * @param prefix Beginning of every name, without a trailing `_`; empty for complete names.
- */
+/** @param prefix Beginning of every name, without a trailing `_`; empty for complete names. */
 export function renderFamilies(families: readonly Family[], prefix: string): string {
   return `${[...families.flatMap((family) => renderFamily(family, prefix)), "# EOF"].join("\n")}\n`;
 }

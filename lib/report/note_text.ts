@@ -33,7 +33,7 @@ export interface NoteWords {
 
 const dot = " · ";
 
-/** The links of a job: its report, log, pipeline and the request for its run. A retried job finds the note by the pipeline's address. */
+/** A retried job finds the note by the pipeline's address. */
 function linksOf(links: ReportLinks): Words[] {
   const { page, job, pipeline, pipelineNoun = "pipeline", ask } = links;
   const noun = capital(pipelineNoun);
@@ -58,7 +58,6 @@ function endLine(links: ReportLinks, stop?: string): Block[] {
 /** Maximum length of a task or a reason on the first line, in UTF-16 units. */
 const MAX_LINE = 200;
 
-/** A text on the first line, as code; nothing without one. */
 function named(text: string | null | undefined): Words {
   const [line = ""] = (text ?? "").trim().split("\n");
   return line === "" ? null : [": ", { name: line, max: MAX_LINE }];

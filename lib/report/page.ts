@@ -14,7 +14,7 @@ import { SCRIPT, STYLE } from "./assets.ts";
 
 /** Markup made by {@linkcode markup}. It is a String object, so the compiler does not treat it as a string. */
 export interface Html {
-  /** Marks it as already escaped. */
+  /** Marks the markup as already escaped. */
   readonly isEscaped: true;
   toString(): string;
 }
@@ -49,7 +49,6 @@ export function fill(color: Fill): Html {
   return markup` class="f-${color}" fill="${FILLS[color]}"`;
 }
 
-/** Class that colors the words of a state. */
 function classOf(tone: Tone): string {
   return tone === "queued" || tone === "skipped" || tone === "none" ? "idle" : tone;
 }
@@ -80,13 +79,13 @@ const SYMBOLS = markup`<svg hidden>${
   )
 }</svg>`;
 
-/** The shape of a state, beside its word. @param size In pixels. @default {16} */
+/** @param size In pixels. @default {16} */
 export function icon(tone: Tone, size = 16): Html | null {
   if (tone === "none") return null;
   return markup`<svg width="${size}" height="${size}" aria-hidden="true"><use href="#i-${tone}"/></svg>`;
 }
 
-/** A state: its shape and its word. At most 32 UTF-16 units of a text are shown: a longer one would make a column as wide as the page. */
+/** At most 32 UTF-16 units of a text are shown. A longer text would make a column as wide as the page. */
 export function state(word: string | Html, tone: Tone = "none"): Html {
   const text = typeof word === "string" ? cutText(word, MAX_LINE) : word;
   return tone === "none" ? bare(text) : markup`<span class="state ${classOf(tone)}">${icon(tone)}${text}</span>`;
@@ -96,14 +95,14 @@ export function state(word: string | Html, tone: Tone = "none"): Html {
 const MAX_NAME = 500;
 const MAX_BLOCK = 50_000;
 
-/** A link. If `webUrl` refuses the address, only the text is shown. @param text @default the address */
+/** If `webUrl` refuses the address, only the text is shown. @param text @default the address */
 export function link(address: string, text: Part = address): Html {
   const url = webUrl(address);
   if (url === undefined) return markup`<bdi>${text}</bdi>`;
   return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
 }
 
-/** A name, an id or a branch, cut after 500 characters; null for null or an empty text. */
+/** Cut after 500 characters; null for null or an empty text. */
 export function code(text: string | null): Html | null {
   return text === null || text === "" ? null : framed(cutText(text, MAX_NAME));
 }
@@ -129,7 +128,7 @@ function command(text: string): Html {
   }</code></div>`;
 }
 
-/** A command and what it does. @param isFirst Whether the command is the recommended one. @default {false} */
+/** @param isFirst Whether the command is the recommended one. @default {false} */
 export function action(text: Part, commandText: string, isFirst = false): Html {
   return markup`<div class="act${isFirst && " first"}"><p>${text}</p>${command(commandText)}</div>`;
 }
@@ -200,12 +199,12 @@ export function shortId(id: string | null): Html | null {
   return WHOLE_ID.test(id) ? markup`<code class="id">${id}</code>` : markup`<code>${cutText(id, MAX_LINE)}</code>`;
 }
 
-/** A link to a pull request. Its text is the number, as `#7`, or the whole address if it does not end in a number. */
+/** The text of the link is the number, as `#7`, or the whole address if the address does not end in a number. */
 export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
 
-/** Names with their values. Rows with a null or empty value are left out; null if no row is left. */
+/** Leaves out rows with a null or empty value; null if no row is left. */
 export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
   const filledRows = rows.filter(([, value]) =>
     value !== null && value !== undefined && value !== "" && value !== false
@@ -218,7 +217,7 @@ function isEmpty(part: Part): boolean {
   return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
 }
 
-/** A part of a page with its heading; null without content. @param id Unique on the page. @param aside A few words in a softer color after the heading. */
+/** Null without content. @param id Unique on the page. @param aside A few words in a softer color after the heading. */
 export function section(id: string, heading: Part, aside: Part, ...content: readonly Part[]): Html | null {
   if (content.every(isEmpty)) return null;
   return markup`<section aria-labelledby="${id}"><div class="sec"><h2 id="${id}">${heading}</h2>${
@@ -227,7 +226,6 @@ export function section(id: string, heading: Part, aside: Part, ...content: read
 `;
 }
 
-/** A box with a line around it; null without content. */
 export function panel(...content: readonly Part[]): Html | null {
   return content.every(isEmpty) ? null : markup`<div class="panel pad stack">${content}</div>`;
 }
@@ -242,7 +240,6 @@ export function grid(columns: "halves" | "thirds" | "quarters", ...parts: readon
 }
 
 export interface Call {
-  /** Unique on the page. */
   readonly id: string;
   readonly tone: Tone;
   readonly heading: Part;
@@ -268,17 +265,17 @@ export interface Todo {
   readonly tone: Tone;
   readonly subject: Part;
   readonly line: Part;
-  /** Shown below the line, to be copied; null without one. */
+  /** Shown below the line, for copying; null without a command. */
   readonly command: string | null;
   /** Shown below the command. @default nothing */
   readonly note?: Part;
   /** With its unit: `for 5 h`, `1 h ago`. */
   readonly age: Part;
-  /** A link whose text says where it leads. */
+  /** The text of the link says where it leads. */
   readonly link: Part;
 }
 
-/** What needs attention, most urgent first. */
+/** @param entries Most urgent first. */
 export function todoList(entries: readonly Todo[]): Html {
   return markup`<ul class="panel todo">${
     entries.map(({ tone, subject, line, command: text, note = null, age, link }) =>
@@ -336,7 +333,6 @@ function shownIn(cell: Cell): Part {
   return typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
 }
 
-/** Removes the columns that are empty in all rows. */
 export function withoutEmpty(
   columns: readonly Column[],
   rows: readonly TableRow[],
@@ -377,7 +373,7 @@ export function table(
 <tbody data-rows>${body}</tbody></table></div>`;
 }
 
-/** Renders words as markup. @param show Renders a name. @default as code */
+/** @param show Renders a name. @default as code */
 export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
   if (typeof words === "string") return unbroken(words);
   if (words === null || typeof words !== "object") return words;
@@ -423,7 +419,7 @@ interface ListTools {
   readonly copy?: boolean;
 }
 
-/** A list with tools to search and filter it. The tools appear only if scripts run. */
+/** The tools to search and filter the list appear only if scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
   return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="Search ${rows}" placeholder="Search ${rows} ( / )"><select aria-label="Kind of ${rows}"><option value="">All ${rows}</option>${
     kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
@@ -442,12 +438,11 @@ export function policyOf(script: boolean): string {
 
 export interface Crumb {
   readonly name: Part;
-  /** Address of a page beside this one. @default no link */
+  /** Address of a page beside this page. @default no link */
   readonly href?: string | undefined;
 }
 
 export interface Page {
-  /** For the tab and for bookmarks. */
   readonly title: string;
   /** Where the page is, outermost first, without the home page. */
   readonly path: readonly Crumb[];
@@ -460,10 +455,8 @@ export interface Page {
   readonly heading: Part;
   /** A word after the heading that names the state. @default none */
   readonly state?: string | undefined;
-  /** A sentence. */
   readonly summary: Part;
   readonly body: Part;
-  /** Sentences for the footer. */
   readonly notes: readonly Part[];
   /** Whether the page includes the script for lists and commands. @default {true} */
   readonly script?: boolean;

@@ -32,7 +32,6 @@ const MAX_LABEL = 200;
 
 const MAX_LINKS = 20;
 
-/** A link on the page of a job. */
 interface Annotation {
   label: string;
   /** The link is left out if the address is null, or if `webUrl` refuses it. */
@@ -106,10 +105,7 @@ export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
   return { ...runOutputs(result), ...resultOutputs(result, valuePath).outputs };
 }
 
-/**
- * The outputs of the result file that are left out, each with its name and the reason.
- * @param isStep Whether the job has outputs in GitHub's format.
- */
+/** @param isStep Whether the job has outputs in GitHub's format. */
 export function omittedOutputs(
   result: AnyResult,
   valuePath: string | undefined,
@@ -169,7 +165,7 @@ export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, str
   return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** The outputs by variable name, `MOGPLEX_…`. A value that is not safe without quotes becomes empty. */
+/** By variable name, `MOGPLEX_…`. A value that is not safe without quotes becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value = ""]) => [
     variableName(name),
@@ -180,7 +176,6 @@ export function outputVariables(outputs: Outputs): Record<string, string> {
 
 const variableName = (output: string) => lookup(NAMES, output) ?? `MOGPLEX_${output.toUpperCase()}`;
 
-/** `outputs.env`, one `NAME=value` per line. */
 function renderOutputsEnv(outputs: Outputs): string {
   return renderDotenvFile(outputVariables(outputs));
 }
@@ -197,7 +192,7 @@ interface ReportFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** Renders a result of either kind, cleaned by `cleanResult`. A pure function. */
+  /** A pure function. @param result Cleaned by `cleanResult`. */
   readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
@@ -212,7 +207,6 @@ export type ReportFormatName =
   | "annotations"
   | "openmetrics";
 
-/** The formats, by the name that `--report` takes. */
 export const REPORT_FORMATS = {
   json: { file: REPORT_FILES.json, help: "the result for programs (JSON Schema in the package)", render: renderJson },
   ndjson: { file: REPORT_FILES.ndjson, help: "all events, one JSON object per line", render: renderNdjson },
@@ -293,12 +287,12 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   return { format, path };
 }
 
-/** Removes `./` and repeated slashes from a path, so that paths can be compared. */
+/** Removes `./` and repeated slashes, so that paths can be compared. */
 export function plainPath(path: string): string {
   return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 }
 
-/** Path of the page among these reports, without `./`; undefined without a page. */
+/** Without `./`; undefined if none of the reports is a page. */
 export function pagePath(targets: readonly ReportTarget[]): string | undefined {
   const target = targets.find(({ format }) => format === "html");
   return target && plainPath(target.path);
@@ -307,7 +301,7 @@ export function pagePath(targets: readonly ReportTarget[]): string | undefined {
 /** The reports for a person at a terminal. The others are for CI systems and later jobs. */
 export const TERMINAL_FORMATS: readonly ReportFormatName[] = ["json", "markdown", "html"];
 
-/** The reports in these formats, under their default names in a directory. @param formats @default all formats */
+/** Uses the default names of the reports. @param formats @default all formats */
 export function defaultTargets(
   directory: string,
   formats: readonly ReportFormatName[] = Object.keys(REPORT_FORMATS) as ReportFormatName[],
@@ -318,7 +312,6 @@ export function defaultTargets(
 
 const FREE_SPACE = "free some space on the disk, or write to another one";
 
-/** @param error The error of the write. */
 function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
   const advice = isFull(error) ? FREE_SPACE : undefined;
   return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error), advice };
@@ -369,7 +362,6 @@ export interface ReportProblem {
   isFull?: true;
 }
 
-/** @param error The error of the write. */
 export function problemOf(format: string, path: string, error: unknown): ReportProblem {
   const message = errorSentence(cannotWrite(format, path, error));
   return { format, path, message, ...(isFull(error) && { isFull: true }) };
@@ -386,7 +378,7 @@ export function problemLines(problems: readonly ReportProblem[]): string[] {
   ];
 }
 
-/** Writes one report. If that fails, the problem is recorded, and the next report is still written. */
+/** If writing fails, the problem is recorded, and the next report is still written. */
 type Attempt = (format: string, path: string, write: () => void) => void;
 
 export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {
@@ -410,9 +402,7 @@ function isLineOpen(path: string, io: ReportIo): boolean {
 }
 
 interface OutputTexts {
-  /** Records of GitHub's format. */
   outputs(): string;
-  /** Lines `NAME=value`. */
   variables(): string;
 }
 
@@ -432,7 +422,6 @@ export function appendOutputs(
 }
 
 export interface WriteReportsOptions {
-  /** Files of the CI system to append to. @default {} */
   files?: PlatformFiles | undefined;
   /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
@@ -444,7 +433,6 @@ export interface WriteReportsOptions {
   restart?: string | undefined;
   /** The comment that repeats the run, not yet cleaned. @default a command repeats it */
   repeat?: string | undefined;
-  /** Earlier runs; absent without a history. */
   earlier?: Earlier | undefined;
   /** How to start a failed run again if a campaign started it; not yet cleaned. @default no campaign started it */
   campaign?: CampaignRetry | undefined;
