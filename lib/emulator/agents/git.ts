@@ -1,5 +1,5 @@
 /**
- * Git for the exec driver, without hooks and the user's configuration. Prepares the agent's working copy, and creates the small bare repositories
+ * Git for the exec driver, without hooks or the user's configuration. Prepares the agent's working copy, and creates the small bare repositories
  * of bulk projects.
  *
  * @module
@@ -189,7 +189,6 @@ export class ProjectStore {
   }
 }
 
-/** The message is the one that Git printed. */
 class GitError extends Error {
   override name = "GitError";
 }

@@ -64,7 +64,7 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
 const TOO_MANY_SANDBOXES = "Too many active sandboxes";
 
 /**
- * Marks the sandbox of a run as up. Fails the run if it has no claim on a sandbox.
+ * Marks the sandbox of a run as up. A run without a sandbox or a claim fails.
  *
  * In the base revision, the worker does not check whether the run was cancelled while its sandbox booted. It sets the run to `streaming`, and
  * then fails it because its call has ended. Source: API reference, "Statuses and transitions".
@@ -91,7 +91,7 @@ export function agentBranch(run: RunRow, exists: (branch: string) => boolean = (
   return usable ? run.working_branch : fallbackBranch(run.ai_call_id);
 }
 
-/** Path of the result file that a prompt asks for. Prompts of the client use this phrase. */
+/** Path of the result file that a prompt asks for. The client writes this phrase into prompts: see `lib/result/task.ts`. */
 export function resultPathIn(prompt: string): string | undefined {
   return [...prompt.matchAll(/as JSON to the file "([^"\n]+)"/g)].at(-1)?.[1];
 }

@@ -72,6 +72,7 @@ export interface Fault {
 }
 
 export interface PlannedFault extends Fault {
+  /** Number of requests that the fault has hit so far. */
   hits: number;
 }
 

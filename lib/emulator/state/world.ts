@@ -18,7 +18,7 @@ export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 /** Whether the files of repositories can be read, are hidden from everyone, or cannot be read because of a server error. */
 export type FilesMode = "shown" | "hidden" | "down";
 
-/** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */
+/** State of the systems around the service, such as the work queue. Control actions change this state. */
 interface Surroundings {
   /** Whether the session gate is in front of the API. */
   gate: boolean;
