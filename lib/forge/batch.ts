@@ -27,7 +27,7 @@ export interface ForgeReading {
 /** Maximum time for reading from one host, in milliseconds. A thousand merge requests take half of it. */
 const READING_MS = 10 * 60_000;
 
-/** Why a request failed. The reason is shown in a place that makes clear what was attempted. */
+/** The reason is shown where it is clear what was attempted. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value, advice } = error;
@@ -61,7 +61,6 @@ export class Forges {
     this.#world = world;
   }
 
-  /** Number of requests sent so far, to all hosts. */
   get requests(): number {
     return [...this.#reaches.values()].reduce((sum, { client }) => sum + client.requests, 0);
   }

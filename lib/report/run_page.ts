@@ -93,7 +93,7 @@ export interface RunPageOptions {
 const MAX_TASK = 100_000;
 const MAX_NAME = 400;
 
-/** Renders the page of a run. @param result After `cleanResult`. All its texts are escaped; of the addresses in them, only the pull request becomes a link. */
+/** @param result After `cleanResult`. All its texts are escaped. Of the addresses in it, only the pull request becomes a link. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { runId, repository, repoId, kind: { noun } } = view;
@@ -133,7 +133,6 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
   });
 }
 
-/** Shape and word of an outcome. */
 function stateOf(view: ResultView): [tone: Tone, word: string] {
   const { outcome, verdict, resultFile } = view;
   if (outcome !== "interrupted" && resultFile !== null && resultFile.cause !== null) return ["bad", verdict.word];
@@ -141,7 +140,7 @@ function stateOf(view: ResultView): [tone: Tone, word: string] {
   return [tone, state];
 }
 
-/** The end of the run, otherwise the last known time; null if no time is known. */
+/** Without a known end, the last known time; null if no time is known. */
 function endMsOf({ createdAt, tookMs, events, times }: ResultView): number | null {
   const last = instantMs(times?.completedAt ?? events.at(-1)?.createdAt ?? null);
   const created = instantMs(createdAt);
@@ -255,7 +254,6 @@ function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
   });
 }
 
-/** What happened in each phase of a run. */
 const DURING: Readonly<Record<string, string>> = {
   queue: ", while it was queued",
   prepare: ", while the sandbox was being prepared",
@@ -263,7 +261,6 @@ const DURING: Readonly<Record<string, string>> = {
   deliver: ", while the work was being delivered",
 };
 
-/** Where the run stopped, and what was delivered. */
 function phaseLine({ outcome, phases, git, status, tookMs, kind: { noun }, runId, exitCode }: ResultView): Part {
   if (outcome === "error" || outcome === "suppressed") return `Exit code ${exitCode}.`;
   if (outcome !== "failed" && outcome !== "cancelled" || noun !== "run" || runId === null) return null;
@@ -375,7 +372,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
   return all.length > 0 && markup`<ol class="log" aria-label="Last lines">${all}</ol>`;
 }
 
-/** The output in the payload of a tool's event; null without one. */
+/** Null if the payload has no output. */
 function outputOf({ payload }: RunEvent): string | null {
   const { output } = payload;
   return typeof output === "string" && output.trim() !== "" ? output : null;
@@ -402,7 +399,6 @@ function facts(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
   ];
 }
 
-/** The task, the agent's last message, and the files; null for a result without them. */
 function words(view: ResultView): Html | null {
   const { task, finalMessage, runId, replayed, kind: { noun } } = view;
   const names = (view.git?.files ?? []).filter((name) => name.trim() !== "");
@@ -430,7 +426,6 @@ function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt:
   return Math.max(0, seen, replayed === false ? durationMs - others : 0);
 }
 
-/** The phases as rows on one time axis; null without phases. */
 function phases(view: ResultView): Html | null {
   const { times, outcome } = view;
   const known = times?.durationMs === undefined || times.durationMs === null
@@ -526,13 +521,13 @@ function rowKind(event: RunEvent): string {
   return event.type === "tool_finished" ? "tool" : eventLabel(event);
 }
 
-/** Bytes of a text; the number of units if it is certainly small enough, since a unit takes at most three bytes. */
+/** Returns the number of UTF-16 units if the text is certainly small enough, because a unit takes at most three bytes. */
 function bytesOf(text: Html, enough: number): number {
   const { length } = text.toString();
   return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
 }
 
-/** A text as markup of at most so many bytes: an escaped character takes up to six. */
+/** The markup takes at most `maxBytes`. An escaped character takes up to six bytes. */
 function within(text: string, maxBytes: number, render: (text: string) => Html): Html {
   let length = text.length;
   for (;;) {
@@ -564,7 +559,7 @@ function toolRows(events: readonly RunEvent[]): { start: number; end: number }[]
   return spans;
 }
 
-/** What a tool did: its name and the first text of its input, such as the command. */
+/** The tool's name and the first text of its input, such as the command. */
 function toolText(event: RunEvent, events: readonly RunEvent[]): string {
   const { toolName, message, payload: { toolCallId, input } } = event;
   const begun = isObject(input)
@@ -574,7 +569,6 @@ function toolText(event: RunEvent, events: readonly RunEvent[]): string {
   return typeof what === "string" ? `${toolName ?? "tool"}: ${what}` : message ?? toolName ?? "tool";
 }
 
-/** A row of the list: an event, or the start and the end of a tool. */
 function eventItem(
   rowEvents: readonly [RunEvent, ...RunEvent[]],
   all: readonly RunEvent[],
@@ -619,14 +613,13 @@ function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: Resul
   return [`${seen} seen, times from the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(" ");
 }
 
-/** When the run was created, otherwise the time of the first event. */
+/** The time of the first event if the time of creation is unknown. */
 function beginning({ createdAt, events }: ResultView): number {
   const created = Date.parse(createdAt ?? "");
   const firstMs = Date.parse(events[0]?.createdAt ?? "");
   return Number.isNaN(created) ? firstMs : Number.isNaN(firstMs) ? created : Math.min(created, firstMs);
 }
 
-/** Null without events. */
 function eventList(view: ResultView): Html | null {
   const events = view.events.slice(-MAX_EVENTS);
   if (events.length === 0) return null;
@@ -655,7 +648,6 @@ function eventList(view: ResultView): Html | null {
   }</div>`;
 }
 
-/** Folded details for reference. */
 function more(view: ResultView, options: RunPageOptions): Part {
   const { settings = [], earlier } = options;
   const set = settings.filter(({ from }) => from !== "default").length;
@@ -681,7 +673,7 @@ function requests(view: ResultView): Block[] {
   ];
 }
 
-/** The settings that the user set, with the defaults folded. */
+/** Folds the defaults. */
 function settingsOf(settings: readonly Setting[]): Block[] {
   const set = settings.filter(({ from }) => from !== "default");
   const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
@@ -793,7 +785,7 @@ function isLocal(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
-/** How the run compares with earlier runs, and a row for each of them; empty without an earlier run. */
+/** Empty without an earlier run. */
 function earlierRuns(earlier: Earlier | undefined): Block[] {
   if (earlier === undefined) return [];
   const rows = earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => [

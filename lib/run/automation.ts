@@ -99,7 +99,6 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return typeof this.#target === "string" ? this.#target : this.#triggered?.runId;
   }
 
-  /** Id of the requested repository, or of the repository in the run's record. */
   get #repoId(): string | undefined {
     const run = this.#follower?.run;
     return this.#plan?.request.repoId ?? (run && PROCESS.triggerOf(run).repo?.id) ?? undefined;
@@ -117,7 +116,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return (this.#follower?.run ?? this.#triggered) !== undefined;
   }
 
-  /** Triggers until a run is started or found, because a suppressed trigger may work after other runs have finished. */
+  /** Repeats a suppressed trigger, because it may work after other runs have finished. */
   async start(): Promise<void> {
     const request = this.#target;
     if (typeof request === "string") throw new Error("Cannot trigger a run that exists");
@@ -198,14 +197,12 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 }
 
-/** Turns outcomes that an automation run does not have, `awaiting_input` and `started`, into errors. */
+/** An automation run cannot have the outcomes `awaiting_input` and `started`, so they become errors. */
 function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
 
-/** {@linkcode Stopped}, with the status in the service's answer. */
 interface StoppedAutomationRun extends Stopped {
-  /** Undefined if the answer had no status. */
   status?: string | undefined;
 }
 
@@ -283,10 +280,7 @@ interface FoundAutomationRun extends StartAnswer {
 
 type TriggerSeries = StartSeries<FoundAutomationRun>;
 
-/**
- * Turns a trigger's answer into a run; undefined if the answer names no run. An existing run is read, because the oldest revision answers without the
- * run's status and times.
- */
+/** Undefined if the answer names no run. An existing run is read, because the oldest revision answers without the run's status and times. */
 async function found(
   { client }: Session,
   plan: TriggerPlan,
@@ -309,7 +303,7 @@ async function found(
 /** Longest backoff after the first suppressed trigger, in milliseconds: active runs take minutes to finish. */
 const SUPPRESSED_MS = 15_000;
 
-/** @param waits Whether a suppressed trigger is repeated: it may work after other runs have finished. */
+/** @param waits Whether a suppressed trigger is repeated, because it may work after other runs have finished. */
 function triggerSeries(
   session: Session,
   plan: TriggerPlan,
@@ -385,7 +379,7 @@ const WRITTEN: readonly string[] = [
 const RESERVED =
   /^(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input)|^(?:working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/;
 
-/** Whether a recorded value equals the sent one. Parts that are cut off in the record are treated as equal. */
+/** Parts that are cut off in the record are treated as equal. */
 function isSame(sent: unknown, recorded: unknown): boolean {
   if (recorded === TOO_DEEP || Object.is(sent, recorded)) return true;
   if (Array.isArray(sent)) {
@@ -398,7 +392,7 @@ function isSame(sent: unknown, recorded: unknown): boolean {
     names.every((name) => Object.hasOwn(recorded, name) && isSame(sent[name], recorded[name]));
 }
 
-/** Whether a record shows a different input from the one that was sent; false if it does not show the input. */
+/** False if the record does not show the input. */
 function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFacts, outcome: string): boolean {
   if (metadata === null) return false;
   // Later revisions compare inputs themselves, and may have added other names.

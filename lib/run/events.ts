@@ -92,7 +92,7 @@ export class Reader implements Subject<News> {
   }
 
   /**
-   * Waits while another follower finds out whether the service has streams: one request is enough.
+   * Waits while another follower finds out whether the service has streams, because one request is enough.
    * @param nowMs Clock time.
    * @returns A function to call once the answer is known. @throws `signal.reason` if the signal aborts.
    */
@@ -170,7 +170,6 @@ export class SeenIds {
     return this.#first.size === 0;
   }
 
-  /** Whether an id was seen; false for a forgotten id. */
   has(id: string): boolean {
     return this.#hasKey(idKey(id));
   }
@@ -209,7 +208,6 @@ export interface WindowState {
   readonly still: number;
   /** Keys of the ids of the last page. */
   readonly last: readonly string[];
-  /** Whether events were missed. */
   readonly missed: boolean;
   /** Whether the page always shows the first events, so that later ones cannot be seen. */
   readonly full: boolean;
@@ -218,7 +216,6 @@ export interface WindowState {
 interface EventPage {
   /** Oldest first. */
   readonly events: readonly RunEvent[];
-  /** Number of requested events. */
   readonly limit: number;
   readonly ended: boolean;
 }
@@ -283,7 +280,7 @@ const NEWEST_BYTES = 8 * 1024 * 1024;
 /** Maximum size of earlier large events that matter, in bytes. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
-/** Whether an old event is still needed because it shows a phase, the branch, the pull request or the reason. */
+/** An event matters if it shows a phase, the branch, the pull request or the reason. */
 function matters(event: RunEvent): boolean {
   const { type } = event;
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
@@ -295,13 +292,12 @@ const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Initial size of the block in bytes; most runs stay far below the limits. */
 const FIRST_BYTES = 4 * 1024;
 
-/** Position of a text in its block. It changes when the block grows. */
 interface Place {
   from: number;
   to: number;
 }
 
-/** A queue of texts in one block of bytes, used as a ring. The block grows with its content. */
+/** Used as a ring. The block grows with its content. */
 class TextRing {
   readonly #limit: number;
   #bytes = new Uint8Array(0);
@@ -340,7 +336,6 @@ class TextRing {
     this.#places.shift();
   }
 
-  /** Whether a text must be written at the beginning of the block. */
   #wraps(length: number): boolean {
     return length > this.#bytes.length - this.#end;
   }

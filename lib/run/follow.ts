@@ -137,7 +137,7 @@ interface RunFollowerOptions {
 interface ConcludeLimits {
   /** In milliseconds. @default {5_000} */
   limitMs?: number | undefined;
-  /** Ends the read. @default the session's signal */
+  /** @default the session's signal */
   signal?: AbortSignal | undefined;
 }
 
@@ -164,7 +164,7 @@ export class RunFollower {
   #window: WindowState;
   #run: Run | undefined;
   #lastEventId: string | null = null;
-  /** Whether an event that ends a run was seen. A stream may show such an event even if a page of the first events never does. */
+  /** Whether an event that ends a run was seen. A stream may show such an event even if a page with the first events never does. */
   #complete = false;
   #facts = noFacts();
   #milestones: Milestones | undefined;
@@ -191,7 +191,6 @@ export class RunFollower {
     };
   }
 
-  /** Undefined before the first read. */
   get run(): Run | undefined {
     return this.#run;
   }

@@ -170,7 +170,6 @@ export class AutomationFollower {
     this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
   }
 
-  /** Undefined before the first read. */
   get run(): AutomationRun | undefined {
     return this.#run;
   }

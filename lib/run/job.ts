@@ -148,7 +148,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     return await this.#stopped(verdict, interrupts?.signal.reason, reason, text);
   }
 
-  /** The caller's signal ended the call; the operation is left alone. */
+  /** The caller's signal ended the call. The operation continues. */
   async #left(by: unknown): Promise<JobEnd<R>> {
     const { label, mayExist, isSeen, idle } = this.#operation;
     this.#operation.part?.(mayExist ? "detached" : "ended");
@@ -203,7 +203,6 @@ function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
   return item.type === "end";
 }
 
-/** The engine reads `end` items and passes all items to the caller. */
 type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
 
 export type Look =
@@ -215,7 +214,7 @@ export type Look =
 export type StopCause =
   /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for the whole cancel. */
   | { kind: "deadline"; limitMs: number }
-  /** A signal arrived. `cancels(owned)` decides whether to cancel an operation that this job owns, or does not own. */
+  /** A signal arrived. `cancels(owned)` decides whether to cancel the operation; `owned`: whether this job owns the operation. */
   | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
 
 export interface Stopped {
@@ -234,11 +233,11 @@ export interface Ending {
   exitCode: number;
   /** Null means the reason from the service. */
   reason: string | null;
-  /** The error that ended the job without a verdict of the service; undefined with a verdict. */
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
   error: unknown;
 }
 
-/** A long-running piece of remote work that a job follows to a verdict. */
+/** A remote operation that a job follows to a verdict. */
 export interface Operation<I extends JobItem, R> {
   /** For messages: `run "…"`. */
   readonly label: string;
@@ -274,7 +273,7 @@ export interface Operation<I extends JobItem, R> {
 
 export interface JobEnd<R> {
   result: R;
-  /** The error that ended the job without a verdict of the service; undefined with a verdict. */
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
   error: unknown;
   /** Whether the operation exists, or may exist because the answer to its start was lost. */
   mayExist?: boolean | undefined;
@@ -351,7 +350,7 @@ export function settle<R extends AnyResult>(
 
 // The only loop that follows an operation.
 
-/** `N` is the type of the news, `I` the type of an item for the caller, and `E` the type of the value at the end. */
+/** `N`: type of the news; `I`: type of an item for the caller; `E`: type of the value at the end. */
 interface Followable<N, I, E> {
   source: Source<N>;
   /** Read once more at the deadline. */
@@ -413,7 +412,7 @@ const MAX_ANNOUNCED = 20;
 /** UTF-16 units of a status that are compared. */
 const MAX_STATUS_LENGTH = 200;
 
-/** Detects changes of a status, and announces each unknown status once. */
+/** Announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Connected;
   readonly #pacer: Pacer;

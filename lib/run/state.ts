@@ -33,7 +33,7 @@ import { hashOf } from "./key.ts";
 import { MAX_TIMEOUT_MS } from "./session.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 
-/** How the process leaves an operation. `detached`: the operation continues. `ended`: nothing is left to do. */
+/** `detached`: the operation continues. `ended`: nothing is left to do. */
 export type Parting = "detached" | "ended";
 
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "createFile" | "removeFile" | "realPath">;
@@ -70,7 +70,6 @@ export interface RunState {
   runId: string | null;
   /** The last status from the service. */
   status: string | null;
-  /** Id of the newest event seen. */
   lastEventId: string | null;
   parting: StateParting;
 }
@@ -82,7 +81,7 @@ export interface StateResult {
   schema: string;
 }
 
-/** Whether a state only claims its folder for a start. When it was written, nothing had been sent with its key. */
+/** A claim was written before anything was sent with its key. */
 export function isClaim({ requestHash }: Pick<RunState, "requestHash">): boolean {
   return requestHash === "";
 }
@@ -129,13 +128,12 @@ function statesIn(text: string): UncheckedObject[] {
     .filter((state) => (length += JSON.stringify(state).length) <= MAX_BEFORE);
 }
 
-/** @throws {UsageError} if the request breaks a rule of the service. */
 export function requestHash(request: StartRequest): string {
   const valid = validateStartRequest(request);
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Whether two identities belong to the same job. With `execution`, they must also belong to the same execution of the job. */
+/** With `execution`, both identities must also belong to the same execution of the job. */
 function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
   if (a === null || b === null) return a === b;
   const fields: (keyof JobIdentity)[] = ["server", "project", "pipeline", "job", "node"];
@@ -253,7 +251,6 @@ interface ReadStateOptions {
   /** Whether to warn if the file belongs to another job or directory, or is too old. @default {true} */
   tellsOfOthers?: boolean | undefined;
   /** Wall time in milliseconds since 1970. */
-  /** Wall time in milliseconds since 1970. */
   nowMs: number;
   /** Called with the reason if a file is ignored. */
   notify: OnNotice;
@@ -329,7 +326,7 @@ export type StateBeginning = Pick<
   | "runId"
 >;
 
-/** A status or an id from the service. Any other text, which might even be our own token, must not be written to a file. */
+/** Only a status or an id from the service may be written to the file. Any other text might be our own token. */
 const word = (value: string | null): string | null =>
   value !== null && /^[a-z0-9_-]{1,64}$/i.test(value) &&
     !value.startsWith("mog_")
@@ -342,9 +339,8 @@ export class StateWriter {
   readonly #path: string;
   readonly #seal: StateSeal;
   readonly #notify: OnNotice;
-  /** Whether the file of an earlier command stays until a start has an answer. */
+  /** Whether the file of an earlier command is kept until a start has an answer. */
   #keeps: boolean;
-  /** The states in that file; undefined until it is read. */
   #before: UncheckedObject[] | undefined;
   #state: RunState | undefined;
   #broken = false;
@@ -436,12 +432,11 @@ export class StateWriter {
     return this.#keptStates.length > 0;
   }
 
-  /** Releases a claim if nothing was started with it. */
   release(): void {
     if (this.#state !== undefined && isClaim(this.#state)) this.update({ parting: "ended" });
   }
 
-  /** Changes the state. If the file cannot be written, a single notice reports it: the run must not be lost because of that. */
+  /** If the file cannot be written, a single notice reports this, and the job continues: the run must not be lost. */
   update(
     change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting" | "onInterrupt">>,
   ): void {
@@ -479,7 +474,7 @@ export class StateWriter {
     }
   }
 
-  /** From now on, the file is about another run. */
+  /** Called when the file is about another run from now on. */
   #forget(): void {
     this.#keeps = false;
     this.#before = [];

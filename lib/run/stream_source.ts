@@ -60,7 +60,7 @@ export class StreamSource implements Source<News> {
   #first: LinkStep | undefined;
   #run: Run | undefined;
   #drops = 0;
-  /** Whether the next probe reads the record of the run rather than its events. */
+  /** Whether the next probe reads the record of the run instead of its events. */
   #probesRecord = false;
   #dropped = "";
   /** Remaining delays of the reads after the last event; undefined before that event. */
@@ -102,7 +102,7 @@ export class StreamSource implements Source<News> {
     this.#link?.close();
   }
 
-  /** Called after the last event. From now on a new stream would end at once, so do not open one. */
+  /** Called after the last event. A new stream would end at once, so none is opened from now on. */
   #end(): void {
     if (this.#link !== undefined) this.#endings = [...ENDING_MS];
     this.#unlink();
@@ -139,7 +139,7 @@ export class StreamSource implements Source<News> {
     return news;
   }
 
-  /** @returns Undefined if the read failed. The stream then continues without it. */
+  /** @returns Undefined if the read failed. The stream then continues without its result. */
   async #readOnce(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
     const { clock } = this.#options;
     const deadline = Math.min(clock.now() + READ_ONCE_MS, this.#options.deadline);
@@ -191,7 +191,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
   }
 
-  /** Opens the stream after the last event. If the service no longer knows that event, opens it with the newest events. */
+  /** Continues after the last event, or opens the stream with the newest events if the service no longer knows the last event. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline, clock } = this.#options;
     const call = { deadline, maxAttempts: 1, signal: this.#options.signal };
@@ -205,7 +205,7 @@ export class StreamSource implements Source<News> {
     }
   }
 
-  /** Decides what to do without a stream. @throws the error if any other request would fail in the same way. */
+  /** @throws the error if any other request would fail in the same way. */
   #notOpened(error: unknown): "poll" | "late" {
     const { subject: reader, pacer, clock } = this.#options;
     if (!(error instanceof MogplexError)) throw error;
@@ -259,7 +259,7 @@ export class StreamSource implements Source<News> {
       this.#drops = 1;
       this.#unlink();
     }
-    // `limit: null`, so that it is not treated as a page: the stream has shown more events than a page can.
+    // `limit: null`, so that the events are not treated as a page: the stream has shown more events than a page can.
     return { ...page, events, limit: null };
   }
 
@@ -344,7 +344,7 @@ type Tick = { inTime: boolean } | { error: unknown };
 class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
-  /** The end of a pause during which no caller was waiting. */
+  /** Set if the pause ended while no caller was waiting. */
   #missed: Tick | undefined;
   #hear: ((tick: Tick) => void) | undefined;
 
@@ -416,7 +416,6 @@ class StreamLink {
     this.fromScratch = fromScratch;
   }
 
-  /** Whether the stream has been open for at least a minute. */
   get lasted(): boolean {
     return this.#clock.now() - this.#openedAt >= LASTING_MS;
   }
@@ -450,7 +449,6 @@ class StreamLink {
 }
 
 interface FeedStep {
-  /** Undefined if no message contained the run. */
   run: Run | undefined;
   /** Events not seen before, oldest first. */
   fresh: RunEvent[];
@@ -480,7 +478,7 @@ export class StreamFeed {
     return this.#lastId;
   }
 
-  /** Forgets the last id, because the service no longer knows it. Seen events stay seen. */
+  /** Called if the service no longer knows the last id. Seen events stay seen. */
   startOver(): void {
     this.#lastId = undefined;
   }
@@ -531,7 +529,7 @@ export class StreamFeed {
   }
 }
 
-/** Sorts events by time if all times can be parsed. Otherwise keeps their order. */
+/** Events keep their order if one of the times cannot be parsed. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
   if (events.length < 2) return [...events];
   const timed = events.map((event) => ({ event, ms: Date.parse(event.createdAt) }));
@@ -540,7 +538,7 @@ function ordered(events: readonly RunEvent[]): RunEvent[] {
   return timed.map(({ event }) => event);
 }
 
-/** The part of a time below its milliseconds. The service writes up to six digits, more than `Date` keeps. */
+/** The service writes up to six digits of a second, more than `Date` keeps. */
 function belowMs({ createdAt }: RunEvent): number {
   return Number(/\.\d{3}(\d{1,6})/.exec(createdAt)?.[1]?.padEnd(6, "0") ?? 0);
 }

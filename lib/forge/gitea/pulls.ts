@@ -119,10 +119,7 @@ export async function readGitea(
   return (await readAll(client, addresses, (read) => client.getPart(read))).map(({ outcome }) => outcome);
 }
 
-/**
- * What was read of one pull request. If the request was refused, only the outcome is set. If the pull request is not open, `target` and the fields
- * below it are undefined.
- */
+/** If the request was refused, only the outcome is set. If the pull request is not open, `target` and the fields below it are undefined. */
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
   readonly pull?: PullRequest;
@@ -263,7 +260,7 @@ const PAGE = 50;
 const SHORT_PAGE = 10;
 const MAX_PAGES = 20;
 
-/** All entries of a list, page by page; undefined if this token cannot see it. */
+/** Undefined if this token cannot see the list. */
 export async function allPages<T>(
   read: (query: string) => Promise<readonly T[] | undefined>,
 ): Promise<T[] | undefined> {
@@ -384,7 +381,7 @@ async function reviewsOf(
 }
 
 interface PullCommits {
-  /** Authors and committers that have an account. */
+  /** Authors and committers who have an account. */
   readonly writers: readonly ForgeUser[];
   /** By commit. */
   readonly dates: ReadonlyMap<string, string>;
@@ -447,7 +444,7 @@ async function reviewOf(
   };
 }
 
-/** Whether the branch is the default branch or protected; null if that is not shown. */
+/** Null if the forge does not show whether the branch is the default branch or protected. */
 async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: PullRequest): Promise<boolean | null> {
   const { head, base } = pull;
   if (base.repo?.default_branch === head.label) return true;

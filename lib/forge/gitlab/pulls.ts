@@ -132,7 +132,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
   return (await answerOf(client, address, request, (read) => client.getPart(read))).outcome;
 }
 
-/** What was read of a merge request. If the request was refused, only the outcome is set. If the merge request is not open, `review` is undefined. */
+/** If the request was refused, only the outcome is set. If the merge request is not open, `review` is undefined. */
 interface RequestAnswer {
   readonly outcome: PullRequestOutcome;
   readonly request?: MergeRequest;
@@ -507,7 +507,7 @@ function conflictOf(request: MergeRequest): boolean | null {
     : false;
 }
 
-/** Whether the branch is the default branch or protected; null if that is not shown. Source: GitLab, "Branches API". */
+/** Null if GitLab does not show whether the branch is the default branch or protected. Source: GitLab, "Branches API". */
 async function guardOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
