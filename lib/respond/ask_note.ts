@@ -236,7 +236,9 @@ function stepsFor(
         : undefined);
     const by = outcome === "cancelled" ? await stopper().catch(() => null) : null;
     const wait: Words = [
-      `If the run is still going, ${completerText(schedule)} adds its result here once it has finished. To cancel the run, write `,
+      `If the run is still going, ${
+        completerText(schedule)
+      } adds its result here once it has finished. To cancel the run, write `,
       { name: `@${name} stop` },
       ".",
     ];

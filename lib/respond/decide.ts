@@ -616,7 +616,12 @@ export class Decider {
     const quote = findingsQuote(findings, redact);
     const prompt = fixPrompt(fix, pull.target, threads.pullNoun);
     const text = explanation === undefined ? prompt : `${prompt}\n\n${explanation}`;
-    return { ...checkedTask(text, ask, this.#world.settings.name), quote, outsiders, shown: shownFix(fix, explanation) };
+    return {
+      ...checkedTask(text, ask, this.#world.settings.name),
+      quote,
+      outsiders,
+      shown: shownFix(fix, explanation),
+    };
   }
 
   /** The last task before a request that changes it; null if there is none. */
@@ -689,7 +694,9 @@ export class Decider {
       `Run \`${id}\` is ${isWaiting ? "waiting for an answer in the app" : "running"}${linkOf(id)}.`
     );
     const ended = open.ended.map((id) =>
-      `Run \`${id}\` has finished${linkOf(id)}. If its job was killed, ${completerText(schedule)} adds its result to the note.`
+      `Run \`${id}\` has finished${linkOf(id)}. If its job was killed, ${
+        completerText(schedule)
+      } adds its result to the note.`
     );
     const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}.`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))

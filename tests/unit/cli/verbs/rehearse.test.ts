@@ -475,7 +475,14 @@ test("respond --dry-run --event does not say who set a label that is older than 
   const github = {
     action: "labeled",
     issue: {
-      ...{ number: 8, title: "Red", body: "Fix it", state: "open", user: { login: "kim" }, author_association: "MEMBER" },
+      ...{
+        number: 8,
+        title: "Red",
+        body: "Fix it",
+        state: "open",
+        user: { login: "kim" },
+        author_association: "MEMBER",
+      },
       labels: [{ name: "mogplex" }, { name: "bug" }],
     },
     label: { name: "bug" },
@@ -556,7 +563,11 @@ test("respond --dry-run --event refuses a labelled issue of GitLab whose text wa
 });
 
 test("respond --dry-run shows the explanation of a command in the note, and not the prompt", async () => {
-  const { stdout } = await rehearse(["--text", "@mogplex fix checks\n\nThe `first` is flaky.\nSee #1.", "--pull-request"]);
+  const { stdout } = await rehearse([
+    "--text",
+    "@mogplex fix checks\n\nThe `first` is flaky.\nSee #1.",
+    "--pull-request",
+  ]);
   const [, notes = ""] = stdout.split("\n\nNote");
   expect(notes).toContain("**Starting**: ``fix checks: The `first` is flaky.``\n");
   expect(notes).not.toContain("Find out why");

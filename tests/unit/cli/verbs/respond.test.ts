@@ -1422,7 +1422,9 @@ function leave(at: At, note: { id: number }, runId: string | null) {
 }
 
 test("status says what completes the note of a run that has just finished", async () => {
-  for (const [schedule, what] of [["hourly", "the hourly check"], ["none", "the next mention in this thread"]] as const) {
+  for (
+    const [schedule, what] of [["hourly", "the hourly check"], ["none", "the next mention in this thread"]] as const
+  ) {
     const at = place();
     const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
     await respond(at, payload(note));
