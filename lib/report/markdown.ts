@@ -22,7 +22,7 @@ import {
   viewOf,
   WAIT_CAUSES,
 } from "../run/result_view.ts";
-import { type Block, type Fact, markdownOf, proseWords, type Words } from "../text/document.ts";
+import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonText, webUrl } from "../text/escape.ts";
 import { capital, cutText, plainText } from "../text/plain_text.ts";
@@ -58,7 +58,7 @@ const MAX_OPEN = 800;
 const MAX_ROWS = 50;
 
 /**
- * Renders the summary. Untrusted text is always code, except for harmless words of an advice. The only links are `http(s)` addresses of the
+ * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the
  * pull request, of the job on its CI system, and of the app.
  * @param result After `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
@@ -142,9 +142,9 @@ function cancel({ kind: { noun }, runId }: ResultView, program: string | null): 
 
 /** Puts the commands to copy after the advice. */
 function adviceParts(advice: string): Block[] {
-  const { commands } = commandsIn(advice);
+  const { text, commands } = commandsIn(advice);
   return [
-    { text: [NOW, " ", proseWords(cutText(advice, MAX_ADVICE))] },
+    { text: [NOW, " ", { name: text, max: MAX_ADVICE }] },
     ...commands.length > 0 ? [{ code: cutText(commands.join("\n"), MAX_ADVICE) }] : [],
   ];
 }

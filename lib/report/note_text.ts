@@ -6,7 +6,7 @@ import type { Redact } from "../run/clean.ts";
 import { lookup } from "../lookup.ts";
 import { type AnyResult, PHASES, spanText } from "../run/result.ts";
 import { commandsIn, followAgainWords, mayHaveStarted, type ResultView, viewOf } from "../run/result_view.ts";
-import { type Block, joinWords, markdownOf, proseWords, type Words } from "../text/document.ts";
+import { type Block, joinWords, markdownOf, type Words } from "../text/document.ts";
 import { formatCount } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
 import { capital, cutText } from "../text/plain_text.ts";
@@ -258,7 +258,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   const ownStep = lookup(steps ?? {}, outcome);
   const isToRepeat = mayHaveStarted(view) || outcome === "error" && ownStep !== undefined;
   const toFix = steps !== undefined && isToRepeat ? null : advice;
-  const { commands } = commandsIn(toFix ?? "");
+  const { text, commands } = commandsIn(toFix ?? "");
   const step = ownStep ?? nextStep;
   const isNothing = outcome === "failed" && git !== null && git.branch.pushed === null && git.pullRequest.url === null;
   const parts: Words[] = [
@@ -266,7 +266,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     ...(isNothing && runId !== null ? ["Nothing was pushed."] : []),
     ...(toFix === null
       ? []
-      : [[steps === undefined ? "To fix it: " : "For the maintainer: ", proseWords(cutText(toFix, MAX_REASON))]]),
+      : [[steps === undefined ? "To fix it: " : "For the maintainer: ", { name: text, max: MAX_REASON }]]),
     ...(step ? [step] : []),
   ];
   const follow = steps === undefined ? resume : null;

@@ -72,21 +72,6 @@ export function plainWords(words: Words, show: (text: string) => string = (text)
   return words.map((each) => plainWords(each, show)).join("");
 }
 
-// A word of these characters never becomes a link, an image, HTML, emphasis, a mention or a reference.
-const HARMLESS = /^(?:[\p{L}\p{N}\p{M},.;:()'\u2019\u2026?/=>+-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))+$/u;
-
-/**
- * Splits an untrusted sentence. Harmless words stay as they are. Commands, quoted values and all other words become names. Do not start a line
- * with the result.
- */
-export function proseWords(text: string): Words {
-  return (text.match(/`[^`\n]+`|"[^"\n]*"|\s+|[^\s"`]+|["`]/g) ?? []).map((part) => {
-    if (part.trim() === "") return " ";
-    if (/^(?:`.+`|".+")$/.test(part)) return { name: part.slice(1, -1) };
-    return HARMLESS.test(part) && !/:\/\/|^\W*www\./i.test(part) ? part : { name: part };
-  });
-}
-
 const MAX_NAME = 300;
 
 /** Untrusted text becomes code, where no renderer looks for links, images, HTML, mentions or quick actions. */

@@ -289,7 +289,7 @@ The ${started} was not started (exit code 65).
  Cannot start run: the token is not allowed to do this (HTTP 403)
  \`\`\`
 
-**What to do now:** It needs the scope \`write\`; see \`│\` Settings
+**What to do now:** \`It needs the scope "write"; see │ Settings\`
 `,
       ),
     ).toBe(true);

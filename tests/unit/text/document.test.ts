@@ -2,16 +2,7 @@
 import { expect, test } from "bun:test";
 import { factsText, Screen } from "../../../lib/cli/log/terminal.ts";
 import { htmlOf, markup, wordsOf } from "../../../lib/report/page.ts";
-import {
-  type Block,
-  type Fact,
-  markdownOf,
-  markdownWords,
-  plainWords,
-  proseWords,
-  sentence,
-  type Words,
-} from "../../../lib/text/document.ts";
+import { type Block, type Fact, markdownOf, plainWords, sentence, type Words } from "../../../lib/text/document.ts";
 
 const HOSTILE = "<b>|\n::error::`x`";
 const FACTS: Fact[] = [
@@ -120,15 +111,4 @@ test("sentence() begins with a capital where our own word comes first", () => {
     "ann stopped it.",
     "x.",
   ]);
-});
-
-test("proseWords() leaves sentences as they are, and makes code of commands, values and what Markdown could read", () => {
-  const words = (text: string) => markdownWords(["Do: ", proseWords(text)]);
-  expect(words("Check MOGPLEX_URL (see Settings > Keys); it's owner/name, --repo.")).toBe(
-    "Do: Check MOGPLEX_URL (see Settings > Keys); it's owner/name, --repo.",
-  );
-  expect(words('Run `a b`; did you mean "x y"?')).toBe("Do: Run `a b`; did you mean `x y`?");
-  expect(words('Ask @kim #1 !2 **b** _i_ <img> [l](m) &amp; $3 ~x~ a|b https://x.org www.x.org \\"\n# end')).toBe(
-    'Do: Ask `@kim` `#1` `!2` `**b**` `_i_` `<img>` `[l](m)` `&amp;` `$3` `~x~` `a│b` `https://x.org` `www.x.org` `\\``"` `#` end',
-  );
 });

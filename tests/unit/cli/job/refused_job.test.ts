@@ -172,7 +172,7 @@ test("a repository that is not found leaves the command that lists them, to be c
   });
   const summary = io.files.get("mogplex-ci/summary.md") ?? "";
   expect(summary).toContain(
-    "**What to do now:** Set --repo or MOGPLEX_REPO_ID; `mogplex-ci repos list` shows the names that the token can access; a hidden repository can be found only by its id" +
+    "**What to do now:** `Set --repo or MOGPLEX_REPO_ID; mogplex-ci repos list shows the names that the token can access; a hidden repository can be found only by its id`" +
       "\n\n ```text\n mogplex-ci repos list\n ```\n",
   );
   expect(summary).toContain(`| Requests | ${requests.length} |`);

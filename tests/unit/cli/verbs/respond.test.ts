@@ -2339,7 +2339,7 @@ test("the note of a job whose repository Mogplex does not know has the advice fo
     "-->\n\nFix the problem below, or ask a maintainer to fix it, then write the task again.\n\n❌ ",
   );
   expect(body).toContain('❌ **Not started**: `Cannot find repository "acme/unknown": the token cannot access a ');
-  expect(body).toContain("\n\nFor the maintainer: Set --repo or MOGPLEX_REPO_ID; ");
+  expect(body).toContain("\n\nFor the maintainer: `Set --repo or MOGPLEX_REPO_ID; ");
   expect(body).toMatch(
     /\n\n\[Log\]\(<\S+\/jobs\/5>\) · \[Comment\]\(<\S+#note_1000>\) by `kim`\n\nJob: `mogplex-respond`\n/,
   );
