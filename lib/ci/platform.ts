@@ -1,6 +1,5 @@
 /**
- * Describes CI systems: the `Platform` interface, the table from which most platforms are built, the two platforms without a table, and the detection
- * of the system's name. The detection is here because a client needs the name but not the tables.
+ * Describes CI systems. The detection of the system's name is here because a client needs the name but not the tables.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -8,10 +7,10 @@ import { lookup } from "../lookup.ts";
 import { escapeLogLine, type LogSyntax, webUrl } from "../text/escape.ts";
 import type { SafeLine } from "../text/safe_line.ts";
 
-/** Reads an environment variable; undefined when unset. */
+/** Reads an environment variable; `undefined` if it is unset. */
 export type ReadEnv = (name: string) => string | undefined;
 
-/** What distinguishes one CI job from another, for idempotency keys. A field is null when the system does not provide it. */
+/** What distinguishes one CI job from another, for idempotency keys. A field is `null` if the system does not provide it. */
 export interface JobIdentity {
   /** Base URL of the CI server. It is part of the identity because different servers use the same ids. */
   server: string | null;
@@ -21,23 +20,21 @@ export interface JobIdentity {
   pipeline: string | null;
   /** Name of the job. */
   job: string | null;
-  /** Node of a matrix, or number of a parallel copy; an empty string for other jobs, or when the system does not show it. */
+  /** Node of a matrix, or number of a parallel copy; an empty string for other jobs, or if the system does not show it. */
   node: string;
   /** Id or number of this execution. It is different for every retry. */
   attempt: string | null;
   /**
-   * UTC date on which the pipeline was created, `YYYY-MM-DD`. Null if the system does not show it (GitHub and most others). Keys then use
-   * the current day, so a retry after midnight starts a second run.
+   * UTC date on which the pipeline was created, `YYYY-MM-DD`; `null` if the system does not show it, as on GitHub and most other systems. Keys then
+   * use the current day, so a retry after midnight starts a second run.
    */
   date: string | null;
   /** Description or expression of the schedule; an empty string if there is no schedule. */
   schedule: string;
 }
 
-/** State of the CI job, as a clean-up step sees it. */
 export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unknown";
 
-/** Files of the CI system that a job may append to; undefined if there is no such file. */
 export interface PlatformFiles {
   /** Step outputs in GitHub's format (`GITHUB_OUTPUT`). */
   outputs?: string | undefined;
@@ -47,10 +44,8 @@ export interface PlatformFiles {
   summary?: string | undefined;
 }
 
-/** An address that the system does not provide is absent. */
 export interface PlatformLinks {
   job?: string | undefined;
-  /** The pipeline, workflow run or build that the job belongs to. */
   pipeline?: string | undefined;
   /** The system's own word for a pipeline. @default {"pipeline"} */
   pipelineNoun?: "workflow run" | undefined;
@@ -63,11 +58,10 @@ export type AnnotationLevel = "notice" | "warning" | "error";
 
 export interface Section {
   readonly open: string;
-  /** Line that ends the section; empty if none should be printed. */
   readonly close: (wallTimeMs: number) => string;
 }
 
-/** The lines before and after a part of the log in which the CI system ignores commands. Text in between cannot contain the closing line. */
+/** Lines that begin and end a part of the log in which the CI system ignores commands. The text between the lines cannot contain the closing line. */
 export interface Fence {
   readonly open: string;
   readonly close: string;
@@ -75,7 +69,7 @@ export interface Fence {
 
 export interface Systems {
   detect(env: ReadEnv): Platform;
-  /** All variables of these systems, sorted, for Deno's permissions. `lib/variables.ts` lists our own. */
+  /** All variables that these systems set, sorted, for Deno's permissions. `lib/variables.ts` lists the toolkit's own variables. */
   variables(): string[];
 }
 
@@ -84,34 +78,29 @@ export interface Platform {
   readonly name: string;
   readonly isCi: boolean;
   readonly variables: readonly string[];
-  /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
+  /** Whether all nodes of a matrix have the same environment. If so, only `--key-part` can distinguish the nodes. */
   readonly hidesNode: boolean;
-  /** Whether a job is only run again in a new pipeline, so the pipeline identifies the execution if the system shows no attempt. */
+  /** Whether a job can only be run again in a new pipeline. If so, the pipeline identifies the execution when the system shows no attempt. */
   readonly rebuilds: boolean;
   /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
   readonly countsAttempts: boolean;
-  /**
-   * What a user does on the page of a job to run the job again with the same identity; absent if only the whole pipeline can be run again.
-   */
+  /** What a user does on a job's page to run the job again with the same identity; absent if only the whole pipeline can be run again. */
   readonly retryJob?: string;
   /**
-   * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the secret
-   * should use it. The toolkit does not use it, because the command would print the token, and that output may go to a file.
+   * Name of the command with which a step registers a secret for masking; absent if the system has no such command. Use it in the step that fetches
+   * the secret. The toolkit does not use it, because the command would print the token, possibly to a file.
    */
   readonly maskCommand?: string;
-  /** Identity of this job; `MOGPLEX_CI_JOB` fills in fields that the system does not provide. Null outside CI. */
   identity(env: ReadEnv): JobIdentity | null;
-  /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, otherwise from the system's own variable. */
+  /** From `MOGPLEX_JOB_STATUS`, otherwise from the system's own variable. */
   jobState(env: ReadEnv): JobState;
   files(env: ReadEnv): PlatformFiles;
   links(env: ReadEnv): PlatformLinks;
-  /** Git address of the job's repository; undefined if the system does not provide it. */
   remote(env: ReadEnv): string | undefined;
-  /** Longest time for cancelling a run after a signal, in milliseconds. */
+  /** Time limit for cancelling a run after a signal. */
   readonly interruptMs: number;
   /** Whether the system shows terminal colors in its log, although a job has no terminal. */
   readonly showsColors: boolean;
-  /** Whether the system writes a time before each line of the log. */
   stampsLines(env: ReadEnv): boolean;
   /**
    * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
@@ -119,24 +108,28 @@ export interface Platform {
    * @param line The complete line without its line break. Parts that are harmless alone can form a command together.
    */
   escapeLine(line: string): SafeLine;
-  /** A line for stdout that makes the system show a message outside the log; absent if the system cannot. The title and the text are made inert. */
+  /**
+   * Returns a line for stdout that makes the system show a message outside the log; absent if the system has no such line. The title and the text are
+   * made inert.
+   */
   annotate?(level: AnnotationLevel, title: string, text: string): string;
   /**
-   * A line for stdout that sets a variable for later steps or jobs; absent if a file does that, or the system cannot.
+   * Returns a line for stdout that sets a variable for later steps or jobs; absent if the system uses a file for this, or does not support it.
    * @param name `[A-Za-z0-9_]+`.
    * @param value Result of `bareValue`.
    */
   setOutput?(name: string, value: string): string;
-  /** A line for stdout that shows a Markdown file on the page of the build; absent if a file does that, or the system cannot. */
+  /**
+   * Returns a line for stdout that shows a Markdown file on the page of the build; absent if the system uses a file for this, or does not support it.
+   */
   showSummary?(absolutePath: string): string;
   /**
-   * Lines that fold a part of the log; absent if the system cannot.
+   * Returns lines that fold a part of the log; absent if the system has no such lines.
    * @param name `[A-Za-z0-9_.-]+`, unique within the job.
    * @param header Title of the section; made inert.
    * @param folded Whether the section starts closed, on systems where the log decides.
    */
   section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
-  /** A new fence; absent if the system has no such lines. */
   fence?(): Fence;
 }
 
@@ -148,8 +141,8 @@ function linkVariables(template: string): string[] {
 
 /**
  * Fills in a template such as `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`. A variable at the start is an address and loses trailing slashes if more
- * text follows; all other values are percent-encoded.
- * @returns The address, or undefined if a variable is not set or `webUrl` refuses the result.
+ * text follows. All other values are percent-encoded.
+ * @returns `undefined` if a variable is not set or `webUrl` refuses the result.
  */
 function fillLink(template: string, env: ReadEnv): string | undefined {
   return webUrl(fillText(template, env) ?? "");
@@ -167,14 +160,12 @@ function fillText(template: string, env: ReadEnv): string | undefined {
   return complete ? text : undefined;
 }
 
-/** Variable with which the caller identifies the job, for the fields that the system does not provide. */
 export const JOB_VARIABLE = "MOGPLEX_CI_JOB";
-/** Variable with which the caller passes the state of the job, where the system does not provide it. */
 export const STATUS_VARIABLE = "MOGPLEX_JOB_STATUS";
 
 /**
- * The variables that a field of the identity comes from, as a list of alternatives. The first one whose variables are all set wins. An alternative is
- * one name, or several names joined by `+` whose values are combined.
+ * Variables that provide a field of the identity, as a list of alternatives. The first alternative whose variables are all set wins. An alternative
+ * is one name, or several names joined by `+`, whose values are combined.
  */
 type Source = readonly string[];
 
@@ -196,7 +187,7 @@ export interface PlatformTable extends
     >
   > {
   name: string;
-  /** Base URL of the server, reduced to scheme, host and path. With `serverOrigin` any URL on the server, reduced to its origin. */
+  /** Base URL of the server, reduced to its scheme, host and path. With `serverOrigin`, any URL on the server, reduced to its origin. */
   server?: Source;
   serverOrigin?: boolean;
   project?: Source;
@@ -204,7 +195,7 @@ export interface PlatformTable extends
   job?: Source;
   node?: Source;
   attempt?: Source;
-  /** When the pipeline was created: any format that `Date` parses, or seconds since 1970. */
+  /** When the pipeline was created, in any format that `Date` parses, or in seconds since 1970. */
   created?: Source;
   schedule?: Source;
   state?: Source;
@@ -213,12 +204,12 @@ export interface PlatformTable extends
   outputs?: string;
   variables?: string;
   summary?: string;
-  /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
+  /** Templates for `fillLink`. */
   links?: { job?: string; pipeline?: string; commit?: string; file?: string };
   pipelineNoun?: PlatformLinks["pipelineNoun"];
-  /** See {@linkcode Platform.remote}, with variable names in braces. */
+  /** Template for `fillText`. */
   remote?: string;
-  /** More variables that are only read on this system. */
+  /** Additional variables that are read only on this system. */
   reads?: readonly string[];
 }
 
@@ -277,10 +268,7 @@ function variablesOf(table: PlatformTable): string[] {
   return [...sources, ...files, ...reads, ...[...Object.values(links), table.remote ?? ""].flatMap(linkVariables)];
 }
 
-/**
- * Builds a platform from its table. {@linkcode JOB_VARIABLE} fills in fields of the identity that the system does not provide. Titles, texts and
- * headers are made inert before they are passed to the table's functions.
- */
+/** Titles, texts and headers are made inert before they are passed to the table's functions. */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand, retryJob } = table;
   const { hidesNode = false, rebuilds = false, countsAttempts = false, showsColors = false } = table;
@@ -342,12 +330,11 @@ export function definePlatform(table: PlatformTable): Platform {
   };
 }
 
-/** A system with plain output. The job's identity comes from `MOGPLEX_CI_JOB` alone. */
+/** The job's identity comes from `MOGPLEX_CI_JOB` alone. */
 export function namedPlatform(name: string): Platform {
   return definePlatform({ name });
 }
 
-/** No CI system; there is no job to identify. */
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
 
 /** Variables that name a person. Variables of CI systems come first. Source: the lists of variables in the documentation of each system. */
@@ -366,7 +353,7 @@ export const PERSON_VARIABLES: readonly string[] = [
 
 export const UNKNOWN_PERSON = "unknown";
 
-/** Name of a person, or {@linkcode UNKNOWN_PERSON}. The name is not proof of identity, because any program can set these variables. */
+/** The name is not proof of identity, because any program can set these variables. */
 export function personOf(env: ReadEnv): string {
   for (const name of PERSON_VARIABLES) {
     const value = env(name)?.trim();
@@ -376,8 +363,8 @@ export function personOf(env: ReadEnv): string {
 }
 
 /**
- * Each entry has a variable, either `NAME` (set to any value) or `NAME=value`, and the name of the system that sets it. The first match wins, so a
- * system that also sets another system's variables comes before that system.
+ * A mark is a variable: either `NAME` (with any value) or `NAME=value`. The first match wins, so a system that also sets another system's variables
+ * comes before that system.
  */
 const MARKS: readonly (readonly [mark: string, system: string])[] = [
   ["FORGEJO_ACTIONS", "forgejo"],
@@ -391,8 +378,8 @@ const MARKS: readonly (readonly [mark: string, system: string])[] = [
   ["TEAMCITY_VERSION", "teamcity"],
   ["CI=woodpecker", "woodpecker"],
   ["JENKINS_URL", "jenkins"],
-  // Systems that are known by name only. The pairs come from `std-env`, without platforms that only run programs; a test compares them.
-  // The package itself is not used: it reads the environment when it is imported, which needs a permission on Deno.
+  // These systems are known by name only. The entries come from `std-env`, without platforms that only run programs; a test compares them. The
+  // package is not imported, because it reads the environment on import, which needs a permission on Deno.
   ["APPVEYOR", "appveyor"],
   ["AC_APPCIRCLE", "appcircle"],
   ["APPCENTER_BUILD_ID", "appcenter"],
@@ -437,8 +424,8 @@ function isSet(env: ReadEnv, mark: string): boolean {
 }
 
 /**
- * Name of the CI system that runs this job; `ci` for an unknown system, and `none` outside CI.
- * An unknown system sets `CI` to anything but `false` or `0`; setting `MOGPLEX_CI_JOB` has the same effect.
+ * `ci` for an unknown system, and `none` outside CI. An unknown system sets `CI` to anything but `false` or `0`. Setting `MOGPLEX_CI_JOB` has the
+ * same effect.
  */
 export function systemName(env: ReadEnv): string {
   const match = MARKS.find(([mark]) => isSet(env, mark));
@@ -453,24 +440,23 @@ export function markVariables(): string[] {
 }
 
 /**
- * Whether a value is the path that the runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. No token
- * or text looks like that, so the file itself is not checked. Deno has no permission to check it.
- * Source: GitLab Runner 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
+ * Whether a value is the path that GitLab Runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. No
+ * token or text has this form, so the file itself is not checked. Deno has no permission to check it. Source: GitLab Runner 18.11, shells/bash.go,
+ * `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
  */
 export function isFileVariable(name: string, value: string | undefined): boolean {
   const text = value?.trim() ?? "";
   return /^(?:\/|[A-Za-z]:)[^\n]*$/.test(text) && text.replaceAll("\\", "/").endsWith(`.tmp/${name}`);
 }
 
-/** What to do about a variable of type File that must be text. @param forFile Variable that is allowed to be of type File, if any. */
 export function fileVariableAdvice(forFile?: string): string {
   return `${forFile === undefined ? "" : `name it ${forFile}, or `}change its type to Variable`;
 }
 
 /**
- * Reads a variable that contains a text. A variable whose name ends in `_FILE` may contain the path of a file.
- * @param forFile See {@linkcode fileVariableAdvice}.
- * @throws {UsageError} if it is of type File.
+ * A variable whose name ends in `_FILE` may contain the path of a file.
+ * @param forFile Variable that is allowed to be of type File.
+ * @throws {UsageError} if the variable is of type File.
  */
 export function readTextVariable(env: ReadEnv, name: string, forFile?: string): string | undefined {
   const value = env(name);
@@ -483,13 +469,11 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
 }
 
 /**
- * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write it at the start of a line, and leave no line
- * empty: GitHub's runner skips empty lines, but act refuses the whole file.
- * Source: nektos/act, pkg/container/parse_env_file.go.
+ * Returns one record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write the record at the start of a line, and
+ * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file. Source: nektos/act, pkg/container/parse_env_file.go.
  * @param name `[A-Za-z_][A-Za-z0-9_-]*`.
- * @param value Any text, with any number of lines.
- * @param delimiter Pass it in tests only. @default a random one
- * @throws {RangeError} if the name has other characters, or name or value contain the delimiter.
+ * @param delimiter Pass a delimiter only in tests. @default a random one
+ * @throws {RangeError} if the name has other characters, or the name or value contains the delimiter.
  */
 export function githubRecord(name: string, value: string, delimiter = `ghadelimiter_${crypto.randomUUID()}`): string {
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) {

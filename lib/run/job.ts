@@ -1,6 +1,6 @@
 /**
- * The engine: starts an operation or attaches to it, follows it, stops it at a deadline or signal, and builds the end of the job. It is independent
- * of the kind of operation.
+ * Runs one operation: starts it or attaches to it, follows it, stops it at a deadline or signal, and builds the result. This code is independent of
+ * the kind of operation.
  * @module
  */
 import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
@@ -18,14 +18,13 @@ import { type CadenceEvent, lookAtDeadline, recordAtDeadline, type Source, type 
 import type { JobOptions } from "./options.ts";
 import type { Parting } from "./state.ts";
 
-/** One job for one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
 export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resumeIsCommand">> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #options: JobOptions<I, never>;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
-  /** Clock time until which the job may send requests after a signal. */
+  /** Time until which the job may send requests after a signal. */
   #leaveBy = Infinity;
 
   constructor(operation: Operation<I, R>, options: JobOptions<I, never>) {
@@ -39,12 +38,12 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       this.#leaveBy = session.clock.now() + INTERRUPT_MS;
       this.#stopping = operation.stop({ kind: "signal", limitMs: session.platform.interruptMs, cancels });
     };
-    // Stop in the handler itself, so that the request is sent before anything else reacts to the signal.
+    // The handler itself stops the operation, so that the request is sent before anything else reacts to the signal.
     if (interrupts.signal.aborted) stop();
     else interrupts.signal.addEventListener("abort", stop, { once: true });
   }
 
-  /** Starts the operation and follows it. The error that ends the job is returned in `error`, not thrown, even if it is a bug. */
+  /** Errors are returned in `error`, not thrown, even if they are bugs. */
   async start(): Promise<JobEnd<R>> {
     try {
       await this.#operation.start();
@@ -52,11 +51,11 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       return await this.#failed(error);
     }
     if (!this.#options.startOnly) return await this.#follow({ kind: "all" });
-    // A key can find a finished run. In that case nothing was started, and the verdict is known.
+    // The key can find a finished run. In that case, nothing was started, and the outcome is known.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
-  /** Follows an existing operation, or reads it `once`. Returns errors as {@linkcode Job.start} does. */
+  /** Follows an existing operation, or reads it `once`. Errors are returned, not thrown. */
   async attach(once = false): Promise<JobEnd<R>> {
     return await this.#follow({ kind: once ? "once" : "all" });
   }
@@ -102,7 +101,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     const mayPass = failureOf(error, { worked: true }) !== undefined;
     const isPast = mayPass && this.#session.clock.now() >= this.#session.deadline;
     const isLate = error instanceof DeadlineError || isPast;
-    // An abandoned start without an answer may have begun something that is not followed.
+    // A start that was abandoned without an answer may have created an operation that is not followed.
     const isLost = mayPass && !this.#following && this.#operation.mayExist;
     const cancels = this.#options.cancelOn.includes("timeout") && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
@@ -111,8 +110,8 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   }
 
   /**
-   * Cancels at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it.
-   * Cancelling also makes the service correct a status that is stuck although the work is done.
+   * Cancels at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it. A cancel request
+   * also makes the service correct the status of a run that is stuck although its work is done.
    */
   async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
@@ -121,7 +120,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     if (outcome !== undefined && byItself) {
       return await this.#ended(await this.#drain({ kind: "rest", outcome }) ?? outcome);
     }
-    // An answered cancel proves that the service was reachable, so the deadline, not the error, is the reason.
+    // An answered cancel request proves that the service was reachable. The reason is therefore the deadline, not the error.
     if (answered && isLate || error instanceof DeadlineError) {
       const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
       const problem = !(error instanceof DeadlineError)
@@ -139,7 +138,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     const { interrupts } = this.#options;
     const { outcome, text } = await stopping;
     const verdict = outcome === "success" || outcome === "failed" ? outcome : undefined;
-    // The operation finished just as the signal arrived. If there is time, read its links for the reports.
+    // The operation finished just as the signal arrived. If there is time, its links are read for the reports.
     const limitMs = this.#leaveBy - this.#session.clock.now();
     if (verdict !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: verdict, limitMs, signal: new AbortController().signal });
@@ -164,13 +163,6 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     return await this.#stopped(undefined, by, interruptReason(undefined, text), text);
   }
 
-  /**
-   * The end of the job after a signal.
-   * @param endOutcome The verdict of an operation that finished at that moment.
-   * @param by Reason of the signal.
-   * @param reason Reason of the result.
-   * @param text What happened to the operation, as a clause.
-   */
   async #stopped(endOutcome: EndOutcome | undefined, by: unknown, reason: string, text: string): Promise<JobEnd<R>> {
     // The result's error describes what happened to the run. The thrown error uses the caller's own reason.
     const error = by instanceof InterruptedError
@@ -183,12 +175,11 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
     const end = await this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
-    // If the service cannot find a run now, the run cannot be followed later either.
+    // If the service cannot find the run now, the run cannot be followed later either.
     if (error instanceof NotFoundError) Object.assign(end.result, { resume: null, resumeIsCommand: false });
     return end;
   }
 
-  /** Builds the result after a turn of the event loop, because one signal may end a thousand jobs at once. */
   async #end(ending: Omit<Ending, "error"> & { error?: unknown }): Promise<JobEnd<R>> {
     const { error } = ending;
     await PROCESS.turn(this.#session.clock);
@@ -196,7 +187,6 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   }
 }
 
-/** Time limit for cancelling at the deadline, in milliseconds. */
 const CANCEL_MS = 20_000;
 
 function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
@@ -208,87 +198,74 @@ type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
 export type Look =
   | { kind: "all" }
   | { kind: "once" }
-  /** Gets the remaining items of an operation that has ended according to {@linkcode Operation.stop}, within `limitMs`. */
+  /** Reads the remaining items of an operation that has ended according to {@linkcode Operation.stop}. */
   | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
 
 export type StopCause =
-  /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for the whole cancel. */
+  /** The job's deadline passed, and the user requested a cancel at the deadline. `limitMs` is the time for the whole cancel. */
   | { kind: "deadline"; limitMs: number }
-  /** A signal arrived. `cancels(owned)` decides whether to cancel the operation; `owned`: whether this job owns the operation. */
+  /** A signal arrived. `owned` means that this job started the operation. */
   | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
 
 export interface Stopped {
   /** Whether the service answered with the state of the operation. */
   answered: boolean;
-  /** How the operation ended; undefined if it is still running, or if its end is unknown. */
+  /** `undefined` if the operation is still running, or if it is unknown how it ended. */
   outcome?: EndOutcome | undefined;
   /** Whether the operation ended before the cancel request reached it. */
   byItself?: boolean | undefined;
   text: string;
 }
 
-/** The end of a job, from which {@linkcode Operation.result} builds the result. */
 export interface Ending {
   outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
   exitCode: number;
-  /** Null means the reason from the service. */
+  /** `null` means that the reason from the service is used. */
   reason: string | null;
-  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  /** The error that ended the job before the service reported an outcome; otherwise `undefined`. */
   error: unknown;
 }
 
-/** A remote operation that a job follows to a verdict. */
 export interface Operation<I extends JobItem, R> {
   /** For messages: `run "…"`. */
   readonly label: string;
-  /** Whether the operation exists, or may exist because the answer to its start was lost. False if nothing was started. */
+  /** Whether the operation exists, or may exist because the answer to its start was lost. */
   readonly mayExist: boolean;
-  /** Whether an answer of the service has shown the operation. */
   readonly isSeen: boolean;
-  /** Why nothing is running now although the operation was seen, as a clause. Undefined if the operation is running or has ended. */
+  /** Why nothing is running now although a run was started, as a clause; `undefined` if the operation is running or has ended. */
   readonly idle?: string | undefined;
-  /** Whether {@linkcode start} found an operation that has already finished or waits for a person. @default {false} */
+  /** Whether {@linkcode start} found an operation that has already finished or is waiting for a person. */
   readonly foundEnded?: boolean;
-  /**
-   * Starts the operation, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
-   *
-   * @throws {MogplexError} when nothing was started or found; `signal.reason` if the session's signal aborts.
-   */
+  /** Starts the operation, or finds the operation that an earlier attempt of the job started. `Job.attach` does not call this function. */
   start(): Promise<void>;
   /**
    * Follows the operation. If it ends, the last item is `end`.
-   * @throws {DeadlineError} if the job's deadline passes first and the last read works.
-   * @throws {MogplexError} that a retry cannot fix; `signal.reason` if the session's signal aborts.
+   * @throws {DeadlineError} if the job's deadline passes first and the last read succeeds.
    */
   items(look: Look): AsyncGenerator<I, unknown, void>;
   /**
-   * Cancels the operation, or lets it continue if the cause requires that. Sends its first request before control returns to the event loop. Never
-   * rejects because of the service or the network.
+   * Cancels the operation, or lets it continue if the cause requires that. The first request must be sent before control returns to the event loop.
+   * Errors of the service or the network must not reject the promise.
    */
   stop(cause: StopCause): Promise<Stopped>;
   result(ending: Ending): R;
-  /** Records how the process leaves the operation, for later steps of the CI job, such as `cleanup`. */
   part?(parting: Parting): void;
 }
 
 export interface JobEnd<R> {
   result: R;
-  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
   error: unknown;
-  /** Whether the operation exists, or may exist because the answer to its start was lost. */
   mayExist?: boolean | undefined;
-  /** What happened to the operation after a signal, as a clause; undefined without a signal. */
   stopped?: string | undefined;
 }
 
-/** @param said What happened to the run, as a clause. */
 function abortedError(
   reason: unknown,
   { runId, idempotencyKey: key }: { runId: string | null; idempotencyKey: string | null },
   said = "the run may have been started",
   ending = "The signal ended the call",
 ): AbortedError {
-  // Nobody has to find a cancelled run, so its id is enough.
+  // The id of a cancelled run is enough, because nobody needs to find the run again.
   const isCancelled = runId !== null && said === "the run was cancelled";
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
   const advice = key === null || isCancelled
@@ -300,7 +277,6 @@ function abortedError(
   });
 }
 
-/** The error of a start that is not followed. It contains the key if an attempt may have worked. */
 export function startError(
   error: unknown,
   { mayExist, key }: { mayExist: boolean; key: string },
@@ -312,17 +288,15 @@ export function startError(
   return error instanceof MogplexError ? MogplexError.tellRun(error, facts) : error;
 }
 
-/** Masks the same secrets as reports when the result is printed. */
 export function guarded<R extends AnyResult>(result: R, session: Session | undefined): R {
   return guardResult(result, session?.redactor() ?? createRedactor());
 }
 
 /**
- * Returns the result of a job, or throws. With `throwOnFailure: false`, it returns the result of every run that exists, however the run ended. It
- * always throws errors that occurred before there was a run, errors caused by the caller's signal, and bugs. An error that occurred after a start
- * contains the run, the key and the result.
- * @param options `ending`: the meaning of the signal, as a sentence for the error.
- * @param verdictError Creates the error for a verdict that is not a success; returns undefined for a success.
+ * Returns the result of a job, or throws. With `throwOnFailure: false`, the result of every existing run is returned, however the run ended. Errors
+ * that occurred before a run existed, errors caused by the caller's signal, and bugs are always thrown. An error that occurred after a start contains
+ * the run, the key and the result.
+ * @param options `ending` is the meaning of the signal, as a sentence for the error.
  */
 export function settle<R extends AnyResult>(
   { result, error, mayExist, stopped }: JobEnd<R>,
@@ -333,7 +307,7 @@ export function settle<R extends AnyResult>(
   },
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
-  // The reason of the caller's signal may be one of our errors. It is thrown in any case.
+  // The reason of the caller's signal may be an error of the toolkit. It is thrown in any case.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !isReturned) {
@@ -348,28 +322,19 @@ export function settle<R extends AnyResult>(
   return result;
 }
 
-// The only loop that follows an operation.
-
-/** `N`: type of the news; `I`: type of an item for the caller; `E`: type of the value at the end. */
+/** `N` is the type of the news, `I` the type of an item for the caller, and `E` the type of the value at the end. */
 interface Followable<N, I, E> {
   source: Source<N>;
-  /** Read once more at the deadline. */
   subject: Subject<N>;
   /** Records news, yields the items that are new, and returns the outcome of the poll. */
   take(news: N): Generator<I, CadenceEvent, void> | AsyncGenerator<I, CadenceEvent, void>;
-  /** The last items if the news shows the end of the operation; undefined while it is running. */
+  /** The last items if the news shows the end of the operation; otherwise `undefined`. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
-  /** The error if the deadline passes first and the last read worked. */
   late(news: N): DeadlineError;
-  /** Ends waits and requests. Called more than once. */
+  /** May be called more than once. */
   close(): void;
 }
 
-/**
- * Yields items until the end, and always closes `followed`.
- * @throws {DeadlineError} if the deadline passes first and the last read works; otherwise the error of the last read.
- * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the session's signal aborts.
- */
 export async function* followToEnd<N, I, E>(
   session: Connected,
   followed: Followable<N, I, E>,
@@ -392,7 +357,6 @@ export async function* followToEnd<N, I, E>(
   }
 }
 
-/** @throws {DeadlineError} if the record shows no end either. */
 async function* lastLook<N, I, E>(
   session: Connected,
   followed: Followable<N, I, E>,
@@ -407,12 +371,10 @@ async function* lastLook<N, I, E>(
   return yield* end;
 }
 
-/** Maximum number of announced statuses: a service that keeps sending new ones must not fill the memory. */
+/** Maximum number of announced statuses. A service that keeps sending new ones must not fill the memory. */
 const MAX_ANNOUNCED = 20;
-/** UTF-16 units of a status that are compared. */
 const MAX_STATUS_LENGTH = 200;
 
-/** Announces each unknown status once. */
 export class StatusWatch {
   readonly #session: Connected;
   readonly #pacer: Pacer;
@@ -427,7 +389,7 @@ export class StatusWatch {
   }
 
   /**
-   * @param shown Text for heartbeats. @default the status
+   * @param shown Text for heartbeats.
    * @returns Whether the status has changed.
    */
   take(status: string, shown = status): boolean {

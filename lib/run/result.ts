@@ -1,8 +1,3 @@
-/**
- * The result of a run. Reports render this or an `AutomationResult`, and nothing else.
- *
- * @module
- */
 import { errorSentence } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
@@ -21,7 +16,7 @@ export interface ResultError {
   why: string;
   /** The invalid value, quoted; null if there is no such value. */
   value: string | null;
-  /** What the reader can do; null when nothing is known to help. */
+  /** What the reader can do; `null` if there is no advice. */
   advice: string | null;
   /**
    * The error code of the service, such as `FORBIDDEN`. Also `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING`
@@ -35,7 +30,6 @@ const BUG = "the toolkit failed";
 
 const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
 
-/** An error that is not a {@linkcode MogplexError} is treated as a bug in the toolkit. */
 export function resultError(error: unknown): ResultError {
   if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
   const { attempted, why, value, advice, serviceCode, code } = error;
@@ -52,10 +46,10 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts; a run that the service marks as failed after a cancellation is
- * `cancelled`. `awaiting_input`: the run is waiting for an answer; the job has stopped waiting. `deadline`: the run did not finish in time.
- * `interrupted`: a signal stopped the job. `started`: the job was only asked to start the run. `error`: there is no verdict. The fields `error`,
- * `reason` and `exitCode` explain why.
+ * How the run or the job ended. `success`, `failed` and `cancelled` come from the service; a run that the service marks as failed after a
+ * cancellation is `cancelled`. `awaiting_input`: the run is waiting for an answer, and the job has stopped waiting. `deadline`: the run did not
+ * finish in time. `interrupted`: a signal stopped the job. `started`: the job was only asked to start the run. `error`: an error stopped the job
+ * before the outcome was known. The fields `error`, `reason` and `exitCode` explain why.
  */
 export type Outcome =
   | "success"
@@ -90,7 +84,7 @@ export interface WaitTotal {
   totalMs: number;
 }
 
-/** Why there is no value: see {@linkcode ResultFile.cause}. */
+/** Why there is no value. See {@linkcode ResultFile.cause}. */
 export type ResultCause = "result-missing" | "result-not-json" | "result-invalid" | "result-unreadable";
 
 /** The result file of a run. Its texts are untrusted and not yet redacted. */
@@ -137,13 +131,13 @@ export interface RunResult<V = unknown> {
   harness: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: RunStatus | null;
-  /** Our verdict. */
+  /** How the run or the job ended. */
   outcome: Outcome;
-  /** Exit code for the verdict. */
+  /** Exit code for the outcome. */
   exitCode: number;
   /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
   reason: string | null;
-  /** The parts of the error that stopped the job before the service gave a verdict; null if the service gave a verdict. */
+  /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
   /** `failure_code` of the last `failed` event. */
   failureCode: string | null;
@@ -152,22 +146,22 @@ export interface RunResult<V = unknown> {
   /** Key that finds the run again. */
   idempotencyKey: string | null;
   /**
-   * Whether there is a run, or might be one because a start got no answer. False if nothing was started: the service refused the start, or
-   * the start was never sent.
+   * Whether a run exists, or might exist because a start got no answer. `false` if nothing was started: the service refused the start, or the start
+   * was never sent.
    */
   mayExist: boolean;
-  /** Branches; `pushed` comes from the events, and is null when they did not name it. */
+  /** Branches of the run. `pushed` comes from the events; it is `null` if the events do not name the branch. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
   /** `none` only if the service reported that it made no pull request; `unknown` when the events that would show it were not seen. */
   pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
-  /** Whether the agent changed anything; null when unknown. */
+  /** Whether the agent changed anything; `null` if this is unknown. */
   changed: boolean | null;
   /**
    * Paths in the delivery event, at most 25. They are the files that the service committed; files that the agent committed itself are not
    * included. Null when no such event was seen.
    */
   files: string[] | null;
-  /** Last message of the agent, at most 20,000 UTF-16 units; null when there was none, or the service does not report it. */
+  /** Last message of the agent, at most 20,000 UTF-16 units; `null` if the agent sent none or the service does not report it. */
   finalMessage: string | null;
   /**
    * The checked value of the result file, as the validator returned it. Null if no result was requested, or if `resultFile.cause` is set.
@@ -182,7 +176,7 @@ export interface RunResult<V = unknown> {
   updatedAt: string | null;
   /** Phases, in order. */
   phases: RunPhase[];
-  /** Number of events seen, whether some were missed, and whether the feed was full, so that later events cannot be seen. */
+  /** Number of events seen, whether some were missed, and whether the event feed was full. A full feed shows no later events. */
   eventCount: { seen: number; missed: boolean; windowFull: boolean };
   /** Number of HTTP requests sent, including retries. */
   requests: number;
@@ -197,14 +191,13 @@ export interface RunResult<V = unknown> {
   /** Whether `resume` is a command to copy. */
   resumeIsCommand: boolean;
   /**
-   * Number of events seen that are not in `events`. The command's `ndjson` report has all events, and so does the `eventsFile` of a script;
-   * `onItem` gets each one. @default {0}
+   * Number of events seen that are not in `events`. The command's `ndjson` report has all events, and so does the `eventsFile` of a script. `onItem`
+   * receives every event. @default {0}
    */
   eventsOmitted: number;
   /**
-   * Events, oldest first: the newest 200, and earlier events about a phase, a branch, the pull request or the end. A run can report more
-   * than fits into memory, so very large events are missing as well. Events are frozen, as in the items of a handle: copy an event to
-   * change it. `result.json` has no events.
+   * Events, oldest first: the newest 200, and earlier events about a phase, a branch, the pull request or the end of the run. Very large events are
+   * left out to limit memory use. Events are frozen, like the items of a handle; copy an event before you change it. `result.json` has no events.
    */
   events: RunEvent[];
 }
@@ -259,27 +252,27 @@ export interface AutomationResult {
   automationId: string;
   /** UUID of the automation run; null when none is known. */
   runId: string | null;
-  /** UUID of the repository; null when it is not known. */
+  /** UUID of the repository; `null` if it is not known. */
   repoId: string | null;
   /** Name of the repository, `owner/name`; null when the service did not report it in time. */
   repository: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
-  /** Our verdict. `suppressed`: nothing was started, because too many runs are active. */
+  /** How the run ended. `suppressed`: nothing was started, because too many runs are active. */
   outcome: Exclude<Outcome, "awaiting_input" | "started"> | "suppressed";
-  /** Exit code for the verdict. */
+  /** Exit code for the outcome. */
   exitCode: number;
   /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
   reason: string | null;
-  /** The parts of the error that stopped the job before the service gave a verdict; null if the service gave a verdict. */
+  /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
-  /** Whether the service already knew the key, and therefore started nothing; null when no trigger was answered. */
+  /** Whether the service already knew the key and therefore started nothing; `null` if no trigger got an answer. */
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
   /**
-   * Whether there is a run, or might be one because a start got no answer. False if nothing was started: the service refused the start, or
-   * the start was never sent.
+   * Whether a run exists, or might exist because a start got no answer. `false` if nothing was started: the service refused the start, or the start
+   * was never sent.
    */
   mayExist: boolean;
   /** When the service created the run, in ISO 8601. */
@@ -304,7 +297,6 @@ export interface AutomationResult {
   resumeIsCommand: boolean;
 }
 
-/** Our verdict on the run of an automation. */
 export type AutomationOutcome = AutomationResult["outcome"];
 
 export function emptyAutomationResult(): AutomationResult {
@@ -339,14 +331,12 @@ export function emptyAutomationResult(): AutomationResult {
 /** A result of any kind; `kind` shows which one. */
 export type AnyResult = RunResult | AutomationResult;
 
-// Which statuses end a run or an automation run, and the exit code of each end.
-
 /** `awaiting_input` is treated as an end, because only a person can make the run continue. */
 export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
-/** The end of the error message of a failed run. Left out where the reason is printed next to the message. */
+/** Suffix of a failed run's error message. It is left out where the reason is printed next to the message. */
 export const SEE_REASON = "; see 'result.reason'";
 
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
@@ -363,10 +353,8 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
 };
 
 /**
- * How a run ended; undefined while the run is in progress, and for an unknown status.
- *
- * The service can fail a run that was cancelled while its sandbox booted. Such a run is treated as cancelled: its cancellation event came first, and
- * only the service writes events of that type. Source: contract 4.1 and 4.3.
+ * The service can mark a run as failed although it was cancelled while its sandbox booted. In that case, the cancellation event came first. Only the
+ * service writes events of that type, so the run is treated as cancelled. Source: contract 4.1 and 4.3.
  */
 export function endOfRun(
   status: RunStatus,
@@ -378,7 +366,6 @@ export function endOfRun(
 
 const NO_END = { firstEnd: null };
 
-/** Whether a run with this status has finished or waits for a person. */
 export function hasEnded(status: RunStatus): boolean {
   return endOfRun(status) !== undefined;
 }
@@ -387,7 +374,6 @@ export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
 }
 
-/** Duration of the run itself in milliseconds, by the service's timestamps; null if its end was not seen. */
 export function runMsOf(result: AnyResult): number | null {
   if (result.kind === "automation-run") return result.runDurationMs;
   if (result.status === null || !hasEnded(result.status)) return null;
@@ -395,42 +381,30 @@ export function runMsOf(result: AnyResult): number | null {
   return ms >= 0 ? ms : null;
 }
 
-/**
- * Duration that reports show, in milliseconds. If the command started the run, this is the duration of the command. Otherwise, it is the duration
- * of the run, or of the command if the run's duration is unknown.
- */
 export function tookMsOf(result: AnyResult): number {
   return result.replayed === false ? result.durationMs : runMsOf(result) ?? result.durationMs;
 }
 
-// The content of a run's events beyond its status: the branch, the pull request, why it failed.
-
-/** Maximum length of the text from {@linkcode finalMessageOf}, in UTF-16 units. */
 const MAX_MESSAGE = 20_000;
-/** Maximum length of the agent's text that is kept, in UTF-16 units. More than {@linkcode MAX_MESSAGE}, so that the text can be cut at a space. */
+/** Longer than {@linkcode MAX_MESSAGE}, so that the message can be cut at a space. */
 const MAX_SAID = 40_000;
 
-/** Facts collected by {@linkcode addEvent}. Texts are untrusted. Their size does not grow with the number of events. */
+/** Facts collected by {@linkcode addEvent}. Texts are untrusted. Their total size does not grow with the number of events. */
 export interface EventFacts {
-  /** The working branch; null if the events do not show it. */
   readonly workingBranch: string | null;
-  /** Branch with the agent's changes; null if nothing was pushed or the events do not show it. */
   readonly pushedBranch: string | null;
-  /** See {@linkcode RunResult.pullRequest}; also `unknown` if the address must not be shown. */
+  /** See {@linkcode RunResult.pullRequest}. Also `unknown` if the address must not be shown. */
   readonly pullRequest: RunResult["pullRequest"];
   readonly changed: boolean | null;
   readonly files: string[] | null;
-  /** The agent's last message, not shortened; see {@linkcode finalMessageOf}. Null if there is none. */
   readonly said: string | null;
   /** Whether the next piece of text continues {@linkcode EventFacts.said}. */
   readonly speaking: boolean;
-  /** Type of the first event that ends a run; null without one. */
   readonly firstEnd: string | null;
-  /** `failure_code` of the last `failed` event that has one. */
   readonly failureCode: string | null;
-  /** Error text of the last `failed` event that has one. Prefer the run's own `error`. */
+  /** From the last `failed` event that has an error text. Prefer the run's own `error`. */
   readonly failureError: string | null;
-  /** Message of the last `failed` event that has one. Prefer {@linkcode EventFacts.failureError}. */
+  /** From the last `failed` event that has a message. Prefer {@linkcode EventFacts.failureError}. */
   readonly failureMessage: string | null;
 }
 
@@ -473,7 +447,7 @@ function delivery(
   };
 }
 
-/** Shortened at a space, because a secret that is cut in half would not be recognized as a secret. */
+/** The message is shortened at a space, because half a secret would not be recognized as a secret. */
 export function finalMessageOf({ said }: EventFacts): string | null {
   const text = said?.trim() ?? null;
   if (text === null || text.length <= MAX_MESSAGE) return text;
@@ -482,7 +456,6 @@ export function finalMessageOf({ said }: EventFacts): string | null {
   return `${text.slice(0, end)} …`;
 }
 
-/** Undefined if the event is not a message from the agent. */
 function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEvent): EventFacts | undefined {
   if (type !== "log" || kind !== "assistant_final" && kind !== "run_progress" && kind !== "assistant_delta") {
     return undefined;
@@ -500,9 +473,8 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
 }
 
 /**
- * Adds one event. There can be several `failed` events: the first comes from the agent, and the last from the worker that gave up.
- * Source: service source, events of stages `git_sync` and `git_delivery`.
- * @param facts Not modified.
+ * There can be several `failed` events. The first comes from the agent, and the last comes from the worker that gave up. Source: service source,
+ * events of stages `git_sync` and `git_delivery`.
  */
 export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   const { type, message, payload } = event;
@@ -525,7 +497,7 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   };
 }
 
-/** @param events Oldest first; some may be missing. */
+/** @param events Oldest first. Events may be missing. */
 export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
   return events.reduce(addEvent, noFacts());
 }
@@ -539,7 +511,7 @@ interface PhasesOptions {
 
 export interface Milestones {
   readonly firstAt: number;
-  /** Starts of phases, in order. Each phase occurs at most once. */
+  /** In order. Each phase occurs at most once. */
   readonly begun: readonly { readonly name: string; readonly at: number }[];
   readonly endedAt: number;
 }
@@ -549,53 +521,50 @@ const NOT_DELIVERED = "The agent finished, but";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
 
-/** Whether an event of this type ends a run. Such an event does not prove that the run has finished: only the status does. */
+/** An event of this type does not prove that the run has finished. Only the status does. */
 export function isTerminalType(type: string): boolean {
   return ENDS.includes(type);
 }
 
-/** Whether an event shows that the agent finished its work, but the work could not be delivered. No other event reports such a delivery. */
+/** Whether an event shows that the agent finished its work, but the work could not be delivered. Only this event reports the failed delivery. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
 }
 
-/** Name of the phase that an event begins; `""` if the event ends the run, undefined for any other event. */
+/** Name of the phase that an event begins; `""` if the event ends the run; `undefined` for any other event. */
 export function beginsPhase(event: RunEvent): string | undefined {
   const { type, payload } = event;
-  // "External Mogplex run accepted" names the run, "Harness run started" does not.
+  // The event "External Mogplex run accepted" has `external_run_id`, and the event "Harness run started" does not.
   if (type === "started" && payload.external_run_id === undefined) return "prepare";
   if (type === "status_changed" && payload.to === "streaming") return "agent";
-  // Later revisions send the agent's final message before delivery. The base sends only `git_delivery`, at its end.
+  // Later revisions send the agent's final message before delivery. The base revision sends only `git_delivery`, when delivery ends.
   if (type === "log" && (payload.kind === "assistant_final" || payload.stage === "git_delivery")) return "deliver";
   if (failsInDelivery(event)) return "deliver";
   return isTerminalType(type) ? "" : undefined;
 }
 
-/** Phases of a run, in order. */
 export const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
 
-/** @param milestones Not modified; undefined before the first event. */
 export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {
   const name = beginsPhase(event);
   if (milestones !== undefined && name === undefined) return milestones;
   const at = Date.parse(event.createdAt);
   const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
   const end = isTerminalType(event.type) ? at : endedAt;
-  // The agent may send its last message and then fail. In that case no delivery began.
+  // The agent can send its last message and then fail. In that case, delivery did not begin.
   const failed = event.type === "failed" && typeof event.payload.exit_code === "number";
   if (name === undefined || name === "") {
     return { firstAt, begun: failed ? begun.filter((phase) => phase.name !== "deliver") : begun, endedAt: end };
   }
   const last = begun.at(-1);
-  // A resumed run repeats milestones. They do not begin a phase again.
+  // A resumed run repeats milestones. A repeated milestone does not begin a phase again.
   const isNext = last === undefined || PHASES.indexOf(name) > PHASES.indexOf(last.name);
   return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt: end };
 }
 
 /**
- * The phases between milestones. `queue` lasts until the sandbox is ready, `prepare` until the agent's process starts, `agent` until the agent ends,
- * and `deliver` until the run ends. A phase whose start was not seen is left out; its time is added to the phase before it.
- * @param milestones Undefined without events.
+ * `queue` lasts until the sandbox is ready, `prepare` until the agent's process starts, `agent` until the agent ends, and `deliver` until the run
+ * ends. A phase whose start was not seen is left out, and its time is added to the phase before it.
  */
 export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): RunPhase[] {
   const phases: { name: string; at: number }[] = [];
@@ -620,14 +589,9 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
   return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }
 
-// Times for readers, in UTC and as a distance from now, and durations of up to days.
-
 const MINUTE = 60_000;
 
-/**
- * A duration in at most two units: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. From ten minutes on it is rounded to minutes.
- * @param ms Milliseconds; a negative number or NaN becomes zero.
- */
+/** `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. Durations of ten minutes or more are rounded to minutes. A negative number or NaN becomes zero. */
 export function spanText(ms: number): string {
   if (!(ms >= 500)) return "0 s";
   const seconds = Math.round(ms / 1_000);
@@ -640,7 +604,6 @@ export function spanText(ms: number): string {
   return twoUnits(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
-/** Milliseconds since 1970; null if the text is not a time. */
 export function instantMs(time: string | null): number | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : ms;
@@ -650,17 +613,16 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** A time in ISO 8601; null without a time. @param ms Milliseconds since 1970; null, NaN or infinite for no time. */
 export function isoTimeOrNull(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
 }
 
-/** `2026-12-01 14:05 UTC`. @param ms Milliseconds since 1970, in the years 0 to 9999. */
+/** `2026-12-01 14:05 UTC`, for the years 0 to 9999. */
 export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-/** `12 Nov`, in UTC. @param time ISO 8601, or milliseconds since 1970. */
+/** `12 Nov`, in UTC. */
 export function dayText(time: string | number): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "" : `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
@@ -668,14 +630,13 @@ export function dayText(time: string | number): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** `1 Dec 2026, 06:14 UTC`; null without a time. @param ms Milliseconds since 1970, in the years 0 to 9999. */
+/** `1 Dec 2026, 06:14 UTC`, for the years 0 to 9999. */
 export function dayTimeText(ms: number | null): string | null {
   if (ms === null || Number.isNaN(ms)) return null;
   const date = new Date(ms);
   return `${dayText(ms)} ${date.getUTCFullYear()}, ${date.toISOString().slice(11, 16)} UTC`;
 }
 
-/** From one minute on, the duration is rounded to whole minutes. */
 export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
 }
@@ -688,7 +649,7 @@ export function distanceText(ms: number, nowMs: number): string {
   return distance > 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** `2026-12-01 14:05 UTC (in 12 min)`. @param textOf The text of the time itself. @default {utcText} */
+/** `2026-12-01 14:05 UTC (in 12 min)`. */
 export function timeText(ms: number, nowMs: number, textOf: (ms: number) => string | null = utcText): string {
   return `${textOf(ms)} (${distanceText(ms, nowMs)})`;
 }

@@ -1,6 +1,5 @@
 /**
  * A result for reports and the log. Runs and automation runs have the same view, so a renderer does not need to know the kind.
- *
  * @module
  */
 import { lookup } from "../lookup.ts";
@@ -45,7 +44,6 @@ const STEPS: Readonly<Record<string, string>> = {
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
 
-/** Where the result file is, in a few words. */
 export function resultFileWords({ cause, blob }: Pick<ResultFile, "cause" | "blob">): string {
   if (cause === "result-unreadable") return "not read";
   if (cause !== "result-missing") return "on the branch";
@@ -56,11 +54,12 @@ function causeOf(result: AnyResult): ResultCause | null {
   return result.kind === "run" && result.outcome !== "interrupted" ? result.resultFile?.cause ?? null : null;
 }
 
-// Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's message names the files.
+// Untracked files that the agent leaves behind make delivery fail. Git's message names the files. Source: API reference, "Branches and pull
+// requests".
 const UNTRACKED = "The agent left new files uncommitted. Tell it in the task to commit them (git add), " +
   "then start again.";
 
-/** Null after a success, or if the reason already contains the advice. */
+/** `null` after a success, or if the reason already contains the advice. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
@@ -79,7 +78,7 @@ function nextStep(result: AnyResult): string | null {
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
 
-// Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
+// Components and the action have inputs instead of flags. Their `resume` is an instruction, not a command.
 
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
@@ -95,7 +94,6 @@ function toAnswer(result: AnyResult): string {
   return `Answer it in the app, then ${followAgain(result)}`;
 }
 
-/** The end of a sentence: how to get the verdict of a run that is still in progress. */
 function followAgain({ idempotencyKey }: AnyResult): string {
   // Only a key that is derived from the job finds the run again. Outside CI, the key is random.
   if (idempotencyKey === null || !isDerivedKey(idempotencyKey)) return "follow the run again.";
@@ -105,11 +103,14 @@ function followAgain({ idempotencyKey }: AnyResult): string {
 
 const TIME_LIMITS = 'the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout)';
 
-/** The instructions that jobs write, which end with an id or a key. Needed because a result that is read from a file can contain anything. */
+/**
+ * The instructions that jobs write, which end with an id or a key. Other text is not trusted, because a result that is read from a file can contain
+ * anything.
+ */
 const INSTRUCTION =
   /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
 
-/** Only text that matches {@linkcode INSTRUCTION} is shown as words. */
+/** Only text that matches {@linkcode INSTRUCTION} is shown as words. Other text might be a command. */
 export function followAgainWords(instruction: string): Words {
   const [, words = "", value = ""] = INSTRUCTION.exec(instruction) ?? [];
   return ["To follow it again: ", words, { name: value || null }, "."];
@@ -117,18 +118,15 @@ export function followAgainWords(instruction: string): Words {
 
 interface KindWords {
   readonly noun: "run" | "automation run";
-  /** Subject of a sentence. */
   readonly started: "Mogplex run" | "automation";
   readonly begun: "started" | "triggered";
   readonly outcomes: readonly (Outcome | AutomationOutcome)[];
 }
 
 interface VerdictWords {
-  /** Emoji before the headline. */
   readonly mark: string;
   /** After "verdict", in the block at the end of a log. */
   readonly word: string;
-  /** Used as a heading, as a title, and as the first line of a failure. */
   readonly headline: string;
 }
 
@@ -189,24 +187,21 @@ export function kindWords({ kind }: AnyResult): KindWords {
   return KINDS[kind];
 }
 
-/** Whether something may have been started although no answer confirms it. */
 export function mayHaveStarted({ runId, mayExist }: Pick<AnyResult, "runId" | "mayExist">): boolean {
   return runId === null && mayExist;
 }
 
-/** Undefined if an agent started. No agent starts if the start was refused or never sent, or if no sandbox was free. */
+/** `undefined` if an agent started. No agent starts if the start was refused or never sent, or if no sandbox was free. */
 function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
   if (result.error?.code === NO_SANDBOX) return "no_sandbox";
   if (result.outcome !== "error") return undefined;
   return result.runId === null && !mayHaveStarted(result) ? "not_started" : undefined;
 }
 
-/** `not_started` if no agent started, otherwise the outcome. */
 export function recordedOutcomeOf(result: AnyResult): AnyResult["outcome"] | "not_started" {
   return isNotStarted({ verdict: verdictWords(result) }) ? "not_started" : result.outcome;
 }
 
-/** Whether a verdict means that no agent started. */
 export function isNotStarted({ verdict: { word } }: Pick<ResultView, "verdict">): boolean {
   return word === VERDICTS.not_started.word || word === VERDICTS.no_sandbox.word;
 }
@@ -215,7 +210,6 @@ export function isStillRunning({ error }: Pick<AnyResult, "error">): boolean {
   return error?.code === "STILL_RUNNING";
 }
 
-/** There are separate words if no agent started, and if a run was read only once. */
 export function verdictWords(result: AnyResult): VerdictWords {
   const name = notStartedWords(result) ?? (isStillRunning(result) ? "still_running" : undefined);
   const words = VERDICTS[name ?? causeOf(result) ?? result.outcome];
@@ -223,7 +217,6 @@ export function verdictWords(result: AnyResult): VerdictWords {
   return { ...words, headline: words.headline.replace("{noun}", noun).replace("{started}", started) };
 }
 
-/** The branch with the agent's work; null if no agent started and no branch was requested. */
 export function branchWords(
   { branch: { base, pushed, requested }, changed, events }: GitFacts,
   view: Pick<ResultView, "outcome" | "status" | "verdict">,
@@ -238,18 +231,16 @@ export function branchWords(
   return isUnknown ? isNotStarted(view) ? null : "unknown" : [{ name: requested }, words];
 }
 
-/** Whether the run may still push a branch and open a pull request. A job can be interrupted after its run has ended. */
 function mayPush(view: Pick<ResultView, "outcome" | "status" | "verdict">): boolean {
   if (["success", "failed", "cancelled"].includes(view.outcome) || isNotStarted(view)) return false;
   return !["success", "failed", "cancelled"].includes(view.status ?? "");
 }
 
-/** The service's word for the state of a run; null if unknown. After a cancellation, it can be "failed". Untrusted text. */
+/** The service's word for the state of a run. After a cancellation, it can be "failed". Untrusted text. */
 export function statusWords({ status, outcome }: Pick<ResultView, "status" | "outcome">): string | null {
   return outcome === "cancelled" && status === "failed" ? "failed after the cancellation" : status;
 }
 
-/** How the command got the run that it reports; null without a run, or if no agent started. */
 export function startWords(
   { runId, replayed, verdict }: Pick<ResultView, "runId" | "replayed" | "verdict">,
 ): string | null {
@@ -259,8 +250,8 @@ export function startWords(
 }
 
 /**
- * The duration of a run, and the duration of the command that reports it. A duration is null if it is unknown, or if it equals the other one. A
- * command that only read the run of another command has no useful duration before the run ends.
+ * The duration of a run, and the duration of the command that reports it. A duration is `null` if it is unknown, or if it equals the other one. A
+ * command that only reads the run of another command has no useful duration before the run ends.
  */
 export function timesOf(
   { times, tookMs, durationMs, replayed, outcome }: Pick<
@@ -273,7 +264,6 @@ export function timesOf(
   return { runMs: times?.durationMs ?? (isOurs ? null : tookMs), hereMs: isOurs && !isLook ? durationMs : null };
 }
 
-/** The state of the pull request if its address is unknown. */
 export function noPullRequestWords(
   view: Pick<ResultView, "git" | "outcome" | "status" | "verdict">,
 ): string {
@@ -282,7 +272,6 @@ export function noPullRequestWords(
   return mayPush(view) ? "none yet" : "none reported";
 }
 
-/** The words after "failed", by phase. */
 const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: " in boot",
   prepare: " in preparation",
@@ -302,15 +291,13 @@ export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
 export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "files" | "pullRequest">;
 
 export interface AutomationTimes {
-  /** ISO 8601; null while it waits for a slot. */
+  /** ISO 8601; `null` while the run is waiting for a slot. */
   startedAt: string | null;
-  /** ISO 8601; null while it is running. */
+  /** ISO 8601; `null` while the run is in progress. */
   completedAt: string | null;
-  /** According to the service. */
   durationMs: number | null;
 }
 
-/** The fields with the same meaning in both kinds of results. */
 type Common = Pick<
   AnyResult,
   | "runId"
@@ -334,32 +321,25 @@ type Common = Pick<
 export interface ResultView extends Common {
   kind: KindWords;
   verdict: VerdictWords;
-  /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
+  /** What went wrong and why, without {@linkcode ResultView.advice}. Untrusted text. */
   reason: string | null;
-  /** The error's own advice; untrusted text. */
+  /** The error's own advice. Untrusted text. */
   advice: string | null;
-  /** Advice in our own words; null if the error has some, or there is nothing to do. */
   nextStep: string | null;
-  /** Null if unknown, or not to be shown. Untrusted text. */
+  /** Untrusted text. */
   task: string | null;
-  /** The agent's last message; null for an automation run. Untrusted text. */
+  /** Untrusted text. */
   finalMessage: string | null;
-  /** Null without a result file, and for an automation run. */
   resultFile: RunResult["resultFile"];
-  /** Null for a run. */
   automationId: string | null;
-  /** Null for a run, which has phases. */
   times: AutomationTimes | null;
-  /** Null for an automation run. */
   harness: string | null;
   failureCode: string | null;
-  /** Null for an automation run, for which the service does not report them. */
   git: GitFacts | null;
   phases: readonly RunPhase[];
-  /** The kept events, oldest first; empty for an automation run, which has no events. */
+  /** The kept events, oldest first. */
   events: readonly RunEvent[];
   eventsOmitted: number;
-  /** Null for an automation run. */
   eventCount: RunResult["eventCount"] | null;
   tookMs: number;
 }
@@ -368,7 +348,6 @@ export interface ResultView extends Common {
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;
-  // The advice is printed next to ours, so it must begin like a sentence. Flags and commands keep their case.
   const sentence = advice.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
   const whole = resultSentence(error);
   if (reason === null || reason.startsWith(whole)) {
@@ -397,7 +376,6 @@ const NOTHING_OF_A_RUN = {
   eventCount: null,
 };
 
-/** Undefined if the run did not fail. A run with a result file succeeded, whatever the file contains. */
 export function failedPhaseOf<P extends { name: string }>(
   { outcome, resultFile, phases }: { outcome: string; resultFile: unknown; phases: readonly P[] },
 ): P | undefined {
@@ -427,20 +405,15 @@ export function viewOf(result: AnyResult): ResultView {
   };
 }
 
-// The first line of every report: repository, task, result and duration.
-
-/** Source: API reference, "Branches and pull requests": the title of a pull request has the same limit. */
+/** The title of a pull request has the same limit. Source: API reference, "Branches and pull requests". */
 const MAX_TITLE = 72;
-/** Maximum length of a repository's name, in UTF-16 units. Forges permit less. */
 const MAX_WHERE = 200;
-/** Source: API reference, `payload`: lists are cut to 25 items. */
+/** Lists are cut to 25 items. Source: API reference, `payload`. */
 const MAX_NAMED_FILES = 25;
 
 /** `where` and `title` are untrusted. */
 interface Headline {
-  /** Repository by name, otherwise by id; the automation; null if neither is known. */
   where: string | null;
-  /** First line of the task, shortened; null if the task is unknown. */
   title: string | null;
   /** The result: `PR #12`, `no changes`, `failed in delivery`. */
   end: string;
@@ -459,7 +432,6 @@ export function titleOf(task: string | null): string | null {
   return `${(words.length < MAX_TITLE / 2 ? cut : words).replace(/[\s.]+$/, "")}…`;
 }
 
-/** `PR #12` if the address ends in a number. */
 function pullRequestWord(url: string): string {
   const number = /\/(\d{1,12})\/?$/.exec(url)?.[1];
   return number === undefined ? "pull request" : `PR #${number}`;
@@ -479,7 +451,6 @@ function endOf({ outcome, exitCode, verdict, git, phases, resultFile }: ResultVi
   return git?.pullRequest.state === "none" ? "success, no pull request" : verdict.word;
 }
 
-/** Counts the files in the delivery event. An agent may have committed more files itself. */
 function filesWord(count: number): string {
   return count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`;
 }
@@ -497,7 +468,6 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** If nothing else is known about a run, the line names its kind. */
 export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
   const { where, title, more } = headlineOf(view);
   const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));

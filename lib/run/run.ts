@@ -1,8 +1,3 @@
-/**
- * Starts a run and follows it to its end in one call. The command line uses it with a state file and signals.
- *
- * @module
- */
 import { ConflictError, MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
@@ -61,21 +56,21 @@ import { isClaim, type Parting, readState, type RunState, type StateSeal, stateS
 /** Options of {@linkcode Mogplex.attach}. */
 export interface AttachOptions extends FollowOptions {
   /**
-   * Whether to throw unless the run succeeds. If false, the result of an existing run is returned, however it ended: look at `outcome`,
-   * which can then also be `deadline` or `error`. After `error`, only the exit codes 69 and 75 are worth another try. If the service does
-   * not know the id of the run to follow, or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a
-   * start that failed before there was a run, an invalid option, and an aborted `signal`.
+   * Whether to throw unless the run succeeds. If `false`, the call returns the result of an existing run, however the run ended. In that case, check
+   * `outcome`, which can also be `deadline` or `error`. After `error`, only exit codes 69 and 75 are worth another try. If the service does not know
+   * the id of the run or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a start that failed before a run
+   * existed, an invalid option, and an aborted `signal`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
   /**
-   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. The call then takes a few more seconds at
-   * most. If a start has no answer yet, its run is found and cancelled as well. @default {[]} (the run continues)
+   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. The call then takes a few more seconds at most. If a
+   * start has no answer yet, the call finds its run and cancels it as well. @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
   /**
-   * Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, a notice reports the
-   * error.
+   * Called with each item as it arrives. The items are the same as in a loop over the handle. The return value is not awaited. If the function throws
+   * or rejects, a notice reports the error.
    */
   onItem?: ((item: RunHandleItem) => unknown) | undefined;
 }
@@ -85,24 +80,18 @@ export interface RunOptions extends StartOptions, AttachOptions {}
 
 export type RunJob = JobOptions<FollowItem, StartedRun>;
 
-/**
- * Starts a run and follows it to its end.
- * @returns How the job ended, and the error that ended it, if any.
- * @throws {UsageError} if the state file cannot be written, or the state file of an earlier attempt is missing.
- */
 export async function runJob(request: RunRequest | LaterRequest, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
   const resumed = readResumed(request, options, state);
   const isClaimed = state?.claim !== undefined;
   const earlier = resumed ?? (isClaimed ? undefined : readEarlier(options, state));
-  // The state of an earlier attempt stays until its run is found, or another start begins, because the service might not answer now.
+  // The state of an earlier attempt stays until its run is found or another start begins, because the service might not answer now.
   if (!isClaimed && resumed?.asked == null) state?.writer.clear();
   const operation = new RunOperation(options, { request, resumed, earlier }, state?.writer);
   const end = await new Job(operation, options).start();
   return await withResultFile(operation, end, options, state?.writer);
 }
 
-/** @param runId UUID. @returns See {@linkcode runJob}. */
 export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   const state = openState(options);
   recordFollowing(runId, options, state);
@@ -110,18 +99,18 @@ export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<
   return await withResultFile(operation, await new Job(operation, options).attach(), options, state?.writer);
 }
 
-/** Longest time for a single read, retries included, in milliseconds. */
+/** Time limit for reading a run once, including retries. */
 export const LOOK_MS = 60_000;
 
-/** Reads a run once. The outcome is `deadline` if the run has not finished. @param runId UUID. @returns See {@linkcode runJob}. */
+/** Reads a run once. The outcome is `deadline` if the run has not finished. */
 export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   const operation = new RunOperation(options, runId, undefined);
   return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
 }
 
 /**
- * Reads the result file of a run that succeeded. If the file is missing or invalid, follow-up runs are started to correct it, if the request allows
- * any.
+ * Reads the result file of a run that succeeded. If the file is missing or invalid, starts follow-up runs to correct it, as many as the request
+ * allows.
  */
 async function withResultFile(
   operation: RunOperation,
@@ -160,7 +149,7 @@ async function withResultFile(
     }
     session.notify({ kind: "text", message: `${ended.result.reason}; a follow-up asks for it` });
     const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
-    // A file that was not changed still has the earlier mistakes.
+    // An unchanged file still has the earlier mistakes.
     mistakesBefore = blob !== null && blob === blobBefore ? [...new Set([...mistakesBefore, ...mistakes])] : mistakes;
     const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakesBefore);
     blobBefore = blob ?? blobBefore;
@@ -175,11 +164,11 @@ async function withResultFile(
   }
 }
 
-/** The result of a follow-up run. What the run before it has delivered stays, unless the follow-up run delivers more. */
+/** Keeps the pull request and the branch of the earlier run if the follow-up run did not deliver any. */
 function continued(before: RunResult, result: RunResult): RunResult {
   return {
     ...result,
-    // For readers, the task is still the same.
+    // The result shows the original task, not the task of the follow-up run.
     task: before.task,
     pullRequest: result.pullRequest.url === null ? before.pullRequest : result.pullRequest,
     branch: { ...result.branch, pushed: result.branch.pushed ?? before.branch.pushed },
@@ -193,7 +182,6 @@ function whenAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
 }
 
-/** The follow-up run continues on the branch of the run, or on a new branch if the run has none. */
 function followUpOf(
   { request }: RunOperation,
   { repoId, branch: { base } }: RunResult,
@@ -227,9 +215,9 @@ function openState({ session, state, identity }: RunJob): OpenState | undefined 
 }
 
 /**
- * Reads the state of an earlier attempt from the caller's path. For a deferred request, the path of this job's own state file is read as well,
- * because no key finds the run of another request.
- * @throws {UsageError} if the file at the caller's path is missing: a mistyped path must not start a second agent.
+ * Reads the state of an earlier attempt from the caller's path. For a deferred request, the job's own state file is read as well: the content of the
+ * request may have changed, and a new key would not find the earlier run.
+ * @throws {UsageError} if the file at the caller's path is missing, because a mistyped path must not start a second agent.
  */
 function readResumed(
   request: RunRequest | LaterRequest,
@@ -242,7 +230,8 @@ function readResumed(
   const { notify, clock, memory } = session;
   const job = jobOf(session, options);
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
-  // Outside CI the folder's state is handled earlier. A job that cannot be distinguished from jobs of other pipelines starts a run each time.
+  // Outside CI, the state of the folder has already been handled. A job that cannot be distinguished from jobs of other pipelines starts a new run
+  // each time.
   const findsOwn = isLater(request) && isPipelines && job !== null && isComplete(job);
   const path = resumePath ?? (findsOwn ? ownPath : undefined);
   if (path === undefined) return undefined;
@@ -251,18 +240,17 @@ function readResumed(
     job,
     execution: false,
     required,
-    // At the job's own path, a file from an earlier job is normal.
+    // A file from an earlier job is normal at the job's own path.
     tellsOfOthers: required,
     nowMs: clock.wallTime(),
     notify,
   });
   const proven = stored?.proven(seal);
-  // The state file names a run, so the service must have accepted the token before.
+  // A state file that names a run proves that the service accepted the token before.
   memory.workedBefore ||= typeof proven?.runId === "string";
   return proven;
 }
 
-/** Reads the job's default path. */
 function readEarlier({ session, identity }: RunJob, state: OpenState | undefined): RunState | undefined {
   if (state === undefined) return undefined;
   const { files, path, seal } = state;
@@ -285,7 +273,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
     }
     // A claimed folder must never appear to be free.
     if (state?.claim === undefined) state?.writer.clear();
-    // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
+    // This job did not start the run, so a signal cancels the run only with `onInterrupt: "cancel"`.
     state?.writer.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -297,21 +285,17 @@ function stateResult(result: PlannedResult | undefined): RunState["result"] {
   return result === undefined ? null : { path: result.path, schema: result.schema.text };
 }
 
-// A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
-
 interface RunStart {
   request: RunRequest | LaterRequest;
-  /** State of an earlier attempt, whose key is used again. */
+  /** State of an earlier attempt. Its key is used again. */
   resumed: RunState | undefined;
-  /** State that an earlier attempt left at the default path. A run with its key may be older than this start. @default {nothing} */
+  /** State that an earlier attempt left at the default path. A run with the same key may be older than this start. */
   earlier?: RunState | undefined;
 }
 
-/** Time limit of one repeated start, in milliseconds. A second repeated start and the cancel must also fit into the time that is left. */
+/** Time limit of one repeated start. A second repeated start and the cancel request must also fit into the remaining time. */
 const RESEND_MS = 1_500;
-/** Shortest time between two writes of an event to the state file, in milliseconds. */
 const STATE_MS = 5_000;
-/** Clause about the run of a job that was stopped after no sandbox was free. */
 const WITHOUT_SANDBOX = "it was waiting for a sandbox, and no agent has started";
 
 class RunOperation implements Operation<FollowItem, RunResult> {
@@ -332,16 +316,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #lacked = false;
   #agent = new AgentWatch();
 
-  /**
-   * @param target What to start, or the id of an existing run.
-   * @param state Writes the state file; undefined without one.
-   */
+  /** @param target What to start, or the id of an existing run. */
   constructor(options: RunJob, target: RunStart | string, state: StateWriter | undefined) {
     this.#session = options.session;
     this.#options = options;
     this.#target = target;
     this.#state = state;
-    // If the caller gave the name, the service is not asked for it.
     const requested = typeof target === "string" || isLater(target.request)
       ? undefined
       : givenName(target.request.repo);
@@ -360,13 +340,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#resultFile ?? this.#options.resultFile;
   }
 
-  /** The branch with the changes, according to the delivery event; null without changes, undefined if the events do not show it. */
+  /** Branch with the changes, according to the delivery event; `null` if nothing changed; `undefined` if the events do not show it. */
   get deliveredBranch(): string | null | undefined {
     const { changed, pushedBranch, workingBranch } = this.#follower?.facts ?? noFacts();
     return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
   }
 
-  /** @throws {MogplexError} if the service does not return the name of the repository. */
   async resultPlace(): Promise<ResultPlace> {
     const { openFiles: open, repositoryOrigin: origin, repository } = this.#options;
     if (open === undefined) throw new Error("Cannot read a result file without a way to open its repository");
@@ -376,7 +355,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return { open, repository: { name, origin: origin ?? this.#pullOrigin(name), isNamed } };
   }
 
-  /** Undefined before the run has ended, and if the run's pull request is not in this repository. */
   #pullOrigin(name: string): string | undefined {
     const { url } = this.#follower?.facts.pullRequest ?? noFacts().pullRequest;
     if (url === null || !URL.canParse(url)) return undefined;
@@ -406,7 +384,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (typeof this.#target === "string") return null;
     const { request } = this.#target;
     const task = isLater(request) ? request.task : request.prompt;
-    // The request of a script is not checked yet.
+    // Requests from scripts have not been validated yet.
     return typeof task === "string" ? task : null;
   }
 
@@ -422,7 +400,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#lacksSandbox ? WITHOUT_SANDBOX : undefined;
   }
 
-  /** Whether no agent has started because no sandbox was free. False while a later start has no answer. */
+  /** Whether no agent has started because no sandbox was free. `false` while a later start has no answer, because its run may exist. */
   get #lacksSandbox(): boolean {
     return this.#lacked && (this.#started !== undefined || this.#series?.mayExist !== true);
   }
@@ -469,7 +447,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async #planOf({ request, resumed }: RunStart, left: RunState | undefined): Promise<StartPlan> {
-    // Another process that is starting the same request has claimed the folder.
+    // A claim means that another process is starting the same request.
     const claimed = resumed !== undefined && isClaim(resumed) ? resumed.idempotencyKey : null;
     const options = { ...this.#options, randomKey: claimed ?? this.#options.state?.claim?.key };
     if (isLater(request)) return await planLater(this.#session, request, options, claimed === null ? left : undefined);
@@ -491,8 +469,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   /**
-   * The run that was read from the folder of a command outside CI, if the plan has its key. It is followed without a start, because a start could be
-   * refused or wait for the quota although the run is in progress.
+   * Returns the run from the folder's state if the plan has the same key. The run is followed without another start, because a start could be refused
+   * or wait for the quota although the run is in progress.
    */
   #runOfFolder({ key, hash, request }: StartPlan, state: RunState | undefined): StartedRun | undefined {
     const run = this.#options.state?.resumeRun;
@@ -509,7 +487,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   /**
    * Takes over the run of an earlier attempt. If the caller gives the key, even a failed run is taken over.
-   * @returns Whether the run was taken over: it is in progress, it succeeded, or no further key starts another run.
+   * @returns `false` if another run must be started.
    */
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
     const { client, deadline, signal, notify } = this.#session;
@@ -562,17 +540,14 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return lackedSandbox(run) && !this.#agent.hasBegun(run);
   }
 
-  /**
-   * Starts another run some time after a run ended without a sandbox. No agent had begun, so nothing is done twice.
-   * @throws {MogplexError} with exit code 75 if there is no time or no key for another start.
-   */
+  /** Starts another run after a run got no sandbox. No agent had started, so no work is done twice. */
   async #startAgain(run: Run, look: Look): Promise<void> {
     const { client, clock, startedAt, deadline, signal, notify } = this.#session;
     const { cancelled, waitsForSandbox } = this.#options;
     const series = this.#series;
     const refused = (why: string) => noSandbox(run, clock.now() - startedAt, why);
     const pauseMs = SANDBOX_WAITS_MS[this.#lacks];
-    // The run of an earlier job may have ended long ago.
+    // A run of an earlier job may have ended long ago.
     const endAgeMs = this.#started?.replayed ? series?.endAgeMs(run) ?? 0 : 0;
     const waitMs = Math.max(0, (pauseMs ?? 0) - (Number.isFinite(endAgeMs) ? endAgeMs : 0));
     const why = cancelled?.aborted
@@ -610,7 +585,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
     if (look.kind === "rest") {
       const run = this.#stopped;
-      // The follower reads the run again, so its copy is newer than this one.
+      // The follower reads the run again, so its copy will be newer.
       this.#stopped = undefined;
       return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
     }
@@ -619,7 +594,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { tokenShare, stream, sink } = this.#options;
     this.#follower = new RunFollower(this.#session, runId, { tokenShare, stream, sink });
     this.#agent = new AgentWatch();
-    // A single look has no time for another request.
+    // After a single read, there is no time for a second request, so the name is requested at once.
     if (look.kind === "once") this.#name.ask();
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
@@ -638,7 +613,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (this.#lacksSandbox || runId === undefined && this.#series?.mayExist !== true) return none();
     const known = runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false };
     if (!cancels(known?.owned ?? true)) return leave("detached", "the run continues");
-    // Records for a later step that the deadline cancels the run, no matter what a signal would have done.
+    // A later step must know that the deadline cancels the run, whatever a signal would have done.
     const late = cause.kind === "deadline" && known === undefined;
     this.#state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
     try {
@@ -646,7 +621,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       if (run === undefined) return none();
       if (known === undefined) this.#announce(run as StartedRun);
       if (!cancels(run.owned)) return leave("detached", "the run continues, because another job started it");
-      // After a signal, the session's own signal is aborted. It must not end the cancel request, because there may be no later step that repeats it.
+      // After a signal, the session's own signal is already aborted. It must not end the cancel request, because there may be no later step that
+      // repeats the request.
       const signalled = cause.kind === "signal";
       const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
       return this.#cancelled(await cancelWith(client, clock, run.runId, limits));
@@ -776,11 +752,6 @@ export class RunVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "RunVerdictError";
 
-  /**
-   * @param message The whole message.
-   * @param exit Name of the exit code.
-   * @param result The result of the run. From now on, printing it masks secrets.
-   */
   constructor(message: string, exit: ExitName, result: RunResult) {
     super(message, exit, { code: `RUN_${exit.replace(/[A-Z]/g, "_$&").toUpperCase()}` });
     const { runId, idempotencyKey } = result;
@@ -811,7 +782,7 @@ export class RunCancelledError extends RunVerdictError {
   }
 }
 
-/** The run is waiting for an answer. Somebody has to answer in the app, because the API has no call for it. Exit code 4. */
+/** The run is waiting for an answer. The question can only be answered in the app, because the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "AwaitingInputError";
@@ -834,7 +805,6 @@ export class InvalidResultError extends RunVerdictError {
   }
 }
 
-/** The error for a result; undefined for a success, and for an outcome that is not a verdict of the service. */
 export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
   if (result.outcome === "failed" && result.resultFile !== null) return new InvalidResultError(result);
   if (result.outcome === "failed") return new RunFailedError(result);

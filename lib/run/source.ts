@@ -1,6 +1,5 @@
 /**
- * Sources of news for a follower: the interface, and polling. The event stream of runs is another implementation.
- *
+ * Sources of news about a run. This file contains the interface and polling; the event stream is in its own file.
  * @module
  */
 import { type Clock, OVER } from "../clock.ts";
@@ -14,25 +13,22 @@ import type { Connected } from "./session.ts";
 export interface Subject<N> {
   /** The attempt in error messages, after "Cannot": `read events of run "…"`. */
   readonly what: string;
-  /** @throws the errors of the client. */
   read(call: CallOptions): Promise<N>;
   /**
-   * Reads the record itself, used after a long silence and at the deadline. This makes the service repair the record of a run whose worker died.
+   * Reads the record of the run after a long silence and at the deadline. This makes the service repair the record of a run whose worker died.
    * {@linkcode Subject.read} does not.
-   * @throws the errors of the client.
    */
   readRecord?(call: CallOptions): Promise<N>;
 }
 
 export interface Source<N> {
   /**
-   * Waits for the next news, and retries as long as that can help.
+   * Waits for the next news, and retries as long as a retry can help.
    * @param last Outcome of the last read, which determines the wait. Absent in the first call, which does not wait.
-   * @returns The news; null if the deadline passed first.
+   * @returns `null` if the deadline passed first.
    * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
-  /** Releases everything that the source has joined or opened. The signal of the source ends its waits and requests. May be called more than once. */
   close(): void;
 }
 
@@ -41,22 +37,18 @@ export interface SourceOptions<S> {
   subject: S;
   pacer: Pacer;
   memory: TokenMemory;
-  /** Deadline for requests, in milliseconds of clock time. */
   deadline: number;
   signal: AbortSignal;
   tokenShare: number;
-  /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
 }
 
-/** Silence after which the record is read instead of the news, in milliseconds. */
 const SILENCE_MS = 120_000;
 
-/** Polls: one request at a time, with the delays of {@linkcode nextDelay}. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   #cadence: CadenceState;
-  /** Clock time of the last news, or of the last read of the record. */
+  /** Time of the last news, or of the last read of the record. */
   #heardAt: number;
   #leave: (() => void) | undefined;
 
@@ -66,10 +58,6 @@ export class PollingSource<N> implements Source<N> {
     this.#cadence = startCadence(options.tokenShare);
   }
 
-  /**
-   * Waits for this follower's turn among the followers of the process.
-   * @returns Whether there is time left before the deadline.
-   */
   async #turn(): Promise<boolean> {
     const { pacer, memory: { pace }, clock, tokenShare } = this.#options;
     this.#leave ??= pace.join();
@@ -99,7 +87,7 @@ export class PollingSource<N> implements Source<N> {
     this.#leave?.();
   }
 
-  /** A refusal applies to all followers of the process: each of them waits for its turn, and none slows down alone. */
+  /** A refusal applies to all followers of the process. Each of them waits for its turn, and none slows down alone. */
   #delayAfterRefusal(namedMs: number | null): number {
     const { memory: { pace }, clock, tokenShare } = this.#options;
     pace.refused(clock.now(), namedMs);
@@ -116,19 +104,16 @@ export class PollingSource<N> implements Source<N> {
 }
 
 interface LookOptions<N> {
-  /** The attempt in error messages, after "Cannot". */
   what: string;
   signal: AbortSignal;
   /** Makes one attempt. It must pass `call` to the client. */
   read(call: CallOptions): Promise<N>;
-  /** Delay after a failure, in milliseconds; undefined for the usual one. @default the delay that the service names, otherwise a backoff */
   delayAfter?(failure: Failure): number | undefined;
 }
 
 /**
- * Repeats a read until it works, as long as a retry can help.
- * @returns The result; null if the deadline passed first.
- * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
+ * Repeats a read until it succeeds, as long as a retry can help.
+ * @returns `null` if the deadline passed first.
  */
 export async function lookUntilSeen<N>(
   { pacer, memory, deadline, clock }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline" | "clock">,
@@ -153,7 +138,7 @@ export async function lookUntilSeen<N>(
   }
 }
 
-/** Time limit of the last read at the deadline, in milliseconds. */
+/** Time limit of the last read at the deadline. */
 const LAST_LOOK_MS = 5_000;
 
 /** Limits of a single attempt that starts now and may pass the deadline by `limitMs`. */
@@ -161,11 +146,6 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
   return { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, maxAttempts: 1, signal };
 }
 
-/**
- * Reads one last time at the deadline. After a 401 for a token that has worked before, the read is repeated at once, because there is no time to
- * wait.
- * @throws the error of the last attempt.
- */
 export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Connected): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
   return await retry<N>({
@@ -176,10 +156,6 @@ export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, si
   });
 }
 
-/**
- * Reads the record itself at the deadline.
- * @returns Undefined if the subject has no record, or if the record cannot be read. In that case, the last news decides.
- */
 export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }: Connected): Promise<N | undefined> {
   try {
     return await subject.readRecord?.(singleAttempt(clock, LAST_LOOK_MS, signal));
@@ -190,7 +166,6 @@ export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }
   }
 }
 
-/** A signal that aborts with the caller's signal, or when {@linkcode LinkedAbort.close} is called. */
 export interface LinkedAbort {
   readonly signal: AbortSignal;
   close(): void;
@@ -204,133 +179,120 @@ export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
   };
 }
 
-// Decides the delay before the next poll: a pure function from one state to the next.
+// Decides the delay before the next poll. The functions below are pure: they turn one state into the next.
 //
 // A token may send 60 requests in 60 s, and other jobs may use the same token. The only sign of other jobs is a refusal (429), after which nothing
-// can be read for 60 s. Polling is therefore additive-increase, multiplicative-decrease:
-// - it starts at an interval at which five jobs fit into the limit;
-// - each refusal multiplies the interval;
-// - each minute or more without a refusal makes it a little shorter again.
+// can be read for 60 s. The interval between polls therefore adapts to refusals:
+// - The first interval leaves room for five jobs within the limit.
+// - Each refusal multiplies the interval.
+// - Each minute or more without a refusal makes the interval a little shorter again.
 //
 // The figures come from the simulation in `bench/fleet`.
 
 export interface CadenceState {
-  /** At least 1; from the caller. */
   readonly tokenShare: number;
   /** Short delays before the regular interval, next one first, in milliseconds. */
   readonly burst: readonly number[];
   /** Whether `burst` holds the delays after the run's last event. If so, `tokenShare` does not lengthen them. */
   readonly ending: boolean;
-  /** Clock time of the first poll, in milliseconds; undefined before that poll. */
   readonly sinceMs: number | undefined;
   readonly newsAtMs: number;
-  /** Number of polls with something new. */
   readonly news: number;
   /** Times of the last answered polls, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
   readonly looks: readonly number[];
-  /** Shortest interval after refusals, in milliseconds; 0 before the first one. */
+  /** Shortest interval after refusals; 0 before the first refusal. */
   readonly floorMs: number;
   readonly refusals: number;
-  /** Start of the current stretch without refusals. */
+  /** Start of the current period without refusals. */
   readonly calmSinceMs: number;
 }
 
 export type CadenceEvent =
-  /** The poll showed a new event or another status. */
   | { readonly kind: "news" }
-  /** The poll showed nothing new. */
   | { readonly kind: "quiet" }
-  /** The poll showed the last event of a run whose status has not changed yet. */
   | { readonly kind: "ending" }
-  /** The service refused the poll because the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
+  /** The service refused the poll because the token exceeded its limit. `namedMs` is the delay in `Retry-After`; `null` if there is none. */
   | { readonly kind: "refused"; readonly namedMs: number | null }
   /** The service was busy and named a delay. */
   | { readonly kind: "busy"; readonly namedMs: number };
 
 interface Moment {
-  /** Clock time of the poll, in milliseconds. */
   readonly atMs: number;
-  /** Milliseconds until the deadline. No delay is longer. */
+  /** Time until the deadline. No delay is longer. */
   readonly leftMs: number;
-  /** Number from 0 up to 1, for jitter. */
   readonly random: number;
 }
 
-/** First delays, in milliseconds: an existing run may have finished already, and a new one may fail to start. */
+/** An existing run may have finished already, and a new run may fail to start, so the first delays are short. */
 const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
 
-/** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
+/** Delays after the last event of a run, because the event comes before the status changes. Source: design, "Following a run". */
 export const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 
-/** How long a run is treated as young, in milliseconds: its sandbox boots, so it rarely ends. */
+/** Age up to which a run is treated as young. A young run rarely ends, because its sandbox is still booting. */
 const STARTUP_MS = 60_000;
 
-/** Interval for a young run after the first delays, in milliseconds: at most eleven polls in the first minute. */
+/** Interval for a young run after the first delays: at most eleven polls in the first minute. */
 const STARTUP_INTERVAL_MS = 6_800;
 
-/** Interval while there is news, in milliseconds: five independent jobs together stay below 60 requests a minute. */
+/** Interval while there is news. Five independent jobs together stay below 60 requests a minute. */
 const ACTIVE_MS = 5_500;
 
-/** Time without news after which a run is treated as idle, in milliseconds. */
+/** Time without news after which a run is treated as idle. */
 const IDLE_AFTER_MS = 120_000;
 
-/**
- * Time without news after which a run with few events is treated as idle, in milliseconds. Some services report nothing while the agent is running.
- */
+/** Time without news after which a run with few events is treated as idle. Some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** Maximum number of polls with news for a run with few events. Source: contract 4.2: boot and preparation take two to five. */
+/** Maximum number of polls with news for a run with few events. Boot and preparation take two to five polls. Source: contract 4.2. */
 const SPARSE_NEWS = 5;
 
-/** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
+/** Interval for an idle run: at most 72 requests in ten quiet minutes. */
 const IDLE_MS = 10_200;
 
-/** Jitter: each delay varies by up to this fraction in both directions. */
 const JITTER = 0.06;
 
-/** Window of the service's rate limit, in milliseconds. Source: API reference, "Rate limits". */
+/** Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
 
-/** Shortest average interval of one job, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
+/** Shortest average interval of one job. 54 is 90 % of the limit, which leaves room for starts and other commands. */
 const FAIR_MS = WINDOW_MS / 54;
 
-/** If we sent at most this many polls in an exhausted window, other jobs sent most of the requests. */
+/** If this job sent at most this many polls in an exhausted window, other jobs sent most of the requests. */
 const FEW_LOOKS = 3;
 
-/** Interval after the first refusal, in milliseconds. */
 const FIRST_FLOOR_MS = 16_000;
 
-/** Interval after the first refusal if at most {@linkcode FEW_LOOKS} polls were answered in the minute before it, in milliseconds. */
 const CROWDED_FLOOR_MS = 25_000;
 
-/** Factor of the interval for the second refusal. The next constant is the factor for each later one. */
+/** Factor of the interval for the second refusal. `LATER_FACTOR` applies to every later one. */
 const SECOND_FACTOR = 2.2;
 
 const LATER_FACTOR = 3;
 
-/** Factor of the interval if no poll was answered in the minute before a refusal, although we waited as long as requested. */
+/** Factor of the interval if no poll was answered in the minute before a refusal, although the job waited as long as requested. */
 const BLIND_FACTOR = 4.5;
 
-/** Longest interval after refusals, in milliseconds. A hundred jobs need 100 s each, and their polls are not spread evenly. */
+/** A hundred jobs need 100 s each, and their polls are not spread evenly. */
 const MAX_FLOOR_MS = 200_000;
 
 /**
- * Random extra delay in addition to the delay that the service named, as a fraction of the interval, at most twice the named delay. It spreads out
- * jobs that were refused together.
+ * Random extra delay after a delay that the service named, as a fraction of the interval, but at most twice the named delay. The extra delay spreads
+ * out jobs that were refused together.
  */
 const SPREAD = 0.5;
 
-/** How much faster polling becomes after a calm stretch, in requests per minute. */
+/** Requests per minute that are added after each calm period. */
 const EASE_PER_MINUTE = 0.15;
 
-/** Length of a calm stretch after one refusal, its growth factor for each further refusal, and its maximum; in milliseconds. */
+/** Length of a calm period after one refusal. The length grows by `CALM_GROWTH` with each further refusal, up to `MAX_CALM_MS`. */
 const CALM_MS = 60_000;
 
 const CALM_GROWTH = 4;
 
 const MAX_CALM_MS = 600_000;
 
-/** @param tokenShare Jobs that use the token at the same time, at least 1. */
+/** @param tokenShare Number of jobs that use the token at the same time, at least 1. */
 export function startCadence(tokenShare: number): CadenceState {
   return {
     tokenShare,
@@ -346,10 +308,7 @@ export function startCadence(tokenShare: number): CadenceState {
   };
 }
 
-/**
- * @param event Outcome of the last poll.
- * @returns The delay in whole milliseconds, from 0 to `moment.leftMs`, and the next state.
- */
+/** @returns The delay in whole milliseconds, from 0 to `moment.leftMs`, and the next state. */
 export function nextDelay(
   state: CadenceState,
   event: CadenceEvent,
@@ -423,7 +382,7 @@ function baseInterval({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs:
   return atMs - newsAtMs < idleAfter ? ACTIVE_MS : IDLE_MS;
 }
 
-/** Shortest delay for a job that shares its token, in milliseconds; 0 for an unshared token. */
+/** Shortest delay for a job that shares its token; 0 for an unshared token. */
 function shareMs(tokenShare: number): number {
   return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
 }

@@ -1,21 +1,21 @@
 /**
- * The state file: what a later step of the same job needs to know to clean up. It contains neither the service's URL nor the token.
+ * The state file, from which a later step of the same job learns what to clean up. The file contains neither the service's URL nor the token.
  *
- * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. It is one JSON object:
+ * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. The file is one JSON object:
  *
  * - `schema` is 2, followed by the fields of {@linkcode RunState} in the order of the interface (`parting` is called `left` in the file), then
  *   `proof`.
- * - `proof` is an HMAC-SHA-256 as 64 lower-case hex digits. Its key is the token in UTF-8. Its message is the UTF-8 of the JSON text
- *   `["mogplex-ci/state/2",CONTENT]` without whitespace, as `JSON.stringify` makes it. CONTENT is the object of the file without `proof`: all of its
- *   fields in the order of the file, so that a changed, added, removed or moved field changes the message.
+ * - `proof` is an HMAC-SHA-256 as 64 lowercase hex digits. Its key is the token in UTF-8. Its message is the JSON text
+ *   `["mogplex-ci/state/2",CONTENT]` in UTF-8, without whitespace, as `JSON.stringify` creates it. CONTENT is the object of the file without `proof`:
+ *   all of its fields in the order of the file, so that a changed, added, removed or moved field changes the message.
  *
  * Outside CI, while a start has no answer, the file also has `before`: the states that the start is about to replace. `before` is not part of
  * CONTENT, because each state has its own proof, possibly with another token. If nothing is started, the file gets its earlier content back.
  *
- * A start outside CI first claims its folder: its file has a key and `asked`, but no request yet, and `requestHash` is empty. Another process that
- * starts the same request uses that key, so both get the same run.
+ * A start outside CI first claims its folder. The file of a claim has a key and `asked`, but no request yet, and `requestHash` is empty. Another
+ * process that starts the same request uses that key, so both processes get the same run.
  *
- * The token cannot be recovered from the proof, because it has 140 bits or more.
+ * The token cannot be recovered from the proof, because the token has 140 bits or more.
  *
  * @module
  */
@@ -47,56 +47,51 @@ export type StateParting = Parting | "following" | "cancelling";
 export interface RunState {
   /** `starting`: the start request was sent, or will be. `started`: the run is known. */
   phase: "starting" | "started";
-  /** Null if the job only followed the run. */
+  /** `null` if the job only followed the run. */
   idempotencyKey: string | null;
-  /** Null if unknown: see `ownsRun`. */
+  /** `null` if this is unknown. See `ownsRun`. */
   owned: boolean | null;
   /** ISO 8601 wall time before the first request. If a replayed run is older, another job started it. */
   startedAt: string;
-  /** What a signal does to the run. After the process was killed, `cleanup` does the same. */
+  /** What a signal does to the run. `cleanup` does the same after the process was killed. */
   onInterrupt: OnInterrupt;
-  /** Null if the job only followed the run; empty in a claim. */
+  /** `null` if the job only followed the run; empty in a claim. */
   requestHash: string | null;
-  /** Input of a {@linkcode LaterRequest} or of a claim; null for every other start. */
+  /** Input of a {@linkcode LaterRequest} or of a claim; `null` for every other start. */
   asked: string | null;
-  /** The request, as long as the run is unknown: only sending the request again finds the run. */
+  /** The request, while the run is unknown. Only a repeated request finds the run. */
   request: StartRequest | null;
-  /** The result file of the run; null without one. */
   result: StateResult | null;
-  /** Null outside CI. */
+  /** `null` outside CI. */
   job: JobIdentity | null;
-  /** Real path of the file's directory, if nothing else distinguishes the job from others; null in CI. */
+  /** Real path of the file's directory, if nothing else distinguishes the job from others; `null` in CI. */
   folder: string | null;
   runId: string | null;
-  /** The last status from the service. */
   status: string | null;
   lastEventId: string | null;
   parting: StateParting;
 }
 
-/** What another job needs in order to check the result file of a run. */
+/** What another job needs to check the result file of a run. */
 export interface StateResult {
   path: string;
-  /** JSON Schema as one line of JSON. */
   schema: string;
 }
 
-/** A claim was written before anything was sent with its key. */
 export function isClaim({ requestHash }: Pick<RunState, "requestHash">): boolean {
   return requestHash === "";
 }
 
-/** Computes the proof of a state file. `content` is the file's object without `proof`. The module comment describes the proof. */
 export type StateSeal = (content: object) => string;
 
 /** Purpose and version of the proof. A proof made with the same token for another purpose does not match. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
-/** Largest file that is read, in characters: enough for a prompt of 100,000 escaped characters and the other fields. */
+/** In characters: enough for a prompt of 100,000 escaped characters and the other fields. */
 const MAX_LENGTH = 1_000_000;
-/** Largest file that is read, in bytes: a character has at most four. */
+/** A character has at most four bytes. */
 const MAX_BYTES = 4 * MAX_LENGTH;
-/** Age at which a file is ignored, in milliseconds. No wait takes that long, and a leaked file should not work forever. */
+/** Files of this age are ignored. No wait takes that long, and a leaked file should not work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
 const PARTINGS: readonly StateParting[] = ["following", "detached", "cancelling", "ended"];
 
@@ -114,7 +109,7 @@ function jsonText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** Maximum length of earlier states in a file, in characters. */
+/** In characters. */
 const MAX_BEFORE = 300_000;
 
 /**
@@ -141,11 +136,6 @@ function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: bool
   return fields.every((field) => a[field] === b[field]);
 }
 
-/**
- * Real path of a state file's directory, if the job's identity does not distinguish it from other jobs. Null for every other job, because its file
- * may be copied to the directory of its retry.
- * @throws if the path cannot be determined.
- */
 function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): string | null {
   if (job !== null && job.pipeline !== null) return null;
   const folder = files.realPath(path.replace(/[^/]*$/, "") || ".");
@@ -178,7 +168,7 @@ function parseRequest(value: unknown): StartRequest | null {
   return valueOr(() => validateStartRequest(value as unknown as StartRequest), null);
 }
 
-/** Maximum length of a schema and of a path, in characters: see `lib/result`. */
+/** In characters. See `lib/result`. */
 const MAX_SCHEMA = 40_000;
 
 function parseResult(value: unknown): StateResult | null {
@@ -221,10 +211,7 @@ function parseContent(value: UncheckedObject): RunState | undefined {
   };
 }
 
-/**
- * Whether a value is nested no deeper than the request and the job of an earlier state. A forged file may be nested deeper than the call stack
- * allows.
- */
+/** A forged file may be nested deeper than the call stack allows. A valid file is no deeper than the request and the job of an earlier state. */
 function isShallow(value: unknown, levels = 5): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
@@ -235,38 +222,32 @@ function parseObject(content: string): UncheckedObject | undefined {
   return isObject(value) && isShallow(value) ? value : undefined;
 }
 
-/** Undefined if there is no file. @throws if it is not a regular file, or cannot be read. */
 export function readStateText(files: Pick<StateFiles, "readFile">, path: string): string | undefined {
   return files.readFile(path, MAX_BYTES, "refuse", "replace");
 }
 
 interface ReadStateOptions {
   job: JobIdentity | null;
-  /** Whether the file must belong to the current execution of the job, rather than to an earlier one. */
+  /** Whether the file must belong to the current execution of the job, not to an earlier one. */
   execution: boolean;
-  /** Whether the file may belong to any job, because another job may have passed it on. @default {false} */
+  /** Whether the file may belong to any job, because another job may have passed it on. */
   anyJob?: boolean | undefined;
-  /** Whether a missing file is an error. @default {false} */
   required?: boolean | undefined;
   /** Whether to warn if the file belongs to another job or directory, or is too old. @default {true} */
   tellsOfOthers?: boolean | undefined;
-  /** Wall time in milliseconds since 1970. */
   nowMs: number;
-  /** Called with the reason if a file is ignored. */
   notify: OnNotice;
 }
 
-/** A state file whose proof has not been checked yet. */
 interface StoredState {
-  /** The content. Any program that can write to the directory can forge it, so use it only to decide to do nothing. */
+  /** Any program that can write to the directory can forge this content, so use it only to decide to do nothing. */
   readonly claims: RunState;
-  /** The content, if it was written with the token of the seal. Otherwise undefined, and a notice gives the reason. */
+  /** The content, if it was written with the token of the seal. Otherwise `undefined`, and a notice gives the reason. */
   proven(seal: StateSeal): RunState | undefined;
 }
 
 /**
- * Reads a state file. A file that is damaged, too old, or from another job is ignored with a notice.
- * @returns Undefined if there is no file, or if it is ignored.
+ * A file that is damaged, too old, or from another job is ignored with a notice.
  * @throws {UsageError} if the path is not a regular file, if the file cannot be read, or if it is required and missing.
  */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
@@ -279,7 +260,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   let content: string | undefined;
   let folder: string | null = null;
   try {
-    // Bytes that are not UTF-8 are treated as damaged content, which is ignored below.
+    // Bytes that are not UTF-8 are treated as damaged content.
     content = readStateText(files, path);
     if (content !== undefined) folder = stateFolder(files, path, job);
   } catch (cause) {
@@ -301,7 +282,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
     claims,
     proven(seal) {
       if (proof === seal(sealed)) return claims;
-      // An earlier process was killed before its start, with another token, was answered. An earlier run of the folder may still be running.
+      // An earlier process was killed before its start, made with another token, was answered. An earlier run of the folder may still be running.
       const [earlier, ...others] = Array.isArray(before) ? before.filter(isObject) : [];
       if (earlier !== undefined) {
         const earlierFiles = { ...files, readFile: () => jsonText({ ...earlier, before: others }) };
@@ -326,7 +307,7 @@ export type StateBeginning = Pick<
   | "runId"
 >;
 
-/** Only a status or an id from the service may be written to the file. Any other text might be our own token. */
+/** Only a status or an id from the service may be written to the file. Any other text might be the token. */
 const word = (value: string | null): string | null =>
   value !== null && /^[a-z0-9_-]{1,64}$/i.test(value) &&
     !value.startsWith("mog_")
@@ -339,7 +320,6 @@ export class StateWriter {
   readonly #path: string;
   readonly #seal: StateSeal;
   readonly #notify: OnNotice;
-  /** Whether the file of an earlier command is kept until a start has an answer. */
   #keeps: boolean;
   #before: UncheckedObject[] | undefined;
   #state: RunState | undefined;
@@ -364,7 +344,7 @@ export class StateWriter {
   clear(): void {
     this.#keep();
     const isKept = this.#keptStates.length > 0;
-    // Write before removing: the write refuses a symbolic link, which a removal would follow.
+    // The write comes before the removal, because the write refuses a symbolic link and the removal would follow it.
     this.#attempt(() => this.#files.writeFile(this.#path, isKept ? this.#earlierText() : ""));
     if (!isKept) this.#attempt(() => this.#files.removeFile(this.#path));
   }
@@ -386,7 +366,7 @@ export class StateWriter {
   }
 
   /**
-   * Writes the first state and replaces an old file. Called before anything is started, and again for each further key.
+   * Writes the first state and replaces an old file. Must be called before anything is started, and again for each further key.
    * @throws {UsageError} if the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
@@ -422,12 +402,10 @@ export class StateWriter {
     }
   }
 
-  /** Continues with the state of an earlier process without writing it. */
   adopt(state: RunState): void {
     this.#state = { ...state };
   }
 
-  /** Whether the file still has an earlier run that may be unfinished. */
   get hasEarlier(): boolean {
     return this.#keptStates.length > 0;
   }
@@ -436,7 +414,7 @@ export class StateWriter {
     if (this.#state !== undefined && isClaim(this.#state)) this.update({ parting: "ended" });
   }
 
-  /** If the file cannot be written, a single notice reports this, and the job continues: the run must not be lost. */
+  /** If the file cannot be written, a single notice reports this, and the job continues, because the run must not be lost. */
   update(
     change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting" | "onInterrupt">>,
   ): void {
@@ -474,7 +452,6 @@ export class StateWriter {
     }
   }
 
-  /** Called when the file is about another run from now on. */
   #forget(): void {
     this.#keeps = false;
     this.#before = [];

@@ -1,7 +1,7 @@
 /**
- * Schemas of the service's answers. They are tolerant: they keep unknown fields, and accept any text as a status or code. Each is built on its first
- * use, because a start of the command needs few of them.
- * Only `custom` issues contain our own words: `readData` makes the rest of a message from code and path of an issue.
+ * Schemas of the service's answers. They keep unknown fields, and accept any text as a status or code. Each schema is built on its first use, because
+ * a command needs only a few of them at startup. Only `custom` issues contain the toolkit's own words. `readData` creates all other messages from the
+ * code and path of an issue.
  * @module
  */
 import type { Hono } from "hono";
@@ -26,29 +26,27 @@ import { jsonText } from "../text/escape.ts";
 import { detach } from "../text/plain_text.ts";
 import { createRedactor, cutMasked, type MaskText } from "../text/redact.ts";
 
-// The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
+// Limits and naming rules of the service. The client checks them before it sends a request, and the emulator enforces them.
 
-/** Path prefix of every public route. Source: API reference, "Base URL". */
 export const API_PREFIX = "/api/v1/mogplex";
-/** Longest idempotency key after trimming. Source: API reference, "Start a run". */
+/** After trimming. Source: API reference, "Start a run". */
 export const MAX_KEY_LENGTH = 200;
-/** Longest prompt after trimming, in UTF-16 units. Source: API reference, "Start a run". */
+/** After trimming, in UTF-16 units. Source: API reference, "Start a run". */
 export const MAX_PROMPT_LENGTH = 100_000;
 /** Maximum number of events in one answer. Source: API reference, "List run events". */
 export const MAX_EVENTS = 200;
-/** Events in one answer to a request without `limit`. Source: as above. */
+/** Number of events in the answer to a request without `limit`. Source: API reference, "List run events". */
 export const DEFAULT_EVENTS = 100;
-/** Requests that a token may send within {@linkcode REQUEST_WINDOW_MS}. Source: API reference, "Rate limits". */
+/** Source: API reference, "Rate limits". */
 export const REQUEST_LIMIT = 60;
-/** Length of the sliding window of {@linkcode REQUEST_LIMIT}, in milliseconds. */
 export const REQUEST_WINDOW_MS = 60_000;
-/** Which limit a 429 is about, from its text; null if the text does not show it. Source: as above. */
+/** Finds out from the text of a 429 which limit was exceeded; `null` if the text does not show it. Source: API reference, "Rate limits". */
 export function limitWords(said: string): string | null {
   if (said.includes("Daily external Mogplex run quota exceeded")) return "starts per day";
   if (said.includes("External Mogplex run rate limit exceeded")) return "starts per minute or per hour";
   return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests per minute` : null;
 }
-/** Whether all tokens of a user share the limit that {@linkcode limitWords} returned. Source: as above. */
+/** Whether all tokens of a user share the limit that {@linkcode limitWords} returned. Source: API reference, "Rate limits". */
 export function isLimitOfUser(limit: string): boolean {
   return limit.startsWith("starts");
 }
@@ -60,11 +58,9 @@ export const START_LIMITS: readonly { readonly count: number; readonly windowMs:
 ];
 /** Agents of the base revision. Source: API reference, "Start a run". */
 export const BASE_HARNESSES = ["codex", "claude-code"] as const;
-/** Agents that a client may request. `mogplex` exists in later revisions; it needs `createBranch` and accepts no `mode`. */
+/** Agents that a client may request. `mogplex` exists only in later revisions; it needs `createBranch` and accepts no `mode`. */
 export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
-/** Values of `mode` that every revision accepts. */
 export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
-/** Statuses of a finished run, in every revision. */
 const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -72,7 +68,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A text that {@linkcode isUuid} has accepted. `hono/client` does not encode path parameters, so they must have this type. */
 export type Uuid = string & { readonly isUuid: true };
 
-/** Whether a text may be the beginning of a UUID: at least its first 8 digits, and not all. */
+/** Whether a text can be the beginning of a UUID. It must have at least the first 8 digits, but not all of them. */
 export function isShortRunId(text: string): boolean {
   return /^[0-9a-f]{8}[0-9a-f-]{0,27}$/i.test(text);
 }
@@ -87,9 +83,9 @@ export function isTerminal(status: string): boolean {
 }
 
 /**
- * The rule of the service that a branch name breaks; undefined if the service accepts it.
- * The service is stricter than Git: it refuses `dependabot/npm/@types/node`, a legal branch.
- * @param name The name, trimmed.
+ * The service's rule that a branch name breaks; `undefined` if the service accepts the name. The service is stricter than Git: it refuses the legal
+ * branch name `dependabot/npm/@types/node`.
+ * @param name Must be trimmed.
  */
 export function branchProblem(name: string): string | undefined {
   const odd = /[^A-Za-z0-9_./-]/u.exec(name)?.[0];
@@ -107,13 +103,10 @@ export function branchProblem(name: string): string | undefined {
 
 export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
 
-/**
- * Normalizes a root directory like the service: `/apps//web/` becomes `apps/web`, and `.` becomes null.
- * @param text The requested directory, not trimmed.
- */
+/** Normalizes a root directory as the service does: `/apps//web/` becomes `apps/web`, and `.` becomes `null`. */
 export function normalizeRoot(text: string): RootResult {
   if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
-  // Checked before blanks are trimmed, and only in these two forms. Source: API reference, "Start a run", `rootDirectory`.
+  // The service checks only these two forms, before it trims blanks. Source: API reference, "Start a run", `rootDirectory`.
   if (text.split("/").some((part) => /^%2e(?:%2e)?$/i.test(part))) {
     return { ok: false, problem: "it contains a percent-encoded dot segment" };
   }
@@ -126,10 +119,8 @@ export function normalizeRoot(text: string): RootResult {
 export type Schema<T> = z.ZodMiniType<T>;
 
 const text = z.string();
-/** An id that the toolkit writes into paths, files and outputs of the job: it must be a UUID. */
 export const uuid: Schema<string> = z.lazy(() => z.string().check(z.refine(isUuid, "it is not a UUID")));
 // The following schemas accept any value, even an absent one, so they never make an answer invalid.
-/** The value if it is text; null when it is absent or of another type. */
 const textOf = (value: unknown) => typeof value === "string" ? value : null;
 const numberOf = (value: unknown) => typeof value === "number" ? value : null;
 const textOrNull = z.transform(textOf);
@@ -144,8 +135,8 @@ const queueHandle = z.transform((value: unknown) => {
 });
 
 /**
- * A list, read up to the first wrong element. `z.array` collects the issues of all elements: an answer can have half a million, and the package
- * passes them as arguments of one call, which throws.
+ * A list, read up to the first invalid element. `z.array` collects the issues of all elements and passes them as arguments of one call. An answer can
+ * have half a million elements, and such a call throws.
  */
 function list<T>(element: Schema<T>) {
   return z.pipe(
@@ -184,9 +175,7 @@ const runShape = {
 };
 
 export const runSchema: Schema<Run> = z.lazy(() => z.looseObject(runShape));
-/** `data` of the answer to a start: the fields of the run and `replayed`, side by side. */
 export const startResultSchema: Schema<StartResult> = z.lazy(() => z.looseObject({ ...runShape, replayed: flag }));
-/** `data` of the answer with one run. */
 export const runDataSchema: Schema<{ run: Run }> = z.lazy(() => z.looseObject({ run: runSchema }));
 export const eventSchema: Schema<RunEvent> = z.lazy(() =>
   z.looseObject({
@@ -198,13 +187,12 @@ export const eventSchema: Schema<RunEvent> = z.lazy(() =>
     createdAt: text,
   })
 );
-/** `data` of the answer with a run and its events. */
 export const runEventsSchema: Schema<RunEvents> = z.lazy(() =>
   z.looseObject({ run: runSchema, events: list(eventSchema) })
 );
-/** Words that older documentation lists as additional statuses. They do not describe the run. Source: contract 4.7. */
+/** Older documentation lists these words as additional statuses. They do not describe the run. Source: contract 4.7. */
 const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
-/** `data` of the answer to a cancel. A contradictory answer must not become a verdict. */
+/** A contradictory answer must not become the outcome of a run. */
 export const cancelResultSchema: Schema<CancelResult> = z.lazy(() =>
   z.looseObject({ run: runSchema, status: text, alreadyTerminal: flag }).check(
     z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), {
@@ -273,8 +261,8 @@ export const automationsSchema: Schema<{ automations: Automation[]; nextCursor: 
   z.looseObject({ automations: list(z.looseObject(automationShape)), nextCursor: textOrNull })
 );
 /**
- * `data` of the answer with one automation; its graphs are kept unchanged. This route has the version's id only inside the version, so it is copied
- * to `publishedVersionId`, as in the list. Source: recorded exchanges, `automations/*`.
+ * The graphs of the automation are kept unchanged. This route has the id of the version only inside the version, so the id is copied to
+ * `publishedVersionId`, as in the list. Source: recorded exchanges, `automations/*`.
  */
 export const automationSchema: Schema<{ automation: AutomationDetail }> = z.lazy(() =>
   z.looseObject({
@@ -288,7 +276,7 @@ export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
   z.looseObject({
     run: z.looseObject({
       automationId: text,
-      // An optional id: null when it is null or absent.
+      // The id can be absent or `null`.
       jobRunId: z.pipe(z.nullish(uuid), z.transform((id) => id ?? null)),
       outcome: text,
       reason: textOrNull,
@@ -298,13 +286,11 @@ export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
     }),
   })
 );
-/** A run of an automation as the service sends it, including its trigger's data, which must not be printed. */
 export interface AutomationRunRecord extends AutomationRun {
   repo?: { id: string | null } | null;
   /** The input, mixed with the service's own names. */
   metadata?: Record<string, unknown> | null;
 }
-/** All other fields are dropped, because they contain resume tokens and raw records of calls. */
 const automationRunSchema: Schema<AutomationRunRecord> = z.lazy(() =>
   z.object({
     id: text,
@@ -327,7 +313,7 @@ export const automationRunsSchema: Schema<{ runs: AutomationRunRecord[] }> = z.l
 export const automationRunDataSchema: Schema<{ run: AutomationRunRecord | null }> = z.lazy(() =>
   z.looseObject({ run: z.nullable(automationRunSchema) })
 );
-/** Only the HTTP status of this answer is known, so `status` may be absent. */
+/** Only the HTTP status of this answer is documented, so `status` may be absent. */
 export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(() =>
   z.looseObject({ status: textOrNull })
 );
@@ -335,9 +321,9 @@ export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(
 export interface FailureEnvelope {
   ok: false;
   error: {
-    /** Stable; one code can come with several HTTP statuses. */
+    /** Stable. One code can come with several HTTP statuses. */
     code: string;
-    /** For people; it may change, so never parse it. */
+    /** For people. The text may change, so never parse it. */
     message: string;
   };
 }
@@ -349,42 +335,39 @@ export const successSchema: Schema<{ ok: true; data?: unknown }> = z.lazy(() =>
   z.object({ ok: z.literal(true), data: z.optional(z.unknown()) })
 );
 
-// Decodes answers of the service: checks the envelope and its data against the schemas, and cuts deep nesting and long texts.
+// Decodes answers of the service. Checks the envelope and its data against the schemas, and cuts deep nesting and long texts.
 
-// Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
+// Deeper than any answer (the service limits payloads to 4 levels), but not deep enough to overflow the stack.
 const MAX_DEPTH = 32;
 
-/** Replaces a value that is nested too deeply. */
 export const TOO_DEEP = "[nested too deeply]";
 
-/**
- * Maximum length of a message, in UTF-16 units. Agents write messages, and every text that is logged or reported is searched for secrets
- * several times.
- */
+/** In UTF-16 units. Agents write messages, and every text that is logged or reported is searched for secrets several times. */
 const MAX_MESSAGE_LENGTH = 64 * 1024;
-/** Maximum length, in UTF-16 units, of any other text, and of the name of a field. */
+/** Limit of any other text and of the name of a field, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 4 * 1024;
-/** Maximum length, in UTF-16 units, of a user's text. The service accepts half a million at most. */
+/** Limit of a user's text, in UTF-16 units. The service accepts at most half a million. */
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
-/** Name of the field with users' texts. Its limit is higher, because the texts are compared with what was sent, or printed for their owners. */
 function inputFieldOf(schema: unknown): string | undefined {
   if (schema === automationSchema) return "publishedVersion";
   return schema === automationRunsSchema || schema === automationRunDataSchema ? "metadata" : undefined;
 }
 
-/** Returns the function that masks secrets, and creates it on the first call. */
 export type Masker = () => MaskText;
 
 interface TextLimits {
-  /** Masks a text before it is cut, so that the first half of a secret does not remain. Most answers need no cut, so it is created on demand. */
+  /**
+   * Masks a text before it is cut, because half a secret would not be recognized as a secret. Most answers need no cut, so the masker is created on
+   * demand.
+   */
   masker: Masker;
   inputField: string | undefined;
 }
 
 /**
- * Replaces values that are nested too deeply, in place: code that walks through them would overflow the stack, and the verdict would be lost. Texts
- * and names of fields that are too long are cut.
+ * Replaces values that are nested too deeply, in place, because code that walks through them would overflow the stack. Texts and names of fields that
+ * are too long are cut.
  */
 function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, depth = 1): unknown {
   if (typeof value === "string") return value.length > max ? detach(cutMasked(value, max, limits.masker())) : value;
@@ -402,7 +385,6 @@ function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, d
   return value;
 }
 
-/** The limit of texts in a field. @param max The limit of its parent. */
 function limitOf(key: string, max: number, { inputField }: TextLimits): number {
   if (max === MAX_INPUT_LENGTH || key === inputField) return MAX_INPUT_LENGTH;
   return key === "message" ? MAX_MESSAGE_LENGTH : MAX_TEXT_LENGTH;
@@ -410,42 +392,36 @@ function limitOf(key: string, max: number, { inputField }: TextLimits): number {
 
 export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
 
-/** @param place Path of the value in the answer. */
 function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = []): ReadResult<T> {
   const { success, data, error } = z.safeParse(schema, value);
   if (success) return { ok: true, data };
   const [issue] = error.issues;
   const path = [...place, ...issue?.path ?? []].map(String).join(".") || "(root)";
-  // Only `custom` issues contain our own words.
   return { ok: false, problem: `${path}: ${issue?.code === "custom" ? issue.message : issue?.code}` };
 }
 
 /**
  * Reads `data` from a success envelope.
- * @param body Parsed JSON of the answer; deep nesting and long texts in it are cut in place.
- * @param schema Schema of `data`.
- * @param masker Makes the function that masks secrets in the rest of a cut text. @default shapes of secrets
- * @returns The data, or path and kind of the first mismatch; never the mismatching value.
+ * @param body Parsed JSON of the answer. Deep nesting and long texts in it are cut in place.
+ * @param masker Creates the function that masks secrets before a text is cut. @default shapes of secrets
+ * @returns The data, or the path and kind of the first mismatch. The mismatching value is never returned.
  */
 export function readData<T>(body: unknown, schema: Schema<T>, masker: Masker = createRedactor): ReadResult<T> {
   const envelope = read(successSchema, limitValue(body, { masker, inputField: inputFieldOf(schema) }));
   return envelope.ok ? read(schema, envelope.data.data, ["data"]) : envelope;
 }
 
-/** Decodes a parsed value by a schema and limits it as {@linkcode readData} does; undefined if it does not match. */
 export function readValue<T>(value: unknown, schema: Schema<T>, masker: Masker): T | undefined {
   return z.safeParse(schema, limitValue(value, { masker, inputField: inputFieldOf(schema) })).data;
 }
 
-/** Undefined if the parsed body is not a failure envelope. */
 export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
   return z.safeParse(failureSchema, body).data?.error;
 }
 
-// The public routes as one type, for `hono/client` in the client and for the emulator. It contains no code, so no server code enters the client's
-// bundle. If client and emulator disagree on a route, the program does not compile.
+// The public routes as one type, for `hono/client` in the client and for the emulator. The type contains no code, so no server code enters the
+// client's bundle. If the client and the emulator disagree on a route, the program does not compile.
 
-/** HTTP statuses with which the service sends the failure envelope. */
 export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 | 503;
 
 export interface Success<T> {
@@ -457,18 +433,16 @@ export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
   | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
-/** On success, the answer is a stream of server-sent events; its output is the text of the stream. */
+/** The output is the text of a stream of server-sent events. */
 export type StreamEndpoint<Input> =
   | { input: Input; output: string; outputFormat: "text"; status: 200 }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
-/** Header that makes a start or trigger safe to repeat. */
 export interface KeyHeader {
   /** 1 to 200 characters. */
   "Idempotency-Key": string;
 }
 
-/** Header that resumes a stream after an event. */
 export interface ResumeHeader {
   /** UUID of the last event received. */
   "Last-Event-ID"?: string;

@@ -1,5 +1,5 @@
 /**
- * The only retry loop: calls of the client, starts, reads of a run and the note on a merge request all use it.
+ * The only retry loop of the toolkit.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -20,10 +20,6 @@ import type { OnNotice, WaitCause } from "../notice.ts";
 import { isLimitOfUser, limitWords } from "./contract.ts";
 import type { TokenMemory } from "./memory.ts";
 
-/**
- * Tries until an attempt works, a retry cannot fix the error, or `wait` returns false.
- * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
- */
 export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   const { memory, signal, judge = (error) => failureOf(error, { worked: memory.worked }) } = options;
   let unauthorized = 0;
@@ -31,7 +27,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   function meaningOf(error: unknown): Failure | undefined {
     unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
     if (!isUnauthorized(error)) return judge(error);
-    // If a function provides the token, the function gets one chance to return a newer token.
+    // A function that provides the token gets one chance to return a newer token.
     if (memory.renews && !memory.worked && !memory.workedBefore && unauthorized === 1) {
       const failure = failureOf(error, { worked: true });
       return failure && { ...failure, delayMs: 0 };
@@ -66,16 +62,11 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
 const MAX_UNAUTHORIZED = 2;
 
 /**
- * Waits after an initial 401, if an earlier process shows that the token has worked, in milliseconds: about a minute, and within the time of one
- * request.
+ * Delays after a 401 for a token that has worked in an earlier process, but not yet in this process. The delays add up to about a minute, which is
+ * less than the time limit of one call.
  */
 const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
 
-/**
- * The meaning of a 401 with a token that has only worked in an earlier process.
- * @param count Number of such answers in a row, from 1.
- * @returns Undefined after enough tries.
- */
 function firstUnauthorized(error: MogplexError, count: number): Failure | undefined {
   const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
   const failure = failureOf(error, { worked: true });
@@ -92,12 +83,10 @@ function learnFrom(error: unknown, memory: TokenMemory): void {
   memory.answered ||= error instanceof ApiError || error instanceof BodyTooLargeError || isUnauthorized(error);
 }
 
-/** Whether the time limit for the first answer has passed without any answer. */
 export function isUnreached({ answered, answerBy }: TokenMemory, nowMs: number): boolean {
   return !answered && nowMs >= answerBy;
 }
 
-/** Adds the advice to the detail of a failure, once per process. */
 function withAdvice(failure: Failure, memory: TokenMemory): Failure {
   if (!failure.advice || memory.advised) return failure;
   memory.advised = true;
@@ -105,52 +94,39 @@ function withAdvice(failure: Failure, memory: TokenMemory): Failure {
 }
 
 interface RetryOptions<T> {
-  /** What the process has learned about the token. The loop records here that the service accepted it. */
   memory: TokenMemory;
-  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
+  /** Ends the loop before the next attempt or after a failed attempt. It does not end a running attempt. */
   signal?: AbortSignal | undefined;
-  /** @param count Number of the attempt, from 1. */
+  /** @param count Number of the attempt, starting at 1. */
   attempt(count: number): Promise<T>;
-  /** The failure that an error means; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
+  /** `undefined` if a retry cannot fix the error. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
-  /** Called after each failed attempt; `failure` is undefined if a retry cannot fix the error. If it throws, the loop ends. */
   onFailure?: ((error: unknown, failure: Failure | undefined) => void | Promise<void>) | undefined;
-  /** @param count Number of failed attempts. @returns Whether to make another one. */
   wait(failure: Failure, count: number): Promise<boolean>;
 }
-
-// The meaning of a failed attempt: whether a retry can help, why and how long to wait, and whether the service may have carried out the failed
-// request. Only this code decides that.
 
 /** A failed attempt that is worth a retry. */
 export interface Failure {
   cause: WaitCause;
-  /** A few words for the log, from our own messages, never from a body. */
+  /** A few words for the log. They come from the toolkit, never from a response body. */
   detail: string;
-  /** What the reader can do about it. @default no advice */
   advice?: string | null | undefined;
-  /** Delay from `Retry-After`, in milliseconds; null without one. */
+  /** Delay from `Retry-After`; `null` if the answer has none. */
   namedMs: number | null;
-  /** Whether the service certainly did nothing. If false, a request that changes something may have worked. */
+  /** Whether the service certainly did nothing. If `false`, a request that changes something may have succeeded. */
   refused: boolean;
-  /** The caller's delay, in milliseconds; at least the named one. @default the named one, otherwise a backoff */
+  /** The caller's delay; at least `namedMs`. @default `namedMs`, otherwise a backoff */
   delayMs?: number | undefined;
-  /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
+  /** Maximum backoff after the first failed attempt. @default {1_000} */
   baseMs?: number | undefined;
 }
 
-/** Input of {@linkcode failureOf} besides the error. */
 interface Circumstances {
-  /** Whether the service has accepted this token in this process. */
   worked: boolean;
-  /** Whether the service counts the attempt against the start limit, so that a 429 can mean that limit. @default {false} */
+  /** Whether the service counts the attempt against the start limit. If so, a 429 can be about that limit. @default {false} */
   starts?: boolean | undefined;
 }
 
-/**
- * Decides whether a retry can help after an error.
- * @returns Undefined for an error that a retry cannot fix.
- */
 export function failureOf(error: unknown, circumstances: Circumstances): Failure | undefined {
   if (!(error instanceof MogplexError)) return undefined;
   if (error instanceof StartUnknownError) {
@@ -169,23 +145,18 @@ export function failureOf(error: unknown, circumstances: Circumstances): Failure
   };
 }
 
-/**
- * Decides whether a later attempt can help after the client has given up. The client has already given a refused token its second chance.
- * @returns Undefined for an error that time does not fix.
- */
 export function laterFailure(error: unknown): Failure | undefined {
   return isUnauthorized(error) ? undefined : failureOf(error, { worked: true });
 }
 
-// Source: API reference, "Rate limits": the request limit always names this delay, the start limit names the real one.
+// Source: API reference, "Rate limits": `Retry-After` is always 60 s for the request limit, and the actual delay for the start limit.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
 
-/** The named delay; null for zero, which would retry without a pause. */
+/** `null` for zero, which would mean a retry without a pause. */
 function namedDelay(error: ApiError): number | null {
   return error.retryAfterMs !== null && error.retryAfterMs > 0 ? error.retryAfterMs : null;
 }
 
-/** Why the attempt failed. The attempt itself is left out, because the log line already has it. */
 function detailOf(error: MogplexError): string {
   if (error instanceof ApiError) {
     const limit = error instanceof RateLimitedError ? limitWords(error.why) : null;
@@ -197,7 +168,6 @@ function detailOf(error: MogplexError): string {
   return error.why;
 }
 
-/** HTTP status of an error or of its cause; null without an answer. */
 export function statusOf(error: unknown): number | null {
   if (error instanceof StartUnknownError) return statusOf(error.cause);
   return error instanceof ApiError ? error.status : null;
@@ -208,8 +178,8 @@ export function isUnauthorized(error: unknown): error is MogplexError {
 }
 
 /**
- * The reason to wait after an answer that did not come from the API; undefined if a retry cannot help. 501 and 505 mean that the server never
- * supports the request. For other statuses below 500, the address is wrong if the token has never worked; if it has, a proxy is failing.
+ * The reason to wait after an answer that did not come from the API; `undefined` if a retry cannot help. 501 and 505 mean that the server never
+ * supports the request. Any other status below 500 means a wrong address if the token has never worked, and a failing proxy if it has.
  */
 function unavailableCause(status: number, worked: boolean): WaitCause | undefined {
   if (status === 501 || status === 505) return undefined;
@@ -231,7 +201,7 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
 const NEVER_CONNECTED =
   /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
 
-/** Whether the connection failed, so that no request was sent. False for an unknown error, because the request may have been sent. */
+/** `false` for an unknown error, because the request may have been sent. */
 function neverConnected(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > MAX_CAUSES) return false;
   const { code, errors } = error as { code?: unknown; errors?: unknown };
@@ -249,92 +219,71 @@ export function isAmbiguous(error: MogplexError): boolean {
   if (error instanceof BodyTooLargeError) return true;
   if (!(error instanceof UnavailableError)) return false;
   const { status } = error;
-  // 503 comes from the limiter or the host, before anything was written. Source: API reference, "Rate limits".
+  // 503 comes from the limiter or the host, before anything is written. Source: API reference, "Rate limits".
   return status === 408 || status >= 200 && status < 300 || status >= 500 && ![501, 503, 505].includes(status);
 }
 
-/** Longest backoff after the first failed attempt, in milliseconds. */
 const BACKOFF_MS = 1_000;
 
-/**
- * The delay before the next attempt, in milliseconds: the caller's, otherwise the named one in full, otherwise a backoff.
- * @param attempt Number of failed attempts in a row, at least 1.
- * @param random Returns numbers from 0 up to 1.
- */
+/** The caller's delay, otherwise the full delay that the service named, otherwise a backoff. */
 export function failureDelay(failure: Failure, attempt: number, random: () => number): number {
   const { delayMs, namedMs, baseMs = BACKOFF_MS } = failure;
   return delayMs ?? namedMs ?? backoffMs(attempt, baseMs, random());
 }
 
-/** Longest delay, in milliseconds. */
 const MAX_BACKOFF_MS = 30_000;
 
-/**
- * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs that failed together
- * do not all retry at once.
- * @param attempt Number of the attempt that failed, from 1.
- * @param baseMs Longest delay after the first attempt, in milliseconds.
- * @param random Number from 0 up to 1.
- */
+/** The backoff doubles with each attempt. Its upper half is random, so that jobs that failed together do not all retry at once. */
 function backoffMs(attempt: number, baseMs: number, random: number): number {
   const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
   return Math.round(full / 2 + random * full / 2);
 }
 
-/** How long and how often one call may try. All durations in milliseconds. */
+/** Limits of one call. Durations are in milliseconds. */
 export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the
-   * call throws the last error at once. The first attempt is always made and gets at least 2 s (less if `requestTimeoutMs` is
-   * less), so that a last read at a deadline is possible. It is not a date: `Date.now()` plus something is refused.
+   * Time on the client's clock (`clock.now()`) until which the call may wait and retry. If the next wait would pass it, the call throws the last
+   * error at once. The first attempt is always made and gets at least 2 s (or `requestTimeoutMs` if that is shorter), so that a last read at a
+   * deadline is possible. A date, such as `Date.now()` plus a duration, is refused.
    * @default now + 120,000 ms
    */
   deadline?: number | undefined;
-  /**
-   * Whether an attempt may pass the deadline, within its own limit. The deadline then only limits waits. @default {false}
-   */
+  /** Whether an attempt may pass the deadline, within its own limit. If so, the deadline limits only waits. @default {false} */
   overrun?: boolean | undefined;
   /** Maximum number of attempts, including the first; with 1, there is no retry. @default {Infinity} (limited by the deadline) */
   maxAttempts?: number | undefined;
-  /** Number of the first attempt for `onRequest`, where the caller repeats calls itself. @default {1} */
+  /** Number of the first attempt that `onRequest` receives, for callers that repeat calls themselves. @default {1} */
   attempt?: number | undefined;
-  /** Longest time of one attempt, headers and body together. @default {30_000} */
+  /** Time limit of one attempt, headers and body together. @default {30_000} */
   requestTimeoutMs?: number | undefined;
 }
 
-// Calls of the client: each retries within its own limits.
-
 export interface CallWorld {
   clock: Clock;
-  /** Called before every wait. */
   onNotice: OnNotice | undefined;
-  /** From 0 up to 1, for jitter. */
   random: () => number;
   memory: TokenMemory;
 }
 
-// All in milliseconds.
-/** Longest time of one attempt, headers and body together. */
 const REQUEST_MS = 30_000;
-/** Longest time of a call without a deadline. */
+/** Time limit of a call without a deadline. */
 const CALL_MS = 120_000;
-/** Farthest deadline: no job is longer than 30 days. */
+/** Maximum distance of a deadline, because no job is longer than 30 days. */
 const MAX_CALL_MS = 31 * 86_400_000;
-/** Shortest limit of a first attempt, so that a last read at a deadline is possible. */
+/** Minimum time limit of the first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;
 
 export class CallLimits {
   readonly #world: CallWorld;
   readonly #what: string;
   readonly #options: CallOptions;
-  /** Time limit for waits and retries of the call, on the clock. */
   readonly deadline: number;
 
   /**
    * @param what The attempted action, as it follows "Cannot" in a message: `read run "…"`.
-   * @throws {UsageError} if the deadline is not a time on the clock: a date would never pass.
+   * @throws {UsageError} if the deadline is not a time on the clock, because a date would never pass.
    */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
     this.#world = world;
@@ -348,7 +297,6 @@ export class CallLimits {
     throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }
 
-  /** @param count Number of the attempt in this call, from 1. */
   ofAttempt(count: number): { limitMs: number; signal: AbortSignal | undefined; attempt: number } {
     const { requestTimeoutMs = REQUEST_MS, overrun = false, signal, attempt: first = 1 } = this.#options;
     const attempt = count + first - 1;
@@ -356,7 +304,7 @@ export class CallLimits {
     return { limitMs: overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs), signal, attempt };
   }
 
-  /** Waits for the next attempt. @returns False if that would pass the deadline, or the last attempt was made. */
+  /** @returns `false` if the wait would pass the deadline or no attempt is left. */
   async wait(failure: Failure, count: number): Promise<boolean> {
     const { clock, onNotice, random, memory } = this.#world;
     const { maxAttempts = Infinity, signal } = this.#options;
@@ -383,25 +331,16 @@ export class CallLimits {
 }
 
 export interface StandAloneCall {
-  /** The attempted action, as it follows "Cannot" in a message: `read run "…"`. */
   what: string;
   options: CallOptions | undefined;
-  /** The meaning of a failed attempt; undefined if a retry cannot fix it. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
-  /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
+  /** Maximum backoff after the first failed attempt. @default {1_000} */
   baseMs?: number | undefined;
-  /** Whether this call gives up after an error, although other calls would retry. @default never */
+  /** Whether this call gives up after an error that other calls would retry. @default never */
   lasts?: ((error: unknown) => boolean) | undefined;
-  /** Called after each failed attempt. If it throws, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
 }
 
-/**
- * Tries until an attempt works, fails permanently, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single attempt, whose
- * failure the caller judges.
- * @throws {UsageError} if the deadline is not a time on the clock.
- * @throws what the last attempt threw; `signal.reason` if the signal aborts.
- */
 export async function callWithin<T>(
   world: CallWorld,
   { what, options = {}, judge, baseMs, lasts, onFailure }: StandAloneCall,

@@ -1,6 +1,6 @@
 /**
- * Sends one request: adds the token, limits the time and reads the answer. This module never retries.
- * Only `post.ts` and `probe.ts` also call `fetch`.
+ * Sends one request: adds the token, limits the time and reads the answer. This module never retries. Only `post.ts` and `probe.ts` also call
+ * `fetch`.
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -36,7 +36,7 @@ export interface FetchInit {
   headers: Record<string, string>;
   /** JSON body; absent if the request has none. */
   body?: string;
-  /** Redirects are not followed. Following one would drop the token or send it to another host. */
+  /** Redirects are not followed. A redirect would drop the token or send it to another host. */
   redirect: "manual";
   /** Aborts the request. */
   signal: AbortSignal;
@@ -50,11 +50,11 @@ export interface FetchAnswer {
   readonly ok: boolean;
   /** The headers. */
   readonly headers: { get(name: string): string | null };
-  /** The body; null for an answer without one. */
+  /** The body; `null` if the answer has none. */
   readonly body: unknown;
 }
 
-/** The part of `fetch` that the toolkit uses. The global `fetch` has this type, and so does the `fetch` of the package undici. */
+/** The part of `fetch` that the toolkit uses. The global `fetch` has this type, and so does the `fetch` function of the undici package. */
 export type Fetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>;
 
 /** Report about one request, for a hook. It contains no headers, query, body or token. */
@@ -63,13 +63,13 @@ export interface RequestReport {
   method: string;
   /** Path of the address, without its query. */
   path: string;
-  /** HTTP status; null when there was no answer. */
+  /** HTTP status; `null` if there was no answer. */
   status: number | null;
   /** Number of the attempt, starting at 1. It increases when a call is repeated after a failure. */
   attempt: number;
   /** Milliseconds until the headers arrived, or the request failed. */
   durationMs: number;
-  /** Id of the request, as assigned by the service's host; null when the answer had none. */
+  /** Id of the request, as assigned by the service's host; `null` if the answer has none. */
   requestId: string | null;
 }
 
@@ -79,7 +79,7 @@ export interface OutgoingRequest {
   readonly method: string;
   /** The full URL. */
   readonly url: string;
-  /** The body; null for a request without one. */
+  /** The body; `null` if the request has none. */
   readonly body: string | null;
   /** Number of the attempt, starting at 1. It increases when a call is repeated after a failure. */
   readonly attempt: number;
@@ -91,43 +91,39 @@ export interface OutgoingRequest {
 }
 
 export interface TokenSource {
-  /** @throws {MogplexError} if the source returns no token. Also throws what {@linkcode waitForHook} throws. */
+  /** @throws {MogplexError} if the source returns no token. */
   get(limits: Omit<HookLimits, "redact">): Promise<string>;
-  /** Called after the service answered 401 to this token, so that the next request gets another token. */
+  /** Must be called after the service answered 401 to this token, so that the next request gets another token. */
   refused(token: string): void;
-  /** Masks recent tokens. */
   readonly redact: Redactor;
 }
 
 export interface TransportOptions {
-  /** Access token or its source; an empty string sends no token. The token is only sent to `origin`. */
+  /** Access token or its source. An empty string sends no token. The token is sent only to `origin`. */
   token: string | TokenSource;
-  /** More secrets to mask. If `token` is a source, its `redact` must mask them too. @default {[]} */
+  /** More secrets to mask. If `token` is a source, its `redact` must mask them too. */
   secrets?: readonly string[] | undefined;
-  /** Reads the environment to find secrets to mask in long texts. If absent, no variable is read. */
   env?: ((name: string) => string | undefined) | undefined;
   /** Name of the header that contains the token, without `Bearer`. @default `Authorization: Bearer …` */
   tokenHeader?: string | undefined;
-  /** Already checked by `parseOrigin`. */
   origin: string;
   /** @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
   clock?: Clock | undefined;
   userAgent?: string | undefined;
-  /** Additional headers of each request, already checked. @default {} */
+  /** Additional headers of each request, already checked. */
   headers?: Readonly<Record<string, string>> | undefined;
-  /** Called and awaited before each request. It can change the headers and must check them itself. */
+  /** Called and awaited before each request. The function can change the headers and must check them itself. */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
   onRequest?: ((request: RequestReport) => void) | undefined;
   onSend?: (() => void) | undefined;
-  /** In bytes. @default {33_554_432} */
+  /** @default {33_554_432} */
   maxBodyBytes?: number | undefined;
 }
 
 export type Verdict<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
 interface Call<T> {
-  /** Completes "Cannot …" in error messages: `read run "…"`. */
   what: string;
   /** Must call `fetch` exactly once. */
   send(fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>): Promise<Response>;
@@ -140,42 +136,33 @@ interface StreamCall extends Omit<Call<never>, "judge"> {
 }
 
 export interface RequestLimits {
-  /** Time limit for headers and body together, in milliseconds. */
+  /** Time limit for headers and body together. */
   limitMs: number;
-  /** Ends the request, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Attempt number passed to the hooks. @default {1} */
   attempt?: number | undefined;
 }
 
 interface Sending {
   readonly attempt: number | undefined;
-  /** The hook that is running. A timeout while it runs is reported as a failure of the hook. */
+  /** The hook that is running. A timeout while the hook runs is reported as a failure of the hook. */
   inHook?: { readonly attempted: string; readonly name: string } | undefined;
 }
 
 export interface Transport {
   readonly requests: number;
-  /** Milliseconds by which our wall time is ahead of the service's, from the newest `Date` header; undefined before the first one. */
   readonly clockSkewMs: number | undefined;
   /** Masks the token, and text that looks like a secret. */
   readonly redact: Redactor;
-  /** Returns a redactor that also masks the secrets in the environment. It is used for long texts. */
   readonly cutMasker: () => Redactor;
   /**
    * Sends a request once.
    * @throws the error that `judge` returns.
    * @throws {NetworkError} if no complete answer arrived within the limit.
    * @throws {DeadlineError} if a hook does not finish within the limit.
-   * @throws {BodyTooLargeError} if the answer is too large.
    * @throws {UsageError} if the runtime blocks the request, or `fetch` does not return a `Response`.
-   * @throws `signal.reason` if the signal aborts.
    */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
-  /**
-   * Opens an event stream. The limit applies until the headers have arrived; the signal also ends the open stream.
-   * @throws as {@linkcode Transport.call} does.
-   */
+  /** Opens an event stream. The limit applies until the headers have arrived. The signal also ends the open stream. */
   open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
 }
 
@@ -285,7 +272,7 @@ export function createTransport(options: TransportOptions): Transport {
       signal.removeEventListener("abort", abort);
       return { ok: true, value: readEventStream(response, { clock, life, signal: callerSignal, redact }) };
     }
-    // Never read the body of a 2xx that is not an event stream: it may be endless.
+    // The body of a 2xx answer that is not an event stream is never read, because it may be endless.
     if (response.ok) response.body?.cancel().catch(() => {});
     const { status, headers } = response;
     return call.refuse(await read(response.ok ? new Response(null, { status, headers }) : response));
@@ -346,7 +333,6 @@ interface FailedRequest {
   ownFetch: boolean;
 }
 
-/** Converts network failures and timeouts to errors for the caller. Returns anything else unchanged. */
 function sendingError(thrown: unknown, request: FailedRequest): unknown {
   const { attempted, limitMs, sending: { inHook }, origin, redact, ownFetch } = request;
   const networkError = (why: string, cause?: unknown) =>
@@ -359,14 +345,13 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   if (thrown instanceof TooLarge) return new BodyTooLargeError({ attempted, why: thrown.message });
   if (!(thrown instanceof NetworkFailure)) return thrown;
   if (isNotPermitted(thrown.cause)) {
-    // Deno would also deny every retry, so this is not a network error.
     const { host } = new URL(origin);
     const advice = `start it with --allow-net=${host}; the permissions command prints all flags`;
     return new UsageError({ attempted, why: `Deno is not allowed to reach ${host}`, advice }, { cause: thrown.cause });
   }
   const { detail, cause } = explainLoss(thrown, redact);
   if (detail.endsWith("bad port")) {
-    // Source: Fetch Standard, "Port blocking". Node.js throws "bad port" for these ports, and a retry would not help.
+    // Node.js throws "bad port" for these ports, and a retry would not help. Source: Fetch Standard, "Port blocking".
     const { port } = new URL(origin);
     const advice = "let the service listen on another port, or use a proxy";
     return new UsageError({ attempted, why: `the runtime blocks port ${port}`, advice }, { cause });
