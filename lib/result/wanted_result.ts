@@ -49,29 +49,26 @@ export type StandardSchema<O = unknown> = {
 /** A result file that a run must write. `S` is its schema. */
 export interface ResultRequest<S extends object = object> {
   /**
-   * Path of the file in the repository, with `/` as the separator. `{id}` becomes 8 characters made from the key of the start. The file
+   * Path of the file in the repository, with `/` as the separator. `{id}` is replaced by 8 characters derived from the key of the start. The file
    * must not exist on the branch where the run begins.
    */
   path: string;
   /** A JSON Schema, or a schema from zod or another library that implements Standard Schema. */
   schema: S;
-  /** JSON Schema for the agent, if `schema` comes from a library. @default what the library generates */
+  /** JSON Schema for the agent, if `schema` comes from a library. @default the JSON Schema that the library generates */
   jsonSchema?: object | undefined;
-  /**
-   * Maximum number of follow-ups that only ask for the file, if it is not valid: 0, 1 or 2. Each follow-up is a separate run. @default {0}
-   */
+  /** Maximum number of follow-ups that request only the file, if the file is not valid: 0, 1 or 2. Each follow-up is a separate run. @default {0} */
   retries?: number | undefined;
 }
 
 /**
- * The checked value of a run with the schema `S`: the output of its validator, or `unknown` for a JSON Schema. If `throwOnFailure` (`F`) is
- * false, it can also be null.
+ * The checked value of a run with the schema `S`: the output of its validator, or `unknown` for a JSON Schema. If `throwOnFailure` (`F`) is `false`,
+ * the value can also be `null`.
  */
 export type ResultValue<S, F extends boolean = true> =
   | (S extends StandardSchema<infer O> ? O : unknown)
   | (F extends true ? never : null);
 
-/** A {@linkcode ResultRequest} that has passed every check. */
 export interface WantedResult {
   /** Can contain `{id}`. */
   readonly path: string;
@@ -81,7 +78,6 @@ export interface WantedResult {
   readonly retries: number;
 }
 
-/** A result file of one run. */
 export interface PlannedResult extends WantedResult {
   /** Without `{id}`. */
   readonly path: string;
@@ -93,7 +89,6 @@ const MAX_RETRIES = 2;
 const MAX_MISTAKES = 20;
 const MAX_MESSAGE = 300;
 
-/** Checks a request. @throws {UsageError} that names the field that is not valid. */
 export function checkResultRequest(request: ResultRequest): WantedResult {
   const keys: Keys<ResultRequest> = { path: "string", schema: "any", jsonSchema: "any", retries: "number" };
   checkOptions("start run", request, keys, "fields of 'result'");
@@ -143,7 +138,10 @@ function standardOf(schema: unknown): Standard | undefined {
   return isObject(standard) && typeof standard.validate === "function" ? standard as Standard : undefined;
 }
 
-/** What the agent must write: the input of the validator. @throws {UsageError} if the library cannot provide a JSON Schema. */
+/**
+ * What the agent must write: the input of the validator.
+ * @throws {UsageError} if the library cannot provide a JSON Schema.
+ */
 function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   if (jsonSchema !== undefined) return writtenBy(vendor, () => jsonSchema.input({ target: "draft-2020-12" }));
   throw new UsageError({
@@ -153,7 +151,10 @@ function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   });
 }
 
-/** Converts a schema to JSON Schema. @throws {UsageError} if `write` throws. */
+/**
+ * Converts a schema to JSON Schema.
+ * @throws {UsageError} if `write` throws.
+ */
 export function writtenBy<T>(vendor: string, write: () => T): T {
   try {
     return write();

@@ -53,9 +53,8 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
 /**
- * Triggers an automation and follows its run to its end. Until the session's deadline, it repeats a suppressed trigger and waits for a slot.
- * @param automationId UUID.
- * @returns How the job ended, and the error that ended it, if any.
+ * Triggers an automation and follows its run to its end. Until the session's deadline, a suppressed trigger is repeated, and the job waits for a
+ * slot.
  */
 export async function runAutomationJob(
   automationId: string,
@@ -65,7 +64,6 @@ export async function runAutomationJob(
   return await new Job(new AutomationOperation(automationId, request, options), options).start();
 }
 
-/** Follows an existing run of an automation. @param runId UUID. See {@linkcode runAutomationJob}. */
 export async function attachAutomationJob(
   automationId: string,
   runId: string,
@@ -86,7 +84,6 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   #stopped: StoppedAutomationRun | undefined;
   readonly #name: RepositoryName;
 
-  /** @param target A new trigger, or the id of an existing run. */
   constructor(automationId: string, target: TriggerRequest | string, options: AutomationJob) {
     this.#session = options.session;
     this.#automationId = automationId;
@@ -116,7 +113,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return (this.#follower?.run ?? this.#triggered) !== undefined;
   }
 
-  /** Repeats a suppressed trigger, because it may work after other runs have finished. */
+  /** A suppressed trigger is repeated, because it may succeed after other runs have finished. */
   async start(): Promise<void> {
     const request = this.#target;
     if (typeof request === "string") throw new Error("Cannot trigger a run that exists");
@@ -129,7 +126,6 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
-    // Nothing more can be read from a finished automation run.
     if (look.kind === "rest") return;
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow before the trigger");
@@ -142,7 +138,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     }
   }
 
-  /** Does not repeat a trigger to find its run, because that could start a run that some revisions of the service cannot cancel. */
+  /** A trigger is not repeated to find its run, because a repeated trigger could start a run that some revisions of the service cannot cancel. */
   async stop(cause: StopCause): Promise<Stopped> {
     const runId = this.#runId;
     if (runId === undefined) {
@@ -163,7 +159,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     const run = this.#follower?.run;
     const triggered = this.#triggered;
     const outcome = error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(ending);
-    // The status in the answer to a cancel is newer than the last read of the run.
+    // The status in the answer to a cancel request is newer than the last read of the run.
     const status = this.#stopped?.status ?? run?.status ?? triggered?.status ?? null;
     const idempotencyKey = triggered?.idempotencyKey ?? this.#series?.key ?? null;
     const ended = endOfAutomationRun(status ?? "") !== undefined;
@@ -207,8 +203,8 @@ interface StoppedAutomationRun extends Stopped {
 }
 
 /**
- * Never rejects because of the service or the network. Finished runs, and services that cannot cancel, are not errors either.
- * @param cause.limitMs Time for the whole cancel, in milliseconds.
+ * Errors of the service or the network must not reject the promise. Finished runs, and services that cannot cancel, are not errors either.
+ * @param cause `limitMs` is the time for the whole cancel.
  */
 async function stopAutomationRun(
   { client, clock, signal }: Session,
@@ -216,7 +212,7 @@ async function stopAutomationRun(
   runId: string,
   { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
 ): Promise<StoppedAutomationRun> {
-  // After a signal, the session's own signal is aborted. It must not end the cancel request.
+  // After a signal, the session's own signal is already aborted. It must not end the cancel request.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
   let ended = false;
@@ -225,7 +221,7 @@ async function stopAutomationRun(
     ended = endOfAutomationRun(status ?? "") !== undefined && status !== "cancelled";
     if (!ended) return answer(status ?? undefined, false, "the automation run was cancelled");
   } catch (error) {
-    // Only later revisions of the service can cancel these runs. Source: contract 3.11.
+    // Only later revisions of the service can cancel automation runs. Source: contract 3.11.
     if (isMissingRoute(error)) {
       const text = "the automation run continues, because this revision of the service cannot cancel automation runs";
       return { answered: false, text };
@@ -238,7 +234,7 @@ async function stopAutomationRun(
       };
     }
   }
-  // The run has finished or is about to finish. Read the run, because only its status gives a verdict.
+  // The run has finished or is about to finish. The run is read, because only its status shows how it ended.
   const run = await client.getAutomationRun(automationId, runId, call).catch(() => undefined);
   if (run === undefined) {
     const text = ended
@@ -257,10 +253,7 @@ function answer(status: string | undefined, hadEnded: boolean, text: string): St
   return { answered: true, status, outcome, byItself, text };
 }
 
-/**
- * Triggers an automation without following its run, or finds the run that was triggered with the same key: the verb `automations.trigger` of a
- * client.
- */
+/** Triggers an automation without following its run, or finds the run that was triggered with the same key. */
 export async function triggerAutomation(
   automationId: string,
   request: TriggerRequest,
@@ -280,7 +273,10 @@ interface FoundAutomationRun extends StartAnswer {
 
 type TriggerSeries = StartSeries<FoundAutomationRun>;
 
-/** Undefined if the answer names no run. An existing run is read, because the oldest revision answers without the run's status and times. */
+/**
+ * An existing run is read, because the oldest revision of the service answers without the run's status and times.
+ * @returns `undefined` if the answer contains no run id.
+ */
 async function found(
   { client }: Session,
   plan: TriggerPlan,
@@ -300,10 +296,9 @@ async function found(
   return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
-/** Longest backoff after the first suppressed trigger, in milliseconds: active runs take minutes to finish. */
+/** Maximum backoff after the first suppressed trigger. Active runs take minutes to finish. */
 const SUPPRESSED_MS = 15_000;
 
-/** @param waits Whether a suppressed trigger is repeated, because it may work after other runs have finished. */
 function triggerSeries(
   session: Session,
   plan: TriggerPlan,
@@ -337,14 +332,12 @@ function triggerSeries(
   return new StartSeries(session, { what, key, job }, { onStarting });
 }
 
-/** @throws the errors of {@linkcode triggerAutomation}. */
 async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan): Promise<TriggeredRun> {
   const { run, runId, replayed, idempotencyKey, keyScope, owned } = await series.start();
   const { status, reason } = run;
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
 
-/** @param errorOf Turns the error of the start into the error to throw. @default the error itself */
 export async function triggerJob(
   automationId: string,
   request: TriggerRequest,
@@ -363,7 +356,7 @@ export async function triggerJob(
 
 // Checks that the run found by a repeated key belongs to this trigger, because the service does not check that.
 
-/** Names in the metadata that the service sets itself, replacing names from the input. Source: recorded exchanges, `automation-runs/*`. */
+/** Names in the metadata that the service sets itself and that replace names from the input. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
   "source_type",
@@ -392,7 +385,7 @@ function isSame(sent: unknown, recorded: unknown): boolean {
     names.every((name) => Object.hasOwn(recorded, name) && isSame(sent[name], recorded[name]));
 }
 
-/** False if the record does not show the input. */
+/** `false` if the record does not show the input. */
 function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFacts, outcome: string): boolean {
   if (metadata === null) return false;
   // Later revisions compare inputs themselves, and may have added other names.
@@ -409,8 +402,7 @@ function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFact
 }
 
 /**
- * Checks that the run found by a key belongs to this trigger. The input is compared only if the caller gave the key: a derived key depends on the
- * input.
+ * The input is compared only if the caller gave the key, because a derived key depends on the input.
  * @throws {ConflictError} if the run is for another repository, or was triggered with a different input.
  */
 function checkReplay(
@@ -441,7 +433,6 @@ export class AutomationVerdictError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "AutomationVerdictError";
 
-  /** @param result The result of the run. From now on, printing it masks secrets. */
   constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
     const end = outcome === "failed" ? `failed${SEE_REASON}` : "was cancelled";
     super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
@@ -456,8 +447,8 @@ export class AutomationVerdictError extends MogplexError {
 }
 
 /**
- * The service accepted a trigger but started nothing, because too many automation runs are active. Exit code 75: as after a 429, a later
- * trigger can succeed. The key is still unused.
+ * The service accepted a trigger but started nothing, because too many automation runs are active. Exit code 75: as after a 429, a later trigger can
+ * succeed. The key is still unused.
  */
 export class AutomationSuppressedError extends MogplexError {
   /** @internal */
@@ -484,7 +475,7 @@ export class AutomationSuppressedError extends MogplexError {
   }
 }
 
-/** Undefined for a success, and for an outcome that is not a verdict of the service. */
+/** `undefined` for a success, and for an outcome that does not come from the service. */
 export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
   const { outcome } = result;
   return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;

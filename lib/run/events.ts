@@ -1,7 +1,6 @@
 /**
- * Reads a page of a run's events or opens their stream. Tracks which events were seen and which events a page hides, and keeps the newest and the
- * most important events.
- *
+ * Reads a page of a run's events, or opens their stream. This code tracks which events were seen and which events a page hides. It keeps the newest
+ * and the most important events.
  * @module
  */
 import { BodyTooLargeError } from "../errors.ts";
@@ -18,18 +17,15 @@ import { streamRefusal } from "../service/stream.ts";
 export interface News {
   /** The service reads the run before the events, so the run may be a little older. */
   run: Run;
-  /** Oldest first. All events if they are a page, otherwise only events not seen before. */
+  /** Oldest first. If the events are a page, all events of the page; otherwise only events not seen before. */
   events: RunEvent[];
-  /** Number of requested events; null if the events are not a page: they came by stream, or were not requested. */
+  /** Number of requested events; `null` if the events are not a page, because they came by stream or were not requested. */
   limit: number | null;
   /** Whether events were left out because the answer was too large. */
   cut: boolean;
 }
 
-/**
- * What a run did, according to its events. Only the events show its pull request, and whether a failed run was cancelled first.
- * @throws the errors of the client.
- */
+/** Only the events show the pull request of a run, and whether a failed run was cancelled first. */
 export async function readFacts(
   client: Pick<RunReads, "getRunEvents">,
   runId: string,
@@ -38,10 +34,9 @@ export async function readFacts(
   return factsFromEvents((await client.getRunEvents(runId, {}, call)).events);
 }
 
-/** How long a service is assumed to have no streams, in milliseconds. A single 404 from a proxy must not have a permanent effect. */
+/** How long a service is assumed to have no streams. A single 404 from a proxy must not have a permanent effect. */
 const ABSENT_MS = 900_000;
 
-/** Reads one run, and remembers how many of its events fit into an answer. */
 export class Reader implements Subject<News> {
   readonly #client: RunReads;
   readonly #memory: StreamMemory;
@@ -58,10 +53,6 @@ export class Reader implements Subject<News> {
     return `read events of run "${this.runId}"`;
   }
 
-  /**
-   * Reads the run and its events. If the answer is too large, half as many events are requested, and finally only the run.
-   * @throws the errors of the client.
-   */
   async read(call: CallOptions): Promise<News> {
     let cut = false;
     while (this.#limit >= 1) {
@@ -79,22 +70,19 @@ export class Reader implements Subject<News> {
 
   /**
    * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract, section 12.
-   * @throws the errors of the client.
    */
   async readRecord(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
     return { run, events: [], limit: null, cut: false };
   }
 
-  /** Clock time from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open a stream. */
   get streamsFrom(): number {
     return typeof this.#client.openRunEvents === "function" ? this.#memory.absentUntil : Infinity;
   }
 
   /**
    * Waits while another follower finds out whether the service has streams, because one request is enough.
-   * @param nowMs Clock time.
-   * @returns A function to call once the answer is known. @throws `signal.reason` if the signal aborts.
+   * @returns A function to call once the answer is known.
    */
   async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
     const memory = this.#memory;
@@ -115,12 +103,6 @@ export class Reader implements Subject<News> {
     return () => {};
   }
 
-  /**
-   * Opens the stream. If the service has none, no follower of this process tries again for {@linkcode ABSENT_MS}.
-   * @param lastEventId Id of the last event seen; undefined for the newest events.
-   * @param nowMs Clock time.
-   * @throws the errors of the client.
-   */
   async open(lastEventId: string | undefined, call: CallOptions, nowMs: number): Promise<RunEventStream> {
     try {
       const opened = await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
@@ -133,20 +115,17 @@ export class Reader implements Subject<News> {
   }
 }
 
-/** The first ids of a run are never forgotten: some revisions of the service always show the first 200 events. */
+/** The first ids of a run are never forgotten, because some revisions of the service always show the first 200 events. */
 const FIRST_IDS = 1_000;
 /**
- * Of the other ids, at least this many of the newest are kept, and at most twice as many. A page of events, or the beginning of a stream, has at most
- * 200 events, which are the first or the newest ones. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
+ * At least this many of the newest other ids are kept, and at most twice as many. A page of events, or the beginning of a stream, has at most 200
+ * events, which are the first or the newest ones. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
 /** The service's ids have 36 characters. A longer id, which may have millions of characters, is replaced by a hash. */
 const MAX_ID_LENGTH = 200;
 
-/**
- * A short key of an id: the id itself, unless it is too long. The hash is not collision-resistant, but with collisions, a service could hide only its
- * own events.
- */
+/** The hash is not collision-resistant. With collisions, a service could hide only its own events. */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
   let high = 0xdeadbeef;
@@ -159,10 +138,10 @@ export function idKey(id: string): string {
   return `${id.length} ${high >>> 0} ${low >>> 0}`;
 }
 
-/** The first and the newest ids seen. The sets grow in place, because a stream adds thousands of ids one by one. */
+/** The sets grow in place, because a stream adds thousands of ids one by one. */
 export class SeenIds {
   readonly #first = new Set<string>();
-  // Two generations: in V8, removing the oldest id of a set takes linear time.
+  // Two sets are used because removing the oldest id of a set takes linear time in V8.
   #older = new Set<string>();
   #newer = new Set<string>();
 
@@ -174,7 +153,6 @@ export class SeenIds {
     return this.#hasKey(idKey(id));
   }
 
-  /** @returns Whether the id is new. */
   add(id: string): boolean {
     const key = idKey(id);
     if (this.#hasKey(key)) return false;
@@ -195,21 +173,16 @@ export class SeenIds {
   }
 }
 
-// Detects which events a page hides. The events route has no cursor and returns at most 200 events: on some revisions of the service the first ones,
-// on others the newest.
-
-/** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of the events seen, including events from streams. Changed in place. */
+  /** Changed in place. Includes events from streams. */
   readonly seen: SeenIds;
   /** Whether the page shows the newest events. This is known once an old event has disappeared when a new one arrived. */
   readonly slides: boolean;
-  /** Full pages in a row without a new event. */
+  /** Number of full pages in a row without a new event. */
   readonly still: number;
-  /** Keys of the ids of the last page. */
   readonly last: readonly string[];
   readonly missed: boolean;
-  /** Whether the page always shows the first events, so that later ones cannot be seen. */
+  /** Whether the page always shows the first events. If so, later events cannot be seen. */
   readonly full: boolean;
 }
 
@@ -226,7 +199,6 @@ interface EventPage {
  */
 const STILL_PAGES = 2;
 
-/** @param seen Ids of events seen. Other code adds ids to it as well. */
 export function emptyWindow(seen: SeenIds): WindowState {
   return { seen, slides: false, still: 0, last: [], missed: false, full: false };
 }
@@ -235,7 +207,6 @@ export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
 }
 
-/** Whether events before a full page were missed. */
 function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
   // The first event of every run is `started`, written before the start is answered.
   if (state.seen.empty) return events[0]?.type !== "started";
@@ -243,9 +214,10 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
 }
 
 /**
- * Adds a page. Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page that
- * stays the same while the run is in progress, or that lacks the last event of a finished run, means that later events cannot be seen.
- * @returns `fresh`: the events not seen before, oldest first.
+ * Adds a page of the events route. The route has no cursor and returns at most 200 events: the first events on some revisions of the service, the
+ * newest events on others. After the first page, a full page without any known event means that events were missed. Later events cannot be seen if a
+ * full page stays the same while the run is in progress, or if it lacks the last event of a finished run.
+ * @returns `fresh` contains the events not seen before, oldest first.
  */
 export function observe(state: WindowState, page: EventPage): { state: WindowState; fresh: RunEvent[] } {
   const { events, limit, ended } = page;
@@ -273,14 +245,12 @@ export function observe(state: WindowState, page: EventPage): { state: WindowSta
   };
 }
 
-/** Maximum number of kept events of each kind. */
 const MAX_COUNT = 200;
-/** Maximum size of the newest large events, in bytes: enough for 200 of the service's largest events. */
+/** Maximum total size of the newest large events: enough for 200 of the service's largest events. */
 const NEWEST_BYTES = 8 * 1024 * 1024;
-/** Maximum size of earlier large events that matter, in bytes. */
+/** Maximum total size of earlier large events that matter. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
-/** An event matters if it shows a phase, the branch, the pull request or the reason. */
 function matters(event: RunEvent): boolean {
   const { type } = event;
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
@@ -289,7 +259,6 @@ function matters(event: RunEvent): boolean {
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Initial size of the block in bytes; most runs stay far below the limits. */
 const FIRST_BYTES = 4 * 1024;
 
 interface Place {
@@ -305,7 +274,6 @@ class TextRing {
   #scratch = new Uint8Array(0);
   #end = 0;
 
-  /** @param limit Maximum size of the block, in bytes. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -314,7 +282,6 @@ class TextRing {
     return this.#bytes.length;
   }
 
-  /** Adds a text, and calls `drop` until there is room for it. @returns Its position; undefined if it exceeds the limit. */
   add(text: string, drop: () => void): Place | undefined {
     const bytes = this.#encode(text);
     if (bytes === undefined) return undefined;
@@ -362,9 +329,8 @@ class TextRing {
     this.#bytes = bytes;
   }
 
-  /** The bytes of a text, valid until the next call; undefined if it exceeds the limit. */
   #encode(text: string): Uint8Array | undefined {
-    // A code unit takes three bytes at most.
+    // A UTF-16 code unit takes at most three bytes in UTF-8.
     const most = Math.min(text.length * 3, this.#limit);
     if (this.#scratch.length < most) this.#scratch = new Uint8Array(most);
     const { read, written } = ENCODER.encodeInto(text, this.#scratch);
@@ -372,7 +338,7 @@ class TextRing {
   }
 }
 
-/** Longest JSON of an event that is kept as an object, in characters. A handle has these objects in its log anyway. */
+/** In characters. Smaller events are kept as objects, because a handle has these objects in its log anyway. */
 const MAX_OBJECT_LENGTH = 1_024;
 
 class LargeEvent {
@@ -386,14 +352,14 @@ class LargeEvent {
 }
 
 /**
- * A queue of events within limits. Small events are kept as objects and large events as JSON. Objects outlive the young generation of the garbage
- * collector, and 200 large ones would make Node's heap grow by 40 MB.
+ * Small events are kept as objects and large events as JSON. Objects outlive the young generation of the garbage collector, and 200 large objects
+ * would make Node's heap grow by 40 MB.
  */
 class EventQueue {
   readonly #texts: TextRing;
   readonly #entries: (RunEvent | LargeEvent)[] = [];
 
-  /** @param limit Maximum size of the large events together, in bytes. */
+  /** @param limit Maximum size of all large events together, in bytes. */
   constructor(limit: number) {
     this.#texts = new TextRing(limit);
   }
@@ -402,12 +368,10 @@ class EventQueue {
     return this.#entries.map((entry) => this.#eventOf(entry));
   }
 
-  /** Bytes allocated for the large events. */
   get capacity(): number {
     return this.#texts.capacity;
   }
 
-  /** Adds an event unless it is too large. @returns The displaced events that matter. */
   add(event: RunEvent): RunEvent[] {
     const displaced: RunEvent[] = [];
     const drop = () => {
@@ -442,7 +406,6 @@ function frozen<T>(value: T): T {
   return value;
 }
 
-/** Receives all events of a run and keeps some of them. */
 export class KeptEvents {
   readonly #newest = new EventQueue(NEWEST_BYTES);
   readonly #mattering = new EventQueue(MATTERING_BYTES);
@@ -452,17 +415,15 @@ export class KeptEvents {
     return this.#seen;
   }
 
-  /** Bytes allocated for the large events. */
   get capacity(): number {
     return this.#newest.capacity + this.#mattering.capacity;
   }
 
-  /** In the order in which they were added. */
   get events(): RunEvent[] {
     return [...this.#mattering.events, ...this.#newest.events];
   }
 
-  /** Adds an event and freezes it, because callers get the same object. */
+  /** Events are frozen, because callers get the same object. */
   add(event: RunEvent): void {
     this.#seen++;
     for (const displaced of this.#newest.add(frozen(event))) this.#mattering.add(displaced);

@@ -43,7 +43,7 @@ import { StreamSource } from "./stream_source.ts";
  * seen, and an `end` item last. A run that fails or is cancelled is not an error. A run with an unknown status is treated as not finished. Leaving
  * the loop early stops following and does not affect the run. Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per
  * token).
- * @returns A generator; its return value is the run at its end.
+ * @returns A generator. Its return value is the run at its end.
  * @throws {DeadlineError} if `timeoutMs` passes first.
  */
 export function followRun(
@@ -85,8 +85,8 @@ export interface FollowOptions extends VerbOptions {
    */
   stream?: boolean | undefined;
   /**
-   * Path of a file for all events: one JSON object per line, written as the events arrive, with secrets masked as in reports. Replaces the
-   * file and creates missing directories. If writing fails later, `onNotice` gets one notice, and the run is still followed.
+   * Path of a file for all events: one JSON object per line, written as the events arrive, with secrets masked as in reports. An existing file is
+   * replaced, and missing directories are created. If writing fails later, `onNotice` gets one notice, and the run is still followed.
    * @default no file
    */
   eventsFile?: string | undefined;
@@ -99,9 +99,9 @@ export type GapCause = "window_full" | "events_missed";
 export interface RunEnd {
   /** Distinguishes this item from others. */
   type: "end";
-  /** Our verdict. It can also be `deadline`, or `error` if the service gave no verdict. */
+  /** How the run ended. It can also be `deadline`, or `error` if the service did not report how the run ended. */
   outcome: Outcome;
-  /** Exit code for the verdict. */
+  /** Exit code for the outcome. */
   exitCode: number;
   /** What is known about the run. */
   result: RunResult;
@@ -110,12 +110,12 @@ export interface RunEnd {
 /**
  * What a loop over a run's handle yields, and what `onItem` receives.
  *
- * - `status`: the run's status. It is the first item, and comes again at each change. The service can report a status before the events
- *   that led to it, so events can follow the status `success`.
+ * - `status`: the run's status. It is the first item, and comes again at each change. The service can report a status before the events that led to
+ *   it, so events can follow the status `success`.
  * - `event`: one event. Every event comes once, oldest first.
- * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. A gap in the events comes once for each cause, and
- *   `onNotice` is called as well.
- * - `end`: the last item; see {@linkcode RunEnd}.
+ * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. A gap in the events comes once for each cause, and `onNotice` is
+ *   called as well.
+ * - `end`: the last item. See {@linkcode RunEnd}.
  */
 export type RunHandleItem =
   | { type: "status"; status: RunStatus; run: Run }
@@ -123,35 +123,29 @@ export type RunHandleItem =
   | { type: "gap"; cause: GapCause }
   | RunEnd;
 
-/** An item of a followed run. The last item has no result yet. */
 export type FollowItem = Exclude<RunHandleItem, RunEnd> | { type: "end"; outcome: EndOutcome; run: Run };
 
 interface RunFollowerOptions {
-  /** At least 1. @default {1} */
+  /** At least 1. */
   tokenShare?: number | undefined;
   stream?: boolean | undefined;
-  /** Receives every event before it is yielded. */
   sink?: EventSink | undefined;
 }
 
 interface ConcludeLimits {
-  /** In milliseconds. @default {5_000} */
+  /** @default {5_000} */
   limitMs?: number | undefined;
-  /** @default the session's signal */
   signal?: AbortSignal | undefined;
 }
 
-/** Time limit of the read after the end, in milliseconds. The verdict is already known. The read finds the reason and the links. */
+/** Time limit of the read after the end. The outcome is already known. This read finds the reason and the links. */
 const FINAL_READ_MS = 5_000;
-/** Wait for the last event if the status changed before it, in milliseconds. Source: contract 4.2, the two orderings. */
+/** How long to wait for the last event if the status changed before it. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
 
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
 
-/**
- * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events, because a run may report more than fits into
- * memory.
- */
+/** Keeps only what the result needs. Memory use does not grow with the number of events, because a run may report more than fits into memory. */
 export class RunFollower {
   readonly #session: Connected<RunReads>;
   readonly #pacer: Pacer;
@@ -176,7 +170,7 @@ export class RunFollower {
     this.#session = session;
     this.#sink = sink;
     const subject = this.#reader = new Reader(client, runId);
-    // A separate signal, because a wait alongside a stream must stop once the stream has shown the end.
+    // A separate signal is needed, because a wait alongside a stream must stop once the stream has shown the end.
     const abort = linkAbort(session.signal);
     const { signal } = abort;
     const pacer = this.#pacer = session.pacer(signal);
@@ -199,7 +193,6 @@ export class RunFollower {
     return this.#window;
   }
 
-  /** Null before the first event. */
   get lastEventId(): string | null {
     return this.#lastEventId;
   }
@@ -208,12 +201,10 @@ export class RunFollower {
     return this.#facts;
   }
 
-  /** Undefined before the first event. */
   get milestones(): Milestones | undefined {
     return this.#milestones;
   }
 
-  /** @throws the errors of {@linkcode followToEnd}. */
   items(): AsyncGenerator<FollowItem, Run, void> {
     return followToEnd<News, FollowItem, Run>(this.#session, {
       source: this.#source,
@@ -231,7 +222,6 @@ export class RunFollower {
   /**
    * Reads the run once.
    * @throws {DeadlineError} if the run has not finished.
-   * @throws the errors of the client, after its retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
     const { deadline, signal } = this.#session;
@@ -252,7 +242,7 @@ export class RunFollower {
 
   /**
    * Reads the events again for the reason, the branch and the pull request, and yields the end.
-   * @param run The run when its end was seen. A later answer from the service does not change the verdict.
+   * @param run The run when its end was seen. A later answer from the service does not change the outcome.
    */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
@@ -276,7 +266,7 @@ export class RunFollower {
         yield* this.#gaps();
       }
     }
-    // The events, which decide the outcome of a failed run, may have been read only by the last read.
+    // Only the last read may have returned the events that decide the outcome of a failed run.
     return yield* this.#end(last, last.status === "failed" ? endOfRun(last.status, this.#facts) ?? outcome : outcome);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Idempotency keys: a repeated job finds its own run, and no other job does.
+ * Idempotency keys. A repeated job finds its own run, and no other job finds it.
  * @module
  */
 import type { JobIdentity } from "../ci/platform.ts";
@@ -18,18 +18,19 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
-/** Whether another attempt of the job derives the same key. @param scope As in a setting; empty for the default. */
+/**
+ * Whether another attempt of the job derives the same key.
+ * @param scope As in a setting; empty for the default.
+ */
 export function findsAgain(scope: string): boolean {
   return scope !== "job" && scope !== "random";
 }
 
 interface KeyParts {
   scope: KeyScope;
-  /** Null outside CI. */
   identity: JobIdentity | null;
-  /** Distinguishes several runs of one job. @default {""} */
   keyPart?: string | undefined;
-  /** UUID of the repository. It is part of the key, because the service has one set of keys per user for all repositories. */
+  /** The repository is part of the key, because the service has one set of keys per user for all repositories. */
   repoId: string;
   /** Wall time in milliseconds since 1970. Its UTC date is used if the CI system does not show when the pipeline was created. */
   nowMs: number;
@@ -42,15 +43,13 @@ interface Key {
   scope: KeyScope;
 }
 
-/** Last suffix of a derived key: the series is the key itself, then `.2` to `.5`. Source: design, "Idempotency keys". */
 export const LAST_SUFFIX = 5;
 
-/** Advice for scripts on how to start another run in a job. Programs replace it with their flag or input. */
+/** Advice for scripts on how to start another run in a job. Programs replace this text with their flag or input. */
 export const ADD_KEY_PART = "give `keyPart` a name";
 
 type Field = [name: string, value: string | null];
 
-/** The fields that limit the life of a key: pipeline, attempt or date, by scope. */
 function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] {
   if (scope === "day") {
     const date = identity.date ?? new Date(nowMs).toISOString().slice(0, 10);
@@ -81,7 +80,7 @@ function randomKey(): Key {
 /**
  * Derives the key of a start: `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job
  * name, matrix node, key part, repository id]`. With `job`, an array of the pipeline and the attempt replaces the pipeline. With `day`, an array of
- * the date and the schedule replaces it. Keys of different scopes or fields therefore never collide.
+ * the date and the schedule replaces the pipeline. Keys of different scopes or fields therefore never collide.
  * @param onNotice Called if the identity is incomplete, which makes the key random.
  */
 export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => unknown): Key {
@@ -120,7 +119,7 @@ export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
 
-/** Whether a key is derived from the identity of a job. For an automation run, the ids of the automation and the repository come first. */
+/** Whether a key is derived from the identity of a job. The key of an automation run begins with the ids of the automation and the repository. */
 export function isDerivedKey(key: string): boolean {
   return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
@@ -142,13 +141,13 @@ export interface KeyOptions {
   keyScope?: KeyScope | undefined;
   /** Distinguishes several runs of one job; at most 1,000 characters. @default {""} */
   keyPart?: string | undefined;
-  /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
+  /** Identity of the CI job; `null` for no identity, which makes the key random. @default from the CI system's variables */
   identity?: JobIdentity | null | undefined;
   /**
-   * Called with the key before the first byte of a start is sent, so that you can find the run whatever happens. To find it, repeat the
-   * start with this key as `idempotencyKey`. If another key is needed, the function is called again, and the new key replaces the previous
-   * one. It is awaited as long as `timeoutMs` and `signal` permit. If it throws or rejects, nothing is sent, and the start rejects with
-   * that error as the `cause`.
+   * Called with the key before the first byte of a start is sent, so that you can find the run whatever happens. To find the run, repeat the start
+   * with this key as `idempotencyKey`. If another key is needed, the function is called again, and the new key replaces the previous key. The
+   * returned promise is awaited as long as `timeoutMs` and `signal` permit. If the function throws or rejects, nothing is sent, and the start rejects
+   * with that error as the `cause`.
    */
   onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;
 }
@@ -161,24 +160,19 @@ export interface StartKey {
   key: string;
   /** `given` for a key from the caller. */
   scope: KeyScope | "given";
-  /** Number in the series at which the start begins: 1 is the key itself. */
+  /** Number in the series at which the start begins. The key itself is number 1. */
   suffix: number;
-  /** Whether a key from the caller is also the first key of a series. @default {false} */
   isSeries?: boolean | undefined;
   /**
-   * Maximum age of a run that the key finds, in milliseconds since its end. An older run is ignored, and the next key starts a new run. @default
+   * Maximum age of a run that the key finds, since the end of the run. An older run is ignored, and the next key starts a new run. @default
    * {Infinity}
    */
   maxEndAgeMs?: number | undefined;
 }
 
 export interface KeyChoice extends KeyOptions {
-  /** The key with which a folder was claimed. @default a new one */
+  /** The key with which a folder was claimed. @default a new key */
   randomKey?: string | undefined;
-  /**
-   * Whether a key from the caller is the first key of a series. The other keys of the series start further runs if no sandbox was free. @default
-   * {false}
-   */
   isSeries?: boolean | undefined;
 }
 
@@ -200,10 +194,8 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
 }
 
 /**
- * Determines the key of a start.
  * @param what The attempt in error messages, after "Cannot".
  * @param about Further parts of a derived key. `more` distinguishes starts of one job, in addition to the caller's `keyPart`.
- * @throws {UsageError} if an option breaks a rule.
  */
 export function planKey(
   session: Session,
@@ -226,7 +218,6 @@ export function planKey(
   return { ...derived, key, suffix: 1 };
 }
 
-/** The caller's identity, otherwise the CI system's; null outside CI. */
 export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
   return identity === undefined ? platform.identity(env) : identity;
 }

@@ -1,6 +1,5 @@
 /**
  * Options for following an operation, and their checks.
- *
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -19,40 +18,32 @@ import type { StateFiles } from "./state.ts";
 
 export const MAX_TOKEN_SHARE = 1_000;
 
-/** Options of a job, checked and complete. `I` is the type of its items, and `S` the type of what was started. */
 export interface JobOptions<I, S> extends KeyOptions {
   readonly session: Session;
   readonly tokenShare: number;
   readonly cancelOn: readonly CancelCause[];
-  /** What a signal does to the operation. The state file passes it on to `cleanup`. */
+  /** What a signal does to the operation. The state file passes this value on to `cleanup`. */
   readonly onInterrupt: OnInterrupt;
-  /** Signals that end the job; undefined if only the session's signal ends it. */
   readonly interrupts: Interrupts | undefined;
-  /** If it throws, the job ends with that error. */
+  /** If the function throws, the job ends with that error. */
   onItem(item: I): unknown;
-  /** Called as soon as the operation is started or found. */
   onStarted(started: S): unknown;
-  /** Whether the job ends as soon as the operation is started or found. */
   readonly startOnly: boolean;
   readonly stream: boolean;
-  /** Receives every event of a run before it becomes an item. */
+  /** Receives every event of a run before the event becomes an item. */
   readonly sink: EventSink | undefined;
-  /** State of the run for later steps of the CI job; undefined to keep none. */
+  /** State of the run for later steps of the CI job; `undefined` if no state is kept. */
   readonly state: StatePlace | undefined;
-  /** Whether the result of a run contains the task. */
   readonly showTask: boolean;
-  /** The task of a run that the job attaches to, if the caller knows it. The service does not return it. */
+  /** The task of a run that the job attaches to, if the caller knows the task. The service does not return it. */
   readonly task: string | undefined;
-  /** `owner/name`, if the caller knows it. The service is then not asked for it. */
+  /** `owner/name`, if the caller knows it. In that case, the service is not asked for the name. */
   readonly repository: string | undefined;
-  /** Called with the name if the service returned it. */
   onRepository(name: string): void;
-  /** `https://host` of the repository, if the caller named it. */
   readonly repositoryOrigin: string | undefined;
-  /** Opens the repository of a result file; undefined if the job has no result file. */
   readonly openFiles: OpenFiles | undefined;
   readonly redactFile: ((text: string) => string) | undefined;
-  /** The result file of a run that the job attaches to. A start has it in its request. */
+  /** The result file of a run that the job attaches to. For a start, the request contains the result file. */
   readonly resultFile: PlannedResult | undefined;
   /** Whether a derived key also depends on the request, so that two tasks of one job are two runs. */
   readonly byTask: boolean;
@@ -61,11 +52,11 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly isSeries: boolean;
   /** Whether the job may wait before another start if no sandbox was free. */
   readonly waitsForSandbox: boolean;
-  /** Aborts when the caller has cancelled the operation. No further start follows. */
+  /** Aborts when the caller has cancelled the operation. In that case, no further start follows. */
   readonly cancelled: AbortSignal | undefined;
 }
 
-/** Opens the files of a repository. @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read. */
+/** @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read. */
 export type OpenFiles = (wanted: WantedRepository) => Promise<RepositoryFiles>;
 
 export interface StatePlace {
@@ -77,19 +68,16 @@ export interface StatePlace {
   readonly resumePath?: string | undefined;
   /** The run in the file at `resumePath`, if it was just read and the request is the same. The run is then followed without a start. */
   readonly resumeRun?: Run | undefined;
-  /** Maximum time since the end of the run with the reused key, in milliseconds. @default {Infinity} */
+  /** Maximum time since the end of the run that the reused key finds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;
 }
 
 type Undefinable<T> = { [K in keyof T]?: T[K] | undefined };
 
-/** {@linkcode JobOptions} before the defaults are set. */
 export type AskedJob<I, S> = Undefinable<Omit<JobOptions<I, S>, "session">> & {
-  /** @throws {UnauthorizedError | UsageError} */
   openSession(): Session;
 };
 
-/** Checks options and sets the defaults, then opens the session. @throws {UnauthorizedError | UsageError} */
 export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
   // A script passes these options, so inherited properties are ignored.
   const options = ownFields(asked);
@@ -124,10 +112,7 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
 
 function nothing(): void {}
 
-/**
- * Signals of a library job. With `abort` in `cancelOn`, the caller's signal also cancels the operation.
- * @throws {UsageError} for an unknown word.
- */
+/** With `abort` in `cancelOn`, the caller's signal also cancels the operation. */
 export function abortInterrupts(
   { signal, cancelOn }: { signal?: AbortSignal | undefined; cancelOn?: readonly CancelCause[] | undefined },
 ): Pick<AskedJob<unknown, unknown>, "interrupts" | "onInterrupt"> {
@@ -135,7 +120,6 @@ export function abortInterrupts(
   return { interrupts: { signal, terminal: false }, onInterrupt: "cancel" };
 }
 
-/** Nothing cancels a run by default. @throws {UsageError} unless the value is a list of known words. */
 export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly CancelCause[] {
   if (!Array.isArray(cancelOn)) {
     throw new UsageError({
@@ -151,7 +135,6 @@ export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly C
   return cancelOn;
 }
 
-/** @throws {UsageError} unless the value is one of the known words. */
 function checkWord<T extends string>(name: string, value: T, choices: readonly T[]): T {
   if (choices.includes(value)) return value;
   const why = `'${name}' must be one of ${choices.join(", ")}`;
@@ -163,7 +146,6 @@ function checkWord<T extends string>(name: string, value: T, choices: readonly T
   });
 }
 
-/** @throws {UsageError} if the value is out of range. */
 export function checkTokenShare(tokenShare = 1): number {
   if (Number.isInteger(tokenShare) && tokenShare >= 1 && tokenShare <= MAX_TOKEN_SHARE) return tokenShare;
   const why = `'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}`;

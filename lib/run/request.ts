@@ -1,6 +1,5 @@
 /**
  * Plans a start before anything is sent: checks the request, derives its key, and sets the deadline.
- *
  * @module
  */
 import { detected } from "../ci/detect.ts";
@@ -69,8 +68,8 @@ export interface StartOptions extends VerbOptions, KeyOptions {
    */
   timeoutMs?: number | undefined;
   /**
-   * Called as soon as the run is started or found, and again each time `run()` starts another run because no sandbox was free. It is not
-   * awaited. If it throws or rejects, a notice reports the error.
+   * Called as soon as the run is started or found, and again each time `run()` starts another run because no sandbox was free. The return value is
+   * not awaited. If the function throws or rejects, a notice reports the error.
    */
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
@@ -98,9 +97,7 @@ export function attachKeys() {
 
 export interface StartPlan {
   request: StartRequest;
-  /** The caller's task, without the paragraph about a result file. */
   task: string;
-  /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
   key: StartKey;
   job: JobIdentity | null;
@@ -112,7 +109,7 @@ export function plannedResult(wanted: WantedResult | undefined, key: string): Pl
   return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
 }
 
-/** @throws {UsageError} if the task is too long with the paragraph about the result file. */
+/** @throws {UsageError} if the task with the paragraph about the result file is too long. */
 export function withPlannedResult(request: StartRequest, result: PlannedResult | undefined): StartRequest {
   return result === undefined
     ? request
@@ -128,10 +125,10 @@ export function runSeries(
   return new StartSeries(session, { what: runToStart(session.client, request), key, job, earlierRunId }, hooks);
 }
 
-/** `$NAME` as shells and CI systems write it, with two or more upper-case characters. */
+/** `$NAME` as shells and CI systems write it, with two or more uppercase characters. */
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
-/** A variable in the prompt is probably one that a template did not replace. Later revisions may call a skill for `$name`. */
+/** A variable in the prompt is probably a variable that a template did not replace. Later revisions may call a skill for `$name`. */
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
@@ -140,10 +137,8 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
- * Checks the request, looks up a repository given by name, and determines the key.
+ * Checks the request, looks up a repository given by name, and determines the key. Nothing is started.
  * @param byTask Whether a derived key also depends on the request, so that two tasks of one job are two runs. The command has one task for each job.
- * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was started.
- * @throws the errors of the client for the lookup.
  */
 export async function planStart(
   session: Session,
@@ -174,7 +169,7 @@ interface KeyedPlan extends StartPlan {
   readonly planned: PlannedRequest;
 }
 
-/** Maximum length of a key that follow-ups can extend, in characters. Source: API reference, "Idempotency": a key has at most 200. */
+/** Maximum length of a key that follow-ups can extend. A key has at most 200 characters. Source: API reference, "Idempotency". */
 const MAX_RETRIED_KEY = 190;
 
 function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null): KeyedPlan {
@@ -208,10 +203,7 @@ export function noteNewTask(
   notify({ kind: "text", message });
 }
 
-/**
- * Plans the start of a deferred request. Used if no earlier attempt of the same job has a run that is in progress or succeeded.
- * @param before State of the earlier attempt; undefined without one.
- */
+/** Plans a deferred request, if no earlier attempt of the same job has a run that is in progress or succeeded. */
 export async function planLater(
   session: Session,
   later: LaterRequest,
@@ -221,7 +213,7 @@ export async function planLater(
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
-    // The earlier start was not answered. The same bytes with the same key find its run or start it, so no other key is used.
+    // The earlier start was not answered. Repeating the same bytes with the same key finds its run or starts it, so no other key is used.
     const message =
       "the start of an earlier attempt got no answer, so it is sent again unchanged, without reading the forge again";
     session.notify({ kind: "text", message });
@@ -231,16 +223,13 @@ export async function planLater(
   }
   const plan = await planStart(session, await later.make(), options);
   if (key !== plan.key.key) return plan;
-  // A caller's key is used unchanged. A derived key is used if it is still unused; otherwise its run no longer exists, failed or was cancelled.
+  // A caller's key is used unchanged. A derived key keeps its suffix if the earlier attempt has no run. Otherwise, that run no longer exists, failed
+  // or was cancelled, so the next suffix is used.
   if (plan.key.scope === "given") return plan;
   const next = before.runId === null ? suffix : Math.min(suffix + 1, LAST_SUFFIX);
   return { ...plan, key: { ...plan.key, suffix: next } };
 }
 
-/**
- * Reuses the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
- * @param maxEndAgeMs See {@linkcode StartKey}.
- */
 export function resumePlan(
   session: Session,
   plan: KeyedPlan,
@@ -275,7 +264,7 @@ function scopeOf({ owned }: RunState): StartKey["scope"] {
   return owned ? "random" : "given";
 }
 
-// The caller's request: the service's request, with a repository by name and our default for the branch.
+// The caller's request differs from the service's request: it has a repository by name, and a different default for the branch.
 
 /**
  * A request that is created only if a run must be started. Its content depends on other systems, and may have changed since an earlier attempt of the
@@ -284,10 +273,8 @@ function scopeOf({ owned }: RunState): StartKey["scope"] {
 export interface LaterRequest {
   /** Hash of the caller's input, which identifies the run of an earlier attempt. */
   readonly asked: string;
-  /** The task; null if only the created request contains it. */
   readonly task: string | null;
   readonly result?: WantedResult | undefined;
-  /** @throws {MogplexError} if there can be no such run, or if that cannot be determined. */
   make(): Promise<RunRequest>;
 }
 
@@ -303,27 +290,21 @@ export interface RunDetails<S extends object = object> extends Omit<StartRequest
   /** Whether to create the working branch. @default {true} without `workingBranch`, otherwise {false} */
   createBranch?: boolean | undefined;
   /**
-   * A result file that the run must write. A paragraph about the file is added to the task. Such a run always pushes a branch and opens a
-   * pull request that contains the file. @default no file
+   * A result file that the run must write. A paragraph about the file is added to the task. The run then always pushes a branch and opens a pull
+   * request that contains the file. @default no file
    */
   result?: ResultRequest<S> | undefined;
 }
 
 interface CheckedRequest {
-  /** Id of the repository, or its name. */
   repository: string;
-  /** The rest of the request, as it will be sent. */
   rest: Omit<StartRequest, "repoId">;
   result: WantedResult | undefined;
 }
 
-/** Placeholder for an unknown repository id while the rest is checked. */
 const SOME_ID = "00000000-0000-4000-8000-000000000000";
 
-/**
- * Checks a request and sets the default for the branch.
- * @throws {UsageError} that names the broken rule; nothing was sent.
- */
+/** Checks a request and sets the default for the branch. Nothing is sent. */
 export function checkRunRequest(given: RunRequest): CheckedRequest {
   const request = ownFields(given);
   const { repo, repoId, result } = request;
@@ -335,7 +316,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   });
   const resultRequest = result === undefined ? undefined : checkResultRequest(result);
   if (resultRequest !== undefined) {
-    // Only the length of an id matters here, so a placeholder is enough.
+    // Only the length of the id matters here, so a placeholder is enough.
     withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(resultRequest, ""));
     if (resultRequest.retries > 0 && rest.harness === "mogplex") {
       const why = 'the agent "mogplex" always creates a branch, but a follow-up continues an existing one';
@@ -345,7 +326,7 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest, result: resultRequest };
 }
 
-/** Hash of the caller's input, in which the repository may be a name. @throws {UsageError} if the request breaks a rule. */
+/** The repository in the caller's input may be a name. */
 export function askedHash(asked: RunRequest | LaterRequest): string {
   if (isLater(asked)) return asked.asked;
   const { repository, rest, result } = checkRunRequest(asked);
@@ -353,7 +334,6 @@ export function askedHash(asked: RunRequest | LaterRequest): string {
   return hashOf([repository.toLowerCase(), requestHash(request)]);
 }
 
-/** Null if the service does not show it. */
 async function defaultBranchOf(client: ServiceClient, id: string, call: CallOptions): Promise<string | null> {
   try {
     const [row] = await client.listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
@@ -366,7 +346,7 @@ async function defaultBranchOf(client: ServiceClient, id: string, call: CallOpti
 
 /**
  * @throws {UsageError} if there is no repository with that name (see `findRepository`), or if the run would create its default branch. The service
- * refuses the latter only after counting the start.
+ * refuses to create the default branch, but counts the start first.
  */
 export async function resolveRequest(
   client: ServiceClient,

@@ -1,5 +1,5 @@
 /**
- * A session: the client, clock, notices and counters shared within one call of the library.
+ * The client, clock, notices and counters that are shared within one call of the library.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -27,11 +27,10 @@ import { createRedactor, type Redactor } from "../text/redact.ts";
 import type { WaitTotal } from "./result.ts";
 
 interface SessionOptions extends ConnectOptions {
-  /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  /** Time limit of the whole call: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
 }
 
-/** @throws the errors of {@linkcode connectWith}. */
 export function openSession(options: SessionOptions, internals: SessionInternals): Session {
   const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
@@ -114,17 +113,16 @@ export function connectWith<C extends object>(
   return connected;
 }
 
-/** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
+/** 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
-/** @throws {UsageError} if the time limit of a whole job is out of range. */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
   const why = `'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds`;
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
-/** Shortest time for following, in milliseconds. A smaller value was meant as seconds or minutes, and would abandon a run that costs money. */
+/** Minimum time for following a run. A smaller value was probably meant as seconds or minutes, and would abandon a run that costs money. */
 const MIN_FOLLOW_MS = 1_000;
 
 export function checkFollowTimeout(timeoutMs: number | undefined): void {
@@ -133,39 +131,30 @@ export function checkFollowTimeout(timeoutMs: number | undefined): void {
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
-/** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
+/** Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
 
 /** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the client methods that the call needs. */
 export interface Connected<C = unknown> {
   readonly client: C & ClientFacts;
   readonly clock: Clock;
-  /** Access token; undefined if the caller passed their own client. */
   readonly token: string | undefined;
   readonly env: ReadEnv;
   readonly signal: AbortSignal | undefined;
-  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
+  /** Counts a notice about a wait. Passes every notice to `onNotice` unless `quietly` is set. */
   readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** Masks the token, the given secrets, and the secrets in the environment. Its patterns are created once for the whole call. */
+  /** Masks the token, the given secrets, and the secrets in the environment. The patterns are created once for the whole call. */
   readonly redactor: () => Redactor;
   readonly waits: () => WaitTotal[];
-  /** Requests sent since the session was opened. */
   readonly requests: () => number;
-  /** Clock time at which the session was opened. */
   readonly startedAt: number;
-  /** Deadline of the whole call, as clock time. */
   readonly deadline: number;
-  /** Random numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly memory: TokenMemory;
-  /**
-   * Creates a pacer that waits until the deadline at most.
-   * @param signal Ends every wait. @default {@linkcode Connected.signal}
-   */
+  /** @param signal Ends every wait. @default {@linkcode Connected.signal} */
   pacer(signal?: AbortSignal): Pacer;
 }
 
-/** Shared by a whole job: a client with all methods, and the CI system. */
 export interface Session extends Connected<ServiceClient> {
   readonly platform: Platform;
 }
@@ -185,36 +174,31 @@ export function verbKeys(): Keys<VerbOptions> {
   return { signal: "signal", onNotice: "function" };
 }
 
-/** Which service to use, and replacements for the environment, the network and the time. */
 export interface ConnectOptions extends VerbOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
-  /** Further secrets to mask. @default {[]} */
+  /** Additional secrets to mask. */
   secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use instead of a client created from `token` and `url`. It cannot be combined with them. */
+  /** Client to use instead of a client created from `token` and `url`. It cannot be combined with `token` or `url`. */
   client?: ServiceClient | undefined;
-  /** Reads an environment variable. @default the environment of the process */
   env?: ReadEnv | undefined;
-  /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Source of time. @default the real clock */
   clock?: Clock | undefined;
 }
 
 /** Options of a session that only tests and the command line set. */
 export interface SessionInternals {
-  /** See {@linkcode Connected.random}. @default {Math.random} */
+  /** Returns numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default it cannot be read */
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default the file cannot be read */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** An open session. If it is set, the session options are ignored. @default a session is opened */
+  /** An open session. If it is set, the session options are ignored. */
   session?: Session | undefined;
   /** Service and token, if the caller has resolved them. @default resolved from the options */
   connection?: Connection | undefined;
   platform: Platform;
-  /** Called as soon as the session is open. */
   onSession?: ((session: Session) => void) | undefined;
   /** Called after each request, unless the caller passed a client. */
   onRequest?: ((request: RequestReport) => void) | undefined;

@@ -1,7 +1,6 @@
 /**
- * Starts exactly one operation. Attempts are repeated with the same key. If a key finds an operation that failed or was cancelled, the next key of
- * the series is used.
- *
+ * Starts one operation. Attempts are repeated with the same key. If the key finds an operation that failed or was cancelled, the next key of the
+ * series is used.
  * @module
  */
 import type { JobIdentity } from "../ci/platform.ts";
@@ -25,7 +24,6 @@ import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey 
 import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
 
-/** A start with its repeated attempts. If a signal interrupts an attempt, `find()` can still find the operation. */
 export class StartSeries<R extends StartAnswer> {
   readonly #session: Session;
   readonly #plan: SeriesPlan<R>;
@@ -35,13 +33,10 @@ export class StartSeries<R extends StartAnswer> {
   #start: Start<R> | undefined;
   #unknownAttempts = 0;
   #triedBefore = false;
-  /** Clock time of the first attempt. */
   #firstSentAt: number | undefined;
-  /** Clock time of the first attempt that the service answered with a 5xx. */
   #troubleAt: number | undefined;
-  /** Clock time of the start, or of the last call of `mayRepeat`. */
   #permittedAt = 0;
-  /** Whether a signal interrupted an attempt with the current key. That attempt may have started its run unnoticed. */
+  /** Whether a signal interrupted an attempt with the current key. That attempt may have started a run. */
   #isInterrupted = false;
 
   constructor(session: Session, plan: SeriesPlan<R>, hooks: SeriesHooks) {
@@ -56,24 +51,22 @@ export class StartSeries<R extends StartAnswer> {
     return keyWithSuffix(this.#plan.key.key, this.#suffix);
   }
 
-  /** Whether a run with {@linkcode StartSeries.key} may exist, even without an answer. */
   get mayExist(): boolean {
     return this.#start?.mayExist === true || this.#plan.what.isNamed?.() === true;
   }
 
   /**
-   * Starts a run, or finds the one that an earlier attempt of the job started. If a derived key finds a run that failed or was cancelled, the next
+   * Starts a run, or finds the run that an earlier attempt of the job started. If a derived key finds a run that failed or was cancelled, the next
    * key of the series is tried.
-   * @returns The run. After {@linkcode MAX_KEYS} keys, it may be a run that failed or was cancelled earlier.
-   * @throws {StartUnknownError} if an attempt may have worked although no answer confirms it; carries the key.
-   * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt worked before the deadline; nothing was started.
-   * @throws {MogplexError} if the service refuses the start; `signal.reason` if the session's signal aborts.
+   * @returns After {@linkcode MAX_KEYS} keys, the run may be one that failed or was cancelled earlier.
+   * @throws {StartUnknownError} if an attempt may have started a run although no answer confirms it. The error contains the key.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt succeeded before the deadline. Nothing was started.
    */
   async start(): Promise<Started<R>> {
     const { notify, redactor } = this.#session;
     const limits = { ...this.#session, redact: (text: string) => redactor()(text) };
     for (let tried = 1;; tried++) {
-      // Check the signal first: `onKey` writes the key to the state file, which must not contain a key that is never used.
+      // Check the signal first, because `onKey` writes the key to the state file, which must not contain a key that is never used.
       this.#session.signal?.throwIfAborted();
       const { onStarting, onKey } = this.#hooks;
       await awaitHook(this.#plan.what.what, "onStarting", onStarting, { idempotencyKey: this.key }, limits);
@@ -94,16 +87,12 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** Whether there is another key for a start. A caller's key has no next key, unless it belongs to a series. */
+  /** A caller's key has no next key, unless it belongs to a series. */
   get hasNext(): boolean {
     const { scope, isSeries = false } = this.#plan.key;
     return (scope !== "given" || isSeries) && this.#suffix < LAST_SUFFIX;
   }
 
-  /**
-   * Starts again with the next key of the series, as soon as `mayRepeat` permits. See {@linkcode StartSeries.start}.
-   * @returns Undefined if the deadline passed first.
-   */
   async startNext(): Promise<Started<R> | undefined> {
     this.#suffix++;
     // Attempts with earlier keys prove nothing about a run with this key.
@@ -114,8 +103,7 @@ export class StartSeries<R extends StartAnswer> {
 
   /**
    * Finds the run that an interrupted attempt may have started, by sending the same key and the same bytes again.
-   * @returns Undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
-   * @throws the errors of its requests.
+   * @returns `undefined` if the key finds only a run of an earlier attempt that failed or was cancelled.
    */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
     // The interrupted attempt may have started the run that the next request finds.
@@ -125,18 +113,14 @@ export class StartSeries<R extends StartAnswer> {
     return run === undefined || this.#isStale(run) ? undefined : this.#started(run);
   }
 
-  /**
-   * Whether another job of the pipeline used the same key. The first attempt of a job cannot find its own run. If the CI system does not distinguish
-   * the nodes of a matrix, another node must have started the run.
-   */
   #isShared({ replayed, runId }: R): boolean {
     return replayed && runId !== this.#plan.earlierRunId && this.#isFirstAttempt && this.#session.platform.hidesNode &&
       !this.#triedBefore;
   }
 
   /**
-   * Warns that the key belongs to a run that ended before this process sent its first start. Without the warning, if every build used the same key,
-   * all builds except the first would succeed without an agent, and nobody would notice.
+   * Warns that the key belongs to a run that ended before this process sent its first start. Without the warning, a key that every build uses would
+   * go unnoticed: all builds except the first would succeed without an agent.
    */
   #warnOfOldEnd(run: R): void {
     const { maxEndAgeMs = Infinity } = this.#plan.key;
@@ -156,9 +140,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether a new run must be started: a derived key found a run of an earlier attempt that failed or was cancelled, or any key found a run that
-   * ended too long ago.
-   * @throws {UnavailableError} if the service failed the run while it answered 5xx: its queue was down.
+   * Whether a new run must be started: either a derived key found a run of an earlier attempt that failed or was cancelled, or any key found a run
+   * that ended too long ago.
    */
   #isStale(run: R): boolean {
     const { scope, maxEndAgeMs = Infinity } = this.#plan.key;
@@ -174,7 +157,7 @@ export class StartSeries<R extends StartAnswer> {
 
   #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
-    // Another job's run can be as new as our attempt. The run can be ours only if one of our attempts had an unknown outcome.
+    // Another job's run can be as new as this job's attempt. The run can belong to this job only if the outcome of an attempt is unknown.
     const isUnsure = this.#isInterrupted || this.#start?.isUnsure === true;
     const owned = ownsRun(run, scope, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
@@ -186,8 +169,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Converts a time on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may have been
-   * corrected in the meantime, so it is used only relative to the service's last `Date`.
+   * Converts a time on this machine's clock to the service's wall time. This machine's wall time may be wrong by hours, or may have been corrected in
+   * the meantime. It is therefore used only relative to the service's last `Date`.
    */
   #serviceTime(at: number | undefined): number {
     const { client, clock } = this.#session;
@@ -195,10 +178,10 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether this process started a run that failed or was cancelled. If so, its verdict is final, and another start would be a second run. In a job
-   * that may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request. A job that is
+   * Whether this process started a run that failed or was cancelled. If so, the outcome is final, and another start would create a second run. If the
+   * job may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request. A job that is
    * retried right after it was stopped finds the run that its own earlier attempt cancelled.
-   * @throws {UnavailableError} if the service failed the run while it answered 5xx: its queue was down.
+   * @throws {UnavailableError} if the service failed the run while it answered with 5xx, because its queue was down.
    */
   #isOurs(run: R): boolean {
     // The service's `Date` has whole seconds and is older than the answer, so times derived from it are never too late.
@@ -216,7 +199,7 @@ export class StartSeries<R extends StartAnswer> {
         retryAfterMs: null,
       });
     }
-    // Even a refused attempt may have started the run: a proxy can refuse a request after passing it on.
+    // Even a refused attempt may have started the run, because a proxy can refuse a request after passing it on.
     if (!this.#triedBefore) return false;
     const sentMs = this.#serviceTime(this.#firstSentAt);
     if (run.status !== "cancelled" || this.#isFirstAttempt) return isNewerThan(run, sentMs, toleranceMs);
@@ -254,7 +237,6 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** @returns False if there is no next attempt before the deadline. */
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
@@ -264,10 +246,6 @@ export class StartSeries<R extends StartAnswer> {
     return await this.#isPermitted();
   }
 
-  /**
-   * Waits until `mayRepeat` permits the next request.
-   * @returns False if the deadline passes first.
-   */
   async #isPermitted(): Promise<boolean> {
     const { mayRepeat } = this.#hooks;
     if (mayRepeat === undefined) return true;
@@ -294,7 +272,6 @@ export class StartSeries<R extends StartAnswer> {
     return error instanceof ApiError && namedMs !== null ? this.#tooLate(error, namedMs) : error;
   }
 
-  /** The error for a derived key that already belongs to another request of this job. */
   #otherTask(error: ConflictError): ConflictError {
     const key = JSON.stringify(this.#session.redactor().token(this.key));
     const problem: ErrorParts = {
@@ -306,9 +283,7 @@ export class StartSeries<R extends StartAnswer> {
     return new ConflictError(problem, "usage", error, { cause: error });
   }
 
-  /** Adds the earliest time at which a start is possible. */
   #tooLate(error: ApiError, namedMs: number): MogplexError {
-    // The first full minute at or after that time.
     const at = utcText(Math.ceil((this.#session.clock.wallTime() + namedMs) / 60_000) * 60_000);
     const until = namedMs >= MAX_RETRY_AFTER_MS ? `${at} or later` : at;
     const later = `wait until ${until}, or use a timeout that ends after that time`;
@@ -324,53 +299,48 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-/** @param status Status of the last key's run. */
 export function keysUsedUp(status: string): string {
   return `all keys that this job has tried belong to runs that ${status}; ` +
     "no new run is started (to start one, use the key scope job or a key part)";
 }
 
-/** Maximum number of keys that one process tries. Source: design, "Idempotency keys": the service limits starts strictly. */
+/** Maximum number of keys that one process tries, because the service limits starts strictly. Source: design, "Idempotency keys". */
 const MAX_KEYS = 4;
-/** Maximum number of attempts with an unknown outcome before the start is abandoned. Each of them may have used one of the permitted starts. */
+/**
+ * Maximum number of attempts with an unknown outcome before the start is abandoned. Each of these attempts may have used one of the permitted starts.
+ */
 const MAX_UNKNOWN = 8;
-/** Shortest time between two calls of {@linkcode SeriesHooks.mayRepeat}, in milliseconds. */
+/** Minimum time between two calls of {@linkcode SeriesHooks.mayRepeat}. */
 const PERMIT_MS = 60_000;
 /**
- * Largest error of a time derived from the service's `Date`, in milliseconds. Such a time is too early, because `Date` has whole seconds and the
- * answer takes time to arrive.
+ * Maximum error of a time derived from the service's `Date`. The derived time is too early, because `Date` has whole seconds and the answer takes
+ * time to arrive.
  */
 const DATE_DOUBT_MS = 2_000;
 
-/**
- * If a run ended at least this long ago, in milliseconds, a notice reports that this job did not start it. A retry within this time finds its own
- * run.
- */
+/** If a run ended at least this long ago, a notice reports that this job did not start it. A retry within this time finds its own run. */
 const OLD_END_MS = 60_000;
 
-/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
+/** Maximum assumed difference between the clocks of the service and of this machine. */
 const CLOCK_SKEW_MS = 5_000;
 
 export interface StartAnswer {
   runId: string;
   status: string;
-  /** Whether the key found a run that existed before. */
   replayed: boolean;
-  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
+  /** ISO 8601 with offset; `null` if the answer has no time. */
   createdAt: string | null;
-  /** Time of the last change of the run's record, in ISO 8601 with offset. For a finished run, this is its end. Null if the answer has no time. */
+  /** ISO 8601 with offset. For a finished run, this is the time of its end. `null` if the answer has no time. */
   updatedAt: string | null;
 }
 
-/** Functions that are called before requests are sent. If one of them throws, nothing is sent. */
+/** Functions that are called before requests are sent. If a function throws, nothing is sent. */
 export interface SeriesHooks {
-  /** The caller's function, which is awaited. */
   onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
-  /** Called with the key right before the start is sent. */
   onKey?: ((key: string) => void) | undefined;
   /**
-   * Called and awaited before each repeated attempt and before a start with the next key, at most once a minute. If it returns false, nothing is
-   * sent, and the start waits. If it throws, the start ends with that error.
+   * Called and awaited before each repeated attempt and before a start with the next key, at most once a minute. If the function returns `false`,
+   * nothing is sent, and the start waits. If it throws, the start ends with that error.
    * @param mayExist Whether an earlier attempt may have started something.
    */
   mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;
@@ -379,9 +349,7 @@ export interface SeriesHooks {
 interface SeriesPlan<R extends StartAnswer> {
   what: Startable<R>;
   key: StartKey;
-  /** Null outside CI. */
   job: JobIdentity | null;
-  /** UUID of the run that an earlier command of the same job started. @default unknown */
   earlierRunId?: string | null | undefined;
 }
 
@@ -400,17 +368,12 @@ export interface StartedRun {
   /** Scope of the key; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
-   * Whether this job, or an earlier attempt of it, started the run. False if your own key found an existing run; `cancel()` and `cancelOn`
-   * cancel that run all the same.
+   * Whether this job, or an earlier attempt of it, started the run. `false` if your own key found an existing run; `cancel()` and `cancelOn` cancel
+   * that run all the same.
    */
   owned: boolean;
 }
 
-/**
- * Whether a run was created at or after a given time. False if its time of creation is unknown.
- * @param wallMs The service's wall time, in milliseconds since 1970.
- * @param toleranceMs How much earlier the run may have been created, in milliseconds.
- */
 export function isNewerThan(
   { createdAt }: Pick<StartAnswer, "createdAt">,
   wallMs: number,
@@ -419,19 +382,15 @@ export function isNewerThan(
   return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
 }
 
-/**
- * Milliseconds since the last change of a finished run, which is its end; `Infinity` if that time is unknown.
- * @param nowMs The service's wall time.
- */
 export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: number): number {
   const endMs = Date.parse(updatedAt ?? "");
   return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
 }
 
 /**
- * Whether this job owns a run, and may therefore stop it: this process or an earlier attempt of the same job started the run.
- * @param firstSentMs The service's wall time at the first attempt of this process, if an attempt may have started the run unnoticed; otherwise
- * `Infinity`.
+ * A job may stop only a run that this process or an earlier attempt of the same job started.
+ * @param firstSentMs The service's wall time at the first attempt of this process, if an attempt may have started the run without an answer;
+ * otherwise `Infinity`.
  */
 function ownsRun(run: StartAnswer, scope: StartKey["scope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||

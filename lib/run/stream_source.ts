@@ -1,6 +1,6 @@
 /**
- * Gets news from the service's event stream if there is one, and polls otherwise. A stream sends events but not every change of the run's status. The
- * verdict therefore comes from reading the run: once whenever the stream closes, and a few times after the last event.
+ * Gets news from the service's event stream if the service has one, and polls otherwise. A stream sends events, but not every change of the run's
+ * status. The outcome therefore comes from reading the run: once whenever the stream closes, and a few times after the last event.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -24,33 +24,31 @@ import {
   type SourceOptions,
 } from "./source.ts";
 
-/** Time of polling after which a failed stream is tried again, in milliseconds. Source: design, "Following a run". */
+/** Time of polling after which a failed stream is tried again. Source: design, "Following a run". */
 const PROBE_MS = 300_000;
 
-/** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: design, "Following a run". */
+/** Maximum wait for the first bytes after the headers, because a proxy may hold the body back. Source: design, "Following a run". */
 const FIRST_BYTE_MS = 10_000;
 
-/** Number of refusals with a named delay (429, 503) in a row after which the run is polled instead. */
+/** Maximum number of refusals in a row that name a delay (429, 503). After more refusals, the run is polled. */
 const MAX_REFUSALS = 3;
 
-/** Number of streams in a row that end within a minute after which the run is polled instead. */
+/** Maximum number of streams in a row that end within a minute. After more of them, the run is polled. */
 const MAX_DROPS = 5;
 
-/** Longest backoff before the first reopening of a stream, in milliseconds. */
+/** Maximum delay before a stream is reopened for the first time. */
 const REOPEN_MS = 1_000;
 
-/** After the end of a run, the longest wait for each further message, and for all of them together, in milliseconds. */
+/** After the end of a run, the maximum wait for each further message. `MAX_DRAIN_MS` limits the wait for all of them. */
 const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
 
-/** Maximum size of those messages, in UTF-16 units of JSON: enough for 200 of the service's largest events. */
+/** Maximum size of the messages after the end of a run, in UTF-16 units of JSON: enough for 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 
-/** Time limit of an optional read, in milliseconds. */
 const READ_ONCE_MS = 10_000;
 
-/** Gets news from a stream. If there is no stream, or if the stream does not work, polls instead, without a notice. */
 export class StreamSource implements Source<News> {
   readonly #options: SourceOptions<Reader>;
   readonly #poller: PollingSource<News>;
@@ -63,12 +61,11 @@ export class StreamSource implements Source<News> {
   /** Whether the next probe reads the record of the run instead of its events. */
   #probesRecord = false;
   #dropped = "";
-  /** Remaining delays of the reads after the last event; undefined before that event. */
+  /** Remaining delays of the reads after the last event; `undefined` before that event. */
   #endings: number[] | undefined;
-  /** Clock time until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
+  /** Time until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
   #pollUntil: number;
 
-  /** @param seen Ids of events seen. The events of a stream are added here; the code that reads a page adds the events of the page. */
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
     this.#options = options;
     this.#poller = new PollingSource(options);
@@ -102,7 +99,7 @@ export class StreamSource implements Source<News> {
     this.#link?.close();
   }
 
-  /** Called after the last event. A new stream would end at once, so none is opened from now on. */
+  /** Must be called after the last event. A new stream would end at once, so no stream is opened from now on. */
   #end(): void {
     if (this.#link !== undefined) this.#endings = [...ENDING_MS];
     this.#unlink();
@@ -139,7 +136,6 @@ export class StreamSource implements Source<News> {
     return news;
   }
 
-  /** @returns Undefined if the read failed. The stream then continues without its result. */
   async #readOnce(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
     const { clock } = this.#options;
     const deadline = Math.min(clock.now() + READ_ONCE_MS, this.#options.deadline);
@@ -191,7 +187,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
   }
 
-  /** Continues after the last event, or opens the stream with the newest events if the service no longer knows the last event. */
+  /** Continues after the last event. If the service no longer knows that event, opens the stream with the newest events. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline, clock } = this.#options;
     const call = { deadline, maxAttempts: 1, signal: this.#options.signal };
@@ -215,7 +211,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }
 
-  /** Waits before reopening: up to a second after the first end, longer and with a notice if streams keep ending. */
+  /** Waits before a stream is reopened: up to a second after the first end, longer and with a notice if streams keep ending. */
   async #reopenPause(what: string): Promise<boolean> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));
@@ -227,7 +223,6 @@ export class StreamSource implements Source<News> {
     );
   }
 
-  /** @returns The news; undefined without news; null if the deadline passed first. */
   async #handle(step: LinkStep): Promise<News | null | undefined> {
     switch (step.kind) {
       case "messages":
@@ -246,8 +241,8 @@ export class StreamSource implements Source<News> {
   }
 
   /**
-   * After a long silence, reads the events and the run itself in turn. New events prove that the connection is dead, so it is replaced. Reading the
-   * run repairs its record if the run's worker died.
+   * After a long silence, reads either the events or the record of the run, in turn. New events prove that the connection is dead, so it is replaced.
+   * Reading the record makes the service repair it if the run's worker died.
    */
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
@@ -259,11 +254,10 @@ export class StreamSource implements Source<News> {
       this.#drops = 1;
       this.#unlink();
     }
-    // `limit: null`, so that the events are not treated as a page: the stream has shown more events than a page can.
+    // With `limit: null`, the events are not treated as a page. The stream has shown more events than a page can.
     return { ...page, events, limit: null };
   }
 
-  /** @returns See {@linkcode StreamSource.#handle}. */
   async #take(items: readonly StreamItem[]): Promise<News | null | undefined> {
     const { subject: reader } = this.#options;
     const link = this.#link as StreamLink;
@@ -286,7 +280,6 @@ export class StreamSource implements Source<News> {
     return { run: this.#run as Run, events: fresh, limit: null, cut: step.cut };
   }
 
-  /** Adds the remaining messages of a stream whose run has ended. */
   async #drain(link: StreamLink, step: FeedStep): Promise<void> {
     const { clock, deadline } = this.#options;
     const until = Math.min(clock.now() + MAX_DRAIN_MS, deadline);
@@ -301,11 +294,11 @@ export class StreamSource implements Source<News> {
       step.cut ||= cut || isTooMuch;
       ended = isTooMuch || fresh.some(endsRun);
     }
-    // The time is up, and there are still messages.
+    // The time is up, and there may be more messages.
     if (!ended) step.cut = true;
   }
 
-  /** Reads the events before the first events of a new stream, because a stream starts with the newest events. Some may be missing. */
+  /** A stream starts with the newest events, so the events before them are read here. Some events may be missing. */
   async #fillGap(step: FeedStep): Promise<void> {
     const { subject: reader } = this.#options;
     const page = await this.#readOnce((call) => reader.read(call));
@@ -322,21 +315,21 @@ function endsRun(event: RunEvent): boolean {
 
 type LinkStep = StreamStep<StreamItem>;
 
-/** Length of one part of a wait, in milliseconds. Heartbeats are early by at most this time. */
+/** Length of one part of a wait. Heartbeats are early by at most this time. */
 const SLICE_MS = 20_000;
 
-/** Silence after which we read the run, in milliseconds: the service sends no heartbeats. Source: design, "Following a run". */
+/** Silence after which the run is read, because the service sends no heartbeats. Source: design, "Following a run". */
 const SILENCE_MS = 120_000;
 
-/** Random extra silence, as a fraction: jobs that started together should not all read at once. */
+/** Random extra silence, as a fraction. Jobs that started together should not all read at once. */
 const SILENCE_SPREAD = 0.25;
 
-/** Factor of the silence after each read that found the stream still silent, and its longest value in milliseconds. */
+/** Factor by which the silence grows after each read during which the stream stays silent. */
 const SILENCE_GROWTH = 1.5;
 
 const MAX_SILENCE_MS = 300_000;
 
-/** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
+/** A stream that lasted at least this long does not add to the count of failures when it ends. */
 const LASTING_MS = 60_000;
 
 type Tick = { inTime: boolean } | { error: unknown };
@@ -344,7 +337,6 @@ type Tick = { inTime: boolean } | { error: unknown };
 class Ticker {
   readonly #pacer: Pacer;
   #ticking = false;
-  /** Set if the pause ended while no caller was waiting. */
   #missed: Tick | undefined;
   #hear: ((tick: Tick) => void) | undefined;
 
@@ -352,10 +344,6 @@ class Ticker {
     this.#pacer = pacer;
   }
 
-  /**
-   * Waits for `work`, and sends heartbeats in the meantime.
-   * @returns The value of `work`; null if the deadline passed first.
-   */
   async race<T>(work: Promise<T>): Promise<T | null> {
     const done = work.then((value) => ({ value }));
     for (;;) {
@@ -368,7 +356,7 @@ class Ticker {
   }
 
   /**
-   * Waits for the end of the pause. The pause continues in the background if the work is done first, and the next wait resumes it. Each wait has its
+   * Waits for the end of the pause. If the work is done first, the pause continues in the background, and the next wait resumes it. Each wait has its
    * own promise, because a promise that outlives its races keeps the result of each race, with all its messages.
    */
   #tick(): Promise<Tick> {
@@ -403,10 +391,6 @@ class StreamLink {
   /** Whether the stream was opened without an event id, and no event has arrived so far. */
   fromScratch: boolean;
 
-  /**
-   * @param fromScratch Whether the stream was opened without the id of an event.
-   * @param random Number from 0 up to 1, for jitter.
-   */
   constructor(stream: FollowedStream, clock: Clock, fromScratch: boolean, random: number) {
     this.#stream = stream;
     this.#clock = clock;
@@ -420,12 +404,11 @@ class StreamLink {
     return this.#clock.now() - this.#openedAt >= LASTING_MS;
   }
 
-  /** Waits for messages, at most `limitMs` milliseconds and without heartbeats. */
   within(limitMs: number): Promise<LinkStep> {
     return this.#stream.next(limitMs);
   }
 
-  /** Returns `silent` after two minutes or more without any message. @returns Null if the deadline passed first. */
+  /** Returns `silent` after two minutes or more without any message, and `null` if the deadline passed first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
@@ -456,7 +439,7 @@ interface FeedStep {
   cut: boolean;
 }
 
-/** Tracks the seen events of one run, and the id from which its stream continues. */
+/** Tracks the events seen of one run, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
   readonly #seen: SeenIds;
@@ -464,21 +447,16 @@ export class StreamFeed {
   readonly #unreadable = new SeenIds();
   #lastId: string | undefined;
 
-  /**
-   * @param runId UUID of the run, in lower case. Messages about another run are ignored.
-   * @param seen Ids of events seen.
-   */
   constructor(runId: string, seen: SeenIds) {
     this.#runId = runId;
     this.#seen = seen;
   }
 
-  /** Id of the event after which a stream continues; undefined to begin with the newest events. */
+  /** Id of the event after which a stream continues; `undefined` to begin with the newest events. */
   get lastId(): string | undefined {
     return this.#lastId;
   }
 
-  /** Called if the service no longer knows the last id. Seen events stay seen. */
   startOver(): void {
     this.#lastId = undefined;
   }
@@ -497,7 +475,6 @@ export class StreamFeed {
     return { run, fresh: this.keep(ordered(events)), cut: unread.length > 0 };
   }
 
-  /** Adds events that were read alongside the stream. @returns The events not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
     const fresh = events.filter(({ id }) => this.#seen.add(id));
     this.#continueAfter(fresh.map(({ id }) => id));
@@ -512,7 +489,6 @@ export class StreamFeed {
   /**
    * Whether a page of events closes the gap between the events seen before and the first events of a new stream.
    * @param page Events that were read and not yet added.
-   * @param limit Number of requested events.
    * @param began The first events of the stream, already added.
    */
   joins(page: readonly RunEvent[], limit: number, began: readonly RunEvent[]): boolean {
@@ -522,14 +498,13 @@ export class StreamFeed {
     return page[0]?.type === "started" || page.some(({ id }) => this.#seen.has(id) && !ids.has(id));
   }
 
-  /** @param ids New ids, oldest first. */
   #continueAfter(ids: readonly string[]): void {
     // The id is sent back as a header, so arbitrary text is not allowed.
     this.#lastId = ids.findLast(isUuid) ?? this.#lastId;
   }
 }
 
-/** Events keep their order if one of the times cannot be parsed. */
+/** Events keep their order if any time cannot be parsed. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
   if (events.length < 2) return [...events];
   const timed = events.map((event) => ({ event, ms: Date.parse(event.createdAt) }));

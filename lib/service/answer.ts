@@ -10,35 +10,34 @@ export interface Answer {
   headers: Headers;
   /** The body of an error is cut at 64 KiB. */
   text: string;
-  /** Delay from `Retry-After` in milliseconds, or null. */
   retryAfterMs: number | null;
-  /** The sender's wall time from its `Date` header, in milliseconds since 1970; null without that header. */
+  /** The sender's wall time from its `Date` header; `null` if there is no such header. */
   dateMs: number | null;
 }
 
-/** The body would use too much memory; the message explains why. */
+/** The body would use too much memory. The message explains why. */
 export class TooLarge extends Error {}
 
-/** Largest body that is read, in bytes: eight times 200 events of 20,000 characters. */
+/** Eight times 200 events of 20,000 characters. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
-/** Number of bytes that are read from the body of an error. The API's own errors have a few hundred bytes. */
+/** The API's own errors have a few hundred bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** Maximum number of JSON values in an answer. 200 events have a few thousand values. A value uses 64 bytes of memory, and some objects use 300. */
+/**
+ * Maximum number of JSON values in an answer. 200 events have a few thousand values. A value uses 64 bytes of memory, and some objects use 300 bytes.
+ */
 const MAX_VALUES = 500_000;
 
 /**
  * Reads the whole body, so that the connection can be reused. The body of an error is cut.
- * @param limit Largest body in bytes.
  * @param wallMs Wall time, in milliseconds since 1970.
  * @throws {TooLarge} if the body is larger than the limit, or has too many JSON values.
- * @throws what reading throws if the connection breaks.
  */
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
   const { status, headers } = response;
   const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
   if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
-  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
+  // A date in `Retry-After` is a time on the sender's clock, which may differ from this machine's clock.
   const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
   return { status, headers, text, retryAfterMs, dateMs };
@@ -61,7 +60,7 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
     size += value.length;
     text += decoder.decode(value, { stream: true });
     if (size <= limit) continue;
-    // Do not await the cancellation: it may never finish if the sender never stops.
+    // The cancellation is not awaited, because it may never finish if the sender never stops.
     reader.cancel().catch(() => {});
     if (cut) return text.slice(0, limit);
     throw new TooLarge(tooLarge);
@@ -70,9 +69,8 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
 
 // JSON texts that would use too much memory are rejected before they are parsed. Parsed values use up to 20 times as much memory as their text.
 
-/** Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings. */
 export function hasMoreValues(text: string, limit: number): boolean {
-  // A value takes at least one character.
+  // A value has at least one character.
   if (text.length <= limit) return false;
   let count = 0;
   for (let at = 0; at < text.length && count <= limit;) {
@@ -88,7 +86,6 @@ const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const OPEN = [0x5b, 0x7b];
 
-/** Index after the end of the string that begins at `from`, just after its opening quotation mark. */
 function afterString(text: string, from: number): number {
   for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end - 1;
@@ -98,14 +95,12 @@ function afterString(text: string, from: number): number {
   return text.length;
 }
 
-// `Retry-After` is parsed strictly: whole seconds or one of the three HTTP date formats. Other values are ignored.
-
-/** Longest delay that is used, in milliseconds: 30 days, the longest time that a job waits. Much longer delays would lead to invalid dates. */
+/** 30 days, the longest time that a job waits. Much longer delays would lead to invalid dates. */
 export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
 
 /**
- * @param nowMs Wall time at the answer, in milliseconds since 1970; only used for dates.
- * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null if the header is absent or malformed.
+ * Accepts whole seconds and the three HTTP date formats. Other values are ignored.
+ * @param nowMs Wall time at the answer, in milliseconds since 1970; used only for dates.
  */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
@@ -122,10 +117,7 @@ const HTTP_DATES = [
   /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
 ];
 
-/**
- * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
- * @returns Milliseconds since 1970; null if the text is not an HTTP date.
- */
+/** @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year. */
 function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of HTTP_DATES) {
     const parts = form.exec(text)?.groups;
@@ -139,7 +131,7 @@ function parseHttpDate(text: string, nowMs: number): number | null {
       year += thisYear - thisYear % 100;
       if (year > thisYear + 50) year -= 100;
     }
-    // 60 is a leap second.
+    // A second of 60 is a leap second.
     if (month < 0 || hour > 23 || minute > 59 || second > 60) return null;
     const date = new Date(0);
     date.setUTCFullYear(year, month, day);
@@ -159,10 +151,8 @@ export function excerpt(text: string, redact: (text: string) => string, limit = 
   return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
 }
 
-/** Headers that show who answered, when, and when to retry. */
 const HELPFUL = /^(?:content-type|date|location|retry-after|server|via|cf-ray|x-ratelimit-[a-z-]+|x-([a-z0-9-]+-)?id)$/;
 
-/** Value of the first `x-*-id` header, masked; null without one. */
 export function requestIdOf(headers: Headers, redact: (text: string) => string): string | null {
   for (const [name, value] of headers) {
     const id = /^x-([a-z0-9-]+-)?id$/.test(name) && excerpt(value, redact, 120);
@@ -181,7 +171,7 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
 /** The content type of normal API errors. Messages leave it out because it explains nothing. */
 const IS_JSON = /^application\/(?:[\w.+-]*\+)?json\b/i;
 
-/** `HTTP 502, content type "text/html", request id "fra1::x"`; with the code of the service, `HTTP 403 FORBIDDEN`. */
+/** `HTTP 502, content type "text/html", request id "fra1::x"`, or `HTTP 403 FORBIDDEN` if the service sent a code. */
 export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text: string) => string): string {
   const parts = [`HTTP ${answer.status}${facts.code === null ? "" : ` ${facts.code}`}`];
   const type = answer.headers.get("content-type");
@@ -205,30 +195,22 @@ export class TimedOut extends Error {}
 interface LimitOptions {
   clock: Clock;
   limitMs: number;
-  /** Aborts the work. The call then rejects with the reason of this signal. */
   signal: AbortSignal | undefined;
 }
 
-/** The time starts with {@linkcode TimeLimit.until}. */
 export class TimeLimit {
   readonly #options: LimitOptions;
   readonly #controller = new AbortController();
 
-  /** @throws `signal.reason` if the signal is aborted. */
   constructor(options: LimitOptions) {
     options.signal?.throwIfAborted();
     this.#options = options;
   }
 
-  /** Aborts when the time is up, or the caller aborts. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /**
-   * @throws {TimedOut} if the time is up.
-   * @throws `signal.reason` if the caller aborts. Otherwise throws what the work throws.
-   */
   until<T>(work: Promise<T>): Promise<T> {
     const { clock, limitMs, signal } = this.#options;
     return new Promise((resolve, reject) => {
@@ -265,7 +247,7 @@ function describe(error: unknown, depth = 0): string {
   return inner === "" || text.includes(inner) ? text : `${text}: ${inner}`;
 }
 
-/** Describes a network failure. `cause` is the original error, or a masked copy if a message or stack in its chain of causes contains a secret. */
+/** `cause` is the original error, or a masked copy if a message or stack in its chain of causes contains a secret. */
 export function explainLoss(
   lost: NetworkFailure,
   redact: (text: string) => string,

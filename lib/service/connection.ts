@@ -11,34 +11,32 @@ import { isVariableRefused, readFileNow } from "../runtime.ts";
 import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
-/** Default address of the service. Source: API reference, "Base URL". */
+/** Source: API reference, "Base URL". */
 export const DEFAULT_ORIGIN = "https://mogplex.com";
 
 interface ParseOriginOptions {
-  /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. @default {false} */
+  /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. */
   dev?: boolean | undefined;
-  /** With `dev`: one more host (`name` or `name:port`) for plain HTTP. */
+  /** One more host (`name` or `name:port`) to which `dev` permits plain HTTP. */
   devHost?: string | undefined;
-  /** `NODE_ENV=production`: refuses plain HTTP even with `dev`. @default {false} */
+  /** `NODE_ENV=production`: refuses plain HTTP even with `dev`. */
   production?: boolean | undefined;
-  /** Permits plain HTTP to this machine even without `dev` and with `production`. @default {false} */
+  /** Permits plain HTTP to this machine even without `dev` and with `production`. */
   loopback?: boolean | undefined;
-  /** Source of the address, for messages. @default {"MOGPLEX_URL"} */
   place?: string | undefined;
 }
 
 export interface Origin {
   origin: string;
   host: string;
-  /** Whether the origin differs from {@linkcode DEFAULT_ORIGIN}. */
   custom: boolean;
   plain: boolean;
 }
 
 /**
- * Checks and normalizes an origin. `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects requests to `www` and a
- * redirect loses the token.
- * @throws {UsageError} if the text is not an HTTP(S) URL, has a path, query, fragment or credentials, or uses plain HTTP without permission.
+ * `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects requests to `www` and a redirect loses the token.
+ * @throws {UsageError} if the text is not an HTTP(S) URL; if it has a path, query, fragment or credentials; or if it uses plain HTTP without
+ * permission.
  */
 function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
   const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
@@ -101,14 +99,13 @@ const STORES: Readonly<Record<string, readonly [store: string, whyAbsent: string
   ],
 };
 
-/** @param isUnknown Whether the CI system is unknown because its variables must not be read. */
 function storeAdvice(env: ConnectionOptions["env"], isUnknown: boolean): string {
   const [store, why] = (isUnknown ? undefined : lookup(STORES, systemName(env))) ??
     ["the secrets of the CI system", "many systems give no secrets to pull requests from forks"];
   return `store the token in ${store} (${why})`;
 }
 
-/** @throws {UsageError} if it is not a name. The message does not contain the value, because users sometimes paste the token itself there. */
+/** @throws {UsageError} if the text is not a name. The message does not contain the text, because users sometimes paste the token itself there. */
 export function checkTokenVariable(name: string, attempted: string, setting: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
   throw new UsageError({
@@ -121,7 +118,6 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
  * Checks a token and trims it. The length is not checked, because the documentation and the service disagree about it. Tokens without the prefix
  * `mog_` are accepted, because they can be OAuth tokens.
  * @param source Where the token is stored, for messages: `CI/CD variable MOGPLEX_API_KEY`.
- * @param advice What to do if the token is empty.
  * @throws {UnauthorizedError} if the token is empty or malformed. The message does not contain the token.
  */
 function checkToken(text: string, source: string, advice: () => string): string {
@@ -157,21 +153,17 @@ function checkToken(text: string, source: string, advice: () => string): string 
 
 export interface ConnectionOptions {
   env: (name: string) => string | undefined;
-  /** Reads the file that `MOGPLEX_API_KEY_FILE` names; returns undefined if the file does not exist. @default reads the file system */
+  /** Reads the file that `MOGPLEX_API_KEY_FILE` names; returns `undefined` if the file does not exist. */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** Whether the runtime refuses to read a variable. @default asks the runtime */
   refuses?: ((name: string) => boolean) | undefined;
-  /** Overrides the environment. */
   token?: string | undefined;
-  /** Source of `token`, for messages. @default {"the option token"} */
   tokenPlace?: string | undefined;
-  /** Overrides the environment. */
   url?: string | undefined;
-  /** Whether plain HTTP to this machine is permitted, whatever the environment contains. @default {false} */
+  /** Whether plain HTTP to this machine is permitted, whatever the environment contains. */
   loopback?: boolean | undefined;
-  /** Whether the caller passed `env: null`, so that no variable is read. @default {false} */
+  /** Whether the caller passed `env: null`, so that no variable is read. */
   noEnvironment?: boolean | undefined;
-  /** Reads only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
+  /** Whether only the variables of the documented command are read: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. */
   dropIn?: boolean | undefined;
 }
 
@@ -182,7 +174,6 @@ export interface FoundToken {
 }
 
 export interface Connection extends Origin, FoundToken {
-  /** Source of the address, for messages; undefined for the variable `MOGPLEX_URL`. */
   addressPlace?: string | undefined;
   notices: string[];
 }
@@ -192,10 +183,6 @@ const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 /** Systems where a workflow copies the token from a secret into a variable or an input. */
 const WITH_SECRETS: readonly string[] = ["github", "gitea", "forgejo"];
 
-/**
- * @throws {UnauthorizedError
- * UsageError} See {@linkcode resolveConnection}.
- */
 export function findToken(options: ConnectionOptions): FoundToken {
   const { env, token, tokenPlace = "the option token", dropIn = false, noEnvironment = false } = options;
   const isUnknown = dropIn || noEnvironment;
@@ -285,7 +272,6 @@ export function resolveOrigin({ env, url, loopback, dropIn = false }: Connection
   });
 }
 
-/** Warnings to print before the first request to an origin. */
 export function originNotices({ origin, custom, plain }: Origin): string[] {
   return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
 }
@@ -311,13 +297,12 @@ export interface KeptToken extends TokenSource {
 
 /**
  * Calls `give` for the first request, and again after the service has refused the token.
- * @param give If it throws, the error becomes the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
+ * @param give If the function throws, the error becomes the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
  */
 export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptToken {
   let current: Promise<string> | undefined;
   let last: string | undefined;
   const always = createRedactor({ secrets });
-  /** One redactor per token, newest first. */
   let masked: Redactor[] = [];
 
   async function ask(): Promise<string> {
@@ -353,7 +338,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
       try {
         return await waitForHook("read token", "token", answer, limits);
       } catch (error) {
-        // Do not keep a failed or unfinished call, so that the next request calls the function again.
+        // A failed or unfinished call is not kept, so the next request calls the function again.
         if (current === answer) current = undefined;
         throw error;
       }

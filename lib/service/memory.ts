@@ -12,9 +12,8 @@ class ProcessMemory {
   /** Keys: `fetch`, then origin. Two `fetch` functions can reach different services at the same origin. */
   readonly #streams = new WeakMap<object, Map<string, StreamMemory>>();
   readonly #clients = new WeakMap<object, ClientMemory>();
-  /** Trigger data is kept out of the run objects, because callers print those. */
+  /** Trigger data is kept out of the run objects, because callers print those objects. */
   readonly #triggers = new WeakMap<AutomationRun, TriggerFacts>();
-  /** Number of calls that continued in this turn of the event loop. */
   #begun = 0;
   #nextTurn: Promise<void> | undefined;
 
@@ -34,7 +33,6 @@ class ProcessMemory {
     });
   }
 
-  /** @param token The token, or the object that provides it. */
   paceOf(clock: Clock, token: unknown, origin: string): TokenPace {
     const tokens = this.#paces.get(clock) ?? new Map<unknown, Map<string, TokenPace>>();
     this.#paces.set(clock, tokens);
@@ -48,7 +46,6 @@ class ProcessMemory {
     return pace;
   }
 
-  /** @param fetch Undefined for the runtime's own `fetch`. */
   streamsOf(origin: string, fetch: object | undefined): StreamMemory {
     const byOrigin = this.#streams.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
     this.#streams.set(fetch ?? OWN_FETCH, byOrigin);
@@ -57,7 +54,6 @@ class ProcessMemory {
     return memory;
   }
 
-  /** A client that this library did not create gets new memory here. */
   ofClient(client: object): ClientMemory {
     const memory = this.#clients.get(client) ??
       { token: newTokenMemory(), streams: newStreamMemory(), made: undefined };
@@ -73,14 +69,12 @@ class ProcessMemory {
     return this.#triggers.get(run) ?? { repo: null, metadata: null };
   }
 
-  /** Moves the trigger data out of a record, and returns the rest for callers. */
   keepTrigger({ repo = null, metadata = null, ...run }: AutomationRunRecord): AutomationRun {
     this.#triggers.set(run, { repo, metadata });
     return run;
   }
 }
 
-/** Maximum number of calls that {@linkcode ProcessMemory.turn} lets through in one turn of the event loop. */
 const CALLS_A_TURN = 5;
 
 export const PROCESS = new ProcessMemory();
@@ -89,35 +83,30 @@ export const PROCESS = new ProcessMemory();
 export interface ClientMemory<M = unknown> {
   readonly token: TokenMemory;
   readonly streams: StreamMemory;
-  /** Undefined for a client that this library did not create. */
   readonly made: M | undefined;
 }
 
-/** What this process knows about one token at one service. All retry loops share it. */
 export interface TokenMemory {
   /** Whether the service has accepted the token in this process. If so, a later 401 may be caused by a failure of the service's database. */
   worked: boolean;
   /**
-   * Whether a journal or a state file shows that the service accepted the token earlier. If so, even the first 401 may be caused by such a failure.
+   * Whether a journal or a state file shows that the service accepted the token earlier. If so, even the first 401 may be caused by a failure of the
+   * service's database.
    */
   workedBefore: boolean;
-  /** Whether a request of this process got an answer, from the service or from a proxy on the way. */
+  /** Whether a request of this process got an answer from the service, or from a proxy in between. */
   answered: boolean;
-  /** Time on the clock after which calls no longer wait for the first answer. */
   answerBy: number;
-  /** Whether a function provides the token. It may return another token after a refusal. */
+  /** A function that provides the token may return another token after a refusal. */
   readonly renews: boolean;
   /** Whether the advice about network problems of this machine has been logged. */
   advised: boolean;
-  /** Shared by all clients in this process with the same clock, token and origin. */
   readonly pace: TokenPace;
-  /** Requests for repository names, by repository id. The empty key requests all repositories. */
+  /** By repository id. The empty key requests all repositories. */
   readonly nameRequests: Map<string, NameRequest>;
 }
 
-/** One request for repository names, shared by all jobs that need the same names. */
 export interface NameRequest {
-  /** Number of jobs that still need the names. When the last one leaves, the request is aborted. */
   jobs: number;
   readonly controller: AbortController;
   readonly answer: Promise<readonly Repo[]>;
@@ -128,11 +117,9 @@ export function newTokenMemory(pace: TokenPace = new TokenPace(), renews = false
   return { ...nothing, renews, pace, nameRequests: new Map() };
 }
 
-/** Whether a service has event streams. Remembered so that not every run has to ask. */
+/** Remembers whether a service has event streams, so that not every run has to send a request to find out. */
 export interface StreamMemory {
-  /** Time on the clock until which the service is assumed to have no event streams. */
   absentUntil: number;
-  /** The first request for a stream; undefined unless it is waiting for its answer. */
   asking?: Promise<void> | undefined;
   present: boolean;
 }
@@ -147,19 +134,21 @@ const OWN_FETCH = {};
 
 // Paces all polling in this process with one token.
 //
-// A single follower keeps its own interval. Two or more followers take turns. Their shared budget leaves room for requests that this process does
-// not see, and a refusal slows down all of them.
+// A single follower keeps its own interval. Two or more followers take turns. Their shared budget leaves room for requests that this process does not
+// see, and a refusal slows down all followers.
 
-/** Window of the service's limit, in milliseconds. Source: API reference, "Rate limits": 60 requests. */
+/** Window of the service's limit of 60 requests. Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
-/** Maximum number of polling requests of this process in a window while several followers poll. The rest is left for other requests. */
+/**
+ * Maximum number of polling requests of this process in a window while several followers poll. The remaining requests are left for other purposes.
+ */
 const BUDGET = 49;
-/** Shortest interval between two polls of all followers, in milliseconds. */
+/** Shortest interval between two polls of all followers. */
 const TURN_MS = 1_200;
 /** A refusal multiplies the interval by `SLOWER`. Each window without a refusal multiplies it by `EASE`. */
 const SLOWER = 1.5;
 const EASE = 0.9;
-/** Longest interval, in milliseconds. It is reached if other programs use up nearly all requests. */
+/** Longest interval. It is reached if other programs use nearly all requests. */
 const MAX_TURN_MS = 20_000;
 /** When this many tokens are stored, tokens without a follower are forgotten. */
 const MAX_TOKENS = 100;
@@ -167,7 +156,6 @@ const MAX_TOKENS = 100;
 class TokenPace {
   /** Times of requests, including turns in the future, oldest first. */
   #times: number[] = [];
-  /** Number of assigned turns whose request has not been sent. */
   #given = 0;
   #lastTurn = -Infinity;
   #blockedUntil = -Infinity;
@@ -179,7 +167,6 @@ class TokenPace {
     return this.#followers;
   }
 
-  /** @returns A function that removes the follower. */
   join(): () => void {
     this.#followers++;
     let hasLeft = false;
@@ -189,23 +176,21 @@ class TokenPace {
     };
   }
 
-  /** @param atMs Time on the clock, in milliseconds. */
   sent(atMs: number): void {
     if (this.#given > 0) this.#given--;
     else this.#add(atMs);
   }
 
-  /** Call this when the service refuses a request because the token has used up its limit. @param namedMs `Retry-After`, in milliseconds. */
+  /** Must be called when the service refuses a request because the token has used up its limit. */
   refused(atMs: number, namedMs: number | null): void {
     const isBlocked = this.#blockedUntil > atMs;
     this.#blockedUntil = Math.max(this.#blockedUntil, atMs + (namedMs ?? 0));
-    // Simultaneous requests are refused together. Slow down only once for all of them.
+    // Simultaneous requests are refused together. The interval grows only once for all of them.
     if (!isBlocked) this.#turnMs = Math.min(this.#turnMs * SLOWER, MAX_TURN_MS);
     this.#calmSince = this.#blockedUntil;
   }
 
   /**
-   * Assigns the next turn to poll, in the order of the calls.
    * @param tokenShare Number of processes that use the token, at least 1.
    * @returns Milliseconds until the turn; always 0 if there is only one follower.
    */

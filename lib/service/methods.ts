@@ -1,6 +1,5 @@
 /**
  * The public methods that call the service, and the type of the internal client.
- *
  * @module
  */
 import type {
@@ -34,7 +33,7 @@ export interface CallOptions {
 
 /** Options of {@linkcode MogplexApi.request}. */
 export interface RequestOptions extends CallOptions {
-  /** Query parameters; undefined values are left out. @default {{}} */
+  /** Query parameters. Values that are `undefined` are left out. @default {{}} */
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   /** Body, sent as JSON. @default none */
   body?: unknown;
@@ -42,7 +41,7 @@ export interface RequestOptions extends CallOptions {
   idempotencyKey?: string | undefined;
 }
 
-/** A list: await it for its first page, or loop over it for all entries. Nothing is requested twice if you do both. */
+/** A list. Await it for its first page, or loop over it for all entries. Nothing is requested twice if you do both. */
 export interface ListCall<P, T> extends Promise<P>, AsyncIterable<T> {}
 
 /**
@@ -126,10 +125,10 @@ export interface MogplexApi {
   /** Gets an automation run. */
   getAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<AutomationRun>;
   /**
-   * Cancels an automation run. Only later revisions of the service have this route. `status` is null when the answer has none.
+   * Cancels an automation run. Only later revisions of the service have this route. `status` is `null` if the answer has none.
    *
-   * @throws {UnavailableError} with status 404 or 405 when the service does not have the route.
-   * @throws {ConflictError} when the run has ended.
+   * @throws {UnavailableError} with status 404 or 405 if the service does not have the route.
+   * @throws {ConflictError} if the run has ended.
    */
   cancelAutomationRun(automationId: string, runId: string, options?: CallOptions): Promise<{ status: string | null }>;
   /**
