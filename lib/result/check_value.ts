@@ -1,7 +1,6 @@
 /**
  * Checks a value against a schema in a worker. The worker is stopped if it takes too long. A single regular expression on 29 characters can take
  * seconds, and a thread that evaluates it receives no signals.
- *
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -9,11 +8,9 @@ import { MogplexError } from "../errors.ts";
 import type { Draft } from "./json_schema.ts";
 import type { ResultSchema } from "./result_schema.ts";
 
-/** What the worker gets. The values are JSON texts, because copying an object can treat the key `__proto__` specially. */
+/** The input of the worker. The values are JSON texts, because copying an object can treat the key `__proto__` specially. */
 export interface Check {
-  /** JSON. */
   value: string;
-  /** JSON. */
   schema: string;
   draft: Draft;
   /** Maximum number of mistakes to return. */
@@ -22,17 +19,16 @@ export interface Check {
 
 /** A rule that a value breaks. It contains no part of the value, except for names of properties. */
 export interface Mistake {
-  /** JSON pointer into the value. Names in it were chosen by an agent. */
+  /** JSON pointer into the value. Names in the pointer were chosen by an agent. */
   pointer: string;
   keyword: string;
   /** JSON pointer into the schema. */
   rule: string;
-  /** The property that is missing. */
   property: string | null;
 }
 
 export interface CheckAnswer {
-  /** Null if the validator failed. */
+  /** `null` if the validator failed. */
   mistakes: Mistake[] | null;
 }
 
@@ -46,19 +42,14 @@ export type Checked =
   | { kind: "unchecked"; why: string };
 
 export interface CheckLimits {
-  /** Measures how long the worker takes, in real time. @default the clock of this machine */
+  /** Measures how long the worker takes, in real time. */
   clock?: Clock | undefined;
-  /** @default 10 seconds */
   limitMs?: number | undefined;
   /** Stops the worker when its answer is no longer needed. */
   signal?: AbortSignal | undefined;
 }
 
-/**
- * Checks a value against a schema.
- * @param text The value as JSON.
- * @throws {MogplexError} if this runtime cannot start a worker.
- */
+/** @throws {MogplexError} if this runtime cannot start a worker. */
 export async function checkValue(
   text: string,
   { text: schema, draft }: Pick<ResultSchema, "text" | "draft">,
@@ -81,14 +72,13 @@ export async function checkValue(
 }
 
 interface OpenWorker {
-  /** The answer. Its mistakes are null if the worker ends without an answer. */
+  /** The mistakes of the answer are `null` if the worker ends without an answer. */
   ask(check: Check): Promise<CheckAnswer>;
   end(): Promise<unknown>;
 }
 
 const FAILED: CheckAnswer = { mistakes: null };
 
-/** Opens a worker of Node, Deno or Bun, or a web worker if there is none. */
 async function openWorker(): Promise<OpenWorker> {
   // Few jobs need these modules, so a script without a result does not load them. In a web page, the module of Node is empty.
   const { VALIDATOR } = await import("./validator_source.ts");

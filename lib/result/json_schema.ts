@@ -1,7 +1,7 @@
 /**
- * Checks a JSON Schema before it is used: every keyword must exist in its draft, with a value that the draft's metaschema permits. Every reference must
- * lead to a place inside the schema, without endless loops. A keyword with a typo would otherwise be a rule that never fails.
- * Source: JSON Schema 2020-12, 2019-09 and draft-07, their metaschemas. The check uses a table instead of the metaschemas, because those permit unknown
+ * Checks a JSON Schema before it is used. Every keyword must exist in its draft, with a value that the draft's metaschema permits. Every reference
+ * must lead to a place inside the schema, without endless loops. Without this check, a keyword with a typo would be a rule that never fails. Source:
+ * JSON Schema 2020-12, 2019-09 and draft-07, their metaschemas. The check uses a table instead of the metaschemas, because those permit unknown
  * keywords, and the validator does not support their `$dynamicRef`.
  * @module
  */
@@ -9,12 +9,10 @@ import { isObject, lookup } from "../lookup.ts";
 import { didYouMean } from "../nearest.ts";
 import { pointerTo } from "./strict_json.ts";
 
-/** The drafts, by the names that the validator uses. */
 export type Draft = "2020-12" | "2019-09" | "7";
 
 /** A mistake in a schema. Its text comes from the author of the schema, not from an agent. */
 export class SchemaMistake extends Error {
-  /** JSON pointer to the wrong value. */
   readonly pointer: string;
   readonly advice: string | undefined;
 
@@ -54,10 +52,8 @@ const FORMATS = [
   "relative-json-pointer",
 ];
 
-/** Checks the value of a keyword, and refuses a wrong one. */
 type Rule = (value: unknown, at: string, check: SchemaChecker) => void;
 
-/** A rule, and the drafts that have the keyword. */
 type Row = Rule | { readonly rule: Rule; readonly drafts: readonly Draft[] };
 
 const KEYWORDS: Readonly<Record<string, Row>> = {
@@ -129,10 +125,8 @@ const UNSUPPORTED = [
   "contentSchema",
 ];
 
-/** Maximum number of levels of a schema. */
 export const MAX_LEVELS = 64;
 
-/** Checks a schema. @throws {SchemaMistake} with the first mistake. */
 export function checkJsonSchema(value: unknown): Draft {
   if (!isObject(value)) throw new SchemaMistake("", "a schema must be an object");
   const { $schema = "https://json-schema.org/draft/2020-12/schema" } = value;
@@ -148,9 +142,7 @@ class SchemaChecker {
   readonly #root: Record<string, unknown>;
   readonly draft: Draft;
   readonly #keywords: readonly string[];
-  /** Every schema by its pointer. */
   readonly #schemas = new Map<string, unknown>();
-  /** Pointers of schemas by their `$anchor`. */
   readonly #anchors = new Map<string, string>();
 
   constructor(root: Record<string, unknown>, draft: Draft) {
@@ -167,7 +159,6 @@ class SchemaChecker {
     for (const pointer of this.#schemas.keys()) this.#checkCircle(pointer, new Set(), done);
   }
 
-  /** @param at Pointer to the value. */
   schema(value: unknown, at: string): void {
     if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema has at most ${MAX_LEVELS} levels`);
     if (typeof value !== "boolean" && !isObject(value)) {
@@ -199,7 +190,6 @@ class SchemaChecker {
     return new SchemaMistake(place, why, didYouMean(name, this.#keywords));
   }
 
-  /** The pointer to which a `$ref` leads. */
   #targetOf(reference: string, at: string): string {
     const outside = () =>
       new SchemaMistake(at, "a reference must stay inside the schema", 'write "#/…", with the target under "$defs"');
@@ -234,7 +224,6 @@ class SchemaChecker {
     done.add(pointer);
   }
 
-  /** Pointers of the schemas that apply to the same value as this schema. */
   #inPlace(pointer: string): string[] {
     const value = this.#schemas.get(pointer);
     if (!isObject(value)) return [];
@@ -253,8 +242,6 @@ class SchemaChecker {
     ];
   }
 }
-
-// The rules for the values of keywords, in the words of the metaschemas.
 
 function refuse(at: string, must: string, advice?: string): never {
   const name = at.slice(at.lastIndexOf("/") + 1).replaceAll("~1", "/").replaceAll("~0", "~");

@@ -1,15 +1,14 @@
 /**
  * A strict parser for JSON (RFC 8259) in files that an agent wrote. It refuses a text that another program could read differently. `JSON.parse` uses
  * the last of two equal keys, turns `1e999` into `Infinity`, and does not report positions.
- *
  * @module
  */
 
 /** What is wrong with a text, and where. The message never contains the text. */
 export class JsonMistake extends Error {
-  /** From 1. */
+  /** The first line is 1. */
   readonly line: number;
-  /** From 1, in UTF-16 units as editors count them. */
+  /** The first column is 1. Columns are counted in UTF-16 units, as in editors. */
   readonly column: number;
 
   constructor(why: string, line: number, column: number) {
@@ -19,13 +18,13 @@ export class JsonMistake extends Error {
   }
 }
 
-/** Maximum number of levels of lists and objects. Other parsers permit fewer levels than ours could. */
+/** Maximum number of levels of lists and objects. Other parsers permit fewer levels than this parser could. */
 const MAX_LEVELS = 64;
 
 /** Called for each value with its JSON pointer and its offset in the text. */
 type OnValue = (pointer: string, offset: number) => void;
 
-/** Decodes UTF-8. @throws {JsonMistake} if the bytes are not UTF-8, or begin with a byte order mark. */
+/** @throws {JsonMistake} if the bytes are not UTF-8, or begin with a byte order mark. */
 export function decodeStrictly(bytes: Uint8Array): string {
   let text: string;
   try {
@@ -38,12 +37,10 @@ export function decodeStrictly(bytes: Uint8Array): string {
   return text;
 }
 
-/** @throws {JsonMistake} with the first mistake. */
 export function parseStrictJson(text: string, onValue: OnValue = () => {}): unknown {
   return new Reader(text, onValue).read();
 }
 
-/** A JSON pointer to a member of the value at another pointer. */
 export function pointerTo(pointer: string, key: string | number): string {
   return `${pointer}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
@@ -59,7 +56,6 @@ function mistakeAt(text: string, offset: number, why: string): JsonMistake {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-/** Characters of a string up to a quote, a backslash or a control character. */
 // deno-lint-ignore no-control-regex
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const WORDS = [["true", true], ["false", false], ["null", null]] as const;
@@ -117,7 +113,6 @@ class Reader {
     return this.#number();
   }
 
-  /** The items between two brackets. */
   #items(close: string, item: () => void): void {
     this.#at++;
     this.#skipBlanks();
@@ -200,16 +195,15 @@ class Reader {
     const value = Number(digits);
     if (!holds(value, digits)) this.#refuse(UNHELD);
     this.#at += digits.length;
-    // Without this, `01` and `1x` would be reported as a missing comma.
+    // Without this check, `01` and `1x` would be reported as a missing comma.
     if (/[\w.+]/.test(this.#text.charAt(this.#at))) this.#refuse("a number is not valid JSON");
     return value;
   }
 }
 
-/** Why a number that a double cannot hold is refused. */
 export const UNHELD = "a number is too large or has too many digits";
 
-/** Whether a double can hold a number: it is finite, it is not a small number that became zero, and a whole number keeps all of its digits. */
+/** Whether a double can hold a number: the number is finite, a small number does not become zero, and a whole number keeps all of its digits. */
 export function holds(value: number, digits: string): boolean {
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(digits.split(/[eE]/, 1)[0] ?? "");

@@ -1,6 +1,5 @@
 /**
  * Plans a trigger before anything is sent: checks the request, derives its key, and sets the deadline.
- *
  * @module
  */
 import type { JobIdentity } from "../ci/platform.ts";
@@ -25,7 +24,7 @@ function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string 
     "such names: it passes them on only if the automation's API trigger declares them";
 }
 
-/** Request to trigger an automation: `repo` or `repoId` names the repository. */
+/** Request to trigger an automation. `repo` or `repoId` names the repository. */
 export type TriggerRequest = RepositoryChoice & {
   /**
    * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
@@ -43,7 +42,9 @@ export interface TriggerOptions extends VerbOptions, KeyOptions {
    * Maximum time to wait, in milliseconds: more than 0 (at least one second if the run is followed), at most 30 days. @default {1_800_000}
    */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. It is not awaited. If it throws or rejects, a notice reports the error. */
+  /**
+   * Called as soon as the run is started or found. The return value is not awaited. If the function throws or rejects, a notice reports the error.
+   */
   onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 
@@ -51,7 +52,6 @@ export function triggerKeys(): Keys<TriggerOptions> {
   return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
 }
 
-/** @throws {UsageError} that names the field. */
 export function checkTriggerKeys(request: unknown): void {
   const keys: Keys<TriggerRequest> = { repo: "string", repoId: "string", input: "any" };
   checkOptions("trigger automation", request, keys, "requests");
@@ -83,10 +83,8 @@ export interface TriggeredRun {
 export interface TriggerPlan {
   /** UUID of the automation. */
   automationId: string;
-  /** The request as it is sent. */
   request: { repoId: string; input?: Record<string, unknown> };
   key: StartKey;
-  /** Null outside CI. */
   job: JobIdentity | null;
 }
 
@@ -99,7 +97,7 @@ function prefixOf(automationId: string, repoId: string): string {
   return `${automationId}/${repoId}/`;
 }
 
-/** A key as a trigger prints it: two ids, then the rest. */
+/** A printed key begins with two ids. */
 const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
 
 function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
@@ -123,7 +121,7 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
   throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 
-/** Equal inputs must have equal JSON, so the names of all objects are sorted. */
+/** Equal inputs must have equal JSON, so the names in all objects are sorted. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== "object" || value === null) return value;
@@ -131,10 +129,7 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/**
- * Checks the request, looks up a repository given by name, and determines the key.
- * @throws {UsageError} if something breaks a rule, or there is no such repository; nothing was triggered.
- */
+/** Checks the request, looks up a repository given by name, and determines the key. Nothing is triggered. */
 export async function planTrigger(
   session: Session,
   automation: string,
@@ -149,7 +144,7 @@ export async function planTrigger(
   const { client, deadline, signal } = session;
   const repoId = await resolveRepository(client, repository, { deadline, signal });
   const job = jobOf(session, options);
-  // The oldest revision does not compare inputs. A different input with the same key would silently find the first run.
+  // The oldest revision does not compare inputs. Without the input in the key, a different input would find the first run.
   const more = input === undefined ? undefined : JSON.stringify(ordered(input));
   const key = planKey(session, options, "trigger automation", { job, repoId, more });
   return {

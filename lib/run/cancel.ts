@@ -20,23 +20,19 @@ export function cancelKeys(): Keys<CancelOptions> {
 }
 
 interface CancelLimits {
-  /** Deadline as clock time, in milliseconds. */
   deadline: number;
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /**
-   * Whether to retry at short intervals until the deadline. The client's own delays grow, so they would not fit into a few seconds.
-   * @default {false}
-   */
+  /** Whether to retry at short intervals until the deadline. The client's own delays grow, so they would not fit into a few seconds. */
   untilAnswered?: boolean | undefined;
 }
 
 const CANCEL_TIMEOUT_MS = 60_000;
-/** If no more than this time is left, a single attempt gets all of it, in milliseconds. It is slightly longer than the time after a signal. */
+/** If no more than this time is left, a single attempt gets all of it. The limit is slightly longer than the time after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
-/** Wait between attempts with `untilAnswered`, in milliseconds. */
+/** Wait between attempts with `untilAnswered`. */
 const AGAIN_MS = 500;
-/** Wait before the second attempt, after a 409 because the run's state is changing, in milliseconds. */
+/** Wait before the second attempt, after a 409 because the run's state is changing. */
 const CONFLICT_MS = 300;
 
 /** Repeats the cancel request until the service answers, or until no further attempt fits before the deadline. */
@@ -64,10 +60,9 @@ async function askUntilAnswered(
 }
 
 /**
- * Cancels a run. After a 409 (the run finished or changed its state in the meantime), the request is sent again. After a second 409, the run is read.
- * A finished run is not an error.
+ * After a 409 (the run finished or changed its state in the meantime), the request is sent again. After a second 409, the run is read. A finished run
+ * is not an error.
  * @throws {ConflictError} if the run still cannot be cancelled and has not finished.
- * @throws other errors of the client.
  */
 export async function cancelWith(
   client: ServiceClient,
@@ -97,15 +92,14 @@ export async function cancelWith(
   }
 }
 
-/** Waits between reads of a cancelled run, in milliseconds. All of these reads must show the end of the run. */
+/** Waits between reads of a cancelled run. All of these reads must show the end of the run. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
-/** Maximum number of these reads. */
+/** Maximum number of reads of a cancelled run. */
 const MAX_HOLDS = 12;
 
 /**
  * Cancels a run and reads it until its end is stable, because the worker may resume a run that was cancelled while its sandbox booted.
  * @returns Whether the end is stable.
- * @throws the errors of the client.
  */
 export async function cancelUntilHeld(
   client: ServiceClient,
@@ -125,7 +119,7 @@ export async function cancelUntilHeld(
   return quiet === HOLD_MS.length;
 }
 
-/** Cancels a run: the verb `cancel` of a client. */
+/** Cancels a run. */
 export async function cancel(runId: string, options: CancelOptions & ConnectOptions): Promise<CancelResult> {
   const id = checkUuid(runId, "run id");
   const { timeoutMs = CANCEL_TIMEOUT_MS } = options;

@@ -1,6 +1,5 @@
 /**
- * Prepares a result for reports: every text in it is normalized and then redacted. Renderers receive only such results.
- *
+ * Prepares a result for reports. Every text in the result is normalized and then redacted. Renderers must receive only results from this module.
  * @module
  */
 import type { RunEvent } from "../model.ts";
@@ -11,7 +10,7 @@ import type { AnyResult, AutomationResult, ResultError, RunResult } from "./resu
 
 export type Redact = (text: string) => string;
 
-// Deeper than the service's own limit of 4, and far from exhausting the stack.
+// Deeper than the service's own limit of 4, but not deep enough to exhaust the stack.
 const MAX_DEPTH = 24;
 
 // Longer than any id, status or time of the service.
@@ -19,7 +18,6 @@ const MAX_ID = 200;
 
 interface Cleaner {
   text(value: string | null): string | null;
-  /** An id, a status or a time, or null. */
   id(value: string | null): string | null;
   word(value: string): string;
   value(value: unknown, depth?: number): unknown;
@@ -38,7 +36,7 @@ export function remember(clean: (text: string) => string): (text: string) => str
 function cleaner(redact: Redact, redactToken: Redact): Cleaner {
   const plain = remember((value) => plainText(value));
   const some = remember((value) => redact(plain(value)));
-  // Cut after redaction, because half a token would not be recognized.
+  // The text is cut after redaction, because half a token would not be recognized.
   const word = remember((value) => cutText(redactToken(plain(value)), MAX_ID));
 
   function cleanValue(value: unknown, depth = 0): unknown {
@@ -100,7 +98,7 @@ function cleanRun(result: RunResult, clean: Cleaner): RunResult {
     pullRequest: url === null && pullRequest.state === "open"
       ? { state: "unknown", url }
       : { state: pullRequest.state, url },
-    // The value stays unchanged. It was refused if it contained a secret, and the next step must get the value that was checked.
+    // The value stays unchanged. A value with a secret was already refused, and the next step must get the value that was checked.
     resultFile: resultFile && {
       ...resultFile,
       path: text(resultFile.path) ?? "",
@@ -130,9 +128,9 @@ export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact)
 }
 
 /**
- * A copy with every text normalized by `plainText` and then redacted. In ids, statuses, times and keys of objects, only our own token is removed. The
- * address of a pull request becomes null if it is not safe as a link.
- * @param redactToken Removes only our own token from one text.
+ * Returns a copy with every text normalized by `plainText` and then redacted. In ids, statuses, times and keys of objects, only the toolkit's own
+ * token is removed. The address of a pull request becomes `null` if it is not safe as a link.
+ * @param redactToken Removes only the toolkit's own token from a text.
  */
 export function cleanResult<R extends AnyResult>(
   result: R,
@@ -142,8 +140,6 @@ export function cleanResult<R extends AnyResult>(
   const clean = cleaner(redact, redactToken);
   return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;
 }
-
-// A copy with masked secrets, which a result prints. The fields of the result keep the texts from the service.
 
 /** The method that `console.log` calls for an object, on Node, Deno and Bun. */
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
@@ -157,10 +153,7 @@ function showInstead(value: object, masked: () => unknown, redact: Redactor): vo
   Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
 }
 
-/**
- * Makes `console.dir` show only the name of a field, without its value. On Node, `console.dir` does not ask an object how it wants to be
- * shown.
- */
+/** Makes `console.dir` show only the name of a field, without its value. On Node, `console.dir` ignores the method that `console.log` calls. */
 function hideFromDir(fields: Fields, name: string): void {
   let value = fields[name];
   Object.defineProperty(fields, name, {
@@ -183,9 +176,9 @@ function maskedFields(result: AnyResult, redact: Redactor): string[] {
 
 /**
  * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask. `mask()`,
- * `render()` and `report()` mask the same secrets. Does nothing if the result already does this.
- * @returns The same object. A copy of it, for example by spreading, prints its texts unmasked, and so does `console.table`, which reads each text
- * itself.
+ * `render()` and `report()` mask the same secrets. If the result already does this, nothing changes.
+ * @returns The same object. A copy of it, for example by spreading, prints its texts unmasked. `console.table` also prints them unmasked, because it
+ * reads each text itself.
  */
 export function guardResult<R extends AnyResult>(result: R, redact: Redactor): R {
   if (Object.hasOwn(result, "toJSON")) return result;

@@ -1,6 +1,5 @@
 /**
  * Stops the run that a job left behind, from a step that runs after the job was cancelled or killed.
- *
  * @module
  */
 import { type JobState, STATUS_VARIABLE } from "../ci/platform.ts";
@@ -19,7 +18,7 @@ import { readState, type RunState, type StateFiles, stateSeal, StateWriter } fro
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
   files: StateFiles;
   statePath: string;
-  /** Whether to cancel the run even if the job is not known to be cancelled. @default {false} */
+  /** Whether to cancel the run even if the job is not known to be cancelled. */
   always?: boolean | undefined;
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {150_000} */
   timeoutMs?: number | undefined;
@@ -33,33 +32,31 @@ export interface CleanupEnd {
   action: "nothing" | "left" | "cancelled" | "failed";
   /** The reason, for the log. */
   text: string;
-  /** Null if unknown. */
   runId: string | null;
-  /** Null if unknown. */
   status: RunStatus | null;
   /**
-   * State of the job, if its process did not see the end of the run because it was killed, or because its cancellation got no answer; otherwise null.
+   * State of the job, if its process did not see the end of the run because the process was killed, or because its cancel request got no answer;
+   * otherwise `null`.
    */
   unended: Pick<RunState, "idempotencyKey" | "startedAt"> | null;
 }
 
 interface CleanupDecision {
   /**
-   * `cancel`: cancel the run. `find`: find the run by sending its start again, then cancel it. `left`: leave it, because it is unknown how the job
-   * ended. `nothing`: do nothing.
+   * `cancel`: cancel the run. `find`: find the run by sending its start again, then cancel it. `left`: leave the run alone, because it is unknown how
+   * the job ended. `nothing`: do nothing.
    */
   what: "cancel" | "find" | "left" | "nothing";
   why: string;
 }
 
 /**
- * Time limit, in milliseconds. The service asks a refused request to wait for 60 s, and two such waits must fit. A cancelled job has five minutes to
- * clean up. Source: API reference, "Rate limits"; GitLab, "after_script"; GitHub, "Workflow cancellation".
+ * The service asks a refused request to wait for 60 s, and two of these waits must fit. A cancelled job has five minutes to clean up. Source: API
+ * reference, "Rate limits"; GitLab, "after_script"; GitHub, "Workflow cancellation".
  */
 const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
-/** How to cancel the run if the CI system does not show how the job ended. */
 const WAYS =
   `To cancel the run, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
 const STAYS = "the run continues when its job is stopped";
@@ -70,13 +67,19 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
 }
 
 /**
- * Decides what to do. A run is cancelled in three cases: the state shows that a cancel had begun; the process died while following the run, and the
- * CI system reports that the job was cancelled or timed out; or `always` is set. After a deadline, or if the service could not be reached, the run is
- * left alone, because the retry will attach to it. A run that a signal would have left alone is also left alone. With `--on-timeout cancel`, the
- * process was cancelling the run, even if no answer named the run. A process that died while starting the run does not know its id. In that case, the
- * start is sent again, with the same key and the same bytes. It finds the run, or starts a run that is cancelled immediately. This is done only for a
- * file of the current execution of the job, and only if a run that it starts would be cancelled, so nothing is started and left running.
- * @param state The state file; undefined without one for this job.
+ * Decides what to do with the run of a job.
+ *
+ * A run is cancelled in three cases:
+ * - The state shows that a cancel had begun.
+ * - The process died while following the run, and the CI system reports that the job was cancelled or timed out.
+ * - `always` is set.
+ *
+ * After a deadline, or if the service could not be reached, the run is left alone, because the retry will attach to it. A run that a signal would
+ * have left alone is also left alone. With `--on-timeout cancel`, the process was cancelling the run, even if no answer named the run.
+ *
+ * A process that died while starting the run does not know its id. In that case, the start is sent again, with the same key and the same bytes. The
+ * start finds the run, or starts a run that is cancelled immediately. This is done only for a file of the current execution of the job, and only if
+ * the started run would be cancelled, so no run is started and left in progress.
  */
 function decideCleanup(
   state: RunState | undefined,
@@ -118,7 +121,6 @@ function decideCleanup(
 
 interface StopOptions {
   session: Session;
-  /** The state file as it was read. */
   state: RunState;
   writer: StateWriter;
   always: boolean;
@@ -126,7 +128,7 @@ interface StopOptions {
 
 /**
  * Finds the run of a start whose process died. It may be the run of another job.
- * @returns `owned`: whether this job owns the run, and may therefore stop it. `begun`: whether this start created the run.
+ * @returns `owned` means that this job owns the run, and may therefore stop it. `begun` means that this start created the run.
  */
 async function find({ session, state }: StopOptions, request: StartRequest, idempotencyKey: string) {
   const { client, deadline, signal } = session;
@@ -163,7 +165,6 @@ async function stop(options: StopOptions): Promise<Omit<CleanupEnd, "unended">> 
   }
 }
 
-/** What happened to a run that was asked to stop. */
 function cancelWords(status: string): string {
   if (status === "cancelled") return "was cancelled";
   return hasEnded(status) ? `had already ended: ${status}` : `was asked to stop and is ${JSON.stringify(status)}`;
@@ -180,7 +181,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 
 /**
  * Stops what the job left behind. See {@linkcode decideCleanup}.
- * @returns What was done. A run that could not be cancelled is reported there, not thrown, because the job already has its verdict.
+ * @returns What was done. A run that could not be cancelled is reported here, not thrown, because the outcome of the job is already known.
  * @throws {UsageError} if the state file is not a regular file, or cannot be read.
  * @throws {UnauthorizedError | ForbiddenError} if there is something to do, and the token is absent or refused.
  */

@@ -11,7 +11,7 @@ import type { CancelCause } from "./interrupts.ts";
 import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
 
-/** Maximum number of runs that one list returns. Source: API reference, "List automation runs". */
+/** Maximum number of runs in one list. Source: API reference, "List automation runs". */
 export const MAX_LISTED = 50;
 
 export class AutomationReader implements Subject<AutomationRun> {
@@ -21,7 +21,6 @@ export class AutomationReader implements Subject<AutomationRun> {
   #listed = false;
   readonly runId: string;
 
-  /** @param repoId Id of the repository that the trigger named; undefined if unknown. */
   constructor(client: ServiceClient, automationId: string, runId: string, repoId?: string) {
     this.#client = client;
     this.#automationId = automationId;
@@ -34,11 +33,9 @@ export class AutomationReader implements Subject<AutomationRun> {
   }
 
   /**
-   * Reads the run. Its record contains all output of the agents. If the record is too large, this and all later reads find the run in the list, whose
-   * records are short.
-   * @throws the errors of the client.
+   * Reads the record of the run, which contains all output of the agents. If the record is too large, this read and all later reads use the list of
+   * runs, whose entries are short.
    * @throws {UnavailableError} if the record names a repository other than the trigger's. Such a record does not describe this run.
-   * @throws {MogplexError} if the record is too large and the list does not contain the run.
    */
   async read(call: CallOptions): Promise<AutomationRun> {
     const run = await this.#record(call);
@@ -71,9 +68,9 @@ export class AutomationReader implements Subject<AutomationRun> {
 export interface AutomationRunEnd {
   /** Distinguishes this item from others. */
   type: "end";
-  /** Our verdict. It can also be `deadline`, or `error` if the service gave no verdict. */
+  /** How the run ended. It can also be `deadline`, or `error` if the service did not report how the run ended. */
   outcome: AutomationResult["outcome"];
-  /** Exit code for the verdict. */
+  /** Exit code for the outcome. */
   exitCode: number;
   /** What is known about the run. */
   result: AutomationResult;
@@ -92,8 +89,8 @@ export interface MissedItems {
  *
  * - `status`: the run's status. It is the first item, and comes again at each change. `pending` means that the run is waiting for a slot.
  * - `waiting`: the number of people or events that the run is waiting for now. It comes at each change. The status stays `running`.
- * - `gap`: items that this loop did not get; see {@linkcode MissedItems}.
- * - `end`: the last item; see {@linkcode AutomationRunEnd}.
+ * - `gap`: items that this loop did not get. See {@linkcode MissedItems}.
+ * - `end`: the last item. See {@linkcode AutomationRunEnd}.
  */
 export type AutomationHandleItem =
   | { type: "status"; status: string; run: AutomationRun }
@@ -101,7 +98,6 @@ export type AutomationHandleItem =
   | MissedItems
   | AutomationRunEnd;
 
-/** An item of a followed automation run. The last item has no result yet. */
 export type AutomationItem =
   | Exclude<AutomationHandleItem, MissedItems | AutomationRunEnd>
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
@@ -118,15 +114,15 @@ export interface AttachAutomationOptions extends VerbOptions {
    */
   cancelOn?: readonly CancelCause[] | undefined;
   /**
-   * Called with each item as it arrives: the same items that a loop gets. It is not awaited. If it throws or rejects, a notice reports the
-   * error.
+   * Called with each item as it arrives. The items are the same as in a loop over the handle. The return value is not awaited. If the function throws
+   * or rejects, a notice reports the error.
    */
   onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
   /**
-   * Whether to throw unless the run succeeds. If false, the result of an existing run is returned, however it ended: look at `outcome`,
-   * which can then also be `deadline` or `error`. After `error`, only the exit codes 69 and 75 are worth another try. If the service does
-   * not know the id of the run to follow, or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a
-   * trigger that failed before there was a run, an invalid option, and an aborted `signal`.
+   * Whether to throw unless the run succeeds. If `false`, the call returns the result of an existing run, however the run ended. In that case, check
+   * `outcome`, which can also be `deadline` or `error`. After `error`, only exit codes 69 and 75 are worth another try. If the service does not know
+   * the id of the run or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a trigger that failed before a
+   * run existed, an invalid option, and an aborted `signal`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
@@ -143,7 +139,7 @@ export function attachAutomationKeys(): Keys<AttachAutomationOptions> {
   };
 }
 
-// Source: API reference, "List automation runs". They differ from the statuses of runs.
+// These statuses differ from the statuses of runs. Source: API reference, "List automation runs".
 const KNOWN_STATUSES: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
 
 export class AutomationFollower {
@@ -155,10 +151,6 @@ export class AutomationFollower {
   readonly #abort: LinkedAbort;
   #run: AutomationRun | undefined;
 
-  /**
-   * @param tokenShare Jobs that use the token at the same time, at least 1.
-   * @param repoId See {@linkcode AutomationReader}.
-   */
   constructor(session: Session, automationId: string, runId: string, tokenShare: number, repoId?: string) {
     const { client, clock, memory, random, deadline } = session;
     this.#session = session;
@@ -174,7 +166,6 @@ export class AutomationFollower {
     return this.#run;
   }
 
-  /** @throws the errors of {@linkcode followToEnd}. */
   items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
     return followToEnd<AutomationRun, AutomationItem, AutomationRun>(this.#session, {
       source: this.#source,
@@ -214,7 +205,6 @@ export class AutomationFollower {
   }
 }
 
-/** Undefined while the run is in progress. */
 function endItems(run: AutomationRun): AsyncGenerator<AutomationItem, AutomationRun, void> | undefined {
   const outcome = endOfAutomationRun(run.status);
   return outcome === undefined ? undefined : endItem(outcome, run);
@@ -231,10 +221,10 @@ async function* endItem(
 const DAY_MS = 86_400_000;
 
 /**
- * Counts runs by their status. The service's own summary of an automation is never filled in, so it cannot be shown. Source: contract, section 12:
- * `runSummary` is zero while a run is in progress and after a run failed.
+ * Counts runs by their status. The service's own summary cannot be shown, because it is never filled in: `runSummary` is zero while a run is in
+ * progress and after a run failed. Source: contract, section 12.
  * @param runs Newest first, as the service lists them.
- * @param nowMs Wall time in milliseconds since 1970: `failed24h` counts runs that failed in the 24 hours before it.
+ * @param nowMs Wall time in milliseconds since 1970. `failed24h` counts runs that failed in the 24 hours before this time.
  */
 export function summarizeRuns(runs: readonly AutomationRun[], nowMs: number): AutomationRunSummary {
   function count(status: string, matches: (run: AutomationRun) => boolean = () => true): number {

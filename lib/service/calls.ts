@@ -52,7 +52,6 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
       judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact, transport.cutMasker),
     }, limits);
   }
-  /** Retries as long as that can help. */
   function send<D>(
     attempted: Attempted,
     schema: Schema<D>,
@@ -70,7 +69,6 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
   function read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: Ask<D>): Promise<D> {
     return send({ what, scope: "read" }, schema, call, ask);
   }
-  /** Retries as long as that can help. */
   function open(
     attempted: Attempted,
     options: CallOptions | undefined,
@@ -93,7 +91,7 @@ function hasNoStream(error: unknown): boolean {
   return isMissingRoute(error) || error instanceof UnavailableError && error.status < 300;
 }
 
-/** Checks a limit, because the service silently replaces one that is out of range. @throws {UsageError} unless it is from 1 to `max`. */
+/** The service silently replaces a limit that is out of range, so the limit is checked here. */
 function limitOf(limit: number | undefined, max: number): string | undefined {
   if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
   throw new UsageError({
@@ -126,16 +124,14 @@ export function listCalls({ api, read }: Caller): Pick<ServiceClient, "listRepos
 /** Limits the memory, because a process can follow any number of runs. */
 const MAX_KNOWN = 1_000;
 
-/** Remembers the repository of each run from the first answer that names it. Later answers must name the same one. */
+/** Remembers the repository of each run from the first answer that names it. Later answers must name the same repository. */
 export class KnownRepos {
   readonly #repos = new Map<string, string>();
 
-  /** @param runId UUID, in lower case. */
   attempted(what: string, scope: Attempted["scope"], runId: string): Attempted {
     return { what, scope, runId, repoId: this.#repos.get(runId) };
   }
 
-  /** @returns False if another repository is known for the run. */
   learn(run: Pick<Run, "runId" | "repoId">): boolean {
     const [runId, repoId] = [run.runId.toLowerCase(), run.repoId.toLowerCase()];
     const repoOfRun = this.#repos.get(runId);
@@ -148,7 +144,6 @@ export class KnownRepos {
   }
 }
 
-/** @param repos Shared by all methods of a client. */
 export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRepos): RunReads {
   const one = api.runs[":runId"];
   return {
@@ -167,7 +162,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
       const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
       repos.learn(run);
-      // More events than requested can only come from another server, and there could be any number of them.
+      // More events than requested can come only from another server, and there could be any number of them.
       return { run, events: events.slice(-limit) };
     },
     async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {
@@ -230,7 +225,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     ...runReads(caller, repos),
     ...starting,
     async checkStartAccess(call) {
-      // Send neither header nor body, although the type requires them. The service checks the scope before both.
+      // Neither header nor body is sent, although the type requires them. The service checks the scope before both.
       const ask = (init: CallInit) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], init);
       try {
         await send({ what: "check the token", scope: "write" }, schemas.startResultSchema, call, ask);
@@ -296,7 +291,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
       if (run !== null) return PROCESS.keepTrigger(run);
-      // The documentation permits null, although the known revisions answer 404.
+      // The documentation permits `null`, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "not found (HTTP 200 without a run)";
       throw new NotFoundError({ attempted: what, why }, "usage", facts);

@@ -1,5 +1,5 @@
 /**
- * Checks of the token, including checks that send requests. They change nothing, and send at most eight requests in all.
+ * Checks the token, with and without requests. The checks change nothing, and send at most eight requests in all.
  * @module
  */
 import {
@@ -37,9 +37,9 @@ import { type CheckContext, OWN_ORIGIN, REQUEST_MS } from "./check_way.ts";
 /** Placeholder for a repository or a run: a UUID that does not exist. */
 export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
-/** Time limit of all requests in milliseconds; the last one may exceed it by 2 s. */
+/** Time limit of all requests. The last request may exceed it by 2 s. */
 const ALL_MS = 12_000;
-/** Maximum number of repositories in one listing. Source: API reference, "List repositories". */
+/** Maximum number of repositories in one answer. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; place: string } {
@@ -104,7 +104,7 @@ function listRepos(client: ServiceClient, wanted: string | undefined, call: Call
 async function ask(client: ServiceClient, wanted: string | undefined, deadline: number): Promise<ServiceAnswers> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
   const [repos, automations, starts, stream] = await Promise.all([
-    // Retry once, because jobs also retry this request and the exit code depends on it.
+    // This request is retried once, because jobs also retry it and the exit code depends on it.
     tried(() => listRepos(client, wanted, { ...once, maxAttempts: 2 })),
     tried(() => client.listAutomations({ limit: 1 }, once)),
     tried(() => client.checkStartAccess(once)),
@@ -135,21 +135,16 @@ function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): 
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
-/** Each purpose needs different rights. A gate needs none from the service, so the service is not asked. */
+/** Each purpose needs different rights. A gate needs no rights in the service, so the service is not asked. */
 export type Purpose = "run" | "follow" | "respond" | "gate" | "dashboard" | "automation";
 
-/** The default first. */
+/** The default is first. */
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "gate", "dashboard", "automation"];
 
-/** Purposes that need a repository in the settings. For `respond`, the forge provides it. */
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
 
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
 
-/**
- * @param missing The scopes that the token lacks.
- * @param restricted Whether the token can only trigger automations.
- */
 function judgeScopes(missing: readonly string[], restricted: boolean, purpose: Purpose): Check {
   const name = "scopes";
   const [writes, reads] = [!missing.includes("write"), !missing.includes("read")];
@@ -190,7 +185,6 @@ function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
   return missing.includes("write") ? { ...check, startsRuns: false } : check;
 }
 
-/** Requests the event stream of a run that does not exist. */
 function checkServer(asked: ServiceAnswers): Check {
   const { stream, repos } = asked;
   const there = "the service has event streams, so following a run takes few requests";
@@ -252,7 +246,6 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
   return failed("repository", `${quotedName} was not found; ${listed}`, advice, "usage");
 }
 
-/** @param near Names that the user may have meant. */
 function checkRepository(
   wanted: string | undefined,
   repos: Tried<Repo[]> | undefined,
@@ -286,7 +279,6 @@ function visibleRepositories(repos: readonly Repo[]): Check {
   return warning("repository", finding, advice);
 }
 
-/** For a purpose that does not need a repository in the settings. */
 function repositoryElsewhere(purpose: Purpose): Check {
   if (purpose !== "respond") {
     return ok("repository", "neither --repo nor MOGPLEX_REPO_ID is set, and no repository is needed");
@@ -297,7 +289,7 @@ function repositoryElsewhere(purpose: Purpose): Check {
   );
 }
 
-/** Names that the user may have meant; empty if the repository is listed or given by id. Sends at most two requests. */
+/** Empty if the repository is listed or given by id. Sends at most two requests. */
 async function namesMeant(
   client: ServiceClient,
   wanted: string | undefined,
@@ -310,10 +302,6 @@ async function namesMeant(
   return await namesNear(client, name, { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 });
 }
 
-/**
- * @param connection The service and the token, or the check that prevents requests.
- * @param wanted The repository, by name or id.
- */
 export async function checkService(
   context: CheckContext,
   connection: Connection | string,

@@ -31,27 +31,23 @@ import {
 import type { Verdict } from "./transport.ts";
 
 export interface Attempted {
-  /** Completes "Cannot …" in error messages: `read run "…"`. */
+  /** The attempt in error messages, after "Cannot": `read run "…"`. */
   what: string;
-  /** Scope that the route needs. */
   scope: "read" | "write";
-  /** Idempotency key of a start. */
   key?: string | undefined;
-  /** UUID, in lower case, of a triggered automation. Its settings can refuse what the token permits. */
+  /** UUID, in lowercase, of a triggered automation. The automation's settings can refuse what the token permits. */
   automationId?: string | undefined;
-  /** Whether some revisions of the service lack the route. @default {false} */
+  /** Whether some revisions of the service lack the route. */
   recent?: boolean | undefined;
-  /** UUID, in lower case, of the run that the answer must be about. @default not checked */
+  /** UUID, in lowercase, of the run that the answer must be about. @default not checked */
   runId?: string | undefined;
-  /** UUID, in lower case, of the repository of that run. @default not known yet */
+  /** UUID, in lowercase, of the repository of that run. @default not known yet */
   repoId?: string | undefined;
-  /** @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
-  /** @default {"MOGPLEX_URL"} */
   addressPlace?: string | undefined;
 }
 
-/** Whether a redirect leads to the login page, and its origin; an empty text if `Location` is not an absolute URL. */
+/** Whether a redirect leads to the login page, and its origin. The origin is empty if `Location` is not an absolute URL. */
 function redirectTarget(answer: Answer): { login: boolean; origin: string } {
   const location = answer.headers.get("location") ?? "";
   const login = /^[^?#]*\/login(?:[?#/]|$)/.test(location);
@@ -141,7 +137,6 @@ function forbidden(described: Described): MogplexError {
   return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
 
-/** What to do if a key belongs to another request. */
 export const OTHER_KEY = "give another idempotency key, because each request needs its own";
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
@@ -194,7 +189,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   return new ApiError({ attempted: what, why: `the service refuses the request ${said}`, advice }, "usage", facts);
 }
 
-/** An answer about another run, repository or automation, for example from a cache, must not become a verdict. */
+/** An answer about another run, repository or automation, for example from a cache, must not become an outcome. */
 function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (!result.ok) return result;
   if (automationId !== undefined) {
@@ -203,7 +198,7 @@ function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResu
     return { ok: false, problem: "data.run.automationId: another automation" };
   }
   if (runId === undefined) return result;
-  // The documentation permits null for an automation run; the client's method handles that.
+  // The documentation permits `null` for an automation run. The client's method handles `null`.
   const { run } = result.data as { run?: { runId?: string; id?: string; repoId?: string } | null };
   if (run === null) return result;
   if ((run?.runId ?? run?.id)?.toLowerCase() !== runId) return { ok: false, problem: "data.run.runId: another run" };
@@ -212,10 +207,6 @@ function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResu
     : { ok: false, problem: "data.run.repoId: a different repository than before" };
 }
 
-/**
- * @param schema Schema of `data` in a 2xx answer.
- * @param masker Returns the redactor for texts that are cut.
- */
 export function judge<T>(
   attempted: Attempted,
   answer: Answer,
@@ -243,7 +234,7 @@ export function judge<T>(
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }
 
-/** The answer is not an event stream. After a 2xx, a retry does not help. */
+/** The answer is not an event stream. After a 2xx answer, a retry does not help. */
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
@@ -251,7 +242,7 @@ export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): 
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
-/** @returns Undefined if the requested object does not exist, or the token cannot see it. @throws every other error. */
+/** @returns `undefined` if the requested object does not exist, or the token cannot see it. */
 export function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error) => {
     if (error instanceof NotFoundError) return undefined;

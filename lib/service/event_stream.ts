@@ -16,14 +16,14 @@ export interface StreamMessage {
 
 /** The outcome of waiting for the next messages of a stream. */
 export type StreamStep<Message> =
-  /** Data arrived. The list is empty if it was a comment or only part of a message. */
+  /** Data arrived. The list is empty if the data is a comment or only part of a message. */
   | { kind: "messages"; messages: Message[] }
   /** Nothing arrived in time. The stream is still open. */
   | { kind: "silent" }
   /** The stream has ended. The service, the network, a limit of the runtime, or the client ended it. */
   | {
     kind: "closed";
-    /** Why the stream ended, in a few words with secrets masked; null if it ended normally. */
+    /** Why the stream ended, in a few words with secrets masked; `null` if it ended normally. */
     detail: string | null;
     /** Whether a message was longer than 524,288 characters. The same message would end the next stream as well. */
     tooLarge: boolean;
@@ -32,11 +32,10 @@ export type StreamStep<Message> =
 export interface EventStream {
   /**
    * Waits for the next messages. Do not call it again before it has returned.
-   * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   * @param limitMs Maximum wait in milliseconds. @default {Infinity}
    * @param isBeside Whether the caller also waits for something else that moves a virtual clock, such as a heartbeat. @default {false}
    */
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamMessage>>;
-  /** Ends the stream and its connection. */
   close(): void;
 }
 
@@ -48,8 +47,8 @@ interface EventStreamOptions {
 }
 
 /**
- * Maximum number of characters in one message, so that a message without an end cannot fill the memory. It is many times the largest event of
- * the service, whose payload has at most 20,000 characters. Source: contract 4.4.
+ * Maximum number of characters in one message. A message without an end must not fill the memory. The limit is many times the size of the service's
+ * largest event, whose payload has at most 20,000 characters. Source: contract 4.4.
  */
 const MAX_MESSAGE_LENGTH = 512 * 1024;
 
@@ -69,7 +68,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   let closed: StreamStep<never> | undefined;
   let pending: Promise<void> | undefined;
   let over: AbortController | undefined;
-  /** Whether the last piece ended with a carriage return. A line feed at the start of the next piece then belongs to it. */
+  /** Whether the last piece ended with a carriage return. A line feed at the start of the next piece then belongs to the same line end. */
   let returned = false;
 
   const parser = createParser({
@@ -83,7 +82,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     closed = { kind: "closed", detail, tooLarge };
     signal?.removeEventListener("abort", close);
     over?.abort(OVER);
-    // Do not await the cancellation: it may never finish if the sender never stops.
+    // The cancellation is not awaited, because it may never finish if the sender never stops.
     reader?.cancel().catch(() => {});
     life.abort(OVER);
   }
@@ -93,8 +92,8 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   }
 
   /**
-   * Replaces all line ends with line feeds. With carriage returns, the parser would wait for the next character, and its time is quadratic in their
-   * number (version 3.1.1: 6 seconds for 512 KiB). During that time, no deadline and no signal is handled.
+   * Replaces all line ends with line feeds. At a carriage return, the parser would wait for the next character, and its time is quadratic in the
+   * number of carriage returns (version 3.1.1: 6 seconds for 512 KiB). During that time, no deadline and no signal is handled.
    */
   function withLineFeeds(piece: string): string {
     if (piece === "") return piece;
@@ -103,7 +102,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   }
 
-  /** Never rejects. */
+  /** Must never reject. */
   async function pull(): Promise<void> {
     try {
       const piece = await reader?.read();
@@ -143,7 +142,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
     }
     const fresh = messages;
     messages = [];
-    // Deliver messages that arrived before the end first.
+    // Messages that arrived before the end are delivered first.
     if (fresh.length === 0 && closed !== undefined) return closed;
     return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
   }

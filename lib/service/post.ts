@@ -24,15 +24,13 @@ interface PostRequest {
   url: string;
   headers: Readonly<Record<string, string>>;
   body: string | Uint8Array;
-  /** In bytes. */
   maxBytes: number;
 }
 
 interface PostOptions {
-  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Time limit of headers and body together, in milliseconds. */
+  /** Time limit of headers and body together. */
   limitMs: number;
   /** Removes secrets from the message of a failure. @default shapes of secrets */
   redact?: ((text: string) => string) | undefined;
@@ -41,18 +39,18 @@ interface PostOptions {
 /**
  * Does not follow redirects.
  * @returns The answer, whatever its status.
- * @throws {NetworkError} if no answer arrives within the limit, or it is too large.
+ * @throws {NetworkError} if no answer arrives within the limit, or the answer is too large.
  */
 export function post(request: PostRequest, options: PostOptions): Promise<Answer> {
   const { headers, body } = request;
-  // The type of a custom `fetch` only permits texts, but every `fetch` accepts bytes.
+  // The type of a custom `fetch` permits only texts, but every `fetch` accepts bytes.
   return sendOnce(request, { method: "POST", headers, body: body as string, redirect: "manual" }, options);
 }
 
 /**
  * Follows redirects, because the request contains no secret.
  * @returns The answer, whatever its status.
- * @throws {NetworkError} if no answer arrives within the limit, or it is too large.
+ * @throws {NetworkError} if no answer arrives within the limit, or the answer is too large.
  */
 export function readPublicFile(
   { what, url, maxBytes }: Omit<PostRequest, "body" | "headers">,
@@ -93,28 +91,25 @@ async function sendOnce(
   }
 }
 
-// The address of a webhook is a secret, and error messages of runtimes contain addresses. Therefore no such message is passed on.
+// The address of a webhook is a secret, and error messages of runtimes contain addresses. Messages of runtimes are therefore not passed on.
 
 interface WebhookOptions {
-  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Time limit of one try, in milliseconds. */
+  /** Time limit of one attempt. */
   limitMs: number;
-  /** Time limit of all tries with the waits between them, in milliseconds. */
+  /** Time limit of all attempts with the waits between them. */
   wholeMs: number;
-  /** From 0 up to 1. @default {Math.random} */
   random?: (() => number) | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Longest waits before the second and the third try, in milliseconds. A random part of up to half is removed. */
+/** Maximum waits before the second and the third attempt. A random part of up to half is removed. */
 const WAITS_MS: readonly number[] = [3_000, 9_000];
 
 interface Failure {
   why: string;
   again: boolean;
-  /** Delay from `Retry-After`, in milliseconds; null without it. */
   retryAfterMs: number | null;
 }
 
@@ -158,10 +153,9 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
 }
 
 /**
- * Sends a value as JSON, at most three times. Redirects are not followed and the body of the answer is not read. If `Retry-After` is longer than the
+ * Sends a value as JSON, at most three times. Redirects are not followed, and the body of the answer is not read. If `Retry-After` is longer than the
  * remaining time, there is no further attempt.
- * @returns Why it failed, as a clause without the address; null if it succeeded.
- * @throws `signal.reason` if the signal aborts.
+ * @returns Why the call failed, as a clause without the address; `null` if it succeeded.
  */
 export async function callWebhook(url: string, value: unknown, options: WebhookOptions): Promise<string | null> {
   const { clock, limitMs, wholeMs, random = Math.random, signal } = options;

@@ -1,5 +1,5 @@
 /**
- * Finds repositories by name. People use `owner/name`; the service uses ids.
+ * Finds repositories by name. People use `owner/name`, and the service uses ids.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -28,21 +28,17 @@ export interface GivenRepository {
   repoId?: string | undefined;
 }
 
-/** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
+/** A full name. GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
-/** Maximum number of names in an answer. Source: API reference, "List repositories". */
+/** Maximum number of repositories in one answer. Source: API reference, "List repositories". */
 const PAGE = 200;
 const MAX_NEAR = 3;
 
-/** Extracts `owner/name` from pasted text, which may be the address of a page or of a clone. */
+/** The text may be a name, the address of a page, or a clone URL. */
 export function repoName(text: string): string {
   return text.trim().replace(/^.*(?:\/\/|@)[^/:]+(?::\d+\/|[/:])/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
 }
 
-/**
- * @returns The id in lower case, or the name.
- * @throws {UsageError} if the repository is missing, given twice, or neither a name nor an id.
- */
 export function checkRepository({ repo, repoId }: GivenRepository, attempted: string): string {
   if (repo !== undefined && repoId !== undefined) {
     const why = "'repo' and 'repoId' both name a repository";
@@ -69,14 +65,13 @@ export function givenName(repo: unknown): string | undefined {
   return NAME.test(name) ? name : undefined;
 }
 
-/** Origin of a repository's HTTP(S) address; undefined for a name, an id or an SSH address. */
 export function originOf(repo: unknown): string | undefined {
   return typeof repo === "string" && /^https?:\/\//.test(repo) && URL.canParse(repo) ? new URL(repo).origin : undefined;
 }
 
 /**
- * Converts a name for comparisons. Only ASCII letters are converted, because some other letters have an ASCII letter as their lower case: the Kelvin
- * sign becomes `k`.
+ * Converts a name for comparisons. Only ASCII letters are converted, because some other letters have an ASCII letter as their lowercase form: the
+ * Kelvin sign becomes `k`.
  */
 export function foldName(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
@@ -84,17 +79,17 @@ export function foldName(name: string): string {
 
 const lower = ({ full_name }: Repo) => foldName(full_name);
 
-/** Normalizes a root directory. Returns an invalid one unchanged. */
+/** An invalid root directory is returned unchanged. */
 function normalRoot(root: string | null): string | null {
   const normal = root === null ? { ok: true as const, root } : normalizeRoot(root);
   return normal.ok ? normal.root : root;
 }
 
 /**
- * Selects one of several rows with the same name. The service has one row for the repository and one for each sub-project in it, in no certain order.
- * Selected is the only row, or the row with the given root directory, or otherwise the row without a root directory.
+ * Selects one of several rows with the same name. The service has one row for the repository and one row for each sub-project in it, in no fixed
+ * order. The result is the only row, the row with the given root directory, or otherwise the row without a root directory.
  * @param rows All rows with the name.
- * @returns Undefined if no row or several rows match.
+ * @returns `undefined` if no row or several rows match.
  */
 export function rowOf<R extends Pick<Repo, "root_directory">>(
   rows: readonly R[],
@@ -115,7 +110,6 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
   return texts.toSorted().join(" or ");
 }
 
-/** Returns names that the user may have meant, nearest first. A failed request is not an error. */
 export async function namesNear(client: ServiceClient, name: string, call: CallOptions): Promise<string[]> {
   const foldedName = foldName(name);
   const slash = foldedName.lastIndexOf("/") + 1;
@@ -125,7 +119,7 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
         .filter((each) => NAME.test(each));
       const best = nearest(foldedName, names.map(foldName));
       const first = names.find((each) => foldName(each) === best);
-      // Suggest the name with a typing error, and the same name under other owners.
+      // Suggest names with a typing error, and the same name under other owners.
       const same = names.filter((each) => foldName(each).endsWith(`/${foldedName.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);
@@ -147,10 +141,9 @@ export async function resolveRepository(
 /**
  * An id is returned without a request. A name costs one request, and two more if it is not found.
  * @param repository From {@linkcode checkRepository}.
- * @param root The given root directory. It selects one of several rows, see {@linkcode rowOf}.
- * @returns The id in lower case, and the default branch: null if the service was not asked, or does not report it.
- * @throws {UsageError} if the service lists no repository with this name, or several that `root` does not distinguish.
- * @throws what the client throws.
+ * @param root Root directory, which selects one of several rows. See {@linkcode rowOf}.
+ * @returns The id in lowercase, and the default branch. The branch is `null` if the service was not asked, or does not report it.
+ * @throws {UsageError} if the service lists no repository with this name, or several repositories that `root` does not distinguish.
  */
 export async function findRepository(
   client: ServiceClient,
@@ -160,11 +153,11 @@ export async function findRepository(
 ): Promise<{ id: string; defaultBranch: string | null }> {
   if (isUuid(repository)) return { id: repository, defaultBranch: null };
   const foldedName = foldName(repository);
-  // The service treats the underscore as a wildcard, so it may find more names, but never fewer.
+  // The service treats the underscore as a wildcard. It may find more names, but never fewer.
   const page = await client.listRepos({ q: foldedName, limit: PAGE }, call);
   const rows = page.filter((repo) => lower(repo) === foldedName && isUuid(repo.id));
   const last = page.at(-1);
-  // Rows with the same name are listed together, so a different last name shows that all of them are here.
+  // Rows with the same name are listed together. A different last name shows that the answer has all of them.
   const isCut = page.length >= PAGE && last !== undefined && lower(last) === foldedName;
   const match = isCut ? undefined : rowOf(rows, root);
   if (match !== undefined) return { id: match.id.toLowerCase(), defaultBranch: match.default_branch };

@@ -1,5 +1,5 @@
 /**
- * Starts something that must not start twice: all attempts use the same key. Runs, automation runs and items of campaigns are started only here.
+ * Starts something that must not start twice. All attempts use the same key. Runs, automation runs and items of campaigns are started only here.
  * @module
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
@@ -21,17 +21,16 @@ export class Start<R> {
     this.#parts = parts;
   }
 
-  /** Whether an earlier attempt may have succeeded without a known answer. */
+  /** Whether an earlier attempt may have succeeded although no answer confirms it. */
   get isUnsure(): boolean {
     return this.#isUnsure;
   }
 
-  /** Whether the run may exist: an attempt is in progress, or may have succeeded. */
+  /** Whether an attempt is in progress, or may have succeeded. */
   get mayExist(): boolean {
     return this.#isSending || this.#isUnsure;
   }
 
-  /** The failed attempt whose error {@linkcode Start.send} threw; undefined if it threw for another reason, or did not throw. */
   get failed(): FailedStart | undefined {
     return this.#failed;
   }
@@ -40,7 +39,6 @@ export class Start<R> {
    * Repeats the request until it is answered.
    * @throws {UsageError} if the service answers 503 because the token has no access to the repository.
    * @throws {StartUnknownError} if an attempt may have succeeded although no answer confirms it. The error contains the key.
-   * @throws what the last attempt, `announce` or `wait` threw; `signal.reason` if the signal aborts.
    */
   async send(): Promise<R> {
     const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
@@ -78,7 +76,7 @@ export class Start<R> {
           if (error === unannounced) return;
           last = { error, failure };
           isAnnounced = failure?.refused === true;
-          // An unexpected error may have hidden any answer.
+          // An unexpected error may have hidden an answer of the service.
           const isBug = this.#isSending && !(error instanceof MogplexError);
           this.#isUnsure ||= failure === undefined ? isBug : !failure.refused;
           this.#isSending = false;
@@ -111,7 +109,6 @@ export class Start<R> {
     }, { cause: error });
   }
 
-  /** Returns a {@linkcode StartUnknownError} if an earlier attempt may have succeeded and this answer is not definite. */
   #told({ error, failure }: FailedStart): unknown {
     if (!this.#isUnsure || !(error instanceof MogplexError) || error instanceof StartUnknownError) return error;
     if (failure === undefined && !error.isRetryable || this.#what.judge?.(error) !== undefined) return error;
@@ -136,53 +133,50 @@ function withAdvice({ why, advice }: MogplexError): string {
   return advice === null ? why : `${why}; ${advice}`;
 }
 
-/** A run, or an automation run. */
 export interface Startable<R> {
-  /** Completes "Cannot …" in error messages: `start run`. */
+  /** The attempt in error messages, after "Cannot": `start run`. */
   what: string;
-  /** Whether the start counts against the start limit, so that a 429 can mean that limit. */
+  /** Whether the start counts against the start limit. If so, a 429 can be about that limit. */
   takesSlot: boolean;
   /** Sends one attempt. All attempts with one key must send the same bytes. */
   attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Repeats the request until it is answered, to find what an unanswered attempt has started. Absent if that could start a second run. */
   find?(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Whether the last answer named a run that exists, although the attempt failed afterwards. @default it did not */
+  /** Whether the last answer named a run that exists, although the attempt failed afterwards. */
   isNamed?: (() => boolean) | undefined;
-  /** The repository, and a check whether the token has access to it. Absent if the service reports missing access itself. */
   repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
-  /** Interprets an error that the service did not cause, such as a trigger that was accepted but started nothing. @default nothing */
+  /** Interprets an error that the service did not cause, such as a trigger that was accepted but started nothing. */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
 }
 
 interface StartParts {
   key: string;
-  /** The key with masked secrets, for messages. @default the key */
   shownKey?: string | undefined;
   memory: TokenMemory;
-  /** Limits of each attempt. Its `signal` ends the start. */
+  /** Limits of each attempt. The `signal` of the limits ends the start. */
   call: CallOptions;
-  /** Called before the first attempt, and before each retry after an attempt that may have used up a start slot. If it throws, nothing is sent. */
+  /**
+   * Called before the first attempt, and before each retry after an attempt that may have used up a start slot. If the function throws, nothing is
+   * sent.
+   */
   announce?: (() => void | Promise<void>) | undefined;
   onSend?: (() => void) | undefined;
   onFailure?: ((failed: FailedStart) => void) | undefined;
-  /** @param count Number of failed attempts. @returns Whether to try again. */
+  /** @param count Number of failed attempts. */
   wait(failure: Failure, count: number): Promise<boolean>;
 }
 
 export interface FailedStart {
   error: unknown;
-  /** Undefined if a retry does not help. */
   failure: Failure | undefined;
 }
 
 /**
- * Longest backoff after the first failed start, in milliseconds. Each start counts against 10 a minute and 30 an hour.
- *
- * Source: API reference, "Rate limits".
+ * Maximum backoff after the first failed start. Each start counts against the limits of 10 a minute and 30 an hour. Source: API reference, "Rate
+ * limits".
  */
 const START_BACKOFF_MS = 4_000;
 
-/** Interprets a failed start. Unlike other requests, a start is also repeated after an answer that may hide a success, and the pauses are longer. */
+/** Unlike other requests, a start is also repeated after an answer that may hide a success, and the pauses are longer. */
 export function startFailureOf(error: unknown, { worked }: TokenMemory, takesSlot: boolean): Failure | undefined {
   const failure = failureOf(error, { worked, starts: takesSlot });
   if (failure !== undefined) return { ...failure, baseMs: START_BACKOFF_MS };
@@ -207,10 +201,10 @@ export function runToStart(client: StartClient, request: StartRequest): Startabl
   };
 }
 
-/** A client that can start runs. This library's client sends single attempts; a caller's client may send several requests for each. */
+/** The library's own client sends single attempts. A client from the caller may send several requests for each attempt. */
 export interface StartClient {
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
   attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;
-  /** Whether the token has access to a repository; remembers a yes. */
+  /** Whether the token has access to a repository. A positive answer is cached. */
   reachesRepository?(repoId: string, call: CallOptions): Promise<boolean>;
 }

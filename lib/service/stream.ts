@@ -1,6 +1,5 @@
 /**
  * Decodes the messages of the stream of a run's events.
- *
  * @module
  */
 import { ApiError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError } from "../errors.ts";
@@ -26,7 +25,7 @@ export interface RunEventStream {
   /**
    * Waits for the next messages. Do not call it again before it has returned.
    *
-   * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   * @param limitMs Maximum wait in milliseconds. @default {Infinity}
    */
   next(limitMs?: number): Promise<StreamStep<StreamItem>>;
   /** Closes the stream and its connection. */
@@ -35,11 +34,10 @@ export interface RunEventStream {
 
 /** A stream for the follower, which also waits for its own heartbeats. A stream of another client may ignore `isBeside`. */
 export interface FollowedStream extends RunEventStream {
-  /** @param isBeside See {@linkcode EventStream.next}. @default {false} */
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }
 
-/** Maximum number of JSON values in a message. Source: contract 4.4, a payload has at most 20,000 characters. */
+/** Maximum number of JSON values in a message. A payload has at most 20,000 characters. Source: contract 4.4. */
 const MAX_VALUES = 20_000;
 
 function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {
@@ -65,7 +63,6 @@ function itemOf(
 /**
  * Decodes the messages of a stream and drops keep-alives.
  * @param believes Whether a run in a message is the expected one. Other runs are dropped.
- * @param masker Returns the redactor for texts that are cut.
  */
 export function readRunEvents(
   stream: EventStream,
@@ -84,13 +81,13 @@ export function readRunEvents(
 }
 
 /**
- * Why a stream could not be opened:
- * - `absent`: the service, or a proxy in front of it, has no streams;
- * - `forgotten`: the service no longer knows the event after which the stream should continue;
- * - `unauthorized`: as for any request, the service's database may be failing;
- * - `lasting`: as for any request, a retry does not help;
- * - `busy`: a stream can be opened after the delay that the service names;
- * - `broken`: anything else; other requests may still work.
+ * Why a stream could not be opened.
+ * - `absent`: The service, or a proxy in front of it, has no streams.
+ * - `forgotten`: The service no longer knows the event after which the stream should continue.
+ * - `unauthorized`: The service's database may be failing, as for any request.
+ * - `lasting`: A retry does not help, as for any request.
+ * - `busy`: A stream can be opened after the delay that the service names.
+ * - `broken`: Any other error. Other requests may still succeed.
  */
 export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
 

@@ -1,6 +1,5 @@
 /**
  * Checks requests before they are sent, because refused requests also use up the token's limits.
- *
  * @module
  */
 import { checkOptions, type Keys, type Kind, shown } from "../check_options.ts";
@@ -25,10 +24,7 @@ function quoted(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/**
- * The service's database cannot store NUL or half of a surrogate pair: the answer would always be a 500. Source: contract, section 12.
- * @returns Undefined if the text can be stored.
- */
+/** The service's database cannot store NUL or half of a surrogate pair, and always answers 500 to such a text. Source: contract, section 12. */
 export function textProblem(text: string): string | undefined {
   if (text.includes("\0")) return "it contains a NUL character (U+0000)";
   const half = /\p{Surrogate}/u.exec(text)?.[0];
@@ -41,10 +37,6 @@ function wasUtf16(text: string): boolean {
   return nuls > 1 && nuls * 3 > text.length;
 }
 
-/**
- * @param what Name of the field, for messages.
- * @throws {UsageError} if the value is not text, or the service cannot store it.
- */
 export function checkText(text: string, what: string): string {
   const attempted = `use ${what}`;
   // Scripts may be untyped, and the service silently ignores a value of the wrong type.
@@ -63,7 +55,7 @@ function trimText(value: string, what: string): string {
   return checkText(value, what).trim();
 }
 
-/** Deepest nesting of an input. Deeper inputs could overflow the stack of recursive code. */
+/** Maximum nesting of an input. Deeper inputs could overflow the stack of recursive code. */
 const MAX_INPUT_DEPTH = 200;
 
 function checkValue(value: unknown, depth: number): void {
@@ -78,7 +70,7 @@ function checkValue(value: unknown, depth: number): void {
     : [];
   for (const text of texts) {
     const problem = textProblem(text);
-    // Do not show the value, because it may be a secret.
+    // The value is not shown, because it may be a secret.
     if (problem !== undefined) throw new UsageError({ attempted, why: `'input' cannot be stored: ${problem}` });
   }
   if (typeof value === "object" && value !== null) {
@@ -86,7 +78,7 @@ function checkValue(value: unknown, depth: number): void {
   }
 }
 
-/** For `JSON.stringify`, which would write NaN and numbers such as 1e400 as null. */
+/** `JSON.stringify` would write NaN and numbers such as 1e400 as null. */
 function finite(_name: string, value: unknown): unknown {
   if (typeof value !== "number" || Number.isFinite(value)) return value;
   throw new UsageError({
@@ -95,10 +87,7 @@ function finite(_name: string, value: unknown): unknown {
   });
 }
 
-/**
- * @returns The input, converted to JSON and back.
- * @throws {UsageError} if it is not an object of names and values, or the service cannot store it.
- */
+/** @returns The input, converted to JSON and back. */
 export function checkTriggerInput(input: Record<string, unknown>): Record<string, unknown> {
   const attempted = "trigger automation";
   let text: string | undefined;
@@ -117,15 +106,14 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
   return value;
 }
 
-/** How messages refer to the list of repositories. The programs replace this text with their own. */
+/** How messages refer to the list of repositories. Programs replace this text with their own. */
 export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
-/** How messages tell a script to name its repository. The programs replace this text with their own. */
+/** How messages tell a script to name its repository. Programs replace this text with their own. */
 export const SET_REPO = "set 'repo'";
 
 /**
- * @param what Name of the field, for messages.
- * @returns The id in lower case.
- * @throws {UsageError} if it is not a UUID. The service would answer 500 or 503.
+ * @returns The id in lowercase.
+ * @throws {UsageError} if the text is not a UUID. The service would answer 500 or 503.
  */
 export function checkUuid(id: string, what: string): Uuid {
   const text = typeof id === "string" ? id.trim().toLowerCase() : "";
@@ -143,15 +131,9 @@ export function checkUuid(id: string, what: string): Uuid {
   });
 }
 
-/** An access token anywhere in a text. Source: contract 1.3: 24 or more characters after the prefix. */
+/** An access token anywhere in a text. A token has 24 or more characters after the prefix. Source: contract 1.3. */
 const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 
-/**
- * @returns The trimmed key.
- * @param maskToken Masks the access token in a text.
- * @throws {UsageError} if the key is empty, longer than 200 characters, or not printable ASCII (required in a header), or if it contains an access
- * token. Logs, reports and the service's database show keys.
- */
 export function checkIdempotencyKey(key: string, maskToken: (text: string) => string): string {
   const attempted = "use idempotency key";
   const trimmed = trimText(key, "idempotency key");
@@ -176,20 +158,17 @@ export function checkIdempotencyKey(key: string, maskToken: (text: string) => st
   return trimmed;
 }
 
-/**
- * Git refuses some names that the service accepts. The run would then fail minutes later.
- * @returns The rule of the service or of Git that the name breaks; undefined if there is none.
- */
+/** Git refuses some names that the service accepts. With such a name, the run would fail minutes later. */
 export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
 }
 
-/** A branch name without Git's optional prefix: `refs/heads/main` is `main`. */
+/** Removes Git's optional prefix: `refs/heads/main` becomes `main`. */
 export function normalBranch(name: string): string {
   return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
-/** A branch name for comparisons. Case is ignored, because forges on some disks ignore it, and `refs/heads/main` is `main`. */
+/** A branch name for comparisons. Case is ignored, because some forges ignore it, and `refs/heads/main` becomes `main`. */
 export function branchKey(name: string): string {
   return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
 }
@@ -235,11 +214,6 @@ function checkWord<T extends string>(text: string, word: string, choices: readon
   });
 }
 
-/**
- * The name is not compared with a list, because the supported harnesses differ between revisions of the service. The service refuses unknown
- * harnesses itself. See {@linkcode unknownHarness}.
- * @returns Undefined if the name can be sent.
- */
 export function harnessProblem(harness: string): string | undefined {
   return /^(?!\s)\P{C}{1,100}(?<!\s)$/u.test(harness) ? undefined : "it must be a word of at most 100 characters";
 }
@@ -251,7 +225,6 @@ function checkHarness(harness: string): OpenWord<Harness> {
   throw new UsageError({ attempted: "use harness", why, value: quoted(harness) });
 }
 
-/** A warning about a harness that this version does not know; undefined for a known harness. */
 export function unknownHarness(harness: string | undefined): string | undefined {
   if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
   const near = nearest(harness, HARNESSES);
@@ -265,16 +238,12 @@ function checkMode(mode: string): Mode {
 
 function checkRoot(root: string): string | null {
   trimText(root, "root directory");
-  // Pass the untrimmed text: the service looks for some characters before it trims.
+  // The text must not be trimmed, because the service looks for some characters before it trims.
   const result = normalizeRoot(root);
   if (result.ok) return result.root;
   throw new UsageError({ attempted: "use root directory", why: result.problem, value: quoted(root) });
 }
 
-/**
- * Checks and normalizes the request like the service, so that every attempt sends the same bytes. Absent or undefined fields stay absent.
- * @throws {UsageError} for the first field that breaks a rule of the service.
- */
 export function validateStartRequest(request: StartRequest): StartRequest {
   const { repoId, prompt, harness, baseBranch, workingBranch, createBranch, rootDirectory, mode } = ownFields(request);
   const valid: StartRequest = ownFields({
@@ -329,10 +298,6 @@ function checkKnownWord(field: string, value: unknown, words: readonly string[])
   });
 }
 
-/**
- * Checks names and types of the fields before their values are checked.
- * @throws {UsageError} naming the field.
- */
 export function checkRequestKeys(request: unknown): void {
   const keys: Keys<StartRequest> & { repo: Kind; result: Kind } = {
     repo: "string",
