@@ -1,5 +1,5 @@
 /**
- * The client of one forge: sends requests, judges the answers, and repeats requests within a budget.
+ * Sends requests to one forge, interprets the answers, and repeats requests within limits.
  *
  * @module
  */
@@ -14,18 +14,17 @@ import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
 import { type CallOptions, callWithin, isAmbiguous, isUnauthorized, isUnreached } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
-/** `place` is for messages: `variable GITHUB_TOKEN`. */
+/** `place` is used in messages, for example `variable GITHUB_TOKEN`. */
 export interface ForgeToken {
   token: string;
   place: string;
 }
 
-/** For requests without a token. */
 export const NO_TOKEN: ForgeToken = { token: "", place: "" };
 
 export interface ClientPlace {
   readonly system: string;
-  /** Header with the bare token. @default `Authorization: Bearer …` */
+  /** Header that contains the bare token. @default `Authorization: Bearer …` */
   readonly tokenHeader?: string | undefined;
 }
 
@@ -35,89 +34,85 @@ export interface ForgeWorld {
   fetch?: Fetch | undefined;
   signal?: AbortSignal | undefined;
   onNotice?: OnNotice | undefined;
-  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  /** Returns random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Time from the first request to a host after which no request waits for the host's first answer, in milliseconds. @default no limit */
+  /** How long requests wait for the first answer from a host, counted from the first request to the host. @default no limit */
   answerMs?: number | undefined;
 }
 
-/** What a token lacks in an organization that enforces SAML. */
 export const SINGLE_SIGN_ON =
   "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
-/** Text about a pull request that the forge does not have, or hides from the token. @param system Name of the forge. */
 export function notFoundText(system: string): string {
   return `not found on ${system}: it was deleted, or this token cannot see it`;
 }
 
 interface ForgeCall<T> {
-  /** The attempt in error messages, after "Cannot". */
+  /** Completes an error message that begins with "Cannot". */
   what: string;
   /** Path and query below the API, with a leading slash. */
   path: string;
-  /** Sent as JSON by `POST`. @default `GET` without a body */
+  /** Sent as JSON. The default method is `POST` with a body, and `GET` without a body. */
   body?: unknown;
-  /** The method must be idempotent, because any request may be repeated. @default depends on `body` */
+  /** The request must be idempotent unless `write` is `once`, because it may be repeated. */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   /**
-   * Whether the request changes something. Writes to a host are at least a second apart. `once`: the request is repeated only if the forge has
-   * certainly not carried it out. {@linkcode isLost} shows whether the forge may have carried it out. @default a read, or a note, which has its own
-   * limits
+   * Set for requests that change something. Writes to a host are at least a second apart. `once`: the request is repeated only if the forge cannot
+   * have executed it. See also {@linkcode isLost}. @default a read, or a note, which has its own limits
    */
   write?: "once" | "repeatable" | undefined;
-  /** Reads the value from a refusal, status 400 to 499, that is a valid answer to this request; undefined if the refusal is an error. */
+  /** Returns a value if a refusal (status 400 to 499) is a valid answer to this request; `undefined` if the refusal is an error. */
   refusal?(status: number, body: unknown): T | undefined;
-  /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit */
+  /** Whether a 2xx answer reports a rate limit. */
   isLimit?(value: unknown): boolean;
-  /** Whether a smaller request may succeed if the forge is too slow for this one. If so, this request is sent only once. @default {false} */
+  /** Whether a smaller request may succeed if the forge is too slow for this request. If true, this request is sent only once. @default {false} */
   divisible?: boolean | undefined;
-  /** Called after each failed attempt. If it throws, the call ends with that error. */
+  /** Called after each failed attempt. If the callback throws an error, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
   /**
-   * Reads the value from the JSON of a 2xx answer; undefined if the answer is not from the API.
-   * @param text The raw answer, which might not be JSON.
+   * Returns the value from the JSON of a 2xx answer; `undefined` if the answer is not from the API.
+   * @param text The raw answer, which may not be JSON.
    */
   read(value: unknown, text: string, headers: Headers): T | undefined;
 }
 
-/** Whether an error is only about the requested object: this token cannot see it, or it was deleted. */
+/** Whether an error concerns only the requested object: the token cannot see the object, or the object was deleted. */
 export function isHidden(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
-/** Maximum number of requests of one client: six for each of a thousand pull requests. */
+/** Maximum number of requests per client: six for each of 1000 pull requests. */
 const BUDGET = 6_000;
-/** Longest time of one call with its retries, in milliseconds. GitHub asks for a wait of a minute if it names no time. */
+/** Longest duration of a call with its retries. GitHub requires a wait of one minute if an answer gives no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
-/** Longest time of a write with its retries, in milliseconds. It is long enough for a limit that lasts some minutes. */
+/** Longest duration of a write with its retries. Long enough for a rate limit that lasts several minutes. */
 const WRITE_CALL_MS = 15 * 60_000;
-/** Shortest time between two writes to a host, in milliseconds. Source: GitHub, "Best practices for using the REST API", mutative requests. */
+/** Shortest time between two writes to a host. Source: GitHub, "Best practices for using the REST API", mutative requests. */
 const WRITE_PAUSE_MS = 1_000;
-/** The wait after a limit without a time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+/** The wait if a rate limit gives no time. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
-/** How long parts are skipped after a part could not be read, in milliseconds. */
+/** How long optional parts are skipped after a part could not be read. */
 const PARTS_MS = 5 * 60_000;
 
 /** Exit codes for answers about the token. CI systems must not retry after these codes. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
-/** Clock time of the next write to each host. Clients with different tokens share these times. */
+/** Time of the next write to each host, shared by clients with different tokens. */
 const nextWrites = new WeakMap<Clock, Map<string, number>>();
 
 interface CallRules {
   limits: CallOptions;
   /**
-   * What a status means to these calls, as a clause; undefined for the usual meaning.
-   * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
+   * Returns the meaning of a status for these calls, as a clause; `undefined` for the usual meaning.
+   * @param token The token in messages, for example `the token in variable GITLAB_TOKEN`.
    */
   reason(status: number, token: string): string | undefined;
 }
 
 export class ForgeClient {
   readonly system: string;
-  /** Without a trailing slash. */
   readonly api: string;
   readonly #world: ForgeWorld;
   readonly #token: ForgeToken;
@@ -127,8 +122,8 @@ export class ForgeClient {
   #unreadParts: { readonly why: string; readonly untilMs: number } | undefined;
 
   /**
-   * @param api Base of the API, without a trailing slash. The token is sent only to its origin.
-   * @param narrowed Narrower rules, and the client whose connection and budget this client shares.
+   * @param api Base address of the API, without a trailing slash. The token is sent only to the origin of this address.
+   * @param narrowed Stricter rules, and the client whose connection, token memory and request budget this client shares.
    */
   constructor(
     world: ForgeWorld,
@@ -150,7 +145,7 @@ export class ForgeClient {
     this.#rules = narrowed?.rules ?? {};
   }
 
-  /** The new client has narrower rules, and shares the connection, the memory and the budget of this client. */
+  /** Creates a client with stricter rules that shares the connection, the token memory and the request budget of this client. */
   within(rules: CallRules): ForgeClient {
     const narrowed = { client: this, rules };
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
@@ -169,7 +164,7 @@ export class ForgeClient {
     await clock.sleep(ms, { signal });
   }
 
-  /** `failureOf` decides by `errorClass` whether to retry. */
+  /** `failureOf` uses `errorClass` to decide whether to retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
@@ -261,7 +256,7 @@ export class ForgeClient {
         send: (send) =>
           send(this.api + path, {
             method,
-            // Close each connection: Deno repeats a request, even a POST, if a reused connection is lost (measured on 2.9).
+            // Close each connection: if a reused connection is lost, Deno repeats the request, even a POST (measured with Deno 2.9).
             headers: { Connection: "close", ...(body !== undefined && { "Content-Type": "application/json" }) },
             body: body === undefined ? null : JSON.stringify(body),
           }),
@@ -271,8 +266,8 @@ export class ForgeClient {
   }
 
   /**
-   * Sends a request, and repeats it as long as a repetition can help. A redirect within the API is followed once, with the same method and body,
-   * because GitLab and Gitea redirect this way after a repository was renamed.
+   * Sends a request, and repeats it while a repetition can help. One redirect within the API is followed with the same method and body, because
+   * GitLab and Gitea redirect requests to a renamed repository.
    * @throws {ApiError | NetworkError | BodyTooLargeError} if the last attempt failed; `signal.reason` if the signal aborts.
    */
   async call<T>(call: ForgeCall<T>): Promise<T> {
@@ -293,7 +288,6 @@ export class ForgeClient {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
   }
 
-  /** Reads one page of a list, and from its headers whether it is the last page. @throws the errors of {@linkcode ForgeClient.call}. */
   async getPage<T extends z.core.$ZodType>(what: string, path: string, row: T): Promise<ListPage<z.output<T>>> {
     const schema = z.array(row);
     return await this.call({
@@ -306,12 +300,11 @@ export class ForgeClient {
     });
   }
 
-  /** For text that is not JSON, such as a log. @throws the errors of {@linkcode ForgeClient.call}. */
   async getText(what: string, path: string): Promise<string> {
     return await this.call({ what, path, read: (_value, text) => text });
   }
 
-  /** @returns Undefined if the token cannot see the object, or if it was deleted. @throws all other errors. */
+  /** @returns `undefined` if the object was deleted, or if the token cannot see the object. */
   async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
     try {
       return await this.get(what, path, schema);
@@ -322,10 +315,10 @@ export class ForgeClient {
   }
 
   /**
-   * Reads a part of an object whose other parts are useful without it. After a failure, parts are skipped for some minutes, because each part would
-   * use up all of its attempts before it fails.
+   * Reads an optional part of an object. After a failure, all parts are skipped for some minutes, because each part would use up all of its attempts
+   * before it fails.
    * @returns The value, or why it could not be read, as trusted words for use in parentheses.
-   * @throws errors that also concern the other parts, such as a limit or a refused token.
+   * @throws errors that also affect the other parts, such as a rate limit or a refused token.
    */
   async getPart<T>(read: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; why: string }> {
     const { clock } = this.#world;
@@ -343,13 +336,16 @@ export class ForgeClient {
     }
   }
 
-  /** @returns The pull request, or why it is not shown, as a clause. @throws errors that concern all pull requests. */
+  /**
+   * @returns The pull request, or why it is not shown, as a clause.
+   * @throws errors that concern all pull requests.
+   */
   async getPullRequest<T extends z.core.$ZodType>(
     what: string,
     path: string,
     schema: T,
   ): Promise<z.output<T> | string> {
-    // Any JSON object is an answer of the API. Its form is checked for this pull request only.
+    // Accept any JSON object as an answer of the API. An unexpected format concerns only this pull request.
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
@@ -361,7 +357,6 @@ export class ForgeClient {
     }
   }
 
-  /** For requests of which only the status matters. @throws the errors of {@linkcode ForgeClient.call}. */
   async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body" | "write"> = {}): Promise<void> {
     await this.call({ what, path, ...more, read: () => true });
   }
@@ -369,13 +364,12 @@ export class ForgeClient {
 
 export interface ListPage<T> {
   rows: readonly T[];
-  /** Undefined if the answer does not show it. */
   isLast?: boolean | undefined;
 }
 
 /**
- * Source: GitLab, "Pagination": `x-next-page` is empty on the last page, and a page may have fewer rows than requested, because notes that the token
- * cannot see are left out; GitHub, "Using pagination in the REST API": `Link`.
+ * Source: GitLab, "Pagination", `x-next-page`, which is empty on the last page. Other pages may also have fewer rows than requested, because notes
+ * that the token cannot see are left out. Source: GitHub, "Using pagination in the REST API", `Link`.
  */
 function isLastPage(headers: Headers): boolean | undefined {
   const next = headers.get("x-next-page");
@@ -389,10 +383,10 @@ function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }
 
-/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
+/** Source: GitHub, "Rate limits for the REST API". GitHub Enterprise Server 3.4 and earlier call these limits "abuse rate limits". */
 export const ABUSE = /secondary rate limit|abuse detection/i;
 
-/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
+/** Source: GitHub, "Rate limits for the REST API". */
 function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
   if (status === 429) return true;
   return status === 403 &&
@@ -400,14 +394,14 @@ function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
 }
 
 /**
- * The new path of a repository that was moved, below the API; undefined if the answer has none. Only the path is used. A GitLab behind a proxy that
- * terminates HTTPS may name itself with `http://`, or with the internal port.
+ * The new path of a moved repository, below the API. Only the path is used, because a GitLab server behind a proxy that terminates HTTPS may give
+ * `http://` or its internal port.
  */
 function movedTo({ status, headers }: Answer, api: string): string | undefined {
   const location = headers.get("location") ?? "";
   if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
   const [to, from] = [new URL(location, api), new URL(api)];
-  // An API at the root has the path "/".
+  // The path of an API at the root is "/".
   const base = from.pathname.replace(/\/$/, "");
   const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${base}/`);
   return isSame && to.username === "" ? to.pathname.slice(base.length) + to.search : undefined;
@@ -421,7 +415,7 @@ class Moved extends Error {
   }
 }
 
-/** The delay that a limit requires, in milliseconds. GitHub uses another header for the time once all requests of the hour are used. */
+/** GitHub uses a different header for the time at which an exhausted hourly limit is reset. */
 function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
   if (retryAfterMs !== null) return retryAfterMs;
   const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
@@ -430,18 +424,18 @@ function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): num
   return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
 }
 
-/** Whether the forge took too long for a request, or gave up on it. A request for half as much may work. */
+/** Whether the forge took too long for a request, or gave up on it. A request for half as much may succeed. */
 export function isTooMuch(error: unknown): boolean {
   return error instanceof NetworkError ||
     error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
 }
 
-/** Whether the forge has certainly not carried out a request that failed with this error: it was over a limit, or never sent. */
+/** Whether the forge cannot have executed a request that failed with this error, because the request exceeded a rate limit or was never sent. */
 function isUnsent(error: unknown): boolean {
   return error instanceof RateLimitedError || error instanceof NetworkError && !isAmbiguous(error);
 }
 
-/** Whether the forge may have carried out a write that failed with this error. If so, its outcome must be read. */
+/** Whether the forge may have executed a write that failed with this error. If so, read the result from the forge. */
 export function isLost(error: unknown): error is MogplexError {
   if (!(error instanceof MogplexError) || isUnsent(error)) return false;
   return isAmbiguous(error) || error instanceof UnavailableError && error.status >= 500;

@@ -1,6 +1,7 @@
 /**
- * The differences between forges: one record of parts for each. A part that a forge lacks is absent, and the verb that needs the part reports its
- * absence.
+ * Defines a forge as a record of parts. A forge leaves out the parts that it does not support, and a command that needs a missing part reports an
+ * error.
+ *
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -16,38 +17,35 @@ import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 import type { ForgeWrites } from "./writes.ts";
 
 /**
- * The part of a forge that every program needs: its addresses, its token, its jobs and its files. Each program gets only the parts that it
- * uses, because a bundler can only leave out whole records.
+ * The part of a forge that every program needs: addresses, token, jobs and files. Each program imports only the parts that it uses, because a bundler
+ * can only leave out whole records.
  */
 export interface FileForge extends ClientPlace {
-  /** Name in records and keys: `github`. */
+  /** Name in records and keys, such as `github`. */
   readonly name: string;
   /** Other forges with the same API, for messages. */
   readonly relatives?: readonly string[];
-  /** Public host of the forge, such as github.com; absent if there is none. */
+  /** Public host of the forge, such as github.com. */
   readonly publicHost?: string;
   readonly variable: string;
-  /**
-   * The host for the token in {@linkcode FileForge.variable}. In a job of the forge, this is the forge's server, otherwise the public host. Undefined
-   * if there is none.
-   */
+  /** The host that may receive the token in {@linkcode FileForge.variable}: the forge's server in a job of the forge, otherwise the public host. */
   tokenHost(env: ReadEnv): string | undefined;
   readonly address: AddressForm;
-  /** Base address of the API, without a trailing slash. @param origin Scheme, host and port of the server. */
+  /**
+   * Base address of the API, without a trailing slash.
+   * @param origin Scheme, host and port of the server.
+   */
   api(origin: string): string;
   readonly files?: ForgeFiles;
-  /** Jobs of the forge's own CI system; absent if no job can detect that it runs on such a forge. */
+  /** The jobs of the forge's own CI system. Absent if a job cannot detect that it runs on this forge. */
   readonly job?: ForgeJob;
 }
 
 export interface Forge extends FileForge {
   readonly pulls: ForgePulls;
-  /** Opens the issues and pull requests of a repository, for mentions and follow-ups. */
   threads?(client: ForgeClient, place: RepositoryPlace): Threads;
   readonly notes?: ForgeNotes;
-  /**
-   * What is read before a merge. Like the next two parts, it is absent from forges where nothing can be merged, and from programs that merge nothing.
-   */
+  /** This part, `statuses` and `writes` are absent from forges that do not support merging, and from programs that merge nothing. */
   readonly merging?: ForgeMerging;
   readonly statuses?: ForgeStatuses;
   readonly writes?: ForgeWrites;
@@ -65,53 +63,50 @@ export interface OpenPull {
 
 export interface RepositoryPlace {
   readonly origin: string;
-  /** `owner/name`, with all groups; on GitLab the project id works as well. */
+  /** `owner/name`, with all groups. On GitLab, the project id also works. */
   readonly repository: string;
 }
 
 export interface WantedBranch {
-  /** `owner/name`, with all groups. */
   readonly repository: string;
   readonly branch: string;
-  /** Ignores older pull requests; milliseconds since 1970. */
+  /** Older pull requests are ignored. In milliseconds since 1970. */
   readonly since: number;
 }
 
 export interface ForgePulls {
-  /** Maximum number of pull requests for one call of `read`. */
+  /** Maximum number of pull requests in a call of `read`. */
   readonly largest: number;
-  /** Reads at most {@linkcode ForgePulls.largest}. @returns An outcome for each pull request, in their order. @throws the errors of the client. */
+  /** Returns outcomes in the order of `batch`, which has at most {@linkcode ForgePulls.largest} entries. */
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
   /**
    * Finds the newest pull request from a branch of the repository itself.
-   * @returns Its address; null if the branch has none; undefined if the forge does not show it.
-   * @throws the errors of the client.
+   * @returns The address; `null` if there is no pull request; `undefined` if the forge does not show the pull requests.
    */
   find(client: ForgeClient, wanted: WantedBranch): Promise<string | null | undefined>;
-  /** Reads the failed checks or the open remarks. @throws the errors of the client. */
   findings(client: ForgeClient, address: PullRequestAddress, of: FindingsOf): Promise<Findings>;
 }
 
 export interface ForgeFiles {
-  /** What a token must have to read files: `the permission "contents: read"`. */
+  /** The permission that a token needs to read files, such as `the permission "contents: read"`. */
   readonly needs: string;
-  /** @param repository See {@linkcode RepositoryPlace}. */
   open(client: ForgeClient, repository: string): TreeReader;
 }
 
 export interface ForgeNotes {
-  /** The forge's word for a note: `note`. */
+  /** The forge's word for a note, such as `note`. */
   readonly noun: string;
-  /** For messages: `merge request !7`. */
+  /** Name in messages, such as `merge request !7`. */
   nameOf(thread: ThreadPlace): string;
-  /** @param repository See {@linkcode RepositoryPlace}. */
   open(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace;
 }
 
-/** Rights that the token of a job needs, as clauses: `the scopes read:user and write:issue`. This is the only source for messages and documents. */
+/**
+ * The permissions that the token of a job needs, as clauses such as `the scopes read:user and write:issue`. All messages and documents take the
+ * permissions from here.
+ */
 export interface TokenNeeds {
   readonly respond: string;
-  /** The note of a job on its pull request. */
   readonly note: string;
   /** For `gate` without `--status`. */
   readonly gate: string;
@@ -119,61 +114,64 @@ export interface TokenNeeds {
   readonly status: string;
 }
 
-/** A job that runs on the forge, according to its environment. */
 export interface ForgeJob {
   readonly ciSystems: readonly string[];
-  /** Host of the server that runs the job; undefined if the environment names none, or a server of another kind. */
+  /** Host of the server that runs the job; `undefined` if the environment names no server, or a server of another kind. */
   host(env: ReadEnv): string | undefined;
-  /** Variable with the token of the job's forge. @throws {UsageError} if our setting that names the variable is wrong. */
+  /**
+   * Name of the variable that contains the token for the job's forge.
+   * @throws {UsageError} if the Mogplex setting that names the variable is invalid.
+   */
   tokenVariable(env: ReadEnv): string;
-  /** The same variable for masking, unchecked; absent if it is the variable of the forge. */
+  /** The same variable without validation, for masking. Absent if the variable is {@linkcode FileForge.variable}. */
   secretVariable?(env: ReadEnv): string;
-  /** User name and variable of a token that only Git accepts; absent without such a token. */
+  /** User name and variable of a token that only Git accepts. */
   readonly git?: { readonly username: string; readonly variable: string };
   readonly needs: TokenNeeds;
-  /** Workflows pass an unset variable as an empty one. */
+  /** Workflows pass an unset variable as an empty string. */
   readonly passesUnset?: true;
-  /** A line for the `env` of a step that passes the job's token to the step; absent if a step has the token anyway. */
+  /** A line for the `env` of a step that passes the job's token to the step. Absent if steps already have the token. */
   readonly tokenLine?: string;
-  /** Advice if there is no token for a note; absent if the list of needed rights is enough. */
+  /** Advice if the token for a note is missing. Absent if the list of permissions is enough. */
   readonly noteAdvice?: string;
-  /** Base address of the API, without a trailing slash. @throws {UsageError} if a variable cannot come from the CI system. */
+  /**
+   * Base address of the API, without a trailing slash.
+   * @throws {UsageError} if a variable has a value that the CI system never sets.
+   */
   api(env: ReadEnv): string;
-  /** @throws {UsageError} if a variable cannot come from the CI system. */
+  /** @throws {UsageError} if a variable has a value that the CI system never sets. */
   place(env: ReadEnv): RepositoryPlace;
-  /** Base address of the pull requests of the job's repository, to which the number is appended. */
+  /** Base address of the pull requests in the job's repository, without the number. */
   pullsAt(env: ReadEnv): string;
-  /** Hosts on which a link to an issue or a pull request leaves a reference, no matter who wrote the address. */
+  /** Hosts on which a link to an issue or a pull request creates a reference, no matter who wrote the link. */
   linkHosts(env: ReadEnv): readonly string[];
-  /** Where to find the text of the event that started the job: a variable or a file. */
+  /** The text of the event that started the job, or the path of the file that contains the text. */
   payload(env: ReadEnv): { readonly text: string } | { readonly path: string };
-  /** @param repositoryId Requests the number of the repository from the forge. */
   event(env: ReadEnv, text: string, repositoryId: () => Promise<number>): Promise<AskEvent>;
   /**
-   * The pull request of the job, on which the job writes its note.
-   * @param payload Reads the text of the event.
-   * @returns Undefined if the job has no pull request.
-   * @throws {UsageError} if the job must have a pull request and the environment does not show it.
+   * The pull request of the job, on which the job writes its note; `undefined` if the job has no pull request.
+   * @throws {UsageError} if the job must have a pull request, but the environment does not show it.
    */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
-  /** Variables with name and id of the user who started the job; null if no variable has the id. */
+  /** Variables that contain the name and the id of the user who started the job. */
   readonly user: { readonly name: string; readonly id: string | null };
-  /** Whether the job that `init` writes gets no event for a label on a pull request. Only a poll then finds the label. */
+  /** Whether the job that `init` writes receives no event for a label on a pull request. Only a poll then finds the label. */
   readonly missesPullLabels?: boolean;
-  /** Pattern of names that only bots have; absent if names do not show who is a bot. */
+  /** Pattern of names that only bots have. Absent if names do not identify bots. */
   readonly botNames?: RegExp;
   readonly notes: JobNotes;
-  /** Further variables that are read, for `permissions`. */
+  /** Other variables that are read, for `permissions`. */
   readonly variables: readonly string[];
-  /** Folders of workflows; the first one that exists is used. Absent if jobs have no workflows. */
+  /** Folders of workflows. Only the first existing folder is used. */
   workflowFolders?(ciSystem: string): readonly string[];
 }
 
 interface JobNotes {
-  /** Whether a job writes a note by default. Otherwise, the user must turn notes on, because the token may be there for another purpose. */
+  /** If this is false, the user must turn notes on, because the token may be intended for another purpose. */
   readonly byDefault: boolean;
   /**
-   * What distinguishes the notes of different jobs, and how a note names its job. @param matrix The node of the matrix, for readers; may be empty.
+   * `job` distinguishes the notes of different jobs. `label` is the name of the job in its note.
+   * @param matrix The node of the matrix, for readers; may be empty.
    */
   naming(
     env: ReadEnv,

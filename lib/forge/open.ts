@@ -1,5 +1,5 @@
 /**
- * Opens a forge: chooses its token, and checks that the token can be sent. Only this file reads the tokens of forges.
+ * Opens a forge: chooses its token, and checks that the token may be sent. Only this file reads the tokens of forges.
  *
  * @module
  */
@@ -17,11 +17,11 @@ export interface TokenOptions {
   readonly forges: readonly FileForge[];
   readonly env: ReadEnv;
   readonly ciSystem: string;
-  /** Values of `--forge-host`. @default none */
+  /** Values of `--forge-host`. */
   readonly hosts?: readonly string[] | undefined;
-  /** Returns the token to use instead of the one in `variable`, for example from an action's input; undefined if there is none. */
+  /** Returns the token that replaces the token in `variable`, for example the input of an action. */
   tokenInstead?(variable: string): ForgeToken | undefined;
-  /** A token for Mogplex is never sent to a forge. */
+  /** A Mogplex token is never sent to a forge. */
   isMogplex(token: string): boolean;
 }
 
@@ -34,39 +34,32 @@ export interface OpenOptions extends TokenOptions {
 export interface OpenForge {
   readonly threads: Threads;
   readonly token: string;
-  /** For messages: `variable GITLAB_TOKEN`. */
   readonly tokenPlace: string;
-  /** Sends only one request, however often it is called. @throws the errors of the forge. */
+  /** Sends only one request, even if it is called several times. */
   repositoryId(): Promise<number>;
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
-  /** What a pull request, or the pull request of its run, still needs: see {@linkcode needsFor}. */
   needs(number: number, url: string | null): Promise<string | null>;
-  /**
-   * Whether a note may link to an address. A link to an issue or a pull request of the forge leaves a reference there, no matter who wrote the link.
-   */
   mayLink(url: string): boolean;
-  /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
+  /** `#8`, or `!8` on GitLab, for a pull request in the same repository; `undefined` for any other address. */
   pullName(url: string): string | undefined;
-  /** The newest pull request from a branch of the repository; null if there is none, undefined if this could not be determined. */
+  /** Number of the newest pull request from the branch; `null` if there is no pull request; `undefined` if the pull requests could not be read. */
   pullFrom(branch: string): Promise<number | null | undefined>;
   readonly workflowFolders?: readonly string[];
 }
 
 const ATTEMPTED = "access the forge";
 
-/** Undefined if the job runs elsewhere. */
 export function forgeOfJob<F extends FileForge>(forges: readonly F[], ciSystem: string): OfJob<F> | undefined {
   return forges.find((forge): forge is OfJob<F> => forge.job?.ciSystems.includes(ciSystem) === true);
 }
 
-/** Returns the forge under the name of the product whose CI system runs the job, for messages: `Forgejo` instead of `Gitea`. */
+/** Names the forge after the product that runs the job, for messages: `Forgejo` instead of `Gitea`. */
 export function namedBy<F extends FileForge>(forge: F, ciSystem: string): F {
   const system = forge.relatives?.find((name) => name.toLowerCase() === ciSystem);
   return system === undefined ? forge : { ...forge, system };
 }
 
-/** The user who started the job, according to the variables of its forge; undefined outside such a job. */
 export function jobUser(
   forges: readonly FileForge[],
   env: ReadEnv,
@@ -80,11 +73,6 @@ export function jobUser(
   return { host, name, id: Number.isSafeInteger(id) && id > 0 ? id : null };
 }
 
-/**
- * Opens the forge that runs the job.
- * @param use What the token is for. The error message mentions it.
- * @throws {UsageError} if no forge runs the job, or if the forge does not support this; {@linkcode UnauthorizedError} without a token.
- */
 export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond"): OpenForge {
   const { forges, env, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
@@ -128,20 +116,15 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
 
 export interface JobNotePlace {
   readonly place: NotePlace;
-  /** What the pull request of the note, or the pull request of its run, still needs: see {@linkcode needsFor}. */
   needs(url: string | null): Promise<string | null>;
   readonly forge: OfJob<Forge>;
   mayLink(url: string): boolean;
-  /** `#8`, or `!8` on GitLab, for a pull request of the same repository; undefined for any other address. */
   pullName(url: string): string | undefined;
 }
 
 /**
- * Opens the note of the job on its pull request.
- * @param number Number of a pull request in the job's own repository; undefined for the job's own pull request.
- * @param inputAdvice What to do if the token that replaces the token in a variable is empty.
- * @returns Undefined if the job has no pull request.
- * @throws {UsageError} if no note is possible.
+ * @param number A pull request in the job's repository; `undefined` for the job's own pull request.
+ * @param inputAdvice What to do if the token from an input is empty.
  */
 export function openJobNote(
   options: OpenOptions,
@@ -173,9 +156,9 @@ export function openJobNote(
 }
 
 /**
- * What a pull request still needs, with its name, for a note: see {@linkcode pullNeeds}. If the run has another pull request in the same repository,
- * that pull request is read instead. If the run's pull request is in another repository, nothing is read.
- * @param url Address of the run's pull request; null without one. Untrusted text, from which only a number is used.
+ * If the run has another pull request in the same repository, that pull request is read instead. If the run's pull request is in another repository,
+ * nothing is read.
+ * @param url Address of the run's pull request. Untrusted text: only a number is taken from it.
  */
 async function needsFor(
   { env, world: { clock } }: OpenOptions,
@@ -195,30 +178,20 @@ async function needsFor(
 }
 
 /**
- * Whether a note may link to an address. On the job's own host, only pull requests of the job's repository are allowed. GitLab turns a link and a
- * bare address of a merge request into the same reference. Source: GitLab, "GitLab Flavored Markdown", references.
+ * On the job's host, a note may link only to pull requests of the job's repository. GitLab turns both a link and a bare address of a merge request
+ * into a reference. Source: GitLab, "GitLab Flavored Markdown", references.
  */
 function mayLink(url: string, job: ForgeJob, env: ReadEnv): boolean {
   return isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url));
 }
 
-/**
- * Opens the repository of a pull request, for a job that may run somewhere else.
- * @param use What the token is for. The error message mentions it.
- * @throws {UnauthorizedError} if there is no token for the host of the pull request.
- */
 export function openForgeAt(options: OpenOptions, address: PullRequestAddress, use?: keyof TokenNeeds): Threads {
   const { forge, client } = openAt(options, address, use);
   const { origin, repository } = address;
   return threadsOf(forge, client, { origin, repository });
 }
 
-/**
- * @param address Address of the pull request, or its number in the job's own repository; undefined for the job's own pull request.
- * @param use What the token is for. The error message mentions it.
- * @returns Undefined if the job has no pull request.
- * @throws {UnauthorizedError} if there is no token for the host of the pull request.
- */
+/** @param address Address of the pull request, or its number in the job's repository; `undefined` for the job's own pull request. */
 export function openPull(
   options: OpenOptions,
   address: PullRequestAddress | number | undefined,
@@ -242,14 +215,13 @@ export function openPull(
   };
 }
 
-/** @param isSet Whether the variable is set, although it is empty. */
+/** @param isSet Whether the variable exists, even if it is empty. */
 function adviceOf({ needs, tokenLine, noteAdvice }: ForgeJob, use: keyof TokenNeeds, isSet: boolean): string {
   if (use === "note" && noteAdvice !== undefined) return noteAdvice;
   const put = isSet || tokenLine === undefined ? "put a token there" : `add "${tokenLine}" to the env of the step`;
   return `${put}, with ${needs[use]}`;
 }
 
-/** @throws {UnauthorizedError} if there is no token for the host. */
 function openAt(
   options: OpenOptions,
   { forge: name, host, origin }: PullRequestAddress,
@@ -295,17 +267,16 @@ function notesOf({ notes, system }: Forge): ForgeNotes {
 
 const hostnameOf = (url: string) => new URL(url).hostname;
 
-/** Whether an address is the base followed by the number of a pull request, and nothing else. */
+/** Whether an address consists of the base and the number of a pull request. */
 export function isPull(url: string, base: string): boolean {
   return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
 }
 
 /**
- * The token for a host: the job's own token, or one from the environment.
- * @param all The forges whose variables may hold the token.
- * @param use What the token is for. The error message mentions it.
- * @returns An error if the job's own token cannot be used; undefined if there is no token.
+ * Finds the token for a host: the job's own token, or a token from the environment.
+ * @param all The forges whose variables may contain the token.
+ * @returns An error if the job's own token cannot be used; `undefined` if there is no token.
  */
 export function tokenAt(
   options: TokenOptions,
@@ -322,7 +293,6 @@ export function tokenAt(
   return resolveForgeAccess(all, env, hosts)?.tokenFor({ forge: forge.name, host }) ?? tokenOfJob;
 }
 
-/** Undefined if the address is not the base followed by a number. */
 export function pullNameAt(url: string, base: string, forge: Forge): string | undefined {
   return isPull(url, base) ? shortName(forge, Number(url.slice(base.length))) : undefined;
 }
@@ -345,7 +315,6 @@ function tokenOrProblem(
   }
 }
 
-/** @throws {UnauthorizedError | UsageError} See {@linkcode checkToken}. */
 function jobToken(
   { env, tokenInstead, isMogplex }: TokenOptions,
   { system, job }: OfJob<FileForge>,
@@ -375,21 +344,15 @@ export function forgeSecrets(
 }
 
 interface TokenCheck {
-  /** The attempt in error messages, after "Cannot". */
   attempted: string;
   system: string;
   place: string;
-  /** Undefined if the token is an input. */
+  /** `undefined` if the token comes from an input. */
   variable?: string | undefined;
-  /** What to do if there is no token. */
   advice: string;
   isMogplex(token: string): boolean;
 }
 
-/**
- * @throws {UnauthorizedError} if there is no token, or if no header can contain it; {@linkcode UsageError} if the variable has the wrong type, or
- * contains the token for Mogplex.
- */
 function checkToken(
   text: string | undefined,
   { attempted, system, place, variable, advice, isMogplex }: TokenCheck,
@@ -404,22 +367,22 @@ function checkToken(
   if (isMogplex(token)) {
     throw new UsageError({ attempted, why: `${place} holds the Mogplex token, which is not sent to ${system}` });
   }
-  // A header cannot contain any other characters.
+  // An HTTP header cannot contain any other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { token, place };
   throw new UnauthorizedError({ attempted, why: `the value of ${place} cannot be a token` });
 }
 
-// Decides which forge gets which token if a command uses several. A token is sent only to its own forge, and only to a host that the user has named.
+// Chooses the token for each forge if a command uses several forges. A token is sent only to its own forge, and only to a host that the user has
+// named.
 
 export interface ForgeAccess {
   readonly tokens: ReadonlyMap<string, ForgeToken>;
-  /** Undefined if there is no token for the host. */
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
-  /** The only host with a token, which must then have the repository; undefined if there are several hosts or kinds of forges. */
+  /** The only host with a token, on which the repository must be; `undefined` if there are several hosts or kinds of forges. */
   readonly only: { forge: string; host: string } | undefined;
 }
 
-/** For use in a sentence: `GitHub, GitLab or Gitea`. */
+/** For use in a sentence, for example `GitHub, GitLab or Gitea`. */
 export function forgeNamesText(forges: readonly FileForge[]): string {
   return forges.flatMap(({ system, relatives = [] }) => [system, ...relatives]).join(", ").replace(
     /, ([^,]*)$/,
@@ -436,10 +399,8 @@ export function forgeTokensText(forges: readonly FileForge[]): string {
 }
 
 /**
- * Finds the tokens of forges in the environment. Each forge has a variable for its public host. In a job of a self-hosted server, that variable is
- * for the server.
+ * Each forge has a variable for its public host. In a job of a self-hosted server, that variable is for this server.
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
- * @returns Undefined if there is no token.
  * @throws {UsageError} if a word is not a host, or if the token for a host is ambiguous.
  */
 export function resolveForgeAccess(
@@ -470,7 +431,6 @@ export function resolveForgeAccess(
   };
 }
 
-/** Setting that lists the variables with the tokens for merging. */
 export const MERGE_TOKEN_VARIABLE = "MOGPLEX_MERGE_TOKEN_VARIABLE";
 
 function mergeTokens(env: ReadEnv): string[] {
@@ -478,11 +438,9 @@ function mergeTokens(env: ReadEnv): string[] {
 }
 
 /**
- * Finds the tokens for merging. They are in the variables that {@linkcode MERGE_TOKEN_VARIABLE} lists, each for one host. If it is not set, a person
+ * Finds the tokens for merging. Each variable in {@linkcode MERGE_TOKEN_VARIABLE} contains the token for one host. If the setting is empty, a person
  * merges with the tokens for reading, and a job or a wave has no token for merging.
- * @param hosts See {@linkcode resolveForgeAccess}.
- * @param needsNamed Whether a job or a wave merges, rather than a person.
- * @returns Undefined if there is no token.
+ * @param needsNamed Whether a job or a wave merges instead of a person.
  * @throws {UsageError} if the setting is wrong, or if it names a token that is also used for reading.
  */
 export function resolveMergeAccess(
@@ -532,10 +490,6 @@ function mergeTokenOf(env: ReadEnv, text: string): [host: string, token: ForgeTo
   throw new UsageError({ attempted, why: `there is no token in ${variable}`, advice: "set the variable" });
 }
 
-/**
- * The token for a host that the user has named.
- * @throws {UsageError} if there is no token, or if the token is ambiguous.
- */
 function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string): [host: string, token: ForgeToken] {
   const { host, variable } = parseHost(text);
   const names = variable === undefined ? forges.map((forge) => forge.variable) : [variable];
@@ -557,12 +511,11 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   return [host, { token: only.token, place: `variable ${only.name}` }];
 }
 
-/** The host in `HOST` or `HOST=VARIABLE`, unchecked. */
+/** The host is not validated. */
 export function hostIn(text: string): string {
   return text.split("=")[0]?.trim().toLowerCase() ?? "";
 }
 
-/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} for any other text. */
 function parseHost(text: string, attempted?: string): { host: string; variable: string | undefined } {
   const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
   const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
@@ -582,7 +535,7 @@ function refuse(text: string, why: string, advice: string, attempted = "use --fo
   return new UsageError({ attempted, why, value: JSON.stringify(text.slice(0, 200)), advice });
 }
 
-/** The value of a variable, if a header can contain it. Undefined if it looks like the name of a variable, or is the token for the service. */
+/** `undefined` if a header cannot contain the value, or if the value is the Mogplex token or looks like a reference to a variable. */
 function usable(env: ReadEnv, name: string): string | undefined {
   const value = env(name)?.trim() ?? "";
   const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);

@@ -1,6 +1,5 @@
 /**
- * Decides whether an event at a forge becomes a run. The decision depends on the user, the request, the thread, and whether the request was already
- * answered. This file starts no run and writes no note.
+ * Decides whether an event on a forge starts a run. This file starts no runs and writes no notes.
  *
  * @module
  */
@@ -39,23 +38,21 @@ import { Rights } from "./rights.ts";
 import { isStarting, ofRun, type Refusal, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
 
-/** A run to start. An earlier job may have started it already. */
 export interface Wanted {
   readonly kind: "start";
   readonly ask: AskId;
-  /** Time of the request. */
   readonly at: string;
   readonly of: AskId;
-  /** Whether this job or an earlier one has tried to start the run. */
+  /** Whether this job or an earlier job has tried to start the run. */
   readonly isTried: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
-  /** The task as the note shows it. */
+  /** The task as shown in the note. */
   readonly task: string;
   readonly prompt: string;
-  /** The comment's original text, from the event; undefined if unknown. */
+  /** The comment's original text, from the event; `undefined` if the text is unknown. */
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
-  /** A sentence for the asker about content of the thread that the agent does not get; undefined if the agent gets everything. */
+  /** Sentence for the asker about thread content that the agent does not receive. `undefined` if the agent receives everything. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }
@@ -66,9 +63,9 @@ export interface Stop {
   readonly at: string;
   readonly asker: ForgeUser;
   readonly thread: Thread;
-  /** A word with other possible meanings, such as `pause`; undefined for `stop` itself and its synonyms. */
+  /** A word that can also mean something else, such as `pause`. `undefined` for `stop` and its synonyms. */
   readonly word: string | undefined;
-  /** Whether the comment contains more text than the stop. That text starts nothing. */
+  /** Whether the comment contains text besides the stop. That text does not start a run. */
   readonly hasMore: boolean;
 }
 
@@ -85,7 +82,6 @@ export interface Reply {
   readonly text: string;
 }
 
-/** The run that the note of a mention names, so that a retried job can follow the run. */
 export interface Attach {
   readonly kind: "attach";
   readonly marked: MarkedNote;
@@ -93,7 +89,7 @@ export interface Attach {
   readonly thread: Thread;
 }
 
-/** With `none`, no run is started. If `tell` is set, a note with the mark gives the asker the reason. */
+/** `none`: no run starts. If `tell` is set, a note explains the reason to the asker. */
 export type Decision =
   | Wanted
   | Stop
@@ -101,7 +97,6 @@ export type Decision =
   | Reply
   | { kind: "none"; reason: string; tell: Answer | null };
 
-/** The answer for the asker. `isTried`: whether this job or an earlier one has tried to start the run. */
 interface Answer {
   readonly ask: AskId;
   readonly thread: Thread;
@@ -111,15 +106,12 @@ interface Answer {
 
 const DAY_MS = 86_400_000;
 export const MAX_POLL_MS = 7 * DAY_MS;
-/** Maximum number of notes in a thread that one job completes with the end of their runs. */
+/** Maximum number of notes in a thread that one job updates with the results of their runs. */
 const MAX_LEFT = 5;
 const LATE_MS = 60 * 60_000;
 /** Maximum number of users in a thread whose permission is checked. Comments by all other users are left out. */
 const MAX_USERS = 30;
-/**
- * Maximum number of users who asked for a stop and whose permission is checked. The number is high, because many stops by strangers must not hide the
- * stop of a member.
- */
+/** Like {@linkcode MAX_USERS}, for users who requested a stop. The limit is high so that many stops by strangers cannot hide a member's stop. */
 const MAX_STOPPERS = 300;
 
 const NO_EARLIER_RUN = "there is no earlier run in this thread";
@@ -134,14 +126,14 @@ function quiet(reason: string): Decision {
 
 interface DecidingWorld extends RivalsWorld {
   /**
-   * Masks secrets in the quote that accompanies a task. Each job must mask the same text, because the prompt of an idempotency key must not change.
+   * Masks secrets in the quote that is sent with a task. Every job must mask the same text, because the prompt for an idempotency key must not
+   * change.
    */
   redact: Redact;
-  /** Whether the pipeline of this job wrote a note. A retried job follows the run in such a note. */
   isOfPipeline(note: string): boolean;
 }
 
-/** Decides on one request. Create one object for each request, because the object caches the forge's answers. */
+/** Decides on one request. Create a new object for each request, because the object caches the forge's answers. */
 export class Decider {
   readonly #world: DecidingWorld;
   readonly #open: MarkedNote[] = [];
@@ -157,25 +149,21 @@ export class Decider {
   }
 
   /**
-   * Notes of the thread that do not report the end of their run: the run is still active, or the job of the note was killed. Available after
+   * Notes in the thread that do not report the end of their run: the run is still active, or the job that wrote the note was killed. Available after
    * `decide`.
    */
   get open(): readonly MarkedNote[] {
     return this.#open;
   }
 
-  /** Duplicate notes that other jobs have written for the same request. Available after `decide`. */
   get doubles(): readonly CommentPlace[] {
     return this.#doubles;
   }
 
-  /**
-   * @param since Requests before this time (ISO 8601) are not answered. @default no limit
-   * @throws {MogplexError} with exit code 69 if the forge or the service could not be read. Nothing was decided then.
-   */
+  /** @param since Requests before this time (ISO 8601) are ignored. @default no limit */
   async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
     this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
-    // The cheapest checks come first, because every comment of the repository may be an event.
+    // Run the cheapest checks first: every comment in the repository can be an event.
     const me = await this.#world.threads.me();
     const request = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
     if ("reason" in request && request.refused === null) {
@@ -188,14 +176,14 @@ export class Decider {
       return quiet(`the forge does not show ${this.#nounOf(place)} ${place.number} to this token`);
     }
     const isStop = !("reason" in request) && request.what?.kind === "stop";
-    // People often write a stop in a closed thread while the run of the thread is still active.
+    // A stop in a closed thread is valid, because the thread's run may still be active.
     if (!thread.isOpen && !isStop) {
       const { ask } = "reason" in request ? request.refused : request;
       const run = await this.#runOf(thread, ask, me);
       if (run !== undefined) return run;
     }
     const { ask, asker, at } = "reason" in request ? request.refused : request;
-    // If a label was renamed, an old event may have the new name now. Only the time at which the forge recorded the label is reliable.
+    // Renaming a label also renames it in old events, so label events that are older than a day are ignored.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#world.nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was requested before ${new Date(firstMs).toISOString()}`);
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
@@ -216,7 +204,7 @@ export class Decider {
     const hasMore = !("reason" in request) && hasMoreThanStop(request.text, this.#world.settings.name);
     const stop: Stop = { kind: "stop", ask, at, asker, thread, word, hasMore };
     if (ownMark !== undefined && ownMark.mark.state !== "starting") {
-      // When the note of the stop was written, a run was still unknown: its job could neither write a note nor look for the stop.
+      // When the note about the stop was written, a run may have been unknown because its job could neither write a note nor look for the stop.
       const isLeft = isStop && stopOf(ownMark) !== null &&
         (await this.#rivals.openRuns(marksBefore(marks, comments.list, stop))).running.length > 0;
       if (isLeft) return stop;
@@ -227,11 +215,11 @@ export class Decider {
     if (!comments.isWhole && ownMark === undefined) {
       return quiet("there are too many comments to check whether this mention has been answered");
     }
-    // Each bot answers a stop for its own runs.
+    // Each bot must answer a stop for its own runs.
     if (ownMark === undefined && !isStop && isAnsweredByOther(comments.list, me, seal, ask)) {
       return quiet("another bot has answered it");
     }
-    // All labels of a thread share one reaction. The reaction may belong to an earlier label whose run has finished.
+    // All labels of a thread share one reaction, which may belong to an earlier label whose run has finished.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
     if (
       ownMark === undefined && !isShared && await this.#world.threads.isAnswered?.(place, comment, { me, since: at })
@@ -249,7 +237,7 @@ export class Decider {
       },
     });
     const obstacle = this.#obstacleOf(thread);
-    // The job of the note may still be about to name its run. Otherwise, a poll completes the note.
+    // The job that wrote the note may be about to add its run. If that job was killed, a poll completes the note.
     if (obstacle !== null && ownMark !== undefined && !isStop) return quiet(obstacle.reason);
     if ("reason" in request) {
       if (obstacle !== null) return tell(obstacle.reason, obstacle.text);
@@ -284,7 +272,7 @@ export class Decider {
       pull: this.#world.threads.pullNoun,
       template,
     });
-    // A command or a label does not refer to earlier answers.
+    // Commands and labels do not refer to earlier answers.
     const mayNeedNotes = isSameAsk(task.of, ask) && askIn(thread, what, line)?.kind === "task";
     const notes = mayNeedNotes ? this.#earlierNotes(marks, { ask, at }) : [];
     const unseen = { reviewComments: task.outsiders ?? 0, hasNotes: notes.length > 0 };
@@ -304,7 +292,6 @@ export class Decider {
     return { kind: "start", ...wanted, place: where };
   }
 
-  /** Why no run can start in a thread, regardless of the task, and what to do instead; null if a run can start. */
   #obstacleOf(thread: Thread): Refusal | null {
     const { pullNoun } = this.#world.threads;
     if (!thread.isOpen) {
@@ -329,7 +316,7 @@ export class Decider {
       : undefined;
   }
 
-  /** The run of a request whose thread was closed, or whose comment was deleted, after the start. */
+  /** Finds the run of a request whose thread was closed, or whose comment was deleted, after the run started. */
   async #runOf(place: ThreadPlace, ask: AskId, me: ForgeUser): Promise<Attach | undefined> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null) return undefined;
@@ -339,9 +326,9 @@ export class Decider {
   }
 
   /**
-   * The targets of a stop: unfinished runs of the thread, notes of earlier requests with an unknown start, and earlier requests without a note. No
-   * job follows a run that is waiting for an answer, so the stop must find it. Call this method again for each check, because a job may be about to
-   * start its run.
+   * Finds what a stop applies to: unfinished runs, notes of earlier requests with an unknown start, and earlier requests without a note. Runs that
+   * are waiting for an answer are included, because no job follows them. Call this method again for each check, because a job may be about to start a
+   * run.
    */
   async toStop(
     { thread, ask, at }: Stop,
@@ -358,7 +345,7 @@ export class Decider {
     const starting = marks.filter(({ mark }) => mark.state === "starting");
     const hasRight = this.#rights.crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
-    // Polls do not handle older requests, so no job will start them.
+    // Polls ignore older requests, so no job will start them.
     const firstMs = Date.parse(at) - MAX_POLL_MS;
     for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
@@ -371,8 +358,8 @@ export class Decider {
   }
 
   /**
-   * The user with permission who requested a stop after a request; null if there is none. The program's note about a stop remains valid if the
-   * comment is changed or deleted. The name of the user may be unknown then.
+   * Finds a user with permission who requested a stop after the given request. The program's own note about a stop remains valid after the comment is
+   * edited or deleted. `by` is `null` if that note no longer shows who requested the stop.
    */
   async #stopOf(
     comments: readonly ThreadComment[],
@@ -397,17 +384,13 @@ export class Decider {
     return null;
   }
 
-  /**
-   * Whether a request is stopped. This is checked again after the start, because a job may have retried the start for a long time while the service
-   * was down.
-   */
+  /** Check this again after the start, because a job may retry the start for a long time while the service is down. */
   async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
     const me = await this.#world.threads.me();
     const { list } = await this.#world.threads.comments(thread);
     return await this.#stopOf(list, marksOf(list, me, await this.#world.sealOf(thread)), { ask, at, me }) !== null;
   }
 
-  /** Name of the user who stopped the run of a request; null if the thread does not show the name. */
   async stopper(thread: ThreadPlace, ask: AskId): Promise<string | null> {
     const me = await this.#world.threads.me();
     const { list } = await this.#world.threads.comments(thread);
@@ -419,8 +402,8 @@ export class Decider {
   }
 
   /**
-   * Why a run must not be started although it was decided; null if it may be started. This is checked right before the start. Each repeated attempt
-   * uses a new `Decider`.
+   * Why a run must not start although it was decided; `null` if the run may start. Check this right before the start, with a new `Decider` for each
+   * attempt.
    */
   async changed(wanted: Wanted): Promise<string | null> {
     const { thread: before, place, ask, of, written } = wanted;
@@ -440,14 +423,14 @@ export class Decider {
       : "the source or target branch has changed, or is now protected";
   }
 
-  /** Many users expect that a mention in a description starts a run. */
+  /** Many users expect a mention in a description to start a run. */
   async #adviceOnDescription(place: ThreadPlace): Promise<string> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null || !mayMention(thread.text, this.#world.settings.name)) return "";
     return ". A mention in a description is not read: write a comment, or add the label";
   }
 
-  /** Why a request is no longer valid, regardless of the thread's state; null while the request is valid. */
+  /** Why a request is no longer valid, regardless of the thread's state; `null` if the request is valid. */
   async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
     const request = await this.#askAt(thread, ask, me);
     if ("reason" in request) return request.reason;
@@ -459,21 +442,20 @@ export class Decider {
     return isChanged ? "title or description were changed" : null;
   }
 
-  /** Why the task of a note with an unknown start will not start; null while polls still try to start it. */
+  /** Why the task of a note with an unknown start will not start; `null` while polls still try to start the task. */
   async withdrawn(place: ThreadPlace, ask: AskId): Promise<string | null> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null || !thread.isOpen) return `the ${this.#nounOf(place)} has been ${closedWord(thread)}`;
     return await this.#askWithdrawn(thread, ask, await this.#world.threads.me());
   }
 
-  /** The user who made a request; undefined if the forge no longer shows the request. */
   async askerOf(place: ThreadPlace, ask: AskId): Promise<ForgeUser | undefined> {
     const request = await this.#askAt(place, ask, await this.#world.threads.me());
     const by = "reason" in request ? request.refused : request;
     return by !== null && isSameAsk(by.ask, ask) ? by.asker : undefined;
   }
 
-  /** The task that a mark names, for the note; undefined if the thread no longer shows the task unchanged. */
+  /** The task named by a mark, for the note; `undefined` if the task was changed or is no longer visible. */
   async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
     const me = await this.#world.threads.me();
     const thread = await this.#world.threads.thread(place);
@@ -491,9 +473,7 @@ export class Decider {
     return this.#rivals.rival(wanted, notes, noteId);
   }
 
-  /**
-   * Why a run must not be retried after it got no sandbox: another run has been started in the thread or on its branch. Null if it may be retried.
-   */
+  /** Why a run that got no sandbox must not be retried: another run has started in the thread or on its branch. `null` if the run may be retried. */
   busy(wanted: Wanted, notes: readonly MarkedNote[]): Promise<Refusal | null> {
     return this.#rivals.busy(wanted, notes);
   }
@@ -512,7 +492,7 @@ export class Decider {
     const { name } = this.#world.settings;
     const written = this.#written?.kind === kind && this.#written.id === id ? this.#written.text : undefined;
     const first = written === undefined ? null : readMention(written, name);
-    // A stop remains valid if its comment is changed. Ignoring a stop would be worse than stopping a run by mistake.
+    // A stop remains valid after its comment is edited: ignoring a stop is worse than stopping a run by mistake.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
     if (what === null) return no(`no line starts with \`@${name}\``);
     if (comment.isInternal) return no("the comment is internal, but the note would be public");
@@ -530,7 +510,7 @@ export class Decider {
       return { ...by, what, line, text: comment.text };
     }
     const reason = "the forge does not show whether a user without push access has changed the comment";
-    // Until then, the job of the comment's event may still start. That job can decide, because it has the original text.
+    // In the first hour, the job for the comment's event may still start. That job has the original text and can decide.
     return written === undefined && this.#world.nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
 
@@ -544,7 +524,6 @@ export class Decider {
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined, text: "" };
   }
 
-  /** The task of a request, and the request that contains the task, or the reason why there is no task. */
   async #taskOf(
     thread: Thread,
     asked: Ask | null,
@@ -624,7 +603,6 @@ export class Decider {
     };
   }
 
-  /** The last task before a request that changes it; null if there is none. */
   async #changedTask(
     thread: Thread,
     { ask, at }: { ask: AskId; at: string },
@@ -639,8 +617,8 @@ export class Decider {
   }
 
   /**
-   * The task of the thread's last run, or of a request for which polls no longer try to start a run. The author of the task, and whether its text was
-   * changed, are checked again.
+   * Finds the task of the thread's last run, or of a request that polls no longer try to start. The author's permission and the text of the task are
+   * checked again.
    */
   async #lastTask(
     thread: Thread,
@@ -673,7 +651,7 @@ export class Decider {
       return { reason: "the forge does not show whether the user who gave the last task can push" };
     }
     if (!right) return { reason: `the user who gave the last task ${this.#rights.lackNow()}` };
-    // Only earlier requests, because the last task may itself change the task before it.
+    // Use only earlier requests, because the last task may itself change the task before it.
     const before = marks.slice(0, Math.max(0, marks.findIndex(({ mark }) => isSameAsk(mark.ask, of))));
     const { what, at, line } = request;
     const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: before });
@@ -707,7 +685,6 @@ export class Decider {
       : lines.join("\n\n");
   }
 
-  /** The part of the thread that accompanies a task. */
   async #told(
     thread: Thread,
     comments: readonly ThreadComment[],
@@ -720,9 +697,9 @@ export class Decider {
     );
     const allowedComments: ThreadComment[] = [];
     const hasRight = this.#rights.crowd(MAX_USERS);
-    // The newest comments come first, because only the first {@linkcode MAX_USERS} users are checked.
+    // Start with the newest comments, because only the first `MAX_USERS` users are checked.
     for (const comment of earlier.toReversed()) {
-      // If a comment was edited, the editor may not be the author. On Gitea, everyone with write access to issues can edit comments.
+      // The editor of a comment may not be its author. On Gitea, everyone with write access to issues can edit comments.
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
       if (await hasRight(comment.author)) allowedComments.unshift(comment);
     }
@@ -740,8 +717,8 @@ export class Decider {
   }
 
   /**
-   * Notes about earlier runs, which no prompt quotes. Empty if a note already tells users that the agent has not seen the notes, because once per
-   * thread is enough.
+   * Notes about earlier runs, which prompts do not quote. Empty if a note already informs users about this, because one such sentence per thread is
+   * enough.
    */
   #earlierNotes(marks: readonly MarkedNote[], { ask, at }: { ask: AskId; at: string }): readonly MarkedNote[] {
     const notes = marks.filter((each) => !isSameAsk(each.mark.ask, ask) && isUntil(each.note, at) && mayHaveRun(each));
@@ -749,7 +726,7 @@ export class Decider {
   }
 }
 
-/** Adjusts the meaning of a request to its place. On an issue and on a line of code, `fix the build` is an ordinary task. */
+/** On an issue or a line of code, `fix the build` is an ordinary task, not a command. */
 function askIn({ pull }: Thread, ask: Ask | null, line: CodeLine | undefined): Ask | null {
   const isOrdinary = pull === null || line !== undefined;
   return isOrdinary && ask?.kind === "fix" && ask.task !== undefined ? { kind: "task", task: ask.task } : ask;
@@ -759,10 +736,7 @@ function isUntil({ createdAt }: Pick<ThreadComment, "createdAt">, at: string): b
   return Date.parse(createdAt) <= Date.parse(at);
 }
 
-/**
- * Whether a comment was written after a request. Some forges only store whole seconds. If the times are equal, the ids decide. A comment of another
- * kind is then treated as later.
- */
+/** Some forges store times in whole seconds. If the times are equal, the ids decide. A comment of another kind is then treated as later. */
 function isLater(
   comment: AskId & Pick<ThreadComment, "createdAt">,
   { ask, at }: { ask: AskId; at: string },
@@ -785,26 +759,25 @@ interface Asker {
   readonly at: string;
 }
 
-/** A request, or the reason why it is ignored. `refused` is the user who gets the reason in a note. */
+/** `refused` is the user who receives the reason in a note. */
 type FoundAsk =
-  | (Asker & { what: Ask | null; line: CodeLine | undefined; /** Of the comment. */ text: string })
+  | (Asker & { what: Ask | null; line: CodeLine | undefined; text: string })
   | { reason: string; refused: Asker }
   | { reason: string; refused: null; isGone?: true };
 
 const no = (reason: string) => ({ reason, refused: null });
 
-/** The task, the request that contains it, and a quote of the forge's facts about it. */
 interface Task {
   readonly text: string;
   readonly of: AskId;
   readonly quote: string | null;
-  /** The task as the note shows it. @default `text` */
+  /** The task as shown in the note. @default `text` */
   readonly shown?: string;
-  /** Number of open review comments that the quote leaves out because their authors have no permission. @default {0} */
+  /** Number of open review comments left out of the quote because their authors have no permission. @default {0} */
   readonly outsiders?: number;
 }
 
-/** A command as the note shows it. The asker does not know the prompt. */
+/** The note shows the command, because the asker does not know the prompt. */
 function shownFix(fix: Fix, explanation: string | undefined): string {
   return explanation === undefined ? `fix ${fix}` : `fix ${fix}: ${explanation}`;
 }
@@ -815,7 +788,6 @@ function checkedTask(text: string, of: AskId, name: string): Task | { reason: st
   return { text, of, quote: null };
 }
 
-/** The state of checks that have not failed, as clauses. */
 const CHECKS = {
   green: "all checks are green",
   pending: "some checks have not finished",
@@ -823,7 +795,7 @@ const CHECKS = {
 } as const;
 
 /**
- * What the forge reports about the problems to fix, without remarks by users who cannot push. Empty for a conflict.
+ * Reads the problems to fix, without remarks by users who cannot push. Empty for a conflict.
  * @param may Whether a remark is included. @default according to the forge
  */
 export async function membersFindings(
@@ -837,7 +809,8 @@ export async function membersFindings(
 }
 
 /**
- * Why there is nothing to fix, as a clause; null if there is something to fix. @param who The users whose review threads are included, as a clause.
+ * Why there is nothing to fix, as a clause; `null` if there is something to fix.
+ * @param who The users whose review threads are included, as a clause.
  */
 export function nothingToFix(
   fix: Fix,
@@ -851,7 +824,7 @@ export function nothingToFix(
     return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks]})`;
   }
   if (fix === "review") {
-    // A review can consist only of comments. The open threads of such a review are the request.
+    // A review may consist only of comments. Its open threads are then the requested changes.
     if (facts.review === "changes-requested" || remarks.length > 0) return null;
     return facts.review === null
       ? "the forge does not show the reviews"

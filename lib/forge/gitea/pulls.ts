@@ -1,5 +1,6 @@
 /**
- * Pull requests of Gitea and Forgejo, read through their REST API: one request for each closed pull request, four to six for each open one.
+ * Reads pull requests of Gitea and Forgejo through their REST API, with one request for each closed pull request and four to six requests for each
+ * open one.
  *
  * @module
  */
@@ -24,7 +25,7 @@ import {
 import { reviewStateOf } from "../review_state.ts";
 import { GITEA_ADDRESS } from "./address.ts";
 
-/** Maximum number of pull requests that are read together. They share the waits for a server that checks for conflicts. */
+/** Maximum number of pull requests that are read together. They share the waits for the server's conflict check. */
 export const MAX_GITEA_PULL_REQUESTS = 20;
 
 type PullRequest = z.output<typeof pullRequestSchema>;
@@ -35,7 +36,7 @@ const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
 const teamSchema = z.lazy(() => z.object({ id: z.int(), name: z.string() }));
 const sideSchema = z.lazy(() =>
   z.object({
-    // The name of the branch, even after the branch was deleted and `ref` is `refs/pull/N/head`.
+    // Still contains the branch name after the branch was deleted and `ref` became `refs/pull/N/head`.
     label: z.string(),
     sha: z.string(),
     // -1 if the repository was deleted.
@@ -66,7 +67,7 @@ const pullRequestSchema = z.lazy(() => {
     ...{ merged_at: z.nullish(z.string()), closed_at: z.nullish(z.string()) },
     ...{ additions: count, deletions: count, changed_files: count },
     merge_commit_sha: z.nullish(z.string()),
-    // `requested_reviewers` also contains users who gave a review without a request.
+    // Do not use `requested_reviewers`, which also contains users who reviewed without a request.
     assignees: z.nullish(z.array(userSchema)),
     head: sideSchema,
     base: sideSchema,
@@ -83,7 +84,7 @@ const reviewSchema = z.lazy(() =>
     team: z.nullish(teamSchema),
   })
 );
-// Both are null if the email address belongs to no account.
+// `author` and `committer` are `null` if their email addresses belong to no account.
 const commitSchema = z.lazy(() =>
   z.object({
     ...{ author: z.nullish(userSchema), committer: z.nullish(userSchema) },
@@ -107,10 +108,9 @@ const combinedSchema = z.lazy(() =>
 );
 
 /**
- * Reads pull requests, at most {@linkcode MAX_GITEA_PULL_REQUESTS}. If this token cannot see a pull request, that is its outcome. Every other error
- * concerns all of them. If only the review of a pull request cannot be read, its other facts are still known.
- * @returns An outcome for each pull request, in their order.
- * @throws the errors of the client.
+ * A pull request that the token cannot see has a failed outcome. All other errors are thrown. If only the reviews of a pull request cannot be read,
+ * its outcome still contains the other facts.
+ * @returns An outcome for each pull request, in the order of `addresses`.
  */
 export async function readGitea(
   client: ForgeClient,
@@ -119,18 +119,18 @@ export async function readGitea(
   return (await readAll(client, addresses, (read) => client.getPart(read))).map(({ outcome }) => outcome);
 }
 
-/** If the request was refused, only the outcome is set. If the pull request is not open, `target` and the fields below it are undefined. */
+/** If the request was refused, only `outcome` is set. If the pull request is not open, `target` and the fields below it are `undefined`. */
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
   readonly pull?: PullRequest;
   readonly target?: Branch | undefined;
   readonly statuses?: readonly Check[] | undefined;
   readonly reviews?: readonly Review[] | undefined;
-  /** Undefined if the commits were not read because no approval can count. */
+  /** `undefined` if the commits were not read because no approval is for the newest commit. */
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** Like {@linkcode readGitea}, but also returns Gitea's answer, and fails if a review cannot be read. @throws the errors of the client. */
+/** Like {@linkcode readGitea}, but also returns Gitea's answers, and fails if a review cannot be read. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
 }
@@ -144,8 +144,9 @@ async function readAll(
   const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
   for (const address of addresses) pulls.push(await readPull(address));
-  // `mergeable` is false for a conflict, and also if the server has not checked yet. A request makes the server check, even if it postpones the check
-  // for pull requests without activity for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
+  // `mergeable` is false if there is a conflict, and also if the server has not checked for conflicts yet. A request starts the check, even if the
+  // server postpones the check for pull requests that have been inactive for a week. Source: Gitea, "Configuration Cheat Sheet",
+  // `DELAY_CHECK_FOR_INACTIVE_DAYS`.
   for (const waitMs of LOOK_MS) {
     const open = [...pulls.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
     if (open.length === 0) break;
@@ -165,17 +166,17 @@ async function readAll(
 
 const refuse = (reason: string): PullAnswer => ({ outcome: { ok: false, reason } });
 
-/** The waits for a server that may be checking for conflicts, in milliseconds. */
+/** The waits for the server's conflict check. */
 const LOOK_MS = [2_000, 4_000];
 
 export const FORM = "the answer does not have the format that Gitea documents";
 
-/** Whether a pull request may conflict, or the server has not checked it yet. A branch that contains all of its target cannot conflict. */
+/** Also true if the server has not checked the pull request yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
   return state === "open" && !merged && draft !== true && !mergeable && base.sha !== "" && from !== base.sha;
 }
 
-/** Null for a draft, which is never `mergeable`. */
+/** `null` for a draft, because a draft is never `mergeable`. */
 function conflictOf(request: PullRequest): boolean | null {
   const { mergeable, merge_base: from, base } = request;
   if (mergeable || base.sha !== "" && from === base.sha) return false;
@@ -214,7 +215,7 @@ async function answerOf(
   const { reviews, review, asked, commits } = (reading?.ok === true ? reading.value : null) ?? NO_REVIEW;
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
-  // Only a follow-up needs this value, and only for one of these causes.
+  // Only a follow-up needs this value, and only to fix one of these problems.
   const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
   const problem = isOpen ? problemOf(["Gitea", "checks"], { checks, review }, reading) : null;
   const facts: PullRequestFacts = {
@@ -244,7 +245,6 @@ async function answerOf(
   return { outcome: { ok: true, facts }, pull, target, statuses, reviews, commits };
 }
 
-/** Undefined if the branch is not shown. */
 export async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
   return await client.getShown(
     `read the branch of pull request ${url}`,
@@ -254,13 +254,12 @@ export async function branchOf(client: ForgeClient, { repository, url }: PullReq
   );
 }
 
-/** Maximum number of entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
+/** Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
 const PAGE = 50;
-/** A server may be configured to return fewer entries than requested. Only the last page can have fewer than this. */
+/** A server may be configured to return fewer entries than requested. A page with fewer entries than this is the last page. */
 const SHORT_PAGE = 10;
 const MAX_PAGES = 20;
 
-/** Undefined if this token cannot see the list. */
 export async function allPages<T>(
   read: (query: string) => Promise<readonly T[] | undefined>,
 ): Promise<T[] | undefined> {
@@ -274,7 +273,7 @@ export async function allPages<T>(
   return rows;
 }
 
-/** A map, because the keys come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
+/** Use a map, because the keys come from outside. Source: Gitea, API reference, `CommitStatus`, `status`. */
 const STATUSES = new Map<string, Check["state"]>([
   ["success", "green"],
   ["warning", "green"],
@@ -284,7 +283,7 @@ const STATUSES = new Map<string, Check["state"]>([
   ["error", "red"],
 ]);
 
-/** The newest status of each context of a commit. Gitea's own actions write statuses as well. Undefined if the statuses are not shown. */
+/** The newest status of each context, including the statuses that Gitea's own actions write. */
 export async function statusesOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -302,27 +301,26 @@ export async function statusesOf(
   return statuses?.map(({ context, status }) => ({ name: context, state: STATUSES.get(status) ?? null }));
 }
 
-/** Whether a name in a rule is a pattern for names of checks. Source: Gitea, "Protected branches", the syntax of its globs. */
+/** Whether a name in a rule is a glob pattern. Source: Gitea, "Protected branches". */
 export const isPattern = (name: string) => /[*?[\]{}\\]/.test(name);
 
-/** Null if the statuses are not shown. */
 export function checksOf(statuses: readonly Check[] | undefined, target: Branch | undefined): ChecksState | null {
   if (statuses === undefined) return null;
   const state = checksState(statuses);
   if (state !== "green" && state !== "none") return state;
   const names = new Set(statuses.map(({ name }) => name));
-  // A required check that does not exist yet. If patterns are required, the other statuses decide.
+  // A required check without a status is pending. Required patterns are ignored.
   const required = target?.enable_status_check === true ? target.status_check_contexts ?? [] : [];
   const isMissing = required.some((name) => !isPattern(name) && !isOwnCheck(name) && !names.has(name));
   return isMissing ? "pending" : state;
 }
 
-/** Ghost users and internal users of the server, such as the user of its actions, have no positive id. Source: Gitea, `models/user`. */
+/** Ghost users and internal users of the server, such as the user of its actions, do not have a positive id. Source: Gitea, `models/user`. */
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The newest decision of each reviewer: an approval, a request for changes, or a new request for a review. Comments are ignored. If the newest review
- * was dismissed, the reviewer has no decision, because an earlier review never becomes valid again. Source: Gitea, `models/issues/review.go`,
+ * The newest decision of each reviewer: an approval, a request for changes, or a new review request. Comments are ignored. If the newest review was
+ * dismissed, the reviewer has no decision, because an earlier review never becomes valid again. Source: Gitea, `models/issues/review.go`,
  * `CreateReview`, which dismisses all earlier reviews, and `SubmitReview`, which makes them unofficial.
  * @param reviews Oldest first.
  */
@@ -343,7 +341,7 @@ export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user
 export const toUser = ({ id, login }: z.output<typeof userSchema>): ForgeUser => ({
   id,
   name: login,
-  // Other programs look like people.
+  // Gitea does not distinguish other bots from people.
   isBot: isPerson({ id }) ? null : true,
 });
 
@@ -353,9 +351,8 @@ const OPINIONS = new Map<string, Opinion["word"]>([
 ]);
 
 /**
- * The opinions among the newest decisions. Anyone who can see the repository can approve or request changes. `official` marks a review that counts:
- * its author could push when it was written, or the target's rule names the author. Source: Gitea, API reference, `PullReview`;
- * `models/issues/review.go`, `IsOfficialReviewer`.
+ * Anyone who can see the repository can approve or request changes. `official` marks the reviews that count: the author could push at that time, or
+ * the target's rule names the author. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
  */
 export function opinionsOf(reviews: readonly Review[]): Opinion[] {
   return newestWords(reviews).flatMap(({ state, user, commit_id: commit, submitted_at: at, official }) => {
@@ -366,7 +363,6 @@ export function opinionsOf(reviews: readonly Review[]): Opinion[] {
   });
 }
 
-/** Reviews, oldest first; undefined if they are not shown. */
 async function reviewsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -383,11 +379,11 @@ async function reviewsOf(
 interface PullCommits {
   /** Authors and committers who have an account. */
   readonly writers: readonly ForgeUser[];
-  /** By commit. */
+  /** Creation times by commit hash. */
   readonly dates: ReadonlyMap<string, string>;
 }
 
-/** Null if not all commits are shown. */
+/** `null` if not all commits are shown. */
 export async function commitsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -408,7 +404,7 @@ export async function commitsOf(
   }
 }
 
-/** The reading of a review, without the authors of the commits. @param target Undefined if the branch is not shown. */
+/** Leaves out the authors of the commits. `target` is `undefined` if the branch is not shown. */
 export function readingOf(
   { head, user }: PullRequest,
   target: Branch | undefined,
@@ -423,7 +419,6 @@ export function readingOf(
   };
 }
 
-/** The review of an open pull request, and the requested reviewers who have not answered. */
 async function reviewOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -433,7 +428,7 @@ async function reviewOf(
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
   const reading = readingOf(pull, target, opinionsOf(reviews));
-  // The commits can only invalidate an approval, so they are read only if there is one.
+  // Commits can only invalidate an approval, so they are read only if there is one.
   const mayCount = reading.opinions?.some(({ word, commit }) => word === "approved" && commit === reading.head);
   const commits = mayCount ? await commitsOf(client, address) : undefined;
   const writers = commits === undefined ? [] : commits?.writers ?? null;
@@ -444,33 +439,33 @@ async function reviewOf(
   };
 }
 
-/** Null if the forge does not show whether the branch is the default branch or protected. */
+/** Whether the branch is the default branch or is protected; `null` if the forge does not show this. */
 async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: PullRequest): Promise<boolean | null> {
   const { head, base } = pull;
   if (base.repo?.default_branch === head.label) return true;
   try {
     return (await branchOf(client, place, head.label))?.protected ?? null;
   } catch (error) {
-    // The rest of the pull request is still useful. Only a follow-up is impossible without this value.
+    // The other facts are still useful. Only a follow-up needs this value.
     if (error instanceof MogplexError) return null;
     throw error;
   }
 }
 
 /**
- * Whether the head of a pull request is not a branch of its repository. `git push origin HEAD:refs/for/main` creates a pull request without a branch,
- * and everyone with read access can do this. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
+ * `git push origin HEAD:refs/for/main` creates a pull request without a branch, and everyone with read access can do this. Source: Gitea, "AGit
+ * Setup", https://docs.gitea.com/usage/agit
  */
 export function isForeignHead({ head, base }: Record<"head" | "base", { label: string; repo_id: number }>): boolean {
   return head.label === "" || head.repo_id !== base.repo_id;
 }
 
-/** See `ForgePulls`. Anyone can use the same branch name in a fork. */
+/** Check the repository of the branch, because anyone can use the same branch name in a fork. */
 export async function findGitea(
   client: ForgeClient,
   { repository, branch, since }: WantedBranch,
 ): Promise<string | null | undefined> {
-  // The list cannot be filtered by branch; newest first.
+  // The list is sorted newest first and cannot be filtered by branch.
   for (let page = 1; page <= MAX_PAGES; page++) {
     const pulls = await client.getShown(
       `find the pull request of branch "${branch}" of ${repository}`,
