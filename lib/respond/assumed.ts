@@ -1,5 +1,5 @@
 /**
- * The answers of the forge that a rehearsal assumes, from a text or from the event of a webhook.
+ * The answers that a rehearsal assumes from the forge, based on a text or on the event of a webhook.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { field, numberOf } from "../forge/payload.ts";
 import { type AskEvent, closedWord, type CodeLine, lineOf, type Thread, type ThreadComment } from "../forge/threads.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
 
-/** The relation of a user to a repository, in GitHub's terms. Users with the first three can push. */
+/** The relation of a user to a repository, in GitHub's terms. Users with one of the first three can push. */
 export const ASSOCIATIONS = ["owner", "member", "collaborator", "contributor", "none"] as const;
 export type Association = typeof ASSOCIATIONS[number];
 
 const mayPush = (association: string) => ["owner", "member", "collaborator"].includes(association.toLowerCase());
 
-/** `deleted`: a user has deleted it. `system`: it is GitLab's own record of an action, and not a comment. */
+/** `deleted`: a user has deleted the comment. `system`: the comment is GitLab's own record of an action. */
 type Absence = "deleted" | "system";
 
 export interface Assumed {
   readonly forge: Forge;
-  /** The scheme and the host. */
+  /** Scheme and host. */
   readonly origin: string;
   /** `owner/name`. */
   readonly repository: string;
@@ -30,52 +30,43 @@ export interface Assumed {
   readonly event: AskEvent;
   readonly thread: Thread;
   readonly asker: ForgeUser;
-  /** Null for a label. */
   readonly comment: ThreadComment | null;
-  /** Why the job would not see the comment, or the thread if there is no comment; null if the job would see it. */
+  /** Why the job would not see the comment, or the thread if there is no comment; `null` if the job would see it. */
   readonly absence: Absence | null;
   readonly labels: readonly string[];
-  /** Labels that were set before the event, which therefore does not show who set them. */
+  /** Labels that were set before the event. The event does not show who set them. */
   readonly earlierLabels: readonly string[];
-  /** Ids of the users who can push. */
   readonly pushers: readonly number[];
-  /** Whether the user is assumed to be able to push only because this is the default. */
+  /** Whether the user is assumed to have push access only because this is the default. */
   readonly isRightDefault: boolean;
-  /** Whether the author is assumed not to be able to push because the event does not contain this information. */
+  /** Whether the author is assumed not to have push access because the event does not contain this information. */
   readonly isAuthorRightHidden: boolean;
-  /** Whether the project is visible to users who are not members; undefined if the event does not contain this information. */
+  /** Whether users who are not members can see the project; `undefined` if the event does not contain this information. */
   readonly isPublic: boolean | undefined;
-  /** Whether the repository is only an example, because nothing names a repository. */
+  /** Whether the repository is only an example, because neither the user nor the event names a repository. */
   readonly isExample: boolean;
-  /** Whether the forge is known. If not, `forge` only provides the terms and the form of links. */
+  /** If this is false, `forge` only provides the terms and the form of links. */
   readonly isForgeKnown: boolean;
 }
 
-/** A forge, and a repository of this forge. */
 export interface AssumedPlace {
   readonly forge: Forge;
-  /** See {@linkcode Assumed.isForgeKnown}. */
   readonly isForgeKnown: boolean;
-  /** The scheme and the host; undefined for the public host of the forge. */
+  /** Scheme and host; `undefined` for the public host of the forge. */
   readonly origin: string | undefined;
-  /** `owner/name`; undefined if nothing names the repository. */
   readonly repository: string | undefined;
 }
 
-/** The user's settings for the assumed forge. */
 export interface AssumedWishes {
-  /** The place where the command runs, or the place that the user names. An event overrides it. */
   readonly place: AssumedPlace;
-  /** Name of the user who asks. */
   readonly name: string | undefined;
   readonly association: Association | undefined;
-  /** Whether the branch of the pull request is in a fork. An event overrides this. */
+  /** Whether the branch of the pull request is in a fork. The value in an event takes precedence. */
   readonly isForeign: boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
 }
 
-/** Facts of an event; absent if the event does not contain them. */
 interface Facts {
   origin?: string | undefined;
   repository?: string | undefined;
@@ -124,7 +115,7 @@ const NO_ASK = "it does not contain a comment or a label on an issue or pull req
 const ASK_ADVICE = "give the event of a comment or a label";
 
 /**
- * The comment or the label of an event.
+ * Reads the comment or the label of an event.
  * @param forges The known forges. The format of the event shows which forge sent it.
  * @throws {UsageError} if the event is about neither a comment nor a label.
  */
@@ -134,11 +125,11 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (!isObject(body)) throw new UsageError({ attempted, why: "it is not a JSON object" });
   const named = (name: string) => forges.find((each) => each.name === name);
   const isGitlab = typeof field(body, "object_kind") === "string";
-  // Gitea and Forgejo send both names of a user. In a shortened event the names may be missing, so the folder decides.
+  // Gitea and Forgejo send two names of each user. A shortened event may contain no names, so the forge of the current folder decides.
   const isGitea = typeof field(body, "sender", "username") === "string" ||
     wishes.place.isForgeKnown && wishes.place.forge.name === named("gitea")?.name && !isFromGithub(body);
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
-  // The folder may show that the forge is a relative of the forge in the event, such as Forgejo for Gitea.
+  // The folder may show a related forge, such as Forgejo, although the event names Gitea.
   const forge = wishes.place.isForgeKnown && wishes.place.forge.name === name ? wishes.place.forge : named(name);
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);
@@ -209,7 +200,7 @@ function workflowFacts(body: unknown): Facts {
   const branches = [at("head", "repo", "full_name"), at("base", "repo", "full_name")];
   const labels = namesIn(field(body, holder, "labels"), "name");
   const label = textAt(body, "label", "name");
-  // A removed label is no longer in the list of the thread's labels.
+  // A removed label is no longer in the thread's list of labels.
   const newLabels = label === undefined || field(body, "action") === "unlabeled" ? [] : [label];
   return {
     origin: url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined,

@@ -1,8 +1,7 @@
 /**
- * The mark in the program's own notes, which contains the request and its result. Marks are the only memory of `respond`. They are only read from
- * notes of the token's user, because any user can write the same line. Other users may edit these notes: on Gitea, everyone with write access to
- * issues can do so. A mark therefore ends with a code that only a holder of the Mogplex token can create. A mark without the right code only shows
- * that there was an answer.
+ * Reads and writes the mark in the program's notes, which contains the request and its result. Marks are the only memory of `respond`. Because any
+ * user can write the same line, marks are read only from notes by the token's user. On Gitea, everyone with write access to issues can edit these
+ * notes, so a mark ends with a code that only a holder of the Mogplex token can create. A mark with a wrong code only shows that there was an answer.
  *
  * @module
  */
@@ -29,23 +28,20 @@ export type MarkState = "starting" | "none" | `stop ${number}` | {
 
 export interface Mark {
   readonly ask: AskId;
-  /** The request that contains the task: for `again`, an earlier request; otherwise, the request itself. */
+  /** The request that contains the task. For `again`, this is an earlier request; otherwise, it is the same as `ask`. */
   readonly of: AskId;
   readonly state: MarkState;
-  /** Whether a `starting` request certainly has no run yet, because no sandbox was free. @default {false} */
   readonly lacksSandbox?: boolean;
 }
 
-/** Creates the code of a mark from the words of the mark. */
 export type MarkSeal = (words: string) => string;
 
-/** Purpose and version. With them, a code that was created from the same token for another purpose does not match. */
+/** Purpose and version. A code that was created from the same token for another purpose does not match. */
 const PURPOSE = "mogplex-ci/respond/mark/1";
 
 /**
- * Creates the codes for one thread. The code of a mark that was copied to another thread does not match. If the token changes, no earlier code
- * matches.
- * @param token Mogplex's token. It has at least 140 bits of entropy, so the code reveals nothing about it.
+ * Creates the codes for one thread, so a mark that was copied to another thread does not match. If the token changes, earlier codes no longer match.
+ * @param token The Mogplex token. It has at least 140 bits of entropy, so the code reveals nothing about it.
  */
 export function markSeal(
   { token, origin, repository, thread: { kind, number } }: {
@@ -58,7 +54,7 @@ export function markSeal(
   return (words) => hmacSha256(token, JSON.stringify([PURPOSE, origin, repository, kind, number, words])).slice(0, 32);
 }
 
-/** The word for a `starting` request without a sandbox. */
+/** The word for a `starting` request that certainly has no run yet, because no sandbox was free. */
 const LACKS_SANDBOX = "no sandbox";
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
@@ -69,7 +65,7 @@ function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): st
   return isUnwanted ? "to be cancelled" : isOpen ? "at work" : "ended";
 }
 
-/** The line below the marker of a note. It contains no untrusted text. */
+/** Contains no untrusted text. */
 export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: MarkSeal): string {
   const word = state === "starting" && lacksSandbox ? LACKS_SANDBOX : state;
   const what = typeof word === "string" ? word : `${word.runId} ${endWord(word)}`;
@@ -77,7 +73,6 @@ export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: M
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
 
-/** A mark as it was read. `changed`: the mark was edited, or was written with another token. */
 type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
 
 /** Whether a text has the form of a note, with or without a mark. */
@@ -86,8 +81,8 @@ export function isNote(text: string): boolean {
 }
 
 /**
- * Reads the mark of a note; null if there is no mark. Only the third line is read, because text by the agent may follow.
- * @param seal Undefined to accept every code.
+ * Only the third line is read, because text by the agent may follow.
+ * @param seal `undefined` to accept every code.
  */
 function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   const [, blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
@@ -114,10 +109,7 @@ export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly note: T;
 }
 
-/**
- * All of the program's own notes among the comments, oldest first. A list can contain a note twice if other users delete comments while the list is
- * read.
- */
+/** Oldest first. A list can contain a note twice if other users delete comments while the list is read. */
 function allMarks<T extends ThreadComment>(
   comments: readonly T[],
   me: ForgeUser,
@@ -134,9 +126,8 @@ function isDouble({ mark }: MarkedNote, index: number, all: readonly MarkedNote[
 }
 
 /**
- * The program's own notes among the comments, oldest first, one for each request. If several jobs began a note at the same moment, the oldest note is
- * valid.
- * @param seal Seal of the thread; undefined to ignore the codes.
+ * Returns one note for each request, oldest first. If several jobs wrote a note for the same request, the oldest note is valid.
+ * @param seal `undefined` to accept every code.
  */
 export function marksOf<T extends ThreadComment>(
   comments: readonly T[],
@@ -146,15 +137,14 @@ export function marksOf<T extends ThreadComment>(
   return allMarks(comments, me, seal).filter((...each) => !isDouble(...each));
 }
 
-/** The program's own notes for requests that have an older note. The older note is the valid one. */
 export function doublesOf<T extends ThreadComment>(comments: readonly T[], me: ForgeUser, seal: MarkSeal): T[] {
   return allMarks(comments, me, seal).filter(({ mark }) => mark.state !== "changed").filter(isDouble)
     .map(({ note }) => note);
 }
 
 /**
- * Whether another user of the forge has answered a request with the same Mogplex token. This happens if the forge's token now belongs to a new user,
- * or if two jobs answer to the same name. Any user can copy such a note. The note was true when it was written, but it proves nothing else.
+ * Whether another user of the forge has answered a request with the same Mogplex token. This happens if the forge's token was replaced by the token
+ * of another user, or if two jobs answer to the same name. Any user can copy such a note, so it only proves that the note was once written.
  */
 export function isAnsweredByOther(
   comments: readonly ThreadComment[],
@@ -168,12 +158,12 @@ export function isAnsweredByOther(
   });
 }
 
-/** Requests made before this time, in milliseconds since 1970, are withdrawn; null if this mark is not a stop. */
+/** Requests before this time, in milliseconds since 1970, are withdrawn; `null` if the mark is not a stop. */
 export function stopOf({ mark: { state } }: MarkedNote): number | null {
   return typeof state === "string" && state.startsWith("stop ") ? Number(state.slice("stop ".length)) : null;
 }
 
-/** Whether a mark's request started a run, or may have started one. This is also true if other users have changed the mark. */
+/** Whether the request started a run, or may have started one. This is also true if other users have changed the mark. */
 export function mayHaveRun(marked: MarkedNote): boolean {
   return marked.mark.state !== "none" && stopOf(marked) === null;
 }
@@ -182,19 +172,18 @@ export function isSameAsk(a: AskId, b: AskId): boolean {
   return a.kind === b.kind && a.id === b.id;
 }
 
-/** The job names for the note of a request: see `noteMarker`. */
 export function jobOfAsk(ask: AskId): readonly [job: string, node: string] {
   return [JSON.stringify(["mogplex-ci respond", ask.kind, ask.id]), ""];
 }
 
-/** The idempotency key of a request. Every process that answers the request sends the same key, so that only one run is started. */
+/** Every process that answers the request sends the same idempotency key, so that only one run is started. */
 export function keyOfAsk(
   { origin, repository, thread, ask, repoId }: {
     origin: string;
     repository: number;
     thread: ThreadPlace;
     ask: AskId;
-    /** The repository at the service, by name or id. */
+    /** The repository's name or id at the service. */
     repoId: string;
   },
 ): string {

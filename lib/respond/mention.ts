@@ -1,7 +1,7 @@
 /**
- * Finds mentions of the agent in a text, and reads the request in a mention. A mention is only recognized at the beginning of a line, outside quotes
+ * Finds mentions of the agent in a text, and reads the request in a mention. A mention is recognized only at the beginning of a line, outside quotes
  * and code. Forges parse Markdown in different ways, so an ambiguous text is not treated as a mention. Users can easily repeat a missed mention, but
- * a run that nobody requested costs more.
+ * a run that nobody requested is expensive.
  *
  * @module
  */
@@ -10,14 +10,13 @@ import { type Fix, FIXES } from "../run/fix.ts";
 import { plainText } from "../text/plain_text.ts";
 
 /**
- * A request.
- * `unsure`: a line begins with the mention, but the line may be part of a quote, or may be invisible. With `isHidden`, the mention only looks like
- * the beginning of a line, because of invisible characters. With `isInside`, the mention begins a sentence inside a line.
- * `word` of a `stop`: a word with other possible meanings, such as `pause`.
- * `task` of a `fix`: the text, if its words can also mean something else, such as `fix the build`. On an issue and on a line of code, the text is an
- * ordinary task.
- * `explanation` of a `fix`: the text below a first line that contains only the command.
- * `isAfterLast`: the task changes the last task, as in `again, but without the tests`. With `needsLast`, the task makes no sense without the last task.
+ * - `unsure`: a line begins with the mention, but the line may be part of a quote, or invisible. `isHidden`: the mention appears to begin a line only
+ *   because of invisible characters. `isInside`: the mention begins a sentence inside a line.
+ * - `stop`: `word` is a word that can also mean something else, such as `pause`.
+ * - `fix`: `task` is the text if its words can also mean something else, such as `fix the build`. On an issue or a line of code, this text is an
+ *   ordinary task. `explanation` is the text below a first line that contains only the command.
+ * - `task`: `isAfterLast` means that the task changes the last task, as in `again, but without the tests`. `needsLast` means that the task is
+ *   incomplete without the last task.
  */
 export type Ask =
   | { kind: "unsure"; isHidden?: true; isInside?: true }
@@ -28,21 +27,20 @@ export type Ask =
   | { kind: "again" }
   | { kind: "fix"; fix: Fix; task?: string; explanation?: string };
 
-/** Maximum length of the text that is read, in UTF-16 units. */
+/** In UTF-16 code units. */
 const MAX_TEXT = 100_000;
 
-/** Words that do not change the meaning of a command, and are not a task. */
+/** Words that neither change the meaning of a command nor form a task. */
 const FILLERS =
   ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
     "can could hey oh oops nope actually").split(" ");
 const STOPS = ["stop", "cancel", "abort", "halt"];
-/** Words that mean a stop only if the comment contains no other words. For example, `kill the zombie processes` is a task. */
+/** Words that mean a stop only if the comment contains no other words: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
-/** The other commands that consist of one word. */
 const COMMANDS = { again: "again", retry: "again", help: "help", status: "status" } as const;
-/** Words before a mention that is addressed to the agent, as in `Hi @mogplex please fix it`. */
+/** Words before a mention that addresses the agent, as in `Hi @mogplex please fix it`. */
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
-/** Maximum number of mentions in a line to check. Without a limit, a text by strangers could take quadratic time. */
+/** Limits the number of mentions checked per line. Without a limit, untrusted text could require quadratic time. */
 const MAX_MENTIONS = 10;
 const HIDDEN = /<!--[^]*?(?:-->|$)/g;
 const INLINE_CODE = /(?<!`)(`+)(?!`)[^`]+\1/g;
@@ -53,8 +51,8 @@ const QUOTING = /[`<>|[\]\\$~{}"“”„«»]/;
 /** An abbreviation such as `e.g.` does not end a sentence. */
 const SENTENCE_END = /(?<=[\p{L}\p{N}]{2}[)*_]{0,3})[.!?…]+\s|\(/u;
 /**
- * Words of a request to fix something. A request must contain one of `names`. The words of `more` do not change its meaning. The words of
- * `otherNames` and `otherVerbs` can also mean something else.
+ * Words in a request to fix something. The request must contain one of `names` or `otherNames`. The words in `more` do not change its meaning. The
+ * words in `otherNames` and `otherVerbs` can also mean something else.
  */
 const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherNames" | "otherVerbs", string[]>>>> = {
   checks: {
@@ -73,7 +71,7 @@ const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherN
 };
 /** The beginning of a task that changes the last task. `retry` is also an ordinary verb, as in `retry the upload three times`. */
 const AFTER_LAST = /^\W{0,3}(?:please,?\s+)?(?:again(?![\w-])|retry(?:\s*[,:;.!]|\s+(?:but|and)\b))/i;
-/** The beginning of a change of the last task, and of nothing else: `again, the build fails` may also be a new task. */
+/** The beginning of a task that can only be a change of the last task. `again, the build fails` may also be a new task. */
 const NEEDS_LAST = /^\W{0,3}(?:please,?\s+)?(?:again|retry)[\s,:;.!]+(?:but|with|without)\b/i;
 /** Signs of a path, code or a reference. For example, `fix tests/build` is about files. */
 const REFERENCE = /[/\\#@`_<>=]/;
@@ -83,14 +81,13 @@ const OF_STOP = [
   ..."agents and are both branch current doing for job jobs on pls right running runs task tasks thread what work working"
     .split(" "),
 ];
-/** The end of the first part of a sentence. */
 const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\(|(?:because|since|until)\b)/i;
-/** A name in code, such as `cancel()`. */
+/** A call in code, such as `cancel()`. */
 const CALL = /\w\(/;
 /** Maximum length of a text that can be a command, such as `fix conflict`. */
 const MAX_WORDS = 100;
 
-/** A picture as forges insert it: a complete element without content, on one line. */
+/** A picture as forges insert it: an empty element on one line. */
 const PICTURE = /<img(?: [a-z]+="[^"<>`$\\]*")* ?\/?>/g;
 
 /** Syntax that may turn the following lines into a quote or code, or hide them, even after a blank line: HTML, GitLab's `>>>`, formulas. */
@@ -98,36 +95,36 @@ const OPENS = /<[a-z/!?]|>>>|\$\$|\\\[/i;
 
 const FENCE = /`{3}|~{3}/;
 
-/** GitLab treats this as the beginning of front matter, on the first line or after a line with `coding:`. */
+/** GitLab treats these lines as the beginning of front matter, on the first line or after a line with `coding:`. */
 const FRONT_MATTER = /^\s*(?:---|\+\+\+|;;;)/;
 
-/** A line of a paragraph that cannot be part of a list, a quote or a table, and that opens nothing that could end on the next line. */
+/** A line of a paragraph that cannot be part of a list, a quote or a table, and that contains no syntax that could end on the next line. */
 const PLAIN = /^[\p{L}@][^`<[\]\\$|~{}]*$/u;
 
-/** Characters that forges treat in different ways, or remove. A carriage return inside a line is one of them. */
+/** Control characters that forges treat in different ways, or remove, such as a carriage return inside a line. */
 const CONTROL = /[^\P{Cc}\t]/u;
 
 /**
  * Reads a comment. A mention must not be indented. It must be on the first line, or follow a blank line, a block of code or lines of plain text. All
- * text before the mention must be unambiguous: after the first ambiguous line, no mention is recognized. Lists need no special rule, because the
- * lines of a list are indented, and a line without indentation ends the list. The first mention contains the request, and everything below is the
- * text of the request. If a later mention contains a stop, the whole comment is a stop.
+ * text before the mention must be unambiguous: after the first ambiguous line, no mention is recognized. Lists need no special rule, because their
+ * lines are indented, and a line without indentation ends a list. The first mention contains the request, and all text below is part of the request.
+ * If a later mention contains a stop, the whole comment is a stop.
  *
  * @param name Name of the agent, without `@`: letters, digits, `-` and `_`.
- * @returns Null if no line outside blocks of code begins with a mention of that name. A task may be empty.
+ * @returns `null` if no line outside blocks of code begins with a mention of that name. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
   const part = text.slice(0, MAX_TEXT);
   const ask = readLines(part, name);
   if (ask === null && readLines(plainText(part), name) !== null) return { kind: "unsure", isHidden: true };
   if (ask === null) return isInside(part, name) ? { kind: "unsure", isInside: true } : null;
-  // Half a task is a different task. The caller rejects the full text because of its length.
+  // A shortened task is a different task, so return the full text. The caller rejects the full text because of its length.
   return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
 }
 
 /**
- * Whether a mention inside a line is visibly addressed to the agent. Such a mention begins a sentence and is followed by a task. Only greetings and
- * other users may precede it in the sentence. Code, quotes and hidden text are ignored.
+ * Whether a mention inside a line clearly addresses the agent. The mention must begin a sentence and be followed by a task. In that sentence, only
+ * greetings and other users may precede the mention. Code, quotes and hidden text are ignored.
  */
 function isInside(text: string, name: string): boolean {
   const mention = new RegExp(`(?<=^|[\\s(*_])@${name}(?=[*_]{0,3}[\\s,:]\\P{L}*\\p{L})`, "giu");
@@ -141,7 +138,6 @@ function isInside(text: string, name: string): boolean {
   });
 }
 
-/** Whether a mention is at the beginning of a sentence. @param front The text before the mention, on the same line. */
 function isAddress(front: string): boolean {
   if (QUOTING.test(front)) return false;
   const sentence = front.split(SENTENCE_END).at(-1) ?? "";
@@ -167,7 +163,7 @@ function readLines(text: string, name: string): Ask | null {
   for (const [at, line] of lines.entries()) {
     const [match] = (fence === "" && mayBegin && mention.exec(line)) || [];
     if (match !== undefined) {
-      // A stop in a later line overrides the request. Starting a run that the same comment withdraws would be the worse mistake.
+      // A stop on a later line takes precedence, because starting a run that the same comment withdraws would be the worse mistake.
       const ask = askOf([line.slice(match.length), ...first === null ? lines.slice(at + 1) : []].join("\n"));
       if (ask.kind === "stop") return ask;
       first ??= ask;
@@ -198,20 +194,18 @@ function readLines(text: string, name: string): Ask | null {
   return first ?? unsure;
 }
 
-/** @param text The text after the name. */
 function askOf(text: string): Ask {
   const task = plainText(text).trim();
   const wordsOf = (line: string) =>
     line.length > MAX_WORDS || CALL.test(line) ? [line] : wordsIn(line).filter((word) => !FILLERS.includes(word));
-  // A stop may be followed by a reason, as in `ok, stop, it is the wrong branch`. Starting a run instead would be the opposite of what the user
-  // wants.
+  // A stop may be followed by a reason, as in `ok, stop, it is the wrong branch`. Starting a run would be the opposite of what the user wants.
   const [top = ""] = task.split("\n", 1);
   const [first = "", ...more] = top.split(CLAUSE_END).map((clause) => wordsOf(clause).filter((word) => word !== "no"))
     .find((words) => words.length > 0) ?? [];
   if (more.every((word) => OF_STOP.includes(word)) && STOPS.includes(first)) return { kind: "stop" };
   if (more.length === 0 && STOPS_ALONE.includes(first)) return { kind: "stop", word: first };
   const words = wordsOf(task);
-  // A comment such as `help, stop` contains only commands, so it is a stop and not a task.
+  // A comment that contains only commands, such as `help, stop`, is a stop and not a task.
   const isOnlyCommands = words.every((word) => [...STOPS, ...Object.keys(COMMANDS), "and", "then"].includes(word));
   if (isOnlyCommands && words.some((word) => STOPS.includes(word))) return { kind: "stop" };
   const [verb = "", ...others] = words;
@@ -226,7 +220,7 @@ function askOf(text: string): Ask {
     };
 }
 
-/** Reads a comment whose first line is only a command, with an explanation below it. */
+/** Reads a comment whose first line contains only a command, with an explanation below. */
 function explainedFix(top: string, task: string, [verb = "", ...others]: readonly string[]): Ask | undefined {
   const explanation = task.slice(top.length).trim();
   const fix = explanation === "" ? undefined : fixOf(verb, others, top);
@@ -246,7 +240,7 @@ function fixOf(verb: string, words: readonly string[], task: string): Ask | unde
   return undefined;
 }
 
-/** Whether a text may mention the agent. This is a cheap check for lists of comments. */
+/** A cheap check for lists of comments. */
 export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
 }
@@ -258,7 +252,6 @@ export function hasMoreThanStop(text: string, name: string): boolean {
   return plainText(text.slice(0, MAX_TEXT)).split(/\n|[.!?](?:\s|$)|[。！？]/).filter(isSentence).length > 1;
 }
 
-/** Whether the whole comment is a command without content for the agent: `again`, `status` or `help`. */
 export function isOnlyCommand(text: string, name: string): boolean {
   const isFirst = text.trimStart().toLowerCase().startsWith(`@${name.toLowerCase()}`);
   return isFirst && ["again", "status", "help"].includes(readMention(text, name)?.kind ?? "");

@@ -1,24 +1,25 @@
 /**
- * Step 3 for untrusted text: makes the text harmless for its destination, such as a log, Markdown, XML and HTML, JSON, CSV, dotenv,
- * metric labels, commands of CI systems, addresses, and shells. Steps 1 and 2 are in `plain_text.ts` and `redact.ts`.
+ * Step 3 for untrusted text: makes the text harmless for its destination, such as a log, Markdown, XML, JSON, CSV, a dotenv file, a CI command or a
+ * shell. Steps 1 and 2 are in `plain_text.ts` and `redact.ts`.
+ *
  * @module
  */
 import { lookup } from "../lookup.ts";
 import type { SafeLine } from "./safe_line.ts";
 
-// A visible space breaks every command that the CI system would run. The input does not need to have passed `plainText`.
+// A visible space breaks every command that the CI system would run. The input does not have to pass through `plainText` first.
 
 export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 
 const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
-  // GitHub skips spaces at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
+  // GitHub skips spaces at the start of a line, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
   workflow: [/^\s*:(?=:)/, "$&\u0020"],
-  // `##[name]` anywhere in the line is GitHub's old form (ActionCommand.TryParse), and a format of Azure. `##vso[` is a command of Azure, and
-  // `##teamcity[` is a command of TeamCity. Some versions ignore case.
+  // `##[name]` anywhere in a line is an older command format of GitHub (ActionCommand.TryParse) and a log format of Azure. `##vso[` starts a command
+  // of Azure, and `##teamcity[` starts a command of TeamCity. Some versions ignore case.
   legacy: [/##(?=(?:vso|teamcity)?\[)/gi, "## "],
   // GitLab: `section_start:<unix>:<name>`. Travis: `travis_fold:start:<name>` and `travis_time:`.
   section: [/(?:section_(?:start|end)|travis_(?:fold|time))(?=:)/gi, "$& "],
-  // Buildkite: a line that starts with one of four marks and a space. Source: its documentation, "Managing log output".
+  // Buildkite reads a line that starts with one of four marks and a space. Source: Buildkite, "Managing log output".
   group: [/^(?:---|~~~|\+\+\+|\^\^\^)/, " $&"],
 };
 
@@ -27,7 +28,7 @@ const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
 const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 
 /**
- * Makes one line harmless. Pass the complete line, because two harmless halves can form a command.
+ * Makes one line harmless. Pass the complete line, because two harmless parts can form a command.
  *
  * @param line Each line break in the line becomes a space.
  * @param syntaxes Syntaxes that the CI system reads. @default all of them
@@ -41,9 +42,8 @@ export function escapeLogLine(
   return safe as SafeLine;
 }
 
-// Characters that make a cell a formula, including the full-width forms that spreadsheets treat the same, and the spaces that spreadsheets
-// skip before them. Source: OWASP, "CSV Injection".
-// `csv-stringify` is not used because it does not escape a formula that follows a space.
+// Characters that make a cell a formula, including full-width forms that spreadsheets treat the same way, and leading spaces, which spreadsheets
+// skip. Source: OWASP, "CSV Injection". `csv-stringify` is not used because it does not escape a formula after a space.
 const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
 /** A cell that a spreadsheet would read as a formula gets a leading apostrophe. NUL becomes U+FFFD. Source: RFC 4180, section 2, rules 5 to 7. */
@@ -52,30 +52,32 @@ function csvCell(text: string): string {
   return `"${FORMULA.test(text) ? "'" : ""}${safe}"`;
 }
 
-/** The result ends with a line break. @param cells Null becomes an empty cell. Numbers must be finite. */
+/**
+ * The result ends with a line break.
+ * @param cells `null` becomes an empty cell. Numbers must be finite.
+ */
 export function csvLine(cells: readonly (string | number | null)[]): string {
   const written = cells.map((cell) => cell === null ? "" : typeof cell === "number" ? String(cell) : csvCell(cell));
   return `${written.join(",")}\r\n`;
 }
 
-// Dotenv files as GitLab reads them (`artifacts:reports:dotenv`) contain one `NAME=value` per line, and nothing else.
-
-/** Largest file that GitLab accepts, in bytes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
+/** Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 const MAX_DOTENV_BYTES = 5_000;
 
-// GitLab expands `%NAME%` inside the values of a report, even if `NAME` is a secret; `%%` is its escape. Two
-// hexadecimal digits after `%` are allowed because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
+// GitLab expands `%NAME%` inside the values of a report, even if `NAME` is a secret. `%%` is its escape. Two hexadecimal digits after `%` are allowed
+// because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
 const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 
-/** Maximum length of a text that is safe to paste, in UTF-16 units. */
+/** In UTF-16 code units. */
 export const MAX_BARE = 1_024;
 
 /**
- * Returns the text if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1,024 UTF-16 units.
+ * Returns the text if it is safe to paste anywhere: it contains only letters and digits of any script and `._/:@%+=,#?~-`, and at most 1,024 UTF-16
+ * code units.
  *
- * Quotes, spaces, `$` and similar characters are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME` without
- * quotes into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin $MOGPLEX_BRANCH` would read
- * `--upload-pack=./x` as an option. GitLab would expand `%NAME%`.
+ * Quotes, spaces, `$` and similar characters are rejected because GitLab does not remove quotes, and users write `${{ … }}` and `$NAME` without
+ * quotes in shell scripts. The first character must not be `-`, `~`, `#` or `=`: `git fetch origin $MOGPLEX_BRANCH` would read `--upload-pack=./x` as
+ * an option. GitLab would expand `%NAME%`.
  *
  * @returns An empty string if the text is not safe.
  */
@@ -85,7 +87,7 @@ export function bareValue(text: string): string {
 }
 
 /**
- * A value that {@linkcode bareValue} refuses becomes empty, because the format has no quoting.
+ * A value that {@linkcode bareValue} rejects becomes empty, because the format has no quoting.
  * @throws {RangeError} if a name has characters other than `[A-Za-z0-9_]`, or if the file is too large. Both are bugs of the caller.
  */
 export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
@@ -109,9 +111,9 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
 
 /**
  * Writes every invisible character as `\uXXXX`, so the JSON is harmless on a terminal. `JSON.stringify` does not escape C1 control characters,
- * direction overrides and zero-width characters.
+ * direction overrides or zero-width characters.
  *
- * @param indent Number of spaces for each level; 0 gives one line.
+ * @param indent Number of spaces for each level. 0 writes everything on one line.
  */
 export function jsonText(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(
@@ -120,26 +122,26 @@ export function jsonText(value: unknown, indent = 0): string {
   );
 }
 
-/** One line of JSON that is harmless on a terminal and in the log of every CI system. Parsing it gives the same value. */
+/** Returns one line of JSON that is harmless on a terminal and in the log of every CI system. The parsed value stays the same. */
 export function jsonLine(value: unknown): SafeLine {
   const line = jsonText(value)
-    // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
+    // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line. GitLab looks for `section_start:`.
     .replace(/#(?=#)/g, "\\u0023")
     .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
   return line as SafeLine;
 }
 
-// Text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.
+// For text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.
 
 /**
- * Escapes the data after the bracket. There is no function for properties, because the toolkit writes no untrusted text there.
- * Source: azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor (`%AZP25`).
+ * Escapes the data after the bracket. There is no function for properties, because the toolkit writes no untrusted text there. Source:
+ * azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor (`%AZP25`).
  */
 export function escapeLoggingData(text: string): string {
   return text.replaceAll("%", "%AZP25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }
 
-// Untrusted text in Markdown is always code, where no renderer looks for links, images, HTML, mentions or quick actions.
+// Untrusted text in Markdown is always code. Renderers do not look for links, images, HTML, mentions or quick actions inside code.
 
 function longestRun(text: string): number {
   let longest = 0;
@@ -148,8 +150,8 @@ function longestRun(text: string): number {
 }
 
 /**
- * Inline code that is also safe inside a table. Line breaks become spaces. `|` becomes `│`, because renderers disagree on how to escape `|` in
- * a table. A blank text gives an empty string.
+ * Returns inline code that is also safe inside a table. Line breaks become spaces. `|` becomes `│`, because renderers disagree on how to escape `|`
+ * in a table. A blank text becomes an empty string.
  */
 export function markdownCode(text: string): string {
   const line = text.replace(/\s+/g, " ").replaceAll("|", "│").trim();
@@ -160,10 +162,9 @@ export function markdownCode(text: string): string {
 }
 
 /**
- * A block of code. Its fence is longer than any run of backticks in the text. Put the block between empty lines, at the left margin.
- * Every line, including the fences, is indented by one space, which renderers remove. GitLab looks for quick actions (`/close` at the very
- * start of a line) in the source, and its older versions end any block at the first line of three backticks. Therefore, no line of
- * untrusted text is allowed to begin at the left margin.
+ * Returns a block of code. The fence is longer than any run of backticks in the text. Put the block between empty lines, at the left margin. Each
+ * line, including the fences, is indented by one space, which renderers remove. Untrusted text must not begin at the left margin, because GitLab
+ * reads quick actions (`/close` at the start of a line) from the Markdown source, and its older versions end any block at a line of three backticks.
  * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/`, before and after GitLab added Markdown parsing there.
  */
 export function markdownBlock(text: string): string {
@@ -176,9 +177,12 @@ export function encodePath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
-/** @param url Result of `webUrl`. @param text Trusted Markdown. @default the address, as code */
+/**
+ * @param url A result of `webUrl`.
+ * @param text Trusted Markdown. @default the address, as code
+ */
 export function markdownLink(url: string, text = markdownCode(url)): string {
-  // `&` could start a reference (`&colon;`). The other characters could end the destination or the cell of a table.
+  // `&` could start a character reference (`&colon;`). The other characters could end the link destination or the table cell.
   const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
     .replaceAll("&", "&amp;");
   return `[${text}](<${target}>)`;
@@ -199,49 +203,47 @@ export function holdable(text: string): string {
 }
 
 /**
- * Escapes text for XML and HTML: for content, and for attributes in quotes of either kind. The result is not safe in scripts, styles, comments,
- * names and addresses (`href`), where no escaping is enough. Characters that XML cannot contain become U+FFFD.
+ * Escapes text for XML and HTML content and for attributes in single or double quotes. The result is not safe in scripts, styles, comments, names and
+ * addresses (`href`), where escaping is not enough. Characters that XML cannot contain become U+FFFD.
  */
 export function escapeMarkup(text: string): string {
-  // Parsers turn unescaped line breaks and tabs inside attributes into spaces.
+  // Parsers turn unescaped line breaks and tabs in attributes into spaces.
   return holdable(text).replace(
     /[&<>"'\t\n\r]/g,
     (char) => lookup(REFERENCES, char) ?? `&#${char.charCodeAt(0)};`,
   );
 }
 
-/** Slack needs exactly these three escapes. Source: Slack, "Formatting message text", "Escaping text". */
+/** Slack requires exactly these three escapes. Source: Slack, "Formatting message text", "Escaping text". */
 export function escapeSlack(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-// Values of labels in OpenMetrics text. The older text format of Prometheus escapes them in the same way.
+// For label values in OpenMetrics text. The older text format of Prometheus uses the same escapes.
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
 
 /**
- * Escapes the value of a label, for use between double quotes. Every kind of line break becomes `\n`, the only one that the format can
- * express. NUL and lone surrogates become U+FFFD. `#` becomes `＃`, because GitLab stops reading a line at the first `#`, even inside quotes.
- * Source: OpenMetrics 1.0, "ABNF"; GitLab, parser of metrics reports.
+ * Escapes a label value for use between double quotes. Every kind of line break becomes `\n`, the only kind that the format supports. NUL and lone
+ * surrogates become U+FFFD. `#` becomes `＃`, because GitLab stops reading a line at the first `#`, even inside quotes. Source: OpenMetrics 1.0,
+ * "ABNF"; GitLab, parser of metrics reports.
  */
 export function escapeLabel(text: string): string {
   return text.replace(/\0|\p{Cs}/gu, "\ufffd").replaceAll("#", "＃").replace(/\r\n?|[\v\f\x85\u2028\u2029]/g, "\n")
     .replace(/[\\"\n]/g, (char) => lookup(ESCAPES, char) as string);
 }
 
-// Text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
+// For text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
 
 /**
- * Escapes the value of an attribute. TeamCity would read the text between two percent signs as the name of a build parameter, such as a
- * password, and insert its value. No escape for `%` is documented for service messages, so both become `％` (U+FF05). Source: TeamCity,
- * "Service messages", escaped values; "Using build parameters".
+ * Escapes an attribute value. TeamCity would treat text between two percent signs as the name of a build parameter, such as a password, and insert
+ * the parameter's value. Service messages have no documented escape for `%`, so every `%` becomes `％` (U+FF05) if there are at least two. Source:
+ * TeamCity, "Service messages", escaped values; "Using build parameters".
  */
 export function escapeServiceMessage(text: string): string {
   const plain = text.indexOf("%") === text.lastIndexOf("%") ? text : text.replaceAll("%", "\uff05");
   return plain.replace(/[|'[\]]/g, "|$&").replaceAll("\n", "|n").replaceAll("\r", "|r");
 }
-
-// Commands for people to copy into a POSIX shell.
 
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
@@ -252,24 +254,24 @@ export function commandLine(program: string, ...args: readonly string[]): string
 }
 
 /**
- * Accepts `http` and `https` addresses without user and password, of at most 2,048 UTF-16 units.
- * @returns The address in normal form, or undefined if it is not safe as a link (`javascript:`, several lines).
+ * Accepts `http` and `https` addresses without user name and password, of at most 2,048 UTF-16 code units.
+ * @returns The normalized address; `undefined` if the text is not safe as a link (`javascript:`, several lines).
  */
 export function webUrl(text: string): string | undefined {
-  // `new URL` drops tabs and line breaks and repairs other mistakes, so the form is checked first.
+  // Check the form first, because `new URL` removes tabs and line breaks and repairs other mistakes.
   if (!/^https?:\/\/[^\s\\]+$/i.test(text) || text.length > 2_048 || !URL.canParse(text)) return undefined;
   const url = new URL(text);
   return url.username === "" && url.password === "" ? url.href : undefined;
 }
 
-// Text inside workflow commands of GitHub Actions, Gitea and Forgejo: `::name property=…::data`.
+// For text inside workflow commands of GitHub Actions, Gitea and Forgejo: `::name property=…::data`.
 
 /** Escapes the data after the second `::`. Source: actions/runner, ActionCommand; actions/toolkit, escapeData. */
 export function escapeWorkflowData(text: string): string {
   return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }
 
-/** Escapes the value of a property. Source: actions/runner, ActionCommand; actions/toolkit, escapeProperty. */
+/** Escapes a property value. Source: actions/runner, ActionCommand; actions/toolkit, escapeProperty. */
 export function escapeWorkflowProperty(text: string): string {
   return escapeWorkflowData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
 }

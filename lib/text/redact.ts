@@ -1,8 +1,9 @@
 /**
- * Step 2 for untrusted text: masks secrets in everything that leaves the process. Text is normalized, redacted, and then escaped for its
- * destination. The writer redacts again.
- * Every pattern runs in linear time: each pattern starts with fixed text, and no match can start inside text that was just scanned. The size of
- * a pattern is limited, however many or long the secrets are, so every runtime can compile it, and masking never throws.
+ * Step 2 for untrusted text: masks secrets in everything that leaves the process. Text is normalized, redacted, and then escaped for its destination.
+ * The writer redacts again. Every pattern runs in linear time: each pattern starts with fixed text, and a match cannot start inside text that was
+ * just scanned. The size of a pattern is limited regardless of the number and length of the secrets, so every runtime can compile it, and masking
+ * never throws.
+ *
  * @module
  */
 import { groupBy } from "../lookup.ts";
@@ -13,37 +14,36 @@ export const MASK = "[redacted]";
 
 interface RedactorOptions {
   token?: string | undefined;
-  /** Reads the environment, for the values of `SECRET_VARIABLES`. If absent, nothing is read. */
+  /** Reads the values of `SECRET_VARIABLES`. @default no variables are read */
   env?: ((name: string) => string | undefined) | undefined;
-  /** Further secrets, masked like the values of variables. @default {[]} */
+  /** Other secrets, masked like the values of variables. @default {[]} */
   secrets?: readonly string[] | undefined;
 }
 
 export interface Redactor {
-  /** Masks the token, the values of secret variables, and text that looks like a secret. */
   (text: string): string;
-  /** Masks only the access token. For texts that must not change otherwise, such as ids. */
+  /** Masks only the access token. Use this for texts that must not change otherwise, such as ids. */
   token(text: string): string;
-  /** Maximum of {@linkcode longestForm} for all secrets; 0 without secrets. */
+  /** Maximum of {@linkcode longestForm} for all secrets; 0 if there are no secrets. */
   readonly longest: number;
 }
 
-/** Masks secrets in a text. Without `longest`, it masks no secret that contains blanks. */
+/** Masks secrets in a text. If `longest` is absent, the function masks no secret that contains blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
-/** A shorter value could be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
+/** A shorter value could be part of an ordinary word. Source: GitLab masks only values of at least 8 characters. */
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
-/** Longest secret that becomes a pattern. A longer secret is found by searching for pieces of its forms. */
+/** Length of the longest secret that becomes a pattern. A longer secret is found by searching for pieces of its forms. */
 const MAX_PATTERN_SECRET = 512;
-/** Length of the source of one expression, without its last pattern. Measured: V8 fails at about 175,000. */
+/** Maximum length of the source of one expression, without its last pattern. V8 fails at about 175,000 (measured). */
 const MAX_EXPRESSION = 30_000;
-/** Long secrets are masked in pieces, because texts are cut and broken into lines. The last piece can be longer. */
+/** Long secrets are masked in pieces, because texts are cut and split into lines. The last piece of a secret can be longer. */
 const PIECE = 64;
-/** Length of the beginning of a piece that is searched for. */
+/** Length of the start of a piece, which is used for the search. */
 const PIECE_HEAD = 16;
-// Masking these words, which our own output uses, would make the output unreadable.
+// Our own output uses these words, so masking them would make the output unreadable.
 const NEVER_MASKED = [
   "streaming",
   "cancelled",
@@ -56,8 +56,8 @@ const NEVER_MASKED = [
 ];
 
 /**
- * Known shapes of secrets. The named groups match text before the secret, which is kept. Compiled once and shared by all redactors, because
- * compiling takes a while.
+ * Known formats of secrets. The named groups match text before the secret, which is kept. Compiled once and shared by all redactors, because
+ * compiling is slow.
  */
 const SHAPES = new RegExp(
   [
@@ -78,7 +78,7 @@ const SHAPES = new RegExp(
   "g",
 );
 
-/** Returns why a passed secret is not masked, as in `has fewer than 8 characters`; undefined if it is masked. */
+/** Returns why a secret is not masked, for example `has fewer than 8 characters`; `undefined` if it is masked. */
 export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
@@ -92,7 +92,7 @@ function base64(bytes: Uint8Array): string {
   return btoa(binary).replace(/=+$/, "");
 }
 
-/** The Base64 characters that depend only on the secret, for each of the three offsets at which the secret can start. */
+/** Returns the Base64 characters that depend only on the secret, for each of the three offsets at which the secret can start. */
 function base64Forms(secret: string): string[] {
   const bytes = new TextEncoder().encode(secret);
   const forms: string[] = [];
@@ -113,8 +113,8 @@ function percentEncoded(text: string): string {
 }
 
 /**
- * A pattern of the secret itself. Each character can also be percent-encoded, in either case, because programs disagree on which characters
- * need it. A space can also be a plus sign.
+ * Each character can also be percent-encoded, in upper or lower case, because programs disagree on which characters need encoding. A space can also
+ * be a plus sign.
  */
 function loosePattern(secret: string): string {
   return secret.replace(/./gsu, (char) => {
@@ -123,10 +123,9 @@ function loosePattern(secret: string): string {
   });
 }
 
-/** Patterns of a secret and its encoded forms. The lengths are for sorting. */
 function patternsOf(secret: string): { length: number; pattern: string }[] {
   const forms = [
-    // The secret as it appears in a text that has passed `plainText`.
+    // The secret as it appears in a text that has passed through `plainText`.
     plainText(secret).trim(),
     JSON.stringify(secret).slice(1, -1),
     ...base64Forms(secret),
@@ -138,7 +137,7 @@ function patternsOf(secret: string): { length: number; pattern: string }[] {
   ];
 }
 
-/** Pieces of the forms of a long secret. The pieces are searched as text. */
+/** Pieces are searched as plain text. */
 function piecesOf(secret: string): string[] {
   const encoded = percentEncoded(secret);
   const component = secret.replace(/[^A-Za-z0-9_.!~*'()-]/gu, (char) => percentEncoded(char).toUpperCase());
@@ -161,13 +160,12 @@ function piecesOf(secret: string): string[] {
   });
 }
 
-/** Includes each line of a secret with several lines, because logs and feeds show one line at a time. */
+/** Adds each line of a multiline secret, because logs and feeds show one line at a time. */
 function withLines(secret: string): string[] {
   const lines = secret.split(/[\r\n]+/).map((line) => line.trim());
   return lines.length > 1 ? [secret, ...lines.filter((line) => !/^-----[A-Z ]+-----$/.test(line))] : [secret];
 }
 
-/** Joins patterns in order into as few expressions as {@linkcode MAX_EXPRESSION} allows. */
 function expressionsOf(patterns: readonly string[]): RegExp[] {
   const sources: string[] = [];
   for (const pattern of patterns) {
@@ -193,7 +191,6 @@ function piecesIn(text: string, heads: ReadonlyMap<string, readonly string[]>): 
   return spans;
 }
 
-/** Spans of all matches, without the text before the secret. */
 function matchesIn(text: string, expression: RegExp): Span[] {
   const spans: Span[] = [];
   expression.lastIndex = 0;
@@ -216,7 +213,7 @@ function maskSpans(text: string, spans: Span[]): string {
   return masked + text.slice(end);
 }
 
-/** Adds the forms after unescaping, because a backslash in the secret could be read as an escape. */
+/** Adds the unescaped forms, because a backslash in the secret could be read as an escape. */
 function withUnescaped(secret: string): string[] {
   const unescaped = [unescapeText(secret)?.text ?? secret, secret.replaceAll("\\", "")];
   return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];
@@ -226,7 +223,7 @@ function finderOf(texts: readonly string[], shapes: readonly RegExp[]): (text: s
   const secrets = [...new Set(texts.flatMap(withUnescaped))];
   const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
   const pieces = byHead(secrets.filter(isLong).flatMap(piecesOf));
-  // The longest pattern comes first, because a secret that begins with another secret must be masked whole.
+  // Sort the longest pattern first: a secret that begins with another secret must be masked completely.
   const patterns = secrets.filter((secret) => !isLong(secret)).flatMap(patternsOf)
     .sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
   const expressions = [...expressionsOf([...new Set(patterns)]), ...shapes];
@@ -236,7 +233,7 @@ function finderOf(texts: readonly string[], shapes: readonly RegExp[]): (text: s
   ];
 }
 
-/** Compiles the patterns when the first text arrives, because many clients never mask a text. */
+/** Compiles the patterns when the first text is masked, because many clients never mask a text. */
 function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (text: string) => string {
   let finder: ((text: string) => Span[]) | undefined;
   return (text) => {
@@ -247,7 +244,7 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
   };
 }
 
-/** Values shorter than 8 characters, UUIDs, URLs and some words of our output are not treated as secrets. */
+/** Values shorter than 8 characters, UUIDs, URLs and some words in our output are not treated as secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const tokens = token === "" ? [] : [token];
@@ -261,19 +258,19 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 }
 
 /**
- * Maximum number of characters of a secret in a text. JSON can escape each character as six characters, which matters only for a secret with
- * spaces.
+ * Returns the maximum length of a secret in a text. JSON can escape each character as six characters, which matters only for a secret that contains
+ * blanks.
  */
 function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }
 
-/** Number of characters to read after a cut. Longer than any secret with a known shape from a CI system or forge. */
+/** Number of characters to read after a cut. Larger than any secret with a known format from a CI system or a forge. */
 const CUT_MARGIN = 4_096;
 
 /**
- * Masks a text, and cuts it as {@linkcode cutText} does. Cutting first could leave half of a secret, which no pattern recognizes.
- * @param max Maximum length of the result with its mark, in UTF-16 units; at least 1.
+ * Masks a text, and cuts it as {@linkcode cutText} does. Cutting first could leave part of a secret, which no pattern recognizes.
+ * @param max Maximum length of the result with its mark, in UTF-16 code units; at least 1.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {
   if (text.length <= max) return text;
@@ -281,19 +278,18 @@ export function cutMasked(text: string, max: number, redact: MaskText): string {
   const head = text.slice(0, max + margin);
   const masked = redactHidden(head, redact);
   if (head === text) return cutText(masked, max);
-  // The end of `head` could be half of a secret, so the last `margin` characters are not kept.
+  // The end of `head` could be part of a secret, so the last `margin` characters are not kept.
   return cutHead(masked, text.length, max, Math.max(masked.length - margin, 0));
 }
 
-/** Text at the end that would make a secret of the text that follows. See {@linkcode SHAPES}. */
 const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za-z0-9+/=\s]*)?)$/i;
 
-/** Maximum number of spaces to try. Each try searches the whole text, and an agent can make all tries fail. */
+/** Each try searches the whole text, and an agent can make every try fail. */
 const MAX_CUTS = 40;
 
 /**
- * Finds a place to cut an incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that
- * is followed by at least {@linkcode Redactor.longest} characters.
+ * Finds a place to cut an incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that is
+ * followed by at least {@linkcode Redactor.longest} characters.
  * @param text The text so far. The part after the cut is masked separately.
  * @param limit The cut is at or before this index.
  * @returns Index of the space or tab; -1 if there is no such place.
@@ -315,7 +311,7 @@ function lastBlank(text: string, from: number): number {
   return Math.max(text.lastIndexOf(" ", from), text.lastIndexOf("\t", from));
 }
 
-/** Reads `longest` again at each use, because secrets can be added later. */
+/** Reads `longest` at each use, because secrets can be added later. */
 export function redactorOf(
   { mask, token, longest }: {
     mask: (text: string) => string;
@@ -336,10 +332,7 @@ export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
   });
 }
 
-/**
- * Masks secrets even if they are split by invisible characters. A text with such a hidden secret loses its invisible characters. All other texts
- * keep them.
- */
+/** Also masks secrets that are split by invisible characters. A text with such a secret loses its invisible characters. All other texts keep them. */
 export function redactHidden(text: string, redact: (text: string) => string): string {
   const masked = redact(text);
   const plain = plainText(masked);
@@ -350,10 +343,10 @@ export function redactHidden(text: string, redact: (text: string) => string): st
 
 const LOOKED_UP_KEY = /^(id|status|type|.*Id|.*_id)$/;
 
-/** Key of the redactor that a value carries; the same in every copy of this package. */
+/** Key of a value's own redactor. The key is the same in every copy of this package. */
 const OWN_REDACTOR = Symbol.for("@mogplex/ci redactor");
 
-/** A copy by spreading does not have the redactor. */
+/** A copy made with the spread operator does not have the redactor. */
 export function giveRedactor(value: object, redact: Redactor): void {
   Object.defineProperty(value, OWN_REDACTOR, { value: redact, configurable: true });
 }
@@ -364,9 +357,9 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
 }
 
 /**
- * Returns a copy of a value in which every text is masked by {@linkcode redactHidden}. If the value has its own redactor, that redactor masks the
- * texts as well. In keys, ids, statuses and types, only the access token is masked, so that programs can still look them up. A date stays a
- * date. An error becomes its JSON form; without one, only its name and message are kept.
+ * Returns a copy of a value in which every text is masked by {@linkcode redactHidden}. If the value has its own redactor, that redactor also masks
+ * the texts. In keys, ids, statuses and types, only the access token is masked, so that programs can still look them up. A date stays a date. An
+ * error becomes its JSON form. An error without a JSON form keeps only its name and message.
  */
 export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {

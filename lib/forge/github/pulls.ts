@@ -1,5 +1,5 @@
 /**
- * Pull requests of GitHub, read through its GraphQL API: up to 50 in one query.
+ * Reads pull requests of GitHub through its GraphQL API, up to 50 in one query.
  *
  * @module
  */
@@ -24,18 +24,17 @@ import { reviewStateOf } from "../review_state.ts";
 import { GITHUB_ADDRESS } from "./address.ts";
 import { listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
 
-/** Maximum number of pull requests of one query. A larger query sometimes takes GitHub longer than its limit of 10 seconds. */
+/** A larger query sometimes exceeds GitHub's limit of 10 seconds. */
 export const MAX_PULL_REQUESTS = 50;
 
-/** Maximum number of commits of a pull request whose authors are read. */
 export const MAX_COMMITS = 100;
 
-/** Fields of a user or a program. GitHub shows the number only for a known type. */
+/** Fields of a user or a program. GitHub shows `databaseId` only for a known type. */
 export const USER = "__typename login databaseId";
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 
-// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is the part of a branch's protection that readers can see. Older
-// self-hosted servers have no merge queues, and refuse a query that mentions them. `writersOnly`: users who can push now.
+// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`. `refUpdateRule` is the part of a branch's protection that readers can see.
+// `writersOnly` selects users who can push now. Older self-hosted servers have no merge queues, and reject a query that mentions them.
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergedAt closedAt mergeable reviewDecision headRefName
@@ -111,7 +110,7 @@ const schema = z.lazy(() => {
       commit: z.nullish(z.object({ oid: z.string() })),
     })),
     writers: listOf(z.object({ commit: z.nullish(z.object({ author: writer, committer: writer })) })),
-    // A list within a list costs points for each commit, so it is requested only for a single pull request.
+    // A nested list costs points for each commit, so this list is requested only for a single pull request.
     coauthors: listOf(z.object({ commit: z.nullish(z.object({ authors: listOf(writer) })) })),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({
@@ -123,17 +122,17 @@ const schema = z.lazy(() => {
 });
 type Node = z.output<typeof schema>;
 
-/** Null if the checks of the newest commit are not shown. This differs from having no checks. */
+/** `null` if the checks of the newest commit are not shown, which is different from having no checks. */
 function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): ChecksState | null {
   const commit = commits?.nodes?.[0]?.commit;
-  // GitHub lists no more than 250 commits, so the last one may not be the newest.
+  // GitHub lists at most 250 commits, so the last one may not be the newest.
   if (hidden.has("commits") || commit?.oid !== undefined && commit.oid !== headRefOid) return null;
   return rollupState(commit?.statusCheckRollup);
 }
 
 const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
 
-/** Number of people and teams who were asked for a review and have not decided, including hidden ones. */
+/** Counts people and teams whose review was requested and who have not decided, including hidden ones. */
 function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>): number {
   return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
 }
@@ -150,7 +149,6 @@ const OPINIONS = new Map<string, Opinion["word"]>([
   ["CHANGES_REQUESTED", "changes-requested"],
 ]);
 
-/** Null if not all reviews are shown. */
 function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | null {
   const nodes = reviews?.nodes;
   if (!nodes || nodes.includes(null) || (reviews.totalCount ?? 0) > nodes.length) return null;
@@ -163,14 +161,13 @@ function opinionsOf({ latestOpinionatedReviews: reviews }: Node): Opinion[] | nu
   });
 }
 
-/** Null if not all entries of a list are shown. */
 function wholeList<T>(list: { nodes?: (T | null)[] | null; totalCount?: number | null } | null | undefined) {
   const nodes = list?.nodes;
   if (!nodes || (list?.totalCount ?? 0) > nodes.length) return null;
   return nodes.every((node) => node !== null) ? nodes as T[] : null;
 }
 
-/** Null if not all commits are shown. Co-authors are read only for a single pull request. */
+/** `null` if not all commits are shown. Co-authors are read only for a single pull request. */
 function writersOf({ writers, coauthors }: Node): ForgeUser[] | null {
   const commits = wholeList(writers);
   const others = coauthors === undefined
@@ -181,14 +178,13 @@ function writersOf({ writers, coauthors }: Node): ForgeUser[] | null {
   return users.flatMap((writer) => writer?.user ? [toUser(writer.user)] : []);
 }
 
-/** @param hidden Fields that GitHub did not show. */
 function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
   const { author, headRefOid, baseRef, reviewDecision } = node;
   const isShown = !hidden.has("latestOpinionatedReviews");
   const rule = hidden.has("baseRef") ? null : baseRef?.refUpdateRule?.requiredApprovingReviewCount;
   return {
     head: headRefOid ?? null,
-    // Without a decision, the branch requires no review.
+    // If GitHub makes no review decision, the branch requires no review.
     required: rule ?? (reviewDecision === null && !hidden.has("reviewDecision") ? 0 : null),
     opinions: isShown ? opinionsOf(node) : null,
     author: author ? toUser(author) : null,
@@ -196,13 +192,12 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewReading {
   };
 }
 
-/** The review in an answer; undefined if the answer has another form. */
 export function githubReview({ node, hidden }: PullAnswer): ReviewReading | undefined {
   const { data } = z.safeParse(schema, node);
   return data && reviewOf(data, hidden);
 }
 
-/** GitHub's decision can block a merge. It never replaces our own count, because it may be about an earlier commit, or made by a program. */
+/** GitHub's decision can block a merge. It never replaces our own count, because it may be about an earlier commit, or come from a program. */
 function reviewState(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const { reviewDecision: decision, reviewRequests: requests } = node;
   if (decision === "CHANGES_REQUESTED") return "changes-requested";
@@ -218,7 +213,7 @@ function ownerOf({ assignees, reviewRequests }: Node): string | null {
   return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
 }
 
-/** Whether the branch is the default branch, or has a rule; null if that is hidden. */
+/** Whether the branch is the default branch or has a rule; `null` if this is hidden. */
 function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
   if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
   return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
@@ -226,7 +221,6 @@ function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: Readonl
 
 const STATES = { OPEN: "open", CLOSED: "closed", MERGED: "merged" } as const;
 
-/** @param hidden Fields that GitHub did not show. */
 function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts | undefined {
   const { data: node } = z.safeParse(schema, value);
   if (node === undefined || Number.isNaN(Date.parse(node.createdAt)) || Number.isNaN(Date.parse(node.updatedAt))) {
@@ -259,11 +253,11 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
   };
 }
 
-/** A GraphQL error: the path of a part that is missing from the answer. */
+/** `path` is the part that is missing from the answer. */
 interface PartError {
   type: string;
   path: readonly string[];
-  /** Whether the token is not authorized for an organization's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
+  /** Whether the token lacks authorization for an organization's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
   saml: boolean;
 }
 
@@ -279,7 +273,9 @@ function errorsOf(body: Record<string, unknown>): PartError[] {
   });
 }
 
-/** Source: GitHub, "Rate limits and query limits for the GraphQL API": once the points of the hour are used up, GitHub answers 200 with an error. */
+/**
+ * If no points are left in this hour, GitHub returns status 200 with an error. Source: GitHub, "Rate limits and query limits for the GraphQL API".
+ */
 export function isLimit(body: unknown): boolean {
   if (!isObject(body)) return false;
   const { errors } = body;
@@ -288,7 +284,7 @@ export function isLimit(body: unknown): boolean {
   return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
 }
 
-/** Only these errors concern the pull request. Every other error concerns this query. Source: GitHub's answers, also handled by `gh`. */
+/** Only these errors concern the pull request. All other errors concern the query. Source: GitHub's answers, also handled by `gh`. */
 const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
 
 function notShown(errors: readonly PartError[]): PullRequestOutcome {
@@ -308,31 +304,28 @@ interface Answered {
   errors: PartError[];
 }
 
-/** An answer that has any data at all. Without data, it is not an answer to this query. */
+/** An answer without any data is not an answer to this query. */
 export function readBody(body: unknown): Answered | undefined {
   return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
 }
 
-/** One pull request in an answer. */
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
-  /** The pull request as GitHub shows it; empty if the request was refused. */
   readonly node: Record<string, unknown>;
-  /** Fields of the pull request that are not shown to this token. */
+  /** Fields that this token cannot see. */
   readonly hidden: ReadonlySet<string>;
 }
 
-/** The pull request under one alias of a query. */
 function answerOf({ data, errors }: Answered, alias: string, address: PullRequestAddress): PullAnswer {
   const refuse = (outcome: PullRequestOutcome): PullAnswer => ({ outcome, node: {}, hidden: new Set() });
   const ownErrors = errors.filter(({ path }) => path[0] === alias);
   const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
   const node = isObject(repository) ? repository.pullRequest : undefined;
   if (!isObject(node) || ownErrors.some(({ path }) => path.length < 3)) return refuse(notShown(ownErrors));
-  // A part that took too long is not hidden. Its earlier value is still valid.
+  // A part that took too long is not hidden, and its earlier value is still valid.
   const trouble = ownErrors.filter(({ type }) => !REFUSALS.includes(type));
   if (trouble.length > 0) return refuse(notShown(trouble));
-  // The name of a team may be hidden, but the request for its review is not.
+  // The name of a team may be hidden although the request for its review is visible.
   const hidden = new Set(
     ownErrors.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? ""),
   );
@@ -345,7 +338,7 @@ function answerOf({ data, errors }: Answered, alias: string, address: PullReques
 
 export const FORM = "the answer does not have the format that GitHub documents";
 
-/** Whether all pull requests are on GitHub's own service, which has every field. */
+/** GitHub's own service has every field. Self-hosted servers may lack some. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
   return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
 }
@@ -356,9 +349,8 @@ export function namesOf({ repository }: Pick<PullRequestAddress, "repository">):
 }
 
 /**
- * Reads pull requests, at most {@linkcode MAX_PULL_REQUESTS}, with one query.
- * @returns An outcome for each pull request, in their order.
- * @throws the errors of the client.
+ * Reads at most {@linkcode MAX_PULL_REQUESTS} pull requests with one query.
+ * @returns An outcome for each pull request, in the order of `addresses`.
  */
 export async function readGithub(
   client: ForgeClient,
@@ -368,9 +360,8 @@ export async function readGithub(
 }
 
 /**
- * Like {@linkcode readGithub}, but also returns GitHub's answer.
- * @param more Further fields. The variable `i0` is the number of the first pull request.
- * @throws the errors of the client.
+ * Like {@linkcode readGithub}, but also returns GitHub's answers.
+ * @param more Returns further fields. The variable `i0` is the number of the first pull request.
  */
 export async function askGithub(
   client: ForgeClient,
@@ -402,7 +393,7 @@ export async function askGithub(
   return addresses.map((address, index) => answerOf(answered, `p${index}`, address));
 }
 
-/** See `ForgePulls`. Anyone can use the same branch name in a fork. */
+/** Check the repository of the branch, because anyone can use the same branch name in a fork. */
 export async function findGithub(
   client: ForgeClient,
   { repository, branch, since }: WantedBranch,
