@@ -1,5 +1,5 @@
 /**
- * Decides whether people have approved the current commit of a pull request, from what a forge shows about its reviews.
+ * Decides whether people have approved the current commit of a pull request, based on the reviews that a forge shows.
  *
  * @module
  */
@@ -7,53 +7,52 @@ import type { ForgeUser } from "./findings.ts";
 
 /** The newest review of a reviewer. Withdrawn and dismissed reviews are left out. */
 export interface Opinion {
-  /** The id is not positive if the user has no account, such as a deleted user or the forge itself. */
+  /** The id is not positive if the user has no account, for example a deleted user or the forge itself. */
   readonly by: ForgeUser;
   readonly word: "approved" | "changes-requested";
-  /** The commit that the review is about; null if the forge does not show it. */
+  /** The reviewed commit; `null` if the forge does not show it. */
   readonly commit: string | null;
-  /** ISO 8601; null if the forge does not show it. */
+  /** ISO 8601. */
   readonly at: string | null;
-  /** Whether this user can push now, according to the forge; null if the forge does not show it. */
+  /** Whether the user can push now, according to the forge; `null` if the forge does not show this. */
   readonly mayPush: boolean | null;
 }
 
 export interface ReviewReading {
-  /** The current commit of the branch; null if the forge does not show it. */
+  /** The newest commit of the branch; `null` if the forge does not show it. */
   readonly head: string | null;
-  /** Number of approvals that the target requires; null if the forge does not show it. */
+  /** Number of approvals that the target requires; `null` if the forge does not show the number. */
   readonly required: number | null;
-  /** Null if the forge does not show the opinions. */
   readonly opinions: readonly Opinion[] | null;
   readonly author: ForgeUser | null;
-  /** Authors and committers of the pull request's commits who have an account; null if the forge does not show them all. */
+  /** Authors and committers of the commits who have an account; `null` if the forge does not show all of them. */
   readonly writers: readonly ForgeUser[] | null;
   /**
-   * Users who pushed to the branch, because anyone can write any name into a commit. Null if the list is incomplete, absent if it is hidden or was
-   * not read.
+   * Users who pushed to the branch. Commits do not prove this, because anyone can write any name into a commit. `null` if the list is incomplete.
+   * Absent if the list is hidden or was not read.
    */
   readonly pushers?: readonly ForgeUser[] | null;
   /**
-   * Users who asked for work on the pull request in its comments. Null if the forge does not show all comments, absent if the comments were not read.
+   * Users who requested work on the pull request in its comments. `null` if the forge does not show all comments. Absent if the comments were not
+   * read.
    */
   readonly requesters?: readonly NamedRequester[] | null;
   /**
-   * When the target of the pull request was changed, in ISO 8601. An earlier approval was about other changes. Null or absent if the target was not
-   * changed, or if the time is not shown.
+   * Time at which the target of the pull request was changed, in ISO 8601. An earlier approval was for different changes. `null` or absent if the
+   * target was not changed, or if the time is not shown.
    */
   readonly retargetedAt?: string | null;
 }
 
-/** A user who asked for work, according to a comment. */
 export interface NamedRequester extends ForgeUser {
-  /** The author of that comment, so that people can find it. Anyone can write such a comment. */
+  /** The author of the comment that names this user as a requester. Anyone can write a comment like this. */
   readonly namedBy: string;
 }
 
-/** Users whose approval does not count, in addition to the author and the writers. */
+/** Users whose approvals do not count, in addition to the author and the writers. */
 export interface NotCounted {
   readonly requesters: readonly ForgeUser[];
-  /** The user of the token; null if the token has none, or if the forge does not show the user. */
+  /** The user of the token; `null` if the token has no user, or if the forge does not show the user. */
   readonly token: ForgeUser | null;
   /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
@@ -64,24 +63,23 @@ export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;
   /**
-   * Null if the number of approvals that the target requires is unknown. In that case, one approval is enough here, and the forge must refuse the
-   * merge if more are needed.
+   * `null` if the forge does not show the required number of approvals. One approval is then enough here, and the forge must reject the merge if more
+   * are required.
    */
   readonly needed: number | null;
   /** Users whose approvals count. */
   readonly by: readonly ForgeUser[];
-  /** Time of the approval that completed the required number, in ISO 8601; null if the number was not reached, or if the time is not shown. */
+  /** Time of the approval that completed the required number, in ISO 8601; `null` if the number was not reached, or if the time is not shown. */
   readonly lastAt: string | null;
-  /** A clause for readers: `1 of 2 approvals of this commit; ann wrote it`. */
+  /** A clause for readers, such as `1 of 2 approvals of the newest commit; ann wrote some of the commits`. */
   readonly reason: string;
 }
 
-/** Maximum number of users that a reason names. */
 const MAX_NAMES = 5;
 
 /**
- * Decides whether people have approved the newest commit. An approval of that commit counts if its user is a person, can push now, did not ask for
- * the work, did not write or push the commit, and does not own the token. A request for changes by a person who can push counts at every commit.
+ * An approval of the newest commit counts if the user is a person who can push now, and did not request the work, open the pull request, or write or
+ * push commits, and does not own the token. A request for changes by a person who can push counts for every commit.
  */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;
@@ -90,7 +88,7 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
   if (opinions === null) return { state: "unknown", ...none, reason: "the forge does not show the reviews" };
   const clauses: string[] = [];
   const counting: Opinion[] = [];
-  /** Whether one more approval, or a request for changes, may count. */
+  /** `mayCount`: the number of approvals that may count. `mayBlock`: whether a request for changes may count. */
   let [mayCount, mayBlock] = [0, false];
   const blocking: string[] = [];
   for (const opinion of opinions) {
@@ -142,9 +140,7 @@ function timeOf(approvals: readonly Opinion[], enough: number): string | null {
   return times.sort((a, b) => a.ms - b.ms)[enough - 1]?.at ?? null;
 }
 
-/**
- * Why an approval does not count, as a clause; null if it counts. `isUnknown`: the approval may count, and the forge does not show whether it does.
- */
+/** Why an approval does not count, as a clause; `null` if the approval counts. `isUnknown`: the forge does not show whether the approval counts. */
 function objectionTo(
   { by, commit, at, mayPush }: Opinion,
   { head, author, writers, pushers = [], requesters: mentioners = [], retargetedAt = null }: ReviewReading,
@@ -177,8 +173,8 @@ function objectionTo(
 }
 
 /**
- * Adds the users whom the comments name as requesters. The comments are read only if the verdict depends on them.
- * @param read Reads these users from the comments. Resolves to null as described in {@linkcode ReviewReading.requesters}.
+ * Adds the users whom comments name as requesters. The comments are read only if the verdict depends on them.
+ * @param read Returns `null` as described in {@linkcode ReviewReading.requesters}.
  */
 export async function withRequesters(
   review: ReviewReading,
@@ -188,7 +184,7 @@ export async function withRequesters(
   return judgeApprovals(review, notCounted).state === "approved" ? { ...review, requesters: await read() } : review;
 }
 
-/** A clause; null for a person. */
+/** Why a user is not a person, as a clause; `null` for a person. */
 export function notAPerson(
   { id, name, isBot }: ForgeUser,
   { notPeople }: Pick<NotCounted, "notPeople">,
@@ -198,7 +194,7 @@ export function notAPerson(
   return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is listed as a bot` : null;
 }
 
-/** Compares users by the id of the account. The name is compared only if a CI system has not shown an id. */
+/** Names are compared only if a CI system does not provide an id. */
 function isSame(a: ForgeUser, b: ForgeUser): boolean {
   return a.id > 0 ? a.id === b.id : a.name.toLowerCase() === b.name.toLowerCase();
 }

@@ -1,6 +1,5 @@
 /**
- * Reads files of a repository at a fixed commit: through the API of its forge, with Git and the credentials of the job, or with Git and no
- * credentials.
+ * Reads files of a repository at a fixed commit: through the API of its forge, with Git and the job's credentials, or with Git and no credentials.
  *
  * @module
  */
@@ -23,29 +22,27 @@ import { forgeOfJob, hostIn, tokenAt, type TokenOptions } from "./open.ts";
 export interface WantedRepository {
   /** `owner/name`, with all groups. */
   readonly name: string;
-  /** Scheme, host and port of the repository's server; undefined if only the name is known. */
+  /** Scheme, host and port of the repository's server; `undefined` if only the name is known. */
   readonly origin?: string | undefined;
-  /** Name of the forge at that origin, as in a `PullRequestAddress`; undefined if it is not known. */
+  /** Name of the forge at that origin, as in a `PullRequestAddress`. */
   readonly forge?: string | undefined;
-  /** Whether the user gave the origin. If so, Git sends `MOGPLEX_GIT_TOKEN` to it. */
+  /** Whether the user gave the origin. If so, Git sends `MOGPLEX_GIT_TOKEN` to this server. */
   readonly isNamed?: boolean | undefined;
 }
 
 export interface RepositoryFiles {
-  /** Scheme, host and port of the server. */
   readonly origin: string;
-  /** How files are read, for messages: `the API of GitHub with variable GITHUB_TOKEN`. */
+  /** How files are read, for messages, such as `the API of GitHub with variable GITHUB_TOKEN`. */
   readonly way: string;
   /**
-   * @param branch Undefined for the default branch.
-   * @returns The newest commit; null if the branch does not exist.
+   * @param branch `undefined` for the default branch.
+   * @returns The newest commit; `null` if the branch does not exist.
    * @throws {MogplexError} with exit code 65 if the server refuses, otherwise 69.
    */
   head(branch?: string): Promise<string | null>;
   /**
-   * Reads a file of at most 1 MB through its tree and blob. Links are not followed.
+   * Reads a file of at most 1 MB. Links are not followed.
    * @param path Path from the root of the repository, with slashes.
-   * @throws the errors of {@linkcode RepositoryFiles.head}.
    */
   file(commit: string, path: string): Promise<RepositoryFile>;
   /** Removes temporary files. Never throws. */
@@ -54,15 +51,16 @@ export interface RepositoryFiles {
 
 export interface FilesOptions extends TokenOptions {
   readonly world: ForgeWorld;
-  /** Origin of a service other than the public one. A local Mogplex serves the files of its repositories itself. No token is sent to it. */
+  /**
+   * Origin of a service other than the public service. A local Mogplex serves the files of its repositories itself. No token is sent to this origin.
+   */
   service?: string | undefined;
-  /** @default the system's Git */
   openGit?: typeof openGitFiles | undefined;
 }
 
 interface Place {
   readonly origin: string;
-  /** Undefined if the server is not a known forge. In that case, only Git can read the repository. */
+  /** `undefined` if the server is not a known forge. Only Git can then read the repository. */
   readonly forge: FileForge | undefined;
 }
 
@@ -72,8 +70,8 @@ interface Way {
 }
 
 /**
- * Finds the first way to read a repository that works on its default branch.
- * @throws {MogplexError} if none works: exit code 69 if a server did not answer, otherwise 65.
+ * Finds the first way to read a repository that works on the default branch.
+ * @throws {MogplexError} if no way works: exit code 69 if a server did not answer, otherwise 65.
  */
 export async function openRepositoryFiles(options: FilesOptions, wanted: WantedRepository): Promise<RepositoryFiles> {
   const attempted = `read repository ${JSON.stringify(wanted.name)}`;
@@ -94,7 +92,7 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
         }
       } catch (error) {
         if (!(error instanceof MogplexError)) throw error;
-        // A local Mogplex does not necessarily have the repository.
+        // A local Mogplex may not have the repository.
         if (!isLocal || places.length === 1 || !isRefusal(error)) failures.push({ way: way.name, error });
       }
     }
@@ -127,9 +125,7 @@ function filesOf(
   };
 }
 
-/**
- * Whether the server answered that this way cannot read the repository, or this way cannot be tried here. For a hidden repository, the answer is 404.
- */
+/** Whether the server does not let this way read the repository, or this way cannot be tried here. For a hidden repository, servers return 404. */
 function isRefusal(error: MogplexError): boolean {
   return ["unauthorized", "forbidden", "usage"].includes(error.exit) ||
     error instanceof ApiError && error.status === 404;
@@ -143,12 +139,12 @@ function adviceFor(places: readonly Place[]): string {
   return tokens.join(", or ") || "name its server: --repo https://HOST/OWNER/NAME";
 }
 
-/** The forges of the program, and GitHub, because the service works with GitHub's repositories. */
+/** GitHub is always included, because the service works with GitHub's repositories. */
 function allForges({ forges }: FilesOptions): readonly FileForge[] {
   return forges.some(({ name }) => name === GITHUB_READER.name) ? forges : [...forges, GITHUB_READER];
 }
 
-/** The servers that may have the repository, most likely first. */
+/** Most likely server first. */
 function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRepository): Place[] {
   const { env, ciSystem, service, hosts = [] } = options;
   const forges = allForges(options);
@@ -175,7 +171,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   const named = hosts.map(hostIn);
   places.push(...named.flatMap((host) => forges.map((forge) => ({ origin: `https://${host}`, forge }))));
   if (ofJob) places.push(ofJob);
-  // The service works with GitHub. On another server, somebody else might have a repository with the same name.
+  // The service works with GitHub. On another server, another user might have a repository with the same name.
   const github = forges.find(({ name }) => name === GITHUB_READER.name);
   places.push({ origin: `https://${GITHUB_READER.publicHost}`, forge: github });
   const first = places.filter((place, index) =>
@@ -184,16 +180,15 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   return [...local, ...first];
 }
 
-/** What reading a repository may access, for `permissions`. Nothing is checked here. */
+/** Lists what reading a repository may access, for `permissions`. */
 export interface FilesNeeds {
-  /** Hosts of APIs. Git runs in a separate process. */
+  /** Hosts of APIs. Git is not included, because it runs in a separate process. */
   readonly net: readonly string[];
   readonly env: readonly string[];
-  /** Programs that are run. */
   readonly run: readonly string[];
 }
 
-/** Variables that Deno reads itself for a temporary folder and for a child process. Source: measured, Deno 2.9. */
+/** Variables that Deno itself reads for a temporary folder and for a child process. Source: measured with Deno 2.9. */
 const OF_RUNTIME: readonly string[] = ["TMP", "TEMP", "NODE_V8_COVERAGE"];
 
 export function filesNeeds(options: FilesOptions, wanted: WantedRepository): FilesNeeds {
@@ -212,7 +207,7 @@ export function filesNeeds(options: FilesOptions, wanted: WantedRepository): Fil
   };
 }
 
-/** Reads from a local Mogplex, which has the routes of a self-hosted GitHub. */
+/** A local Mogplex has the routes of a self-hosted GitHub. */
 function localWay({ world }: FilesOptions, name: string, origin: string): Way {
   return {
     name: "the local Mogplex",
@@ -273,7 +268,6 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
   return ways;
 }
 
-/** Tokens that only Git can use. */
 function gitTokens(
   ofJob: { readonly username: string; readonly variable: string } | undefined,
   isNamed: boolean,

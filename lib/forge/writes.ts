@@ -1,6 +1,6 @@
 /**
- * Changes on a forge: merges, review requests, labels, comments, closed pull requests. Every write is pinned to a commit if the forge supports that.
- * Nothing here decides whether a write is allowed, and no write is sent a second time after a lost answer.
+ * Defines the writes to a forge, such as merges, review requests and labels. Each write is bound to a commit if the forge supports that.
+ * Implementations do not decide whether a write is allowed, and do not send a write again after its answer was lost.
  *
  * @module
  */
@@ -10,41 +10,39 @@ import type { MergeMethod, PullRequestAddress, PullRequestStatus } from "./model
 
 export interface MergeOrder {
   readonly address: PullRequestAddress;
-  /** The head that was judged. Any other head is not merged. */
+  /** The head commit that was judged. No other head is merged. */
   readonly commit: string;
   readonly method: MergeMethod;
   /** Title and body of the commit, already made harmless. Not used if the method creates no commit. */
   readonly title: string;
   readonly body: string;
-  /** Whether the target has a merge queue. For GitLab's merge trains, the write itself finds this out. */
+  /** Whether the target has a merge queue. The write itself detects a merge train on GitLab. */
   readonly hasQueue: boolean;
 }
 
 export type MergeOutcome =
-  /** `commit`: the commit on the target; null if the forge does not show it. */
+  /** `commit` is the commit on the target; `null` if the forge does not show it. */
   | { readonly kind: "merged"; readonly commit: string | null }
   /** The pull request is in a queue or a merge train. */
   | { readonly kind: "queued" }
-  /** The forge merges later. `handle` identifies the merge. */
+  /** The forge will merge later. `handle` identifies the pending merge. */
   | { readonly kind: "pending"; readonly handle: string }
-  /** Another merge of the same pull request is pending, with options that we did not set. */
+  /** Another merge of the same pull request is pending, with options that this program did not set. */
   | { readonly kind: "foreign"; readonly handle: string }
-  /** The head is another commit. */
+  /** The head is a different commit. */
   | { readonly kind: "moved" }
-  /** The forge asks to try again later. */
   | { readonly kind: "later"; readonly reason: string }
-  /** The answer was lost, so the forge may have merged. Read the progress before anything else is sent. */
+  /** The answer was lost, so the forge may have merged. Read the progress before you send anything else. */
   | { readonly kind: "lost"; readonly reason: string }
-  /** `reason`: the forge's words, made harmless, as a clause. */
+  /** `reason` contains the forge's words, made harmless, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };
 
-/** What our merge would have left on the target. */
 export interface LandedQuestion {
   readonly address: PullRequestAddress;
-  /** The newest commit of the target before the merge was sent, and now. */
+  /** The newest commits of the target before the merge was sent (`since`) and now (`until`). */
   readonly since: string;
   readonly until: string;
-  /** The same values as in the order. */
+  /** The same values as in the merge order. */
   readonly commit: string;
   readonly method: MergeMethod;
   readonly title: string;
@@ -55,42 +53,40 @@ export interface LandedQuestion {
 
 export type MergeProgress =
   | MergeOutcome
-  /** The pull request is open, and neither pending nor in a queue. The merge was never sent, failed, or was removed. */
+  /** The pull request is open, and is neither pending nor in a queue. The merge was never sent, has failed, or was removed. */
   | { readonly kind: "out"; readonly reason: string };
 
 export interface Reviewers {
   readonly users: readonly string[];
-  /** Names as the forge writes them: `owner/team` on GitHub and Gitea, a group on GitLab. */
+  /** Names in the format of the forge: `owner/team` on GitHub and Gitea, a group on GitLab. */
   readonly teams: readonly string[];
 }
 
 /**
- * `last`: the last rule that matches decides. `sections`: the rules of all sections apply, and sections have default owners. `all`: every rule that
- * matches applies, and its pattern is a regular expression.
+ * `last`: the last matching rule applies. `sections`: the rules of all sections apply, and sections can have default owners. `all`: every matching
+ * rule applies, and its pattern is a regular expression.
  */
 export interface CodeOwnersForm {
-  /** The first path that exists is used. */
+  /** Only the first existing path is used. */
   readonly paths: readonly string[];
   readonly rules: "last" | "sections" | "all";
 }
 
-/** `refused`: the forge's words, made harmless, as a clause. */
+/** `refused` contains the forge's words, made harmless, as a clause. */
 export interface Refused {
   readonly refused: string;
 }
 
-/** State, author, reviewers and labels of a pull request, as they are now. */
 export interface PullRequestMarks {
   readonly state: PullRequestStatus;
-  /** Name of the author; null if it is not shown. */
   readonly author: string | null;
-  /** Users and teams who were requested to review the pull request. */
+  /** Users and teams whose review was requested. */
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly labels: readonly string[];
 }
 
-/** Rights of the token, by purpose, as a clause: `the permission "contents: write"`. */
+/** The permissions that the token needs for each purpose, as clauses such as `the permission "contents: write"`. */
 export interface WriteNeeds {
   readonly merge: string;
   readonly update: string;
@@ -100,32 +96,29 @@ export interface WriteNeeds {
   readonly deleteBranch: string;
 }
 
-/**
- * Writes of one forge. Each method throws the errors of the client. The error for a refused token has exit code 64, and the error for a missing right
- * has exit code 65.
- */
+/** Each method throws the errors of the client. The exit code is 64 for a rejected token, and 65 for a missing permission. */
 export interface ForgeWrites {
   readonly needs: WriteNeeds;
-  /** Name of the user of a job's own token, whose merges start no workflows; absent without such a user. */
+  /** Name of the user of a job's own token. Merges by this user start no workflows. */
   readonly jobUser?: string;
   readonly codeOwners: CodeOwnersForm;
   merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
-  /** Reads what happened to a merge, without changing anything. @param handle Null without one. */
+  /** Reads the result of a merge without changing anything. */
   progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;
   /**
-   * Looks for our merge on the target although the pull request is open. Absent on a forge that carries out a merge as a whole or not at all.
-   * @returns The commit of the merge; null if it is not there; undefined if the forge does not show it.
+   * Looks for our merge on the target while the pull request is still open. Absent if the forge performs each merge completely or not at all.
+   * @returns The commit of the merge; `null` if the target does not contain it; `undefined` if the forge does not show it.
    */
   landed?(client: ForgeClient, question: LandedQuestion): Promise<string | null | undefined>;
-  /** Removes the pull request from its queue or merge train. @returns False if it was not in one. */
+  /** @returns `false` if the pull request was not in a queue or merge train. */
   leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean>;
-  /** Brings the branch up to date with its target. */
+  /** Updates the branch with the newest commits of its target. */
   update(
     client: ForgeClient,
     address: PullRequestAddress,
     commit: string,
   ): Promise<"updated" | "moved" | Refused>;
-  /** Adds reviewers. The present reviewers stay. */
+  /** Keeps the existing reviewers. */
   requestReview(
     client: ForgeClient,
     address: PullRequestAddress,
@@ -134,13 +127,13 @@ export interface ForgeWrites {
   marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks>;
   addLabels(client: ForgeClient, address: PullRequestAddress, labels: readonly string[]): Promise<void>;
   close(client: ForgeClient, address: PullRequestAddress): Promise<void>;
-  /** Deletes a branch of the repository if its newest commit is still the given one. */
+  /** Deletes the branch only if its newest commit is still `commit`. */
   deleteBranch(
     client: ForgeClient,
     address: PullRequestAddress,
     branch: string,
     commit: string,
   ): Promise<"deleted" | "moved" | "gone" | Refused>;
-  /** The user of the token; null if the forge does not show it, as for the token of a job. */
+  /** `null` if the forge does not show the user, for example for the token of a job. */
   me(client: ForgeClient): Promise<ForgeUser | null>;
 }

@@ -1,5 +1,6 @@
 /**
- * The note of a mention: its text, its mark, and the notes of other jobs.
+ * Writes the note of a mention and its mark, and handles the notes of other jobs.
+ *
  * @module
  */
 import { EXIT, STOPPED } from "../exit_codes.ts";
@@ -31,7 +32,7 @@ import {
   type MarkState,
 } from "./mark.ts";
 
-/** If the forge refuses the reaction, the job continues without it. */
+/** If the forge rejects the reaction, the job continues without it. */
 export async function react(
   { forge: { threads } }: Responding,
   { news: { thread, comment } }: Pick<Asked, "news">,
@@ -40,7 +41,7 @@ export async function react(
   await threads.react(thread, comment, reaction).catch(() => {});
 }
 
-/** Removes notes that other jobs have begun at the same moment. If a note remains, the next job in the thread removes it. */
+/** Removes notes that other jobs have written for the same request. If a note cannot be removed, the next job in the thread removes it. */
 export async function removeDoubles(
   { forge: { threads } }: Responding,
   { news: { thread } }: Pick<Asked, "news">,
@@ -49,7 +50,7 @@ export async function removeDoubles(
   for (const each of doubles) await threads.remove(thread, each).catch(() => {});
 }
 
-/** Writes the note of a mention that has no run. If an earlier note of the mention names a requester, the new note names the same user. */
+/** Writes the note of a mention that has no run. If an earlier note names a requester, the new note names the same requester. */
 export async function say(
   job: Responding,
   asked: Pick<Asked, "news">,
@@ -63,7 +64,7 @@ export async function say(
   const seal = await sealFor(job, thread);
   const marker = noteMarker(...jobOfAsk(ask));
   const body = (before: string | null | undefined) => {
-    // The run may have started nevertheless. The requester must not be able to approve its pull request then.
+    // The run may still have started. Keep the requester, because this user must not be able to approve the run's pull request.
     const requester = requesterIn(before ?? "");
     const line = requester === undefined ? "" : `\n${requesterLine(requester.id)}`;
     return `${markLine({ ask, of: ask, state }, seal)}${line}\n\n${text}\n`;
@@ -74,18 +75,14 @@ export async function say(
   await removeDoubles(job, asked, await doubles().catch(() => []));
 }
 
-/**
- * How often a job looks again for runs that other jobs are about to start, and the time between two looks, in milliseconds. In a poll, the number
- * applies to all mentions together.
- */
+/** How often a job checks again for runs that other jobs are about to start. In a poll, the number applies to all mentions together. */
 const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
 
 /**
- * Waits before the next look at notes that do not name a run yet.
- * @param notes Undefined for an unreadable note.
- * @returns False if there is no point in waiting: this job has waited often enough, or is ending, or the notes are so old that their jobs were
- * killed.
+ * Waits before the next check of notes that do not name a run yet.
+ * @param notes `undefined` for an unreadable note.
+ * @returns `false` if waiting is pointless: this job has waited often enough or is ending, or the notes are so old that their jobs were killed.
  */
 export async function waitForNotes(
   { clock, spent }: Responding,
@@ -111,7 +108,7 @@ async function noteOf(
   return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
 }
 
-/** Whether a note answers its mention: with a run, a reason why there is no run, or the stopped runs. */
+/** Whether a note answers its mention with a run, with a reason why there is no run, or with the stopped runs. */
 export function saysEnd(marked: MarkedNote | undefined): boolean {
   return marked !== undefined && marked.mark.state !== "starting";
 }
@@ -121,8 +118,8 @@ export async function isAnswered(job: Responding, asked: Pick<Asked, "news">, as
 }
 
 /**
- * {@linkcode noteOf}, after another job has answered or this job has waited for an answer.
- * @param isPatient Whether this job may wait. An unreadable note is treated as unchanged.
+ * Reads the note of a mention until the note contains an answer or this job has waited long enough. An unreadable note is treated as unchanged.
+ * @param isPatient Whether this job may wait.
  */
 export async function noteSoon(
   job: Responding,
@@ -137,7 +134,7 @@ export async function noteSoon(
   }
 }
 
-/** Exit codes after which the run may have started, and the same start may still succeed. The note shows this to the next poll. */
+/** Exit codes after which the run may have started, and the same start may still succeed. The mark in the note shows this to the next poll. */
 export const AGAIN: readonly number[] = [
   EXIT.unavailable,
   EXIT.rateLimited,
@@ -145,18 +142,18 @@ export const AGAIN: readonly number[] = [
   ...STOPPED,
 ];
 
-/** Whether polls repeat the start of a mention whose job named no run. After an invalid token, nothing was started. */
+/** Whether polls repeat the start of a mention whose job named no run. After an invalid token, no run was started, so polls repeat the start. */
 export function isRepeated(exitCode: number): boolean {
   return AGAIN.includes(exitCode) || exitCode === EXIT.unauthorized;
 }
 
-/** Facts about the start of a run that its result does not contain. */
+/** Facts about the start of a run that the run's result does not contain. */
 export interface Doubts {
-  /** Whether this was the last start that a mention gets if no sandbox is free. */
+  /** Whether the mention gets no further start if no sandbox is free. */
   isLastStart: boolean;
   /** Whether the run must be cancelled, but could not be cancelled yet. */
   isUnwanted: boolean;
-  /** Whether the service has a run for the mention whose id is unknown. */
+  /** Whether the service has a run for the mention, but the id of the run is unknown. */
   isHidden: boolean;
   /** Whether a start by this job or an earlier job may have reached the service. */
   mayExist: boolean;
@@ -174,7 +171,7 @@ function withoutLackingRun(state: NoteState, { isLastStart }: Doubts): NoteState
   return state.lacksSandbox && !isLastStart ? { ...state, runId: null } : state;
 }
 
-/** Whether to mention the agent again. Empty while the job is running, and if nothing failed. */
+/** Advice on whether to mention the agent again. Empty while the job is running, and if nothing failed. */
 function nextStep(
   { runId, exitCode, lacksSandbox }: NoteState,
   { name, checks }: Pick<RespondSettings, "name" | "checks">,
@@ -212,16 +209,15 @@ function nextStep(
   return `\n\n${start} ${checksText(checks, repeated, instead)}`;
 }
 
-/** What users of comments can do if the agent failed. */
+/** What users can do in a comment if the agent failed. */
 const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
   [AGENT, "Read what the agent said and did last, then write a more precise task in a new comment."],
   [SILENT, "Read the last lines below, then write a changed task in a new comment."],
 ]);
 
-/** The end of advice that users of comments cannot follow. */
+/** The end of advice that users cannot follow in a comment. */
 const START_AGAIN = "then start again.";
 
-/** @param stopper Returns the name of the user who stopped the run. */
 function stepsFor(
   { name, checks: { schedule } }: Pick<RespondSettings, "name" | "checks">,
   { stopper, doubts }: { stopper: () => Promise<string | null>; doubts: Readonly<Doubts> },
@@ -263,7 +259,6 @@ function stepsFor(
   };
 }
 
-/** @param url Address of the thread. */
 function askLink(
   { anchor, lineAnchor = anchor }: Threads,
   url: string | undefined,
@@ -275,7 +270,6 @@ function askLink(
   return { words: "Comment", url: `${url}#${kind === "review" ? lineAnchor : anchor}${id}`, by };
 }
 
-/** @param label Name of the job, which may be empty. @param stopper Returns the name of the user who stopped the run. */
 export function planOf(
   { forge, settings, showsTask }: Responding,
   { thread }: { thread: ThreadPlace & Partial<Pick<Thread, "url">> },
@@ -284,7 +278,7 @@ export function planOf(
     & {
       ask: AskId;
       of: AskId;
-      /** The user who requested the run; undefined if an earlier note names no user. An earlier note only contains the id. */
+      /** `undefined` if an earlier note names no requester. An earlier note contains only the id. */
       requester: Pick<ForgeUser, "id"> & Partial<Pick<ForgeUser, "name">> | undefined;
       seal: MarkSeal;
       stopper: () => Promise<string | null>;
@@ -296,7 +290,7 @@ export function planOf(
     place: forge.notes(thread),
     needs: thread.kind === "pull" ? (url) => forge.needs(thread.number, url) : undefined,
     job: jobOfAsk(ask),
-    // The note belongs to one request, so a name that nobody can open says nothing.
+    // The note belongs to one request, so the name of a job without a link is not useful.
     label: links?.job === undefined && links?.pipeline === undefined ? "" : label,
     mayLink: (url) => forge.mayLink(url),
     links: { ...links, ask: askLink(forge.threads, thread.url, ask, requester?.name) },
@@ -306,7 +300,7 @@ export function planOf(
     stop: `@${settings.name} stop`,
     pullName: (url) => forge.pullName(url),
     head(state) {
-      // The right token cannot verify a code that was created with a wrong token. Without a mark, polls answer the mention again.
+      // The correct token cannot verify a code that was created with a wrong token. Without a mark, polls answer the mention again.
       const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;
       const counted = withoutLackingRun(state, doubts);
       const { lacksSandbox } = counted;
@@ -315,7 +309,7 @@ export function planOf(
         ...requester === undefined ? [] : [requesterLine(requester.id)],
       ].join("\n") + nextStep(counted, settings, doubts);
     },
-    // What the agent did not see does not matter if there was no run, or if the run was stopped.
+    // Leave out what the agent did not see if there was no run, or if the run was stopped.
     foot: ({ runId, exitCode }) =>
       runId === null && exitCode !== null || exitCode === EXIT.cancelled ? undefined : leftOut,
   };

@@ -1,5 +1,5 @@
 /**
- * What `respond` needs from the calling program: the forge of the job, a log, the service, and a function that runs a job.
+ * Defines what `respond` needs from the calling program: the forge of the job, a log, the service, and a function that runs a job.
  *
  * @module
  */
@@ -29,48 +29,43 @@ interface RespondLog {
   note(text: string): void;
 }
 
-/** The part of a `respond` job that is the same for all mentions. */
+/** The data of a `respond` job that all mentions share. */
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
-  /**
-   * Opens the job's forge. Its answers are not cached.
-   * @throws {UnauthorizedError} if there is no valid token.
-   * @throws {UsageError} if no supported forge runs the job, or if the token's variable cannot be used.
-   */
+  /** The forge's answers are not cached. */
   openForge(): OpenForge;
   readonly settings: RespondSettings;
   /** The Mogplex token, which seals the marks. */
   readonly token: string;
-  /** The part that all requests share. The default repository is the repository at the forge. */
+  /** The part of a request that all mentions share. The default repository is the job's repository. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
   readonly showsTask: boolean;
-  /** Whether a successful run sets the commit status; undefined for the default of the forge. */
+  /** Whether a successful run sets the commit status; `undefined` for the forge's default. */
   readonly setsStatus: boolean | undefined;
-  /** Opens the service for some calls. @param timeoutMs Time limit for all of them. @default {120_000} */
+  /** @param timeoutMs Time limit for all calls together. @default {120_000} */
   openService(timeoutMs?: number): { session: Session; call: CallOptions };
   readonly run: RunAsked;
 }
 
 export interface AskedStart {
   readonly request: RunRequest;
-  /** The first idempotency key of the series of starts. */
+  /** The first idempotency key of a series of starts. */
   readonly idempotencyKey: string;
-  /** Whether the job may wait before another start if no sandbox was free. */
+  /** Whether the job may wait for a free sandbox before another start. */
   readonly waitsForSandbox: boolean;
   /** Called before each repeated attempt of a start, and before another start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
-  /** Called when the run is started or found, and again for another start. */
+  /** Called when the run is started or found. Called again after another start. */
   onStarted(started: Pick<StartedRun, "runId"> & { readonly run: Pick<Run, "status"> }): void;
   /** Called with the end of the run. The return value is published. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
 /**
- * Runs one job: starts a run, or attaches to the run of an earlier attempt, follows it, and publishes the outcome in the reports and the note.
- * @returns The result, and the address of its page; `page` is undefined if there is no page.
+ * Runs one job: starts a run, or attaches to the run of an earlier attempt, follows the run, and publishes the outcome in the reports and the note.
+ * @returns `page` is the address of the result's page; `undefined` if there is no page.
  * @throws {NoRun} if `onEnd` throws it. Nothing is published then.
- * @throws {MogplexError} if the job could not begin, or its settings are invalid.
  */
 export type RunAsked = (
   what: AskedStart | { readonly run: Run },
@@ -86,12 +81,11 @@ export interface RunAskedOptions {
 
 /** Ends a job without a verdict, because there is no run. */
 export class NoRun extends Error {
-  /** Whether the note already contains the answer of another job. */
+  /** Whether the note already contains another job's answer. */
   readonly isAnswered: boolean;
   /** The reason for the asker, as trusted Markdown. */
   readonly text: string;
 
-  /** @param reason A clause. */
   constructor(reason: string, isAnswered: boolean, text: string = reason) {
     super(reason);
     this.isAnswered = isAnswered;
@@ -101,26 +95,25 @@ export class NoRun extends Error {
 
 export interface Asked {
   readonly news: News;
-  /** Requests before this time are not answered; undefined for no limit. */
+  /** Requests before this time are ignored. */
   readonly since?: string | undefined;
   readonly out: string;
   readonly onStart?: (() => void) | undefined;
-  /** Called when the mention has a note. Polls look at a mention without a note again. */
+  /** Called when the mention has a note. Polls read a mention without a note again. */
   readonly onNote?: (() => void) | undefined;
 }
 
-/** Counters of a job for all mentions together. */
+/** Counters for all mentions of a job together. */
 export interface Spent {
-  /** Number of waits for other jobs. */
   waits: number;
-  /** Number of reads of another job's run that the service did not answer. */
+  /** Number of times that the service did not answer a request about another job's run. */
   failedLooks: number;
 }
 
 export type Responding = RespondJob & {
   readonly forge: OpenForge;
   readonly spent: Spent;
-  /** The cached answers of the forge in a poll; undefined for an event. */
+  /** The forge's cached answers, for a poll; `undefined` for an event. */
   readonly remembered?: RememberedThreads | undefined;
 };
 

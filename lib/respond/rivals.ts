@@ -1,5 +1,5 @@
 /**
- * Reasons against starting a valid request: another run on the same pull request or branch, and the daily limit.
+ * Finds reasons not to start a valid request: another run on the same pull request or branch, or the daily limit.
  *
  * @module
  */
@@ -14,24 +14,22 @@ import type { RespondSettings } from "./rights.ts";
 import type { Place } from "./where.ts";
 
 export interface RunsAtWork {
-  /** An unfinished run; null if the run has finished, undefined if the service no longer knows it. */
+  /** `null` if the run has finished; `undefined` if the service no longer knows the run. */
   workOf(runId: string): Promise<RunAtWork | null | undefined>;
 }
 
 export interface RunAtWork {
-  /** The working branch of the run. */
   readonly branch: string;
-  /** Whether the run is waiting for an answer. Nobody can give that answer in the thread. */
+  /** Whether the run is waiting for an answer. Users cannot give the answer in the thread. */
   readonly isWaiting: boolean;
 }
 
-/** Why a run must not start: as text for the log, and as trusted Markdown for the asker. Both are clauses without a period. */
+/** Why a run must not start, as a clause without a period. `reason` is text for the log. `text` is trusted Markdown for the asker. */
 export interface Refusal {
   readonly reason: string;
   readonly text: string;
 }
 
-/** The note about a run of another thread. */
 interface BranchRun {
   readonly note: PlacedComment;
   readonly isWaiting: boolean;
@@ -41,14 +39,14 @@ type BranchPlace = Extract<Place, { kind: "branch" }>;
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-/** Maximum number of other threads' runs whose branch is read. */
+/** Maximum number of runs in other threads whose branches are read. */
 const MAX_OTHER_RUNS = 20;
 /** Maximum number of other pull requests of a branch whose notes are read. */
 const MAX_OTHER_PULLS = 5;
-/** How long another request is assumed to be starting its run, in milliseconds. After that, its job may have been killed. */
+/** How long another request is assumed to be starting its run. After this time, its job may have been killed. */
 export const STARTING_MS = 10 * 60_000;
 
-/** The words for another run, depending on its place: its name, the place, and where to write a stop for it. */
+/** Terms for another run in messages. `where` completes the advice to write a stop. */
 const IN_THREAD = { noun: "another run", place: "in this thread", where: "" };
 const ON_BRANCH = { noun: "a run from another thread", place: "on this branch", where: " there" };
 
@@ -57,11 +55,9 @@ export interface RivalsWorld {
   settings: RespondSettings;
   runs: RunsAtWork;
   nowMs: number;
-  /** Creates the codes for the marks of a thread. */
   sealOf(thread: ThreadPlace): Promise<MarkSeal>;
 }
 
-/** Looks for runs that block another run, based on the program's own notes and the runs of the service. */
 export class Rivals {
   readonly #world: RivalsWorld;
 
@@ -70,9 +66,9 @@ export class Rivals {
   }
 
   /**
-   * Why a run must not start, checked after its note was written; null if it may start. Possible reasons: an earlier request on the same pull request
-   * or branch, the daily limit, and a run of the thread that waits for an answer. Of two requests, the one with the older note takes precedence,
-   * across all threads.
+   * Why a run must not start, checked after its note was written; `null` if the run may start. The reason can be an earlier request on the same pull
+   * request or branch, the daily limit, or a run in the thread that is waiting for an answer. If two requests compete, the request with the older
+   * note takes precedence, across all threads.
    * @param noteId Id of the note of this request.
    */
   async rival(
@@ -85,14 +81,14 @@ export class Rivals {
     if (limit !== null) return limit;
     const { marks, others } = othersOf({ thread, ask, of }, notes);
     const earlier = others.filter(({ note }) => note.id < noteId);
-    // The clock of this machine may be a few minutes off, but the forge has just dated the note.
+    // Use the time that the forge has just given to the note, because the clock of this machine may be a few minutes off.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#world.nowMs;
     const starting = earlier.find((each) => isStarting([each], nowMs));
     if (starting !== undefined) return this.#busy(IN_THREAD, thread, starting);
-    // This check also finds the run of a later request, in case this request could not be started for a long time.
+    // This check also finds the run of a later request, because the start of this request may have been delayed for a long time.
     const busy = await this.#busyInThread(thread, marks, others);
     if (busy !== null) return busy;
-    // The job of the earlier request has ended, or has been trying for a long time. A poll may retry the start at any time.
+    // The job of the earlier request has ended, or has retried for a long time. A poll may retry the start at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return { reason: this.pendingReason, text: this.pendingReason };
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
@@ -100,8 +96,7 @@ export class Rivals {
   }
 
   /**
-   * Why the active run of another request in the thread or on its branch blocks this one, regardless of the age of the notes; null if there is no
-   * such run.
+   * Why an active run in the thread or on its branch blocks this request, regardless of the age of the notes; `null` if no run blocks the request.
    */
   async busy(
     { thread, ask, of, place }: { thread: Thread; ask: AskId; of: AskId; place: BranchPlace },
@@ -115,9 +110,9 @@ export class Rivals {
   }
 
   /**
-   * The active run of a thread that blocks another run. A run that waits for an answer blocks all tasks, because a new comment is often meant as the
-   * answer, which does not reach the agent.
-   * @param marks Notes of the thread. @param rivals The notes whose runs block another run.
+   * A run that is waiting for an answer blocks all tasks, because users often mean a new comment as the answer, but the comment does not reach the
+   * agent.
+   * @param rivals The notes whose runs block another run.
    */
   async #busyInThread(
     thread: Thread,
@@ -133,7 +128,7 @@ export class Rivals {
       : this.#busy(IN_THREAD, thread, { note, isWaiting: busy.isWaiting });
   }
 
-  /** The refusal while another run is active. @param thread The thread of the note about that run. */
+  /** @param thread The thread of the note about the active run. */
   #busy(
     { noun, place, where }: typeof IN_THREAD,
     thread: Thread | null,
@@ -155,12 +150,11 @@ export class Rivals {
     };
   }
 
-  /** The refusal while the run of another thread is active on the branch. */
   async #busyBranch(other: BranchRun): Promise<Refusal> {
     return this.#busy(ON_BRANCH, await this.#world.threads.thread(other.note.thread), other);
   }
 
-  /** The earlier note on another pull request of the same branch, about a run that is starting or active there. */
+  /** Finds an earlier note on another pull request of the same branch whose run is starting or active. */
   async #takenBranch(
     { number }: Thread,
     { workingBranch }: BranchPlace,
@@ -183,7 +177,7 @@ export class Rivals {
   }
 
   /**
-   * The runs of a thread whose notes do not report the end. An issue may have several, because each task has its own branch. `ended`: runs that have
+   * Returns the runs whose notes do not report the end. An issue may have several runs, because each task has its own branch. `ended`: runs that have
    * finished. `forgotten`: runs that the service no longer knows.
    */
   async openRuns(
@@ -205,10 +199,7 @@ export class Rivals {
     return { running, ended, forgotten };
   }
 
-  /**
-   * The note about another thread's run of the last 24 hours that is active on the branch. Two pull requests can have the same branch. The service's
-   * data about the run decides, even if another user has changed the note.
-   */
+  /** Two pull requests can have the same branch. The service's data about the run decides, even if another user has changed the note. */
   async #busyOnBranch(
     { workingBranch }: BranchPlace,
     today: readonly MarkedNote<PlacedComment>[],
@@ -219,7 +210,6 @@ export class Rivals {
     return await this.#runOn(workingBranch, others);
   }
 
-  /** The note about an unfinished run on a branch. */
   async #runOn<T extends ThreadComment>(
     branch: string,
     marks: readonly MarkedNote<T>[],
@@ -232,13 +222,12 @@ export class Rivals {
     return undefined;
   }
 
-  /** Why a run must not start although everything else permits it; null if it may start. */
+  /** Checks a request before its note is written. See {@linkcode Rivals.rival} for the check after that. */
   async refusal(
     thread: Thread,
     place: BranchPlace,
     { marks, rivals, me }: {
       marks: readonly MarkedNote[];
-      /** Notes whose runs block another run. */
       rivals: readonly MarkedNote[];
       me: ForgeUser;
     },
@@ -259,7 +248,6 @@ export class Rivals {
     return `the last task has not started yet. ${text.slice(0, -1)}`;
   }
 
-  /** The refusal if notes name as many runs as are allowed in 24 hours; otherwise null. */
   #limitRefusal(today: readonly MarkedNote[]): Refusal | null {
     const { limit, limitFrom } = this.#world.settings;
     const times = today.filter(mayHaveRun).map(({ note }) => Date.parse(note.createdAt)).sort((a, b) => a - b);
@@ -280,12 +268,12 @@ export class Rivals {
   }
 }
 
-/** Notes of a thread whose runs block another run. On an issue, each task has its own branch, so only runs of the same task block each other. */
+/** On an issue, each task has its own branch, so only runs of the same task block each other. */
 export function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote[]): readonly MarkedNote[] {
   return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
 }
 
-/** Notes of the other requests in the thread, and the subset whose runs block the run of this request. */
+/** `others` is the subset of `marks` whose runs block the run of this request. */
 function othersOf(
   { thread, ask, of }: { thread: Thread; ask: AskId; of: AskId },
   notes: readonly MarkedNote[],
@@ -294,13 +282,12 @@ function othersOf(
   return { marks, others: rivalsOf(thread, of, marks) };
 }
 
-/** Runs whose notes do not report the end. */
 function openRuns(marks: readonly MarkedNote[]): string[] {
   const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
   return [...new Set(ids)];
 }
 
-/** Whether a job is about to start a run. @param withinMs Maximum age of the job's note. */
+/** @param withinMs Maximum age of the note of a job that may still start its run. */
 export function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
   return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
 }

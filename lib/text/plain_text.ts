@@ -1,19 +1,20 @@
 /**
- * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters, direction overrides and invisible characters
- * are removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. The functions that escape text expect this
- * result. The file also undoes JSON's escapes, and cuts texts to a length.
+ * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters, direction overrides and invisible characters are
+ * removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. Functions that escape text expect this result. This
+ * file also removes JSON's escapes, and cuts texts to a maximum length.
+ *
  * @module
  */
 import type { SafeLine } from "./safe_line.ts";
 
 interface PlainTextOptions {
-  /** Maximum length of the result in UTF-16 units, at least 1; see {@linkcode cutText}. @default {Infinity} */
+  /** Maximum length of the result in UTF-16 code units, at least 1; see {@linkcode cutText}. @default {Infinity} */
   maxLength?: number | undefined;
 }
 
-// CSI sequences; string sequences (OSC, DCS, SOS, PM, APC) that end on the line they start on, so an unclosed one hides nothing; all other
-// escapes. No character class contains a character that starts a sequence, so a failed match never reads text twice.
-// Source: ECMA-48, sections 5.4 and 5.6; OSC 8 and OSC 52 are forms of OSC.
+// CSI sequences, string sequences (OSC, DCS, SOS, PM, APC), and all other escape sequences. A string sequence must end on the line on which it
+// starts, so an unclosed sequence hides nothing. No character class contains a character that starts a sequence, so a failed match never reads text
+// twice. Source: ECMA-48, sections 5.4 and 5.6; OSC 8 and OSC 52 are forms of OSC.
 const SEQUENCES = new RegExp(
   [
     "(?:\\x1b\\[|\\x9b)[0-?]*[ -/]*[@-~]",
@@ -22,11 +23,11 @@ const SEQUENCES = new RegExp(
   ].join("|"),
   "g",
 );
-// Log readers, such as the runners of GitHub and GitLab, treat a lone CR as a line break. Terminals overwrite the line.
-// Several CR in a row are one break, because `\r+\n|\r` would take quadratic time.
+// Log readers, such as the runners of GitHub and GitLab, treat a single CR as a line break. Terminals overwrite the line. Several CRs in a row are
+// one line break, because `\r+\n|\r` would take quadratic time.
 const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
-// All control characters except tab and line feed, everything that Unicode calls ignorable (zero-width characters, directions, variation
-// selectors, tags, fillers), and interlinear annotations. They hide text, or split a secret so that no pattern finds it.
+// All control characters except tab and line feed, all characters that Unicode calls ignorable (zero-width characters, directions, variation
+// selectors, tags, fillers), and interlinear annotations. These characters hide text, or split a secret so that no pattern finds it.
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 /** Returns the nearest index at or before `length` that does not split a surrogate pair. */
@@ -39,10 +40,10 @@ export function capital(text: string): string {
   return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
 
-/** In UTF-16 units. A cut leaves out a word of up to this length. A longer word, such as an address, is cut inside. */
+/** In UTF-16 code units. A cut leaves out a word of up to this length. A longer word, such as an address, is cut inside. */
 const MAX_WORD = 24;
 
-/** Returns the end of the last whole word at or before `length`. A long word is cut as {@linkcode cutAt} does. */
+/** Returns the end of the last complete word at or before `length`. A long word is cut as {@linkcode cutAt} does. */
 function cutAtWord(text: string, length: number): number {
   const from = Math.max(0, length - MAX_WORD);
   const words = /^.*\S(?=\s)/s.exec(text.slice(from, length + 1));
@@ -52,7 +53,7 @@ function cutAtWord(text: string, length: number): number {
 /**
  * Cuts a text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
  *
- * @param maxLength Maximum length of the result with its mark, in UTF-16 units; at least 1.
+ * @param maxLength Maximum length of the result with its mark, in UTF-16 code units; at least 1.
  */
 export function cutText(text: SafeLine, maxLength: number): SafeLine;
 export function cutText(text: string, maxLength: number): string;
@@ -62,20 +63,20 @@ export function cutText(text: string, maxLength: number): string {
 
 /**
  * Like {@linkcode cutText}, for a text of which only the beginning is available.
- * @param length Length of the whole text in UTF-16 units.
- * @param keep Maximum number of UTF-16 units of the beginning to keep.
+ * @param length Length of the complete text in UTF-16 code units.
+ * @param keep Maximum number of UTF-16 code units of the beginning to keep.
  */
 export function cutHead(head: string, length: number, maxLength: number, keep = head.length): string {
   const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${length - end} characters]`;
-  // The mark with the largest number is the longest one.
+  // The mark with the largest number is the longest mark.
   const end = cutAtWord(head, Math.min(keep, Math.max(0, maxLength - markOf(0).length)));
   return head.slice(0, end) + markOf(end);
 }
 
 /**
- * For a text whose first clauses describe what happened, and whose last clause describes what to do: leaves out the middle. Any other text is
- * cut at the end.
- * @param maxLength Maximum length in UTF-16 units, at least 40.
+ * Leaves out the middle of a text whose first clauses describe what happened, and whose last clause describes what to do. All other texts are cut at
+ * the end.
+ * @param maxLength Maximum length in UTF-16 code units, at least 40.
  */
 export function cutMiddle(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
@@ -88,10 +89,13 @@ export function cutMiddle(text: string, maxLength: number): string {
 
 const GAP = " […] ";
 
-/** In UTF-16 units. In a text of this length or less, the mark would take up too much space. */
+/** In UTF-16 code units. In a text of this length or less, the mark would take up too much space. */
 const SHORT = 40;
 
-/** In a Markdown quote, no untrusted line begins at the left margin. @param max Maximum length of the text in UTF-16 units. */
+/**
+ * In a Markdown quote, no untrusted line begins at the left margin.
+ * @param max Maximum length of the text in UTF-16 code units.
+ */
 export function quoted(text: string, max: number): string {
   return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }
@@ -99,23 +103,23 @@ export function quoted(text: string, max: number): string {
 /** See the top of this file. A second call changes nothing. */
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
-  // Lone surrogates are replaced first. Otherwise two of them could form a character when the text between them is removed.
+  // Replace lone surrogates first. Otherwise, two of them could form a character when the text between them is removed.
   const plain = text.toWellFormed().replace(SEQUENCES, "").replace(LINE_BREAKS, "\n")
     .replace(INVISIBLE, "");
   return cutText(plain, maxLength);
 }
 
-/** Returns the lines after {@linkcode plainText}, without line breaks. Empty lines at the end are dropped. */
+/** Returns the lines after {@linkcode plainText}, without line breaks. Empty lines at the end are removed. */
 export function plainLines(text: string): string[] {
   const lines = plainText(text).split("\n");
   while (lines.at(-1)?.trim() === "") lines.pop();
   return lines;
 }
 
-// The functions below undo JSON's escapes in any text, to find what the escapes hide. Programs disagree on which characters they escape, and a
-// text may have been escaped several times.
+// The functions below undo JSON's escapes in any text, to find what the escapes hide. Programs escape different characters, and a text may have been
+// escaped several times.
 
-/** Index of the first UTF-16 unit, and index after the last one. */
+/** Index of the first UTF-16 code unit, and the index after the last one. */
 export type Span = readonly [start: number, end: number];
 
 interface Unescaped {
@@ -124,15 +128,15 @@ interface Unescaped {
   given(part: Span): Span;
 }
 
-// A backslash can be percent-encoded, and can be escaped itself. The repetitions are bounded, because some runtimes throw after millions of
-// rounds. A longer run of backslashes becomes several matches.
+// A backslash can be percent-encoded, and can be escaped itself. The repetitions are limited, because some runtimes throw an error after millions of
+// repetitions. A longer run of backslashes becomes several matches.
 const ESCAPE = /(?:\\|%5[cC]){1,64}(?:u005[cC]){0,8}(?:u([0-9a-fA-F]{4})|([bfnrt]))?/g;
 const CONTROLS = new Map([["b", "\b"], ["f", "\f"], ["n", "\n"], ["r", "\r"], ["t", "\t"]]);
 
 /**
- * Replaces each escape with its character, however often the character was escaped. Other backslashes are left out, because their number only
+ * Replaces each escape with its character, even if the character was escaped several times. Other backslashes are left out, because their number only
  * shows how often the text was escaped. Takes linear time.
- * @returns Undefined if there is no backslash.
+ * @returns `undefined` if there is no backslash.
  */
 export function unescapeText(given: string): Unescaped | undefined {
   if (!given.includes("\\") && !/%5c/i.test(given)) return undefined;
@@ -161,7 +165,7 @@ export function unescapeText(given: string): Unescaped | undefined {
   return { text, given: ([start, end]) => [starts[start] ?? 0, ends[end - 1] ?? given.length] };
 }
 
-/** Copies a slice. In V8, a slice keeps the whole text that it was cut from in memory. */
+/** Copies a slice. In V8, a slice keeps the complete original text in memory. */
 export function detach(text: string): string {
   return structuredClone(text);
 }

@@ -1,5 +1,5 @@
 /**
- * Issues and pull requests of a Gitea or Forgejo repository with their comments, read through its REST API.
+ * Implements {@linkcode Threads} for Gitea and Forgejo through their REST API.
  *
  * @module
  */
@@ -45,7 +45,7 @@ import {
 } from "../threads.ts";
 import { findWorkflow } from "../workflows.ts";
 
-// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `Issue`, `PullRequest`, `Team`
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24, `Issue`, `PullRequest` and `Team`.
 const issueSchema = z.lazy(() =>
   z.object({
     number: z.int(),
@@ -75,22 +75,22 @@ const reactionSchema = z.lazy(() =>
 );
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
-/** The advice if the rights of users are hidden. The risk comes second: docs/ask.md explains it. */
+/** Advice if the permissions of users are hidden. docs/ask.md explains the risk of the alternative. */
 const NAME_USERS =
   "put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
 const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
 
-/** Maximum number of pull requests, and of the newest reviews of each, whose comments on lines are read. Each of them costs a request. */
+/** Maximum number of pull requests, and of the newest reviews of each pull request, whose comments on lines are read. Each review costs a request. */
 const MAX_REVIEWS = 100;
-/** Maximum number of requests for comments on lines, shared by all changed pull requests, because anyone can write reviews. */
+/** Maximum number of requests for comments on lines, shared by all changed pull requests. Anyone can write reviews. */
 const MAX_NEWS_REQUESTS = 1_000;
 
-// Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: there are only these eight, unless an administrator changes them.
+// Gitea has only eight reactions, unless an administrator changes the list. Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
 
 const GHOST: ForgeUser = { id: -1, name: "Ghost", isBot: true };
 
-/** Internal users of the server, such as the user of its actions, have no positive id. Other programs look like people. */
+/** Internal users of the server, such as the user of its actions, do not have a positive id. Gitea does not distinguish other bots from people. */
 const toUser = (row: z.output<typeof userSchema> | null | undefined): ForgeUser =>
   row ? { id: row.id, name: row.login, isBot: row.id > 0 ? null : true } : GHOST;
 
@@ -107,7 +107,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
 
 export class GiteaThreads implements Threads {
   readonly forge = GITEA_ADDRESS.name;
-  // A branch rule may require checks by a pattern, such as `*`. Our status would satisfy it, and auto-merge would merge untested code.
+  // A branch rule may require checks by a pattern, such as `*`. Our status would match the pattern, and auto-merge would merge untested code.
   readonly setsStatus = false;
   readonly system: string;
   readonly pullNoun = "pull request";
@@ -115,9 +115,9 @@ export class GiteaThreads implements Threads {
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;
-  /** Teams with a right to the repository; empty if its owner is not an organization, null if they are not shown. */
+  /** Teams with access to the repository; empty if the owner is not an organization; `null` if the teams are not shown. */
   readonly #allTeams = remembered(() => giteaTeams(this.#client, this.#repository));
-  /** Teams by id, and whether their members are shown. */
+  /** Whether the members of a team are shown, by team id. */
   readonly #seen = new Map<number, boolean>();
 
   constructor(client: ForgeClient, { origin, repository }: RepositoryPlace) {
@@ -165,7 +165,7 @@ export class GiteaThreads implements Threads {
       return await has(`/orgs/${owner}/labels`);
     } catch (error) {
       if (!isRefused(error)) throw error;
-      // The repository of a user has no teams, and its owner has no labels.
+      // The owner is a user, who has neither teams nor labels.
       if ((await this.#allTeams())?.length === 0) return false;
       throw new MogplexError({
         attempted: `${attempted} of the organization`,
@@ -176,9 +176,9 @@ export class GiteaThreads implements Threads {
   }
 
   /**
-   * Gitea never lists the scopes of a token, but it checks them before it looks for the comment, and there is no comment 0. A new comment on an issue
-   * that does not exist is answered with 500. There is no such request for a status. Source: Gitea 1.24.6, routers/api/v1/repo/issue_comment.go,
-   * `editIssueComment`.
+   * Gitea never shows the scopes of a token. However, it checks the scopes before it looks for the comment, and comment 0 does not exist. A new
+   * comment on a nonexistent issue cannot be used for this check, because Gitea returns 500. No similar request exists for a status. Source: Gitea
+   * 1.24.6, routers/api/v1/repo/issue_comment.go, `editIssueComment`.
    */
   async mayWrite(of: "notes" | "statuses"): Promise<boolean | null> {
     if (of === "statuses") return null;
@@ -204,14 +204,15 @@ export class GiteaThreads implements Threads {
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const what = `read ${wordsOf(place)}`;
-    // At the same time, because people wait for the first note.
+    // Send both requests at the same time, because users wait for the first note.
     const [found, pull] = await Promise.all([
       orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema)),
       place.kind === "issue" ? null : orNull(this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema)),
     ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     if (pull === null && place.kind === "pull") return null;
-    // Only after the issue was read: an event in between would look like a change of its text. For a deleted issue, Gitea answers with 500.
+    // Read the events after the issue. In the other order, an event in between would look like a change of the text. For a deleted issue, Gitea
+    // returns 500.
     const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,
@@ -262,11 +263,12 @@ export class GiteaThreads implements Threads {
     const isEditHidden = hasTextEditors(teams);
     const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
-    // Our notes are never on lines. Anyone can write reviews, and many reviews must not hide a member's request.
+    // Report the list as complete even if reviews were left out. Our notes are never on lines, and many reviews by strangers must not hide a member's
+    // request.
     return { list, isWhole: true };
   }
 
-  /** Comments on lines of code, which belong to reviews. @param most Maximum number of reviews, newest first. */
+  /** @param most Maximum number of reviews, newest first. */
   async #lineComments(thread: ThreadPlace, most = MAX_REVIEWS): Promise<readonly ThreadComment[]> {
     if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;
@@ -286,12 +288,12 @@ export class GiteaThreads implements Threads {
     if (permission instanceof MogplexError) return permission;
     // The name may now belong to another account.
     if (permission === null || permission.user?.id !== id) return false;
-    // This is true for owners of an organization, and for members of its teams that administer the repository.
+    // Owners of an organization have these permissions, and so do members of teams that administer the repository.
     if (["owner", "admin"].includes(permission.permission)) return true;
     const teams = await this.#allTeams();
     if (teams !== null && teams.length === 0) return permission.permission === "write";
     if (teams === null) return this.#hiddenTeams();
-    // In an organization, that word ignores what teams may do to the code, or is about something other than the code.
+    // In an organization, `write` ignores what teams may do to the code, or is about something other than the code.
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
     const isWriter = permission.permission === "write" && await this.#is(this.#askingRights, path);
     let [gives, isOverstated] = [false, false];
@@ -307,7 +309,7 @@ export class GiteaThreads implements Threads {
   }
 
   async hidesRights(): Promise<MogplexError | null> {
-    // Anyone may read their own right, so read another user's.
+    // Users can always read their own permission, so read the permission of another user.
     const [owner = ""] = this.#repository.split("/");
     const permission = await this.#permission(owner);
     if (permission instanceof MogplexError) return permission;
@@ -347,12 +349,11 @@ export class GiteaThreads implements Threads {
     }, "forbidden");
   }
 
-  /** Whether Gitea answers with 2xx rather than 404. */
   async #is(what: string, path: string): Promise<boolean> {
     return await orNull(this.#client.call({ what, path, read: () => true })) === true;
   }
 
-  /** Whether a user is in a team; null if that is not shown. Gitea then answers 403, or 404 to users outside the organization. */
+  /** `null` if the members of the team are not shown: Gitea then returns 403, or 404 to users outside the organization. */
   async #isIn(team: Team, name: string): Promise<boolean | null> {
     try {
       if (await this.#is(this.#askingRights, `/teams/${team.id}/members/${encodeURIComponent(name)}`)) return true;
@@ -382,7 +383,7 @@ export class GiteaThreads implements Threads {
     if (issue === null || !hasLabel(issue, label)) return null;
     const list = await wholeList(what, this.#timeline(thread));
     const last = list.filter(({ type, label: its }) => type === "label" && its?.name === label).at(-1);
-    // `1` if the label was added, empty if it was removed.
+    // The body is `1` if the label was added, and empty if the label was removed.
     if (last?.body !== "1") return null;
     return { id: last.id, by: toUser(last.user), at: last.created_at };
   }
@@ -435,7 +436,7 @@ export class GiteaThreads implements Threads {
         if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text, author });
       }
     }
-    // Without such a label, the server lists all threads. Source: Gitea, API reference, `issueListIssues`, `labels`.
+    // If the label does not exist, the server lists all threads. Source: Gitea, API reference, `issueListIssues`, `labels`.
     const labelled = (await this.#issuesSince({ since, labels: label })).list.filter((each) => hasLabel(each, label));
     const ofLabel = labelled.map(({ number, pull_request: pull }): News => ({
       thread: { kind: pull ? "pull" : "issue", number },
@@ -483,7 +484,7 @@ export class GiteaThreads implements Threads {
   ): Promise<boolean> {
     const what = `read the reactions in ${wordsOf(thread)}`;
     const path = `${this.#path}/issues/${this.#reacted(thread, comment)}`;
-    // A comment's reactions are not paged.
+    // The reactions to a comment are not paginated.
     const list = await orNull(
       comment === null
         ? this.#list(what, path, reactionSchema).then((answer) => answer.list)
@@ -506,10 +507,10 @@ export class GiteaThreads implements Threads {
 }
 
 /**
- * The users who changed the title and the description; null if that is not shown. Gitea shows who changed the title, but not who changed the
- * description. The author can change it, and so can every user who may write to issues. The changes are therefore known only if all of these users
- * can push. A change of the description appears as a time at which nothing else has happened, until something else happens.
- * @param events History of the thread; null if other users may write to issues.
+ * Gitea shows who changed the title, but not who changed the description. The author and all users who may write to issues can change the
+ * description, so the changes are known only if all of these users can push. A change of the description is visible only as an update time that no
+ * event explains, and only until the next event.
+ * @param events History of the thread; `null` if users who cannot push may write to issues.
  */
 function changesOf(issue: Issue, events: Events | null): Thread["changes"] {
   if (events?.isWhole !== true) return null;
@@ -518,7 +519,7 @@ function changesOf(issue: Issue, events: Events | null): Thread["changes"] {
     .map(({ user, created_at: at }) => ({ by: toUser(user), at }));
   const times = [issue.created_at, ...list.flatMap((event) => [event.created_at, event.updated_at])].map(Date.parse);
   const lastMs = Date.parse(issue.updated_at);
-  // Times have whole seconds, and an event is written just before its issue.
+  // Times are in whole seconds, and an event is written just before its issue.
   const isKnown = times.some((ms) => Math.abs(ms - lastMs) <= 1_000);
   return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
 }

@@ -1,5 +1,5 @@
 /**
- * Merge requests of GitLab, read through its REST API: one request for each closed merge request, two to eight for each open one.
+ * Reads merge requests of GitLab through its REST API, with one request for each closed merge request and two to eight requests for each open one.
  *
  * @module
  */
@@ -122,9 +122,8 @@ const listSchema = z.lazy(() =>
 );
 
 /**
- * Reads a merge request. If this token cannot see it, that is its outcome. Every other error concerns all merge requests. If only the review cannot
- * be read, the rest is still known.
- * @throws the errors of the client.
+ * A merge request that the token cannot see has a failed outcome. All other errors are thrown. If only the review cannot be read, the outcome still
+ * contains the other facts.
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
   const request = await requestAt(client, address);
@@ -132,7 +131,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
   return (await answerOf(client, address, request, (read) => client.getPart(read))).outcome;
 }
 
-/** If the request was refused, only the outcome is set. If the merge request is not open, `review` is undefined. */
+/** If the request was refused, only `outcome` is set. If the merge request is not open, `review` is `undefined`. */
 interface RequestAnswer {
   readonly outcome: PullRequestOutcome;
   readonly request?: MergeRequest;
@@ -140,8 +139,8 @@ interface RequestAnswer {
 }
 
 /**
- * Like {@linkcode readGitlab}, but also returns GitLab's answer, and fails if the review cannot be read. @param query Query of the first request.
- * @throws the errors of the client.
+ * Like {@linkcode readGitlab}, but also returns GitLab's answer, and fails if the review cannot be read.
+ * @param query Query of the first request.
  */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await requestAt(client, address, query);
@@ -161,7 +160,7 @@ export function pathOf({ repository, number }: PullRequestAddress): string {
 
 const STATES = new Map<string, PullRequestFacts["state"]>([
   ["opened", "open"],
-  // The state during the merge.
+  // The state while a merge is in progress.
   ["locked", "open"],
   ["closed", "closed"],
   ["merged", "merged"],
@@ -171,7 +170,7 @@ const STATES = new Map<string, PullRequestFacts["state"]>([
 const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 const isBot = ({ username }: { username: string }) => BOT.test(username);
 
-/** @param bot Whether the user is a program. Most answers show that only by the form of the name. */
+/** @param bot Whether the user is a bot. Most answers do not contain this information, so the form of the name decides. */
 export const toUser = (
   { id, username, bot }: { id: number; username: string; bot?: boolean | null | undefined },
 ): ForgeUser => ({ id, name: username, isBot: bot ?? (BOT.test(username) ? true : null) });
@@ -206,14 +205,14 @@ async function answerOf(
     owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
     branch: request.source_branch,
     isForeign: request.source_project_id !== request.target_project_id,
-    // Only a follow-up needs this value, and only for one of these causes.
+    // Only a follow-up needs this value, and only to fix one of these problems.
     isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
       ? await guardOf(client, place, request)
       : null,
     commit: request.sha ?? null,
     isBehind: request.detailed_merge_status === "need_rebase",
     hasQueue: false,
-    // `1000+` if there are more than GitLab shows. GitLab does not count lines here.
+    // The value can be `1000+`. GitLab does not show the number of changed lines here.
     files: /^\d{1,9}/.test(request.changes_count ?? "") ? parseInt(request.changes_count ?? "", 10) : null,
     additions: null,
     deletions: null,
@@ -227,10 +226,7 @@ async function answerOf(
 
 export const FORM = "the answer does not have the format that GitLab documents";
 
-/**
- * The checks, together with the external checks that must pass. Source: GitLab, "External status checks API", "List status checks for a merge
- * request".
- */
+/** Includes the external checks that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
 async function allChecksOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -239,7 +235,7 @@ async function allChecksOf(
   const checks = await checksOf(client, address, request);
   if (checks === "red" || request.detailed_merge_status !== "status_checks_must_pass") return checks;
   const external = await part(client, address, "status_checks", statusChecksSchema);
-  // The external checks are known not to have passed, even if they are not shown.
+  // At least one external check has not passed, even if the checks are not shown.
   return external?.some(({ status }) => status === "failed") ? "red" : "pending";
 }
 
@@ -260,7 +256,7 @@ const PIPELINES = new Map<string, ChecksState>([
   ["scheduled", "pending"],
 ]);
 
-/** Null if the pipeline is not shown: GitLab leaves out `head_pipeline` for a token that is not allowed to read pipelines. */
+/** `null` if the pipeline is not shown: GitLab leaves out `head_pipeline` if the token is not allowed to read pipelines. */
 function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pipeline">): ChecksState | null {
   if (pipeline === undefined) return null;
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
@@ -268,21 +264,20 @@ function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pip
 
 type PipelinePart = Pick<MergeRequest, "head_pipeline" | "sha">;
 
-/** Whether a pipeline is for the merged result, or for a merge train. Its commit is a merge of the branch and its target that GitLab has made. */
+/** Whether a pipeline tests a merged result or a merge train. GitLab has then created the pipeline's commit by merging the branch and its target. */
 function isOfMerge({ head_pipeline: pipeline, sha }: PipelinePart): boolean {
   return pipeline?.sha !== sha && /^refs\/merge-requests\/\d+\/(?:merge|train)$/.test(pipeline?.ref ?? "");
 }
 
-/** Whether a pipeline is for an earlier commit. */
 function isStale(request: PipelinePart): boolean {
   const { head_pipeline: pipeline, sha } = request;
   return !!pipeline?.sha && !!sha && pipeline.sha !== sha && !isOfMerge(request);
 }
 
 /**
- * Whether the merge that a pipeline tests contains the current commit of the branch; null if that is not shown. After a push without a pipeline
- * (`[skip ci]`), the pipeline of an earlier commit remains. Source: GitLab, app/models/merge_request.rb, `diff_head_pipeline`; the API shows
- * `head_pipeline`.
+ * Whether the merge that a pipeline tests contains the current commit of the branch; `null` if GitLab does not show this. After a push without a
+ * pipeline (`[skip ci]`), `head_pipeline` is still the pipeline of an earlier commit. Source: GitLab, app/models/merge_request.rb,
+ * `diff_head_pipeline`.
  */
 async function mergesHead(
   client: ForgeClient,
@@ -296,9 +291,8 @@ async function mergesHead(
 }
 
 /**
- * The state of the pipeline. If one of our own checks is part of the pipeline, that check is ignored. It can be a job of the gate, or a commit
- * status, for which GitLab creates an `external` pipeline if there is no other pipeline. Source: GitLab, "Commits API", "List the statuses of a
- * commit"; "Pipelines API", sources.
+ * Ignores our own checks in the pipeline: a job of the gate, or a commit status, for which GitLab creates an `external` pipeline if there is no other
+ * pipeline. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
  */
 export async function checksOf(
   client: ForgeClient,
@@ -328,7 +322,7 @@ async function pipelineChecks(
     `/projects/${pipeline.project_id ?? encodeURIComponent(repository)}/repository/commits/${sha}/statuses?${query}`,
     z.array(statusSchema),
   );
-  // Older versions show the statuses of all pipelines of the commit.
+  // Older versions return the statuses of all pipelines of the commit.
   const ofPipeline = rows?.filter(({ pipeline_id: id }) => typeof id !== "number" || id === pipeline.id) ?? [];
   const isAll = (rows?.length ?? PAGE) < PAGE;
   return isAll && ofPipeline.some(({ name }) => isOwnCheck(name)) ? checksState(ofPipeline.map(toCheck)) : whole;
@@ -345,7 +339,7 @@ function toCheck({ name, status, allow_failure: isOptional }: z.output<typeof st
   return { name, state: state === "none" ? "pending" : state };
 }
 
-/** Undefined if this token cannot see the part, or if this version of GitLab does not have it. */
+/** `undefined` if the token cannot see the part, or if this version of GitLab does not have the part. */
 export async function part<T extends z.core.$ZodType>(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -370,9 +364,8 @@ function reviewOf(
 }
 
 /**
- * The review of an open merge request. The rights of the approvers are not read here, because GitLab lets only members with a suitable role approve.
- * `isEnough`: whether there are enough approvals by GitLab's own count; false only if the count is shown. Source: GitLab, "Merge request approvals
- * API"; "Merge requests API", reviewers.
+ * The permissions of approvers are not read, because GitLab lets only members with a suitable role approve. `isEnough` is false only if GitLab shows
+ * that approvals are missing. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers.
  */
 async function readReview(
   client: ForgeClient,
@@ -393,7 +386,7 @@ async function readReview(
   return {
     reading: {
       head: request.sha ?? null,
-      // Without approval rules, as in GitLab Free, there is no required number.
+      // GitLab Free has no approval rules, so approvals have no required number.
       required: approvals === undefined ? null : approvals.approvals_required ?? 0,
       opinions: wishes.length === 0 && (approvals === undefined || reviewers === undefined)
         ? null
@@ -408,15 +401,15 @@ async function readReview(
 
 type Approval = z.output<typeof approvalsSchema>["approved_by"][number];
 
-/** The commit of an approval of an earlier version. */
+/** The commit of an approval that was given for an earlier version. */
 const EARLIER = "an earlier commit";
 
-/** Least time between a version and its approval, in milliseconds, because the times may be rounded. */
+/** Minimum time between a version and its approval. The times may be rounded. */
 const VERSION_MS = 1_000;
 
 /**
- * Adds the commit to each approval. GitLab does not name it, so the time of the newest version decides. Source: GitLab, "Merge requests API", "List
- * merge request diff versions".
+ * GitLab does not show the commit of an approval, so the time of the newest version determines the commit. Source: GitLab, "Merge requests API",
+ * "List merge request diff versions".
  */
 async function withCommits(
   client: ForgeClient,
@@ -436,7 +429,6 @@ async function withCommits(
   });
 }
 
-/** The newest push; undefined if the versions are not shown. */
 export async function newestVersion(client: ForgeClient, address: PullRequestAddress) {
   const versions = await part(client, address, "versions", z.array(versionSchema)) ?? [];
   return versions.toSorted((a, b) => b.id - a.id)[0];
@@ -444,7 +436,7 @@ export async function newestVersion(client: ForgeClient, address: PullRequestAdd
 
 type SystemNote = z.output<typeof noteSchema>;
 
-/** Notes by GitLab itself, newest first; undefined if they are not shown. Their words are English, whatever the user's language is. */
+/** Notes by GitLab itself, newest first; `undefined` if the notes are not shown. Their text is in English, regardless of the user's language. */
 async function systemNotes(client: ForgeClient, address: PullRequestAddress) {
   const what = `read the notes of merge request ${address.url}`;
   try {
@@ -466,7 +458,7 @@ function pushersIn(notes: readonly SystemNote[]): ForgeUser[] {
   return notes.filter(({ body }) => /^added \d+ commits?(?:\n|$)/.test(body)).map(({ author }) => toUser(author));
 }
 
-/** Authors and committers who have an account; null if not all commits are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */
+/** Authors and committers who have an account; `null` if not all commits are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */
 async function writersOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -485,7 +477,7 @@ async function writersOf(
     if (isHidden(error)) return { value: null };
     throw error;
   });
-  // An older version may lack one of the fields. It then answers with errors.
+  // An older version may lack one of the fields, and then answers with errors.
   const request = z.safeParse(writersSchema, value).data?.data.project.mergeRequest;
   if (request === undefined || request.commits.pageInfo.hasNextPage || request.committers.pageInfo.hasNextPage) {
     return null;
@@ -497,7 +489,7 @@ async function writersOf(
   });
 }
 
-/** Until GitLab has checked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
+/** `has_conflicts` is false until GitLab has checked for conflicts. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
 function conflictOf(request: MergeRequest): boolean | null {
   const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
   if (conflicts === true || detail === "conflict") return true;
@@ -507,7 +499,7 @@ function conflictOf(request: MergeRequest): boolean | null {
     : false;
 }
 
-/** Null if GitLab does not show whether the branch is the default branch or protected. Source: GitLab, "Branches API". */
+/** Whether the branch is the default branch or is protected; `null` if GitLab does not show this. Source: GitLab, "Branches API". */
 async function guardOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -521,13 +513,13 @@ async function guardOf(
     );
     return row.protected || row.default === true;
   } catch (error) {
-    // The rest of the merge request is still useful. Only a follow-up is impossible without this value.
+    // The other facts are still useful. Only a follow-up needs this value.
     if (error instanceof MogplexError) return null;
     throw error;
   }
 }
 
-/** See `ForgePulls`. Anyone can use the same branch name in a fork. */
+/** Check the project of the branch, because anyone can use the same branch name in a fork. */
 export async function findGitlab(
   client: ForgeClient,
   { repository, branch, since }: WantedBranch,
