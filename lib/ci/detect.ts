@@ -18,7 +18,7 @@ import { forgejo, gitea, github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import { azure, bitbucket, buildkite, circle, jenkins, teamcity, woodpecker } from "./systems.ts";
 
-// In any order: the marks in `platform.ts` decide the order of detection.
+// The order of this list does not matter. The marks in `platform.ts` decide the order of detection.
 const SYSTEMS: readonly Platform[] = [
   forgejo,
   gitea,
@@ -33,13 +33,12 @@ const SYSTEMS: readonly Platform[] = [
   jenkins,
 ];
 
-/** See {@linkcode systemName} for how the CI system is detected. */
 export function detectPlatform(env: ReadEnv): Platform {
   const name = systemName(env);
   return SYSTEMS.find((each) => each.name === name) ?? (name === "none" ? none : namedPlatform(name));
 }
 
-/** All variables of all CI systems, sorted, for Deno's permissions. `lib/variables.ts` lists our own. */
+/** All variables of all CI systems, sorted, for Deno's permissions. `lib/variables.ts` lists the toolkit's own variables. */
 export function platformVariables(): string[] {
   const names = new Set([...markVariables(), ...SYSTEMS.flatMap((each) => each.variables)]);
   for (const ourVariable of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(ourVariable);
@@ -48,7 +47,7 @@ export function platformVariables(): string[] {
 
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
-/** For scripts, which may run anywhere. Programs that know their CI system do not call this. */
+/** For scripts, which may run anywhere. Programs that know their CI system do not call this function. */
 export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
   return { platform: detectPlatform(env) };
 }

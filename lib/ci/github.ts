@@ -21,10 +21,13 @@ function fence(): Fence {
 /**
  * The part of the table that GitHub shares with Gitea and Forgejo.
  *
- * The environment does not show three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look
- * alike, and need `--key-part`. The time at which the workflow run was created: `date` is null. The state of the job: steps
- * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`. A rerun keeps the id of the workflow run and has a higher attempt number.
- * Source: GitHub, "Variables reference", default environment variables; "Workflow commands" for all else.
+ * The environment does not show three things:
+ * - The node of a matrix, and the caller of a reusable workflow. Jobs that differ only in these look alike, and need `--key-part`.
+ * - The time at which the workflow run was created. `date` is `null`.
+ * - The state of the job. Steps pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`.
+ *
+ * A rerun keeps the id of the workflow run and has a higher attempt number. Source: GitHub, "Variables reference", default environment variables;
+ * "Workflow commands".
  */
 const githubTable = {
   server: ["GITHUB_SERVER_URL"],
@@ -40,7 +43,7 @@ const githubTable = {
   log: ["workflow", "legacy"],
   outputs: "GITHUB_OUTPUT",
   summary: "GITHUB_STEP_SUMMARY",
-  // Groups do not nest: a second one ends the first.
+  // Groups do not nest. A second group ends the first.
   section: (_name, header) => ({ open: `::group::${escapeWorkflowData(header)}`, close: () => "::endgroup::" }),
   annotate: (level, title, text) => `::${level} title=${escapeWorkflowProperty(title)}::${escapeWorkflowData(text)}`,
   fence,
@@ -76,9 +79,9 @@ export const github: Platform = {
 };
 
 /**
- * Like Gitea, whose mark it also sets, so `detectPlatform` must look for Forgejo first; runners before 7.0 set only Gitea's mark.
- * Its runner sets every variable under GitHub's name as well.
- * Source: Forgejo, "Forgejo Actions reference", variables; forgejo, models/actions/run.go, HTMLURL (pages have run numbers).
+ * Forgejo also sets Gitea's mark, so `detectPlatform` must look for Forgejo first. Runners before 7.0 set only Gitea's mark. The runner sets every
+ * variable under GitHub's name as well. Source: Forgejo, "Forgejo Actions reference", variables; forgejo, models/actions/run.go, HTMLURL (pages have
+ * run numbers).
  */
 export const forgejo: Platform = definePlatform({
   ...githubTable,
@@ -91,9 +94,9 @@ export const forgejo: Platform = definePlatform({
 });
 
 /**
- * Its runner sets GitHub's variables and its own mark, reads GitHub's files, and obeys some of GitHub's commands; annotations appear as lines of the
- * log. The address of a run contains `GITHUB_RUN_NUMBER` in some versions and `GITHUB_RUN_ID` in others, so there is no link to it.
- * Source: gitea, services/actions/context.go; act_runner, internal/app/run/runner.go.
+ * The runner sets GitHub's variables and its own mark, reads GitHub's files, and obeys some of GitHub's commands. Annotations appear as lines of the
+ * log. The address of a run contains `GITHUB_RUN_NUMBER` in some versions and `GITHUB_RUN_ID` in others, so there is no link to the run. Source:
+ * gitea, services/actions/context.go; act_runner, internal/app/run/runner.go.
  */
 export const gitea: Platform = definePlatform({
   ...githubTable,

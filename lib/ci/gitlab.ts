@@ -1,6 +1,5 @@
 /**
  * GitLab CI. The programs inside the components import no other system.
- *
  * @module
  */
 import { RETRY_JOB } from "./gitlab_retry.ts";
@@ -11,9 +10,9 @@ function marker(word: string, wallTimeMs: number, name: string): string {
 }
 
 /**
- * Whether the runner writes a time before each line: the value of `FF_TIMESTAMPS`, or true from 18.7 on. A job cannot see the flag in the runner's
- * configuration file.
- * Source: GitLab Runner 18.7, release notes, and helpers/featureflags, `IsOn`: a value that Go's `strconv.ParseBool` rejects means off.
+ * Whether the runner writes a time before each line: the value of `FF_TIMESTAMPS`, or `true` from 18.7 on. A job cannot see the flag in the runner's
+ * configuration file. A value that Go's `strconv.ParseBool` rejects turns the times off. Source: GitLab Runner 18.7, release notes, and
+ * helpers/featureflags, `IsOn`.
  */
 function stampsLines(env: ReadEnv): boolean {
   const flag = env("FF_TIMESTAMPS");
@@ -23,12 +22,12 @@ function stampsLines(env: ReadEnv): boolean {
 }
 
 /**
- * `CI_JOB_ID` is new for every retry; `CI_PIPELINE_ID` and `CI_JOB_NAME` stay the same.
+ * `CI_JOB_ID` is new for every retry, and `CI_PIPELINE_ID` and `CI_JOB_NAME` stay the same.
  *
- * Its log has sections and no other commands; variables reach later jobs as an artifact (`outputs.env`, `reports: dotenv`).
+ * The log has sections and no other commands. Variables reach later jobs as an artifact (`outputs.env`, `reports: dotenv`).
  *
- * In `after_script`, `CI_JOB_STATUS` is `success`, `failed` or `canceled`; with runners from 17.0 it can also be `running` or
- * `timedout`. Source: GitLab, "Predefined CI/CD variables"; gitlab-runner, its executors.
+ * In `after_script`, `CI_JOB_STATUS` is `success`, `failed` or `canceled`. With runners from 17.0 on, it can also be `running` or `timedout`. Source:
+ * GitLab, "Predefined CI/CD variables"; gitlab-runner, its executors.
  */
 export const gitlab: Platform = definePlatform({
   name: "gitlab",
@@ -48,7 +47,7 @@ export const gitlab: Platform = definePlatform({
     job: "{CI_JOB_URL}",
     pipeline: "{CI_PIPELINE_URL}",
     commit: "{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}",
-    // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that a browser can show are below `/artifacts/file/`.
+    // Files that a browser can show are below `/artifacts/file/`. Source: GitLab, "Job artifacts", "Access the latest job artifacts".
     file: "{CI_JOB_URL}/artifacts/file/",
   },
   reads: [
@@ -62,8 +61,8 @@ export const gitlab: Platform = definePlatform({
     "TRIGGER_PAYLOAD",
   ],
   stampsLines,
-  // After the signal, a process has 6 s in the Docker executor, and more in all others.
-  // Source: GitLab Runner 18.11, shells/bash.go, `ContainerSigTermScriptForLinux`.
+  // After the signal, a process has 6 s in the Docker executor, and more time in all other executors. Source: GitLab Runner 18.11, shells/bash.go,
+  // `ContainerSigTermScriptForLinux`.
   interruptMs: 6_000,
   log: ["section"],
   // Source: GitLab, "Job logs", custom collapsible sections.

@@ -1,18 +1,22 @@
 /**
- * The failures after which GitLab retries one of our jobs. The components and the recipes use the same words.
- * Sources: GitLab, "CI/CD YAML syntax reference", `retry:when` ("Introduced in GitLab 19.1, some failures are changed from `runner_system_failure` to
- * the more accurate `runner_external_dependency_failure` or `runner_interrupted`"); GitLab Runner 19.4, common/network.go (a runner that is stopped
- * ends its jobs with `runner_interrupted`: "When this failure reason is not supported by Rails, the mapper falls through to UnknownFailure").
+ * The failures after which GitLab retries a job of the toolkit. The components and the recipes use the same words.
+ *
+ * Source: GitLab, "CI/CD YAML syntax reference", `retry:when` ("Introduced in GitLab 19.1, some failures are changed from `runner_system_failure` to
+ * the more accurate `runner_external_dependency_failure` or `runner_interrupted`"). GitLab Runner 19.4, common/network.go: a runner that is stopped
+ * ends its jobs with `runner_interrupted` ("When this failure reason is not supported by Rails, the mapper falls through to UnknownFailure").
  * @module
  */
 
-/** What a user does on the page of a job to start another attempt of the job. */
+/** What a user does on a job's page to start another attempt of the job. */
 export const RETRY_JOB = "retry this job";
 
-/** Values of `retry: when` that every supported server accepts: the runner failed, was stopped, or lost its connection to the server. These are not verdicts. */
+/**
+ * Values of `retry: when` that every supported server accepts. The runner failed, was stopped, or lost its connection to the server. These failures
+ * say nothing about the run.
+ */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 
-/** The word for a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers refuse a file with this word. */
+/** The failure reason of a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers refuse a file with this word. */
 export const RUNNER_INTERRUPTED = "runner_interrupted";
 
 /** The oldest version of GitLab that knows {@linkcode RUNNER_INTERRUPTED}. */

@@ -1,16 +1,17 @@
 /**
- * All CI systems except GitLab and those that run GitHub's actions.
+ * All CI systems except GitLab and the systems that run GitHub's actions.
  * @module
  */
 import { escapeLoggingData, escapeServiceMessage } from "../text/escape.ts";
 import { type AnnotationLevel, definePlatform, JOB_VARIABLE, type Platform } from "./platform.ts";
 
 /**
- * A retried stage or job keeps the build id and has a higher attempt number. A matrix job has a position.
- * Source: Azure Pipelines, "Use predefined variables"; for schedules "Configure schedules for pipelines".
- * Source of the log commands: Azure Pipelines, "Logging commands". There is no command for notices, so a notice is printed as a line of the log.
- * `setOutput` sets output variables: a later step reads `<step>.MOGPLEX_RUN_ID`, and a later job reads it through `dependencies`. The job's own
- * variables keep their values. `showSummary` needs an absolute path.
+ * A retried stage or job keeps the build id and has a higher attempt number. A matrix job has a position. Source: Azure Pipelines, "Use predefined
+ * variables" and, for schedules, "Configure schedules for pipelines".
+ *
+ * There is no command for notices, so a notice is printed as a line of the log. `setOutput` sets output variables: a later step reads
+ * `<step>.MOGPLEX_RUN_ID`, and a later job reads it through `dependencies`. The job's own variables keep their values. `showSummary` needs an
+ * absolute path. Source: Azure Pipelines, "Logging commands".
  */
 export const azure: Platform = definePlatform({
   name: "azure_pipelines",
@@ -41,13 +42,12 @@ export const azure: Platform = definePlatform({
 });
 
 /**
- * A failed step that is rerun keeps the ids of pipeline and step, and `BITBUCKET_STEP_RUN_NUMBER` rises; a rerun pipeline has a
- * new id. A step has no name, only a UUID that is new in every pipeline: with the key scope `day` no run would ever be found
- * again, unless `MOGPLEX_CI_JOB` names the step. `BITBUCKET_EXIT_CODE` is set in `after-script` only.
- * Source: Bitbucket, "Variables and secrets".
+ * A failed step that is run again keeps the ids of its pipeline and step, and has a higher `BITBUCKET_STEP_RUN_NUMBER`. A pipeline that is run again
+ * has a new id. A step has no name, only a UUID that is new in every pipeline. With the key scope `day`, no run would ever be found again, unless
+ * `MOGPLEX_CI_JOB` names the step. `BITBUCKET_EXIT_CODE` is set only in `after-script`. Source: Bitbucket, "Variables and secrets".
  *
- * Variables reach later steps through a file, if the step lists them in `output-variables` (Source: Bitbucket, "Step options").
- * Its log has no commands.
+ * Variables reach later steps through a file, if the step lists them in `output-variables`. The log has no commands. Source: Bitbucket, "Step
+ * options".
  */
 export const bitbucket: Platform = definePlatform({
   name: "bitbucket",
@@ -68,11 +68,11 @@ export const bitbucket: Platform = definePlatform({
 });
 
 /**
- * A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` counts the retries); a rebuild is a new build.
- * The exit status is set only in hooks that run after the command. Source: Buildkite, "Environment variables".
+ * A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` counts the retries). A rebuild is a new build. The exit status is
+ * set only in hooks that run after the command. Source: Buildkite, "Environment variables".
  *
- * Its log has groups (Source: Buildkite, "Managing log output"). Annotations and meta-data need the program `buildkite-agent`.
- * The toolkit runs no other program, so the pipeline has to pass `summary.md` and `outputs.env` to it.
+ * The log has groups. Annotations and meta-data need the program `buildkite-agent`. The toolkit runs no other program, so the pipeline must pass
+ * `summary.md` and `outputs.env` to `buildkite-agent`. Source: Buildkite, "Managing log output".
  */
 export const buildkite: Platform = definePlatform({
   name: "buildkite",
@@ -91,16 +91,16 @@ export const buildkite: Platform = definePlatform({
   // Source: Buildkite, "buildkite-agent redactor".
   maskCommand: "buildkite-agent redactor add",
   log: ["group"],
-  // A group lasts until the next one.
+  // A group lasts until the next group.
   section: (_name, header, _ms, folded) => ({ open: `${folded ? "---" : "+++"} ${header}`, close: () => "" }),
 });
 
 /**
- * A workflow that is rerun from its failed jobs is a new workflow with the workspace of the old one; a new pipeline has a new
- * workspace. Source: CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
+ * A workflow that is run again from its failed jobs is a new workflow with the workspace of the old one. A new pipeline has a new workspace. Source:
+ * CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
  *
- * Its log has no commands. Variables reach later steps only through `BASH_ENV`, which the shell runs as code, so the toolkit
- * writes nothing there; a later step can read `outputs.env` as data.
+ * The log has no commands. Variables reach later steps only through `BASH_ENV`, which the shell runs as code, so the toolkit writes nothing there. A
+ * later step can read `outputs.env` as data.
  */
 export const circle: Platform = definePlatform({
   name: "circle",
@@ -116,12 +116,12 @@ export const circle: Platform = definePlatform({
 });
 
 /**
- * A build that is replayed or restarted from a stage has a new number. The environment does not show `retry` inside a pipeline,
- * so there is no attempt. It does not show the cells of a declarative `matrix` either, whose axes are variables of any name:
- * `--key-part` distinguishes them. Steps of `post` pass `MOGPLEX_JOB_STATUS` from `currentBuild.currentResult`.
- * Source: Jenkins, "Using environment variables" (`env-vars.html` of every server), "Pipeline syntax", matrix.
+ * A build that is replayed or restarted from a stage has a new number. The environment does not show `retry` inside a pipeline, so there is no
+ * attempt number. It does not show the cells of a declarative `matrix` either, because the axes are variables of any name. `--key-part` distinguishes
+ * the cells. Steps of `post` pass `MOGPLEX_JOB_STATUS` from `currentBuild.currentResult`. Source: Jenkins, "Using environment variables"
+ * (`env-vars.html` of every server), "Pipeline syntax", matrix.
  *
- * Its log has no commands. A later stage can read `outputs.env` with `readProperties`.
+ * The log has no commands. A later stage can read `outputs.env` with `readProperties`.
  */
 export const jenkins: Platform = definePlatform({
   name: "jenkins",
@@ -134,8 +134,8 @@ export const jenkins: Platform = definePlatform({
   links: { pipeline: "{BUILD_URL}" },
 });
 
-// `message` with status ERROR fails a build only if its failure conditions say so. `buildProblem` would always fail it, even
-// when the caller accepts the exit code.
+// `message` with status ERROR fails a build only if its failure conditions say so. `buildProblem` would always fail the build, even if the caller
+// accepts the exit code.
 const STATUSES: Record<AnnotationLevel, string> = { notice: "NORMAL", warning: "WARNING", error: "ERROR" };
 
 function serviceMessage(name: string, attributes: Record<string, string>): string {
@@ -144,11 +144,11 @@ function serviceMessage(name: string, attributes: Record<string, string>): strin
 }
 
 /**
- * A rerun is a new build, and nothing in the environment connects it with the old one. `BUILD_URL` exists since 2022.04.
- * Source: TeamCity, "List of predefined build parameters".
+ * A rerun is a new build, and nothing in the environment connects it with the old one. `BUILD_URL` exists since 2022.04. Source: TeamCity, "List of
+ * predefined build parameters".
  *
- * Source of its commands: TeamCity, "Service messages". `setOutput` sets an environment variable of later steps, which is also a
- * parameter (`%dep.<build>.env.MOGPLEX_RUN_ID%`) of builds that depend on this one.
+ * `setOutput` sets an environment variable of later steps, which is also a parameter (`%dep.<build>.env.MOGPLEX_RUN_ID%`) of builds that depend on
+ * this build. Source: TeamCity, "Service messages".
  */
 export const teamcity: Platform = definePlatform({
   name: "teamcity",
@@ -170,12 +170,11 @@ export const teamcity: Platform = definePlatform({
 });
 
 /**
- * A restarted pipeline is a new one with a new number (`CI_PIPELINE_PARENT` names its predecessor, but not the first of the
- * series), and steps are never retried within a pipeline: its number is also the attempt. Each node of a matrix is a workflow
- * with its own number.
- * Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
+ * A restarted pipeline is a new pipeline with a new number. `CI_PIPELINE_PARENT` names its predecessor, but not the first pipeline of the series.
+ * Steps are never retried within a pipeline, so the number of the pipeline is also the attempt. Each node of a matrix is a workflow with its own
+ * number. Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
  *
- * Its log has no commands. Steps share only their workspace, where a later step can read `outputs.env`.
+ * The log has no commands. Steps share only their workspace, where a later step can read `outputs.env`.
  */
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",

@@ -14,11 +14,6 @@ export function shownPointer(pointer: string): string {
   return pointer === "" ? "the whole value" : JSON.stringify(cutText(plainText(pointer), MAX_POINTER));
 }
 
-/**
- * Describes a mistake in one line.
- * @param value The value that was checked.
- * @param schema The schema of the check, as JSON.
- */
 export function mistakeText({ pointer, keyword, rule, property }: Mistake, value: unknown, schema: string): string {
   const ruleValue = valueAt(JSON.parse(schema), rule);
   const type = keyword === "type" ? typeAt(value, pointer) : undefined;
@@ -28,7 +23,7 @@ export function mistakeText({ pointer, keyword, rule, property }: Mistake, value
   })`;
 }
 
-/** The value of a rule. References on the way are followed. */
+/** The value of a rule. References on the path to the rule are followed. */
 function valueAt(root: unknown, rule: string): unknown {
   let value = root;
   for (const part of rule.split("/").slice(1)) {

@@ -5,12 +5,12 @@
 import { UsageError } from "../errors.ts";
 import { sha256Hex } from "../sha256.ts";
 
-/** Maximum length of a path, in bytes. Git on Windows and most file systems permit 255 bytes for a name, and the recipes need 30. */
+/** Git on Windows and most file systems permit 255 bytes for a name, and the recipes need 30 bytes. */
 const MAX_BYTES = 200;
-/** Characters of the key that replace `{id}`. */
+/** Number of characters that replace `{id}`. */
 const ID_LENGTH = 8;
 
-/** Checks the path of a result file. @throws {UsageError} if the path does not name a file below the root of the repository. */
+/** @throws {UsageError} if the path does not name a file below the root of the repository. */
 export function checkResultPath(path: string): string {
   const refuse = (why: string, advice?: string) =>
     new UsageError({ attempted: "use the path of the result", why, value: JSON.stringify(path), advice });
@@ -29,7 +29,7 @@ export function checkResultPath(path: string): string {
   return path;
 }
 
-/** Replaces `{id}` in a path with 8 characters that are derived from the key of a start. */
+/** Replaces `{id}` in a path with characters that are derived from the key of a start. */
 export function resultPathFor(path: string, key: string): string {
   return path.replaceAll("{id}", sha256Hex(key).slice(0, ID_LENGTH));
 }

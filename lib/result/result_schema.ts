@@ -1,13 +1,11 @@
 /**
  * The schema of a result, ready for use: the text for the agent, the draft for the validator, and the properties that become outputs.
- *
  * @module
  */
 import { isObject } from "../lookup.ts";
 import { checkJsonSchema, type Draft, MAX_LEVELS, SchemaMistake } from "./json_schema.ts";
 import { pointerTo } from "./strict_json.ts";
 
-/** A schema that has passed every check. */
 export interface ResultSchema {
   /** One line of JSON. */
   readonly text: string;
@@ -16,13 +14,12 @@ export interface ResultSchema {
   readonly outputs: readonly string[];
 }
 
-/** Maximum size of a schema as one line of JSON, in bytes. The service accepts prompts of 100,000 characters. */
+/** Maximum size of a schema as one line of JSON. The service accepts prompts of 100,000 characters. */
 const MAX_BYTES = 32_768;
 /** Maximum number of outputs, because a dotenv file is small. */
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 
-/** Checks a schema for results. @throws {SchemaMistake} with the first mistake. */
 export function checkResultSchema(value: unknown): ResultSchema {
   const text = shownSchema(value);
   return { text, draft: checkJsonSchema(value), outputs: outputNames(value) };
@@ -46,7 +43,10 @@ function checkIsJson(value: unknown, at = ""): void {
 
 const isFunction = (value: unknown) => typeof value === "function";
 
-/** A schema in the form that the agent gets. @throws {SchemaMistake} if the value is not a JSON object, or is too large. */
+/**
+ * A schema in the form that the agent gets.
+ * @throws {SchemaMistake} if the value is not a JSON object, or is too large.
+ */
 export function shownSchema(value: unknown): string {
   if (!isObject(value)) throw new SchemaMistake("", "a schema must be an object");
   checkIsJson(value);
@@ -58,7 +58,7 @@ export function shownSchema(value: unknown): string {
 
 /**
  * The top-level properties with one scalar type.
- * @throws {SchemaMistake} if a name cannot be an output, if two names differ only in case, or if there are too many.
+ * @throws {SchemaMistake} if a name cannot be an output, if two names differ only in case, or if there are too many names.
  */
 export function outputNames(schema: unknown): string[] {
   const properties = isObject(schema) && isObject(schema.properties) ? schema.properties : {};

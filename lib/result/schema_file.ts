@@ -13,10 +13,9 @@ interface Place {
   column: number;
 }
 
-/** The value of a file. */
 interface SchemaText {
   value: unknown;
-  /** Position of a part; undefined if the file has no such part. */
+  /** `undefined` if the file has no such part. */
   placeOf(pointer: string): Place | undefined;
 }
 
@@ -38,7 +37,6 @@ export function readSchemaFile(text: string, file: string): object {
   }
 }
 
-/** An error for a mistake at a position in the file. */
 function refusal(file: string, place: Place | undefined, why: string, advice?: string): UsageError {
   const where = place === undefined ? file : `${file}:${place.line}:${place.column}`;
   return new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(where), advice });

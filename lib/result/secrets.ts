@@ -1,7 +1,6 @@
 /**
  * Finds secrets in a value. A file with a secret is refused as a whole. A partial value is not a result, and a masked value could be mistaken for a
- * valid one.
- *
+ * valid value.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -13,8 +12,8 @@ type Redact = (text: string) => string;
 const isSecret = (text: string, redact: Redact) => redactHidden(text, redact) !== text;
 
 /**
- * Pointer to the first text or key that contains a known secret or looks like a token; undefined without one. For a key, it is the pointer to the
- * object, because the key itself must not be shown.
+ * Pointer to the first text or key that contains a known secret or looks like a token; `undefined` if there is none. For a key, the result is the
+ * pointer to the object, because the key itself must not be shown.
  */
 export function secretIn(value: unknown, redact: Redact, pointer = ""): string | undefined {
   if (typeof value === "string") return isSecret(value, redact) ? pointer : undefined;

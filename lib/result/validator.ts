@@ -1,7 +1,6 @@
 /**
  * The code that runs in the worker: the validator, and the messages about what to check. `npm run docs` combines this file and the package into one
  * text (`validator_source.ts`). A worker starts from a file or a text, and a bundled program is one file that already does something else.
- *
  * @module
  */
 import { validate } from "@cfworker/json-schema";
@@ -57,12 +56,11 @@ function answer({ value, schema, draft, max }: Check): CheckAnswer {
   try {
     all = validate(instance, rules, draft, undefined, false);
   } catch {
-    // There are too many mistakes for the stack. The first ones are known.
+    // There are too many mistakes for the stack. The first mistakes are known.
   }
   return { mistakes: mistakesOf(all.errors, max) };
 }
 
-/** A port to the other thread, on Node or on the web. */
 interface Port {
   postMessage(message: CheckAnswer): void;
 }

@@ -1,12 +1,11 @@
 /**
- * Claims a folder for a run outside CI, before a start is sent or a run is followed. If several processes find the folder free, one of them gets it,
- * and the others see its key or its run.
+ * Claims a folder for a run outside CI, before a start is sent or a run is followed. If several processes find the folder free, only one process
+ * claims it. The other processes then see the key or the run of that process.
  *
- * A state file can only be replaced as a whole, so a lock makes checking that the file is unchanged and replacing it a single step. The lock is held
- * only for a few calls that do not wait. If a process is killed while it holds the lock, the next process removes the lock after seeing it unchanged
- * for two seconds. This does not compare the clocks of two machines. It also does not look up a process, which would require another permission on
- * Deno.
- *
+ * A state file can only be replaced as a whole. A lock therefore makes two steps one: checking that the file is unchanged, and replacing the file.
+ * The lock is held only for a few calls that do not wait. If a process is killed while it holds the lock, the next process removes the lock after
+ * seeing it unchanged for two seconds. This method does not compare the clocks of two machines. It also does not look up a process, which would
+ * require another permission on Deno.
  * @module
  */
 import type { Session } from "./session.ts";
@@ -15,26 +14,23 @@ import { readStateText, type StateFiles, stateSeal, StateWriter } from "./state.
 export interface Claim {
   /** Key for the start, unless the caller gives one. */
   key: string;
-  /** Wrote the claim, and writes later states. */
   writer: StateWriter;
 }
 
 type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
 
-/** The hash of the caller's request for a start, or the id of an existing run. */
 export type ClaimFor = { asked: string } | { runId: string };
 
-/** How long a lock stays unchanged before its process is treated as dead, in milliseconds. */
+/** How long a lock must stay unchanged before its process is treated as dead. */
 const STALE_MS = 2_000;
-/** Interval between two attempts, in milliseconds. */
+/** Interval between two attempts to get the lock. */
 const RETRY_MS = 20;
-/** Largest lock that is read, in bytes. A lock contains an id. */
+/** A lock contains only an id. */
 const MAX_LOCK_BYTES = 1_000;
 
 /**
- * @param text Content of the state file when the folder was found free; undefined if there was no file.
- * @returns Undefined if another process has changed the file since then. The file must then be read again.
- * @throws if the file cannot be written, or `signal.reason` if the session's signal aborts.
+ * @param text Content of the state file when the folder was found free; `undefined` if there was no file.
+ * @returns `undefined` if another process has changed the file since then. The file must then be read again.
  */
 export async function claimState(
   session: ClaimSession & { token: string },

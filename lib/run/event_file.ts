@@ -1,6 +1,5 @@
 /**
- * A file of events that grows while a run is followed, so the events do not have to stay in memory until the end.
- *
+ * A file of events that grows while a run is followed, so that the events do not have to stay in memory until the end.
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
@@ -14,16 +13,14 @@ import type { AnyResult } from "./result.ts";
 import { viewOf } from "./result_view.ts";
 import type { Connected } from "./session.ts";
 
-// `events.ndjson`: one JSON object per line for each event, oldest first.
-
 /** The event must have passed `cleanEvent`. */
 function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
 
 /**
- * Renders the events that a result has kept; empty without any events. An automation run has no events. The command writes the file with all events
- * while it follows the run: see `EventFile`.
+ * Renders the events that a result has kept. An automation run has no events. The command writes all events to the file while it follows the run. See
+ * `EventFile`.
  */
 export function renderNdjson(result: AnyResult): string {
   return viewOf(result).events.map(ndjsonLine).join("");
@@ -35,17 +32,16 @@ export interface EventSink {
 }
 
 interface EventFileOptions {
-  /** Applied to each text before it is escaped. */
   redact: Redact;
-  /** Removes our own token from ids and keys, and again from each finished line. */
+  /** Removes the toolkit's own token from ids and keys, and again from each finished line. */
   redactToken: Redact;
-  /** Called once if the file cannot be written. Later events are dropped. @default nothing is called */
+  /** Called once if the file cannot be written. Later events are dropped. */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 
 /**
  * An NDJSON file. `add` returns after the whole line is in the file, so the file of a killed process contains only whole lines. A write error must
- * not end the job, so `add` does not throw: see {@linkcode EventFile.problem}.
+ * not end the job, so `add` does not throw. See {@linkcode EventFile.problem}.
  */
 export class EventFile implements EventSink {
   readonly path: string;
@@ -66,12 +62,12 @@ export class EventFile implements EventSink {
     return this.#begun;
   }
 
-  /** The error that made the file incomplete; undefined if the file contains every event so far. */
+  /** The error that made the file incomplete; `undefined` if the file contains every event so far. */
   get problem(): unknown {
     return this.#problem;
   }
 
-  /** Creates an empty file immediately, replacing an old one. @throws if the file cannot be written. */
+  /** Creates an empty file immediately, replacing an old one. */
   open(): void {
     this.#begun = true;
     this.#file ??= this.#io.growFile(this.path);

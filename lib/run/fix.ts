@@ -1,6 +1,5 @@
 /**
- * The problems that a follow-up on the branch of a pull request can fix, and the task for the agent, for runs and for campaigns.
- *
+ * The problems that a follow-up on the branch of a pull request can fix, and the task for the agent.
  * @module
  */
 import type { FailedCheck, Findings, FindingsOf, Remark } from "../forge/findings.ts";
@@ -9,12 +8,11 @@ import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import type { Redact } from "./clean.ts";
 
-/** Red checks, a conflict with the base branch, or a reviewer's requests. */
+/** Failed checks, a conflict with the base branch, or a reviewer's requests. */
 export type Fix = "checks" | "conflict" | "review";
 
 export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];
 
-/** @param baseBranch Target branch of the pull request. @param pull The forge's term for a pull request. */
 export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string {
   if (fix === "checks") {
     return `Checks of this branch's ${pull} failed. Find out why, fix the cause, and change nothing else.`;
@@ -26,12 +24,12 @@ export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string 
     "resolve the conflicts so that both branches keep their purpose. Change nothing else.";
 }
 
-/** What to read from the forge before the fix; null for a conflict, because forges show no details of conflicts. */
+/** What to read from the forge before the fix; `null` for a conflict, because forges show no details of conflicts. */
 export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Leaves out remarks by users who cannot push, and counts them. @default according to the forge */
+/** Leaves out remarks by users who cannot push, and counts these remarks. */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,
@@ -53,7 +51,7 @@ function partOf(head: string, lines: readonly (string | null)[], max: number, re
 }
 
 /**
- * The findings, marked as a quote, to append to the task; null without findings.
+ * The findings, marked as a quote, to append to the task; `null` if there are no findings.
  * @param redact Masks secrets, because a log may contain secrets that its CI system did not mask.
  */
 export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Redact): string | null {
@@ -77,7 +75,7 @@ export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Re
 /** Maximum number of quoted lines of a change, counted from the end. */
 const MAX_HUNK_LINES = 20;
 
-/** The line of code that a task refers to, marked as a quote, to append to the task. @param redact Masks secrets. */
+/** The line of code that a task refers to, marked as a quote, to append to the task. */
 export function lineQuote({ place, hunk }: CodeLine, pull: PullNoun, redact: Redact): string {
   const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
   const head = `The task is a comment on a line of code in the ${pull}: the last line of the quote.`;

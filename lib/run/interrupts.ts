@@ -1,5 +1,5 @@
 /**
- * Signals: SIGHUP, SIGINT and SIGTERM end a job before its operation finishes, and may cancel the operation.
+ * SIGHUP, SIGINT and SIGTERM end a job before its operation finishes, and may cancel the operation.
  * @module
  */
 import { type Clock } from "../clock.ts";
@@ -28,7 +28,6 @@ export interface Interrupts {
   readonly terminal: boolean;
 }
 
-/** Undefined without signals. */
 export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
   const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
   return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
@@ -42,23 +41,22 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;
-  /** Whether this is a job of a CI system, whose parent process may end without a signal. @default {false} */
+  /** Whether this is a job of a CI system, whose parent process may end without a signal. */
   inJob?: boolean | undefined;
 }
 
 /**
- * Time from a signal until the last request for the reports must have finished, in milliseconds. The time limit of the cancel request is
- * `Platform.interruptMs`. Some runners kill a job after 5 s. Source: design, "Signals".
+ * Time from a signal until the last request for the reports must have finished. The time limit of the cancel request is `Platform.interruptMs`. Some
+ * runners kill a job after 5 s. Source: design, "Signals".
  */
 export const INTERRUPT_MS = 4_000;
 
 /**
- * Signals within this time, in milliseconds, are treated as one signal, because `deno task`, `bun run` and `npm exec` deliver up to three. Source:
- * measured on Node 20.20, Bun 1.4, Deno 2.9.
+ * Signals within this time are treated as one signal, because `deno task`, `bun run` and `npm exec` deliver up to three. Source: measured on Node
+ * 20.20, Bun 1.4, Deno 2.9.
  */
 const SAME_SIGNAL_MS = 1_500;
 
-/** @param terminal Whether a person is watching at a terminal. */
 export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
   return what === "cancel" || what === "auto" && owned && !terminal;
 }
@@ -69,8 +67,8 @@ export interface OpenInterrupts extends Interrupts {
 }
 
 /**
- * Handles SIGHUP, SIGINT and SIGTERM. The first signal aborts {@linkcode Interrupts.signal}. Further signals within 1.5 s are ignored as repetitions.
- * A later signal ends the process at once.
+ * The first signal aborts {@linkcode Interrupts.signal}. Further signals within 1.5 s are ignored as repetitions. A later signal ends the process at
+ * once.
  */
 export function openInterrupts({ io, clock, inJob = false }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();

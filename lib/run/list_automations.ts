@@ -13,9 +13,9 @@ export interface ListAutomationsOptions extends VerbOptions {
   /** Number of automations per request: 1 to 100. @default {100} */
   pageSize?: number | undefined;
   /**
-   * Called if the list ends early. `page` is the number of the first missing page (at least 2), and `count` is the number of automations
-   * before it. `error` is the error of the last attempt to read the page, or explains why the page was not requested. `onNotice` is called
-   * as well. If this function throws, the list throws that error.
+   * Called if the list ends early. `page` is the number of the first missing page (at least 2), and `count` is the number of automations before it.
+   * `error` is the error of the last attempt to read the page, or explains why the page was not requested. `onNotice` is called as well. If this
+   * function throws, the list throws the same error.
    */
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
 }
@@ -27,7 +27,7 @@ export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
 /** Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
-/** Time limit of each page after the first, in milliseconds. On some revisions, these pages always fail. Source: contract, section 12. */
+/** Time limit of each page after the first. On some revisions, these pages always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
 /** Maximum number of pages of a list. A service that always names a next page would otherwise make the list endless. */
@@ -49,7 +49,7 @@ async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: strin
   try {
     return await read(LATER_PAGE_MS);
   } catch (error) {
-    // Wait only if the service names a delay. Revisions on which later pages always fail name none.
+    // Wait only if the service names a delay. Revisions on which later pages always fail do not name a delay.
     if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
     throw error;
   }
@@ -65,14 +65,14 @@ function missingPage(page: number, error: MogplexError): string {
   return `the service failed on page ${page} (${detail}); some revisions of it cannot return a second page`;
 }
 
-/** Undefined if another page may be requested. */
+/** `undefined` if another page may be requested. */
 function stopAfter(page: number, repeated: boolean): string | undefined {
   // A repeated cursor would loop forever.
   if (repeated) return `the service returned the same cursor again on page ${page}`;
   return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
 }
 
-/** @returns A generator; its return value is whether there are more automations than it yielded. */
+/** @returns A generator. Its return value is whether there are more automations than it yielded. */
 export async function* automationsOf(
   session: Session,
   options: Omit<ListAutomationsOptions, keyof VerbOptions> & { limit?: number | undefined } = {},
@@ -113,7 +113,7 @@ export async function* automationsOf(
   }
 }
 
-/** Lists all automations, newest first: the verb `automations.list` of a client. */
+/** Lists all automations, newest first. */
 export function listAutomations(
   options: ListAutomationsOptions & ConnectOptions,
 ): AsyncGenerator<Automation, void, void> {

@@ -1,22 +1,19 @@
 /**
  * Runs that failed because no sandbox was free. No agent has begun, and another start may get a sandbox.
- *
  * @module
  */
 import { MogplexError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { formatDuration } from "../text/duration.ts";
 
-/** A limit of the user that keeps a run from getting a sandbox. */
 interface SandboxLimit {
-  /** Matches the whole error of the run, because an error can also quote an agent's text. */
+  /** Must match the whole error of the run, because an error can also quote an agent's text. */
   error: RegExp;
-  /** The limit that was reached, as a clause. */
   why: string;
   advice: string;
 }
 
-/** The advice to wait, for a job. Programs replace it if no job is running. */
+/** The advice to wait, for a job. Programs replace this text if no job is running. */
 export const RETRY_LATER = "retry the job later, or raise its time limit";
 
 /** Source: contract 2.2 and section 13. */
@@ -49,15 +46,13 @@ export function lackedSandbox(run: Pick<Run, "status" | "error">): boolean {
   return run.status === "failed" && limitOf(run) !== undefined;
 }
 
-/** Why a run got no sandbox, as a clause. */
 export function whyNoSandbox(run: Pick<Run, "error">): string {
   return (limitOf(run) ?? LIMITS[0]).why;
 }
 
-/** Waits before each further start, in milliseconds. The service frees sandboxes 10 to 35 minutes after their runs. */
+/** Waits before each further start. The service frees sandboxes 10 to 35 minutes after their runs. */
 export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) => minutes * 60_000);
 
-/** Maximum number of starts of one task. */
 export const MAX_STARTS = SANDBOX_WAITS_MS.length + 1;
 
 /** Detects whether an agent has begun. A run without a sandbox has only the events of its acceptance and of its end. */
@@ -71,20 +66,19 @@ export class AgentWatch {
   }
 
   /**
-   * Whether an event from an agent has arrived, or the run has a sandbox on a new branch. On an existing branch, a run has a sandbox record
-   * from its start.
+   * Whether an event from an agent has arrived, or the run has a sandbox on a new branch. On an existing branch, a run has a sandbox record from its
+   * start.
    */
   hasBegun({ sandboxRecordId, branch }: Pick<Run, "sandboxRecordId" | "branch">): boolean {
     return this.#accepted > 1 || this.#others > 0 || sandboxRecordId !== null && branch.createBranch;
   }
 }
 
-/** Shortest wait that a message mentions, in milliseconds. A first start that failed at once has not waited. */
+/** Shortest wait that a message mentions. A first start that failed at once has not waited. */
 const MIN_WAIT_MS = 60_000;
 
 /**
  * The error if no further start is made. Exit code 75.
- * @param waitedMs Time spent waiting for a sandbox, in milliseconds.
  * @param why Why there is no further start, as a clause.
  */
 export function noSandbox(run: Pick<Run, "error">, waitedMs: number, why: string): MogplexError {

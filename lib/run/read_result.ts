@@ -21,7 +21,6 @@ import {
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 
 interface ReadFile {
-  /** Used in messages. */
   readonly path: string;
   readonly text: string;
 }
@@ -107,7 +106,7 @@ function isEvent(value: unknown): value is RunEvent {
 
 const MAX_SHOWN = 100;
 
-/** A value for use in a message. Not every object can be converted to text: `{"toString":1}` cannot. */
+/** Not every object can be converted to text. For example, `{"toString":1}` cannot. */
 function shown(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : cutText(String(value), MAX_SHOWN);
 }
@@ -119,7 +118,6 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
 
 /** The result must have all fields of this version. Fields of later versions may have any value. */
 function resultIn(file: ReadFile, content: Fields): AnyResult {
-  // The events are in a separate file.
   const fields: Fields = content.kind === "run" ? { events: [], ...content } : content;
   if (fields.schemaVersion === undefined) refuse(file, "it has no schemaVersion");
   if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
@@ -146,7 +144,7 @@ function eventsIn(file: ReadFile): RunEvent[] {
   });
 }
 
-/** The verdict according to the last event that ends a run. Events alone are not a verdict of the service, so the reason names the source. */
+/** Events alone do not prove how the run ended, so the reason names the source. */
 function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitCode" | "reason"> {
   const ends = new Map<string, [Outcome, number]>([
     ["finished", ["success", EXIT.success]],

@@ -1,6 +1,5 @@
 /**
  * The name of a repository, for reports, because readers do not know its id.
- *
  * @module
  */
 import { OVER } from "../clock.ts";
@@ -13,7 +12,7 @@ const ASK_MS = 10_000;
 const MAX_REPOS = 200;
 
 /**
- * Requests a name in the background. Nothing waits for the answer, and without an answer, reports show the id. Jobs of one client that need the same
+ * Requests a name in the background. Nothing waits for the answer. Without an answer, reports show the id. Jobs of one client that need the same
  * answer share a request, because the token's requests are limited.
  */
 export class RepositoryName {

@@ -1,6 +1,5 @@
 /**
- * The result file of a run. It must not exist before the start, and it is read and checked once the run has succeeded.
- *
+ * The result file of a run. The file must not exist before the start, and it is read and checked once the run has succeeded.
  * @module
  */
 import { AbortedError, DeadlineError, InterruptedError, MogplexError, UsageError } from "../errors.ts";
@@ -17,7 +16,6 @@ import type { OpenFiles } from "./options.ts";
 import { reasonOf, resultError, type ResultFile, type RunResult } from "./result.ts";
 import type { Session } from "./session.ts";
 
-/** Where result files are read. */
 export interface ResultPlace {
   readonly open: OpenFiles;
   readonly repository: WantedRepository;
@@ -64,10 +62,8 @@ export async function checkResultAbsent(
   });
 }
 
-/** The result of reading a run's result file. */
 export interface ResultReading {
   file: ResultFile;
-  /** The value as the validator returned it. */
   output: unknown;
 }
 
@@ -82,8 +78,8 @@ const REFUSALS: Readonly<Record<FileRefusal, string>> = {
 
 /**
  * Reads and checks the result file of a run that succeeded.
- * @param branch Branch that the run delivered; null if it delivered none, undefined if that is unknown.
- * @param blobBefore Blob of the file before the run; null if there was none.
+ * @param branch Branch that the run delivered; `null` if it delivered none; `undefined` if that is unknown.
+ * @param blobBefore Blob of the file before the run; `null` if there was no file.
  * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
  */
 export async function readResultFile(
@@ -138,10 +134,9 @@ export async function readResultFile(
   });
 }
 
-/** Minimum time for the caller's validator, in milliseconds, even if the job's deadline has passed. */
+/** Minimum time for the caller's validator, even if the job's deadline has passed. */
 const VALIDATOR_MS = 10_000;
 
-/** Limits the caller's validator to the time before the deadline. */
 function inTime({ clock, deadline, signal }: Session, attempted: string, check: CheckByCaller): CheckByCaller {
   return async (value) => {
     const until = Math.max(deadline, clock.now() + VALIDATOR_MS);
@@ -154,7 +149,7 @@ function inTime({ clock, deadline, signal }: Session, attempted: string, check: 
   };
 }
 
-/** The values of the named properties of a value. A valid value may lack some of them. */
+/** A valid value may lack some of the properties. */
 function outputsOf(value: unknown, names: readonly string[]): ResultFile["outputs"] {
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(
@@ -169,7 +164,7 @@ const TITLES = {
   "result-unreadable": "cannot be read",
 } as const;
 
-/** The end of a job whose run succeeded, with its result file. If the file is missing or invalid, the exit code is 1. */
+/** If the file is missing or invalid, the exit code is 1, although the run succeeded. */
 export function withReading(end: JobEnd<RunResult>, { file, output }: ResultReading): JobEnd<RunResult> {
   const { cause, path, mistakes } = file;
   const result = { ...end.result, resultFile: file, value: output };
@@ -180,7 +175,7 @@ export function withReading(end: JobEnd<RunResult>, { file, output }: ResultRead
   return { ...end, result: { ...result, outcome: "failed", exitCode: EXIT.failed, reason } };
 }
 
-/** The end of a job whose run succeeded, but whose result file could not be read. Another attempt may be able to read it. */
+/** The run succeeded, but its result file could not be read. Another attempt may be able to read the file. */
 export function withoutReading(
   end: JobEnd<RunResult>,
   { path }: Pick<PlannedResult, "path">,
@@ -200,7 +195,7 @@ export function withoutReading(
   return { ...end, result, error };
 }
 
-/** The end of a job that a signal stopped while the result file was being read. */
+/** A signal stopped the job while the result file was being read. */
 export function interruptedReading(end: JobEnd<RunResult>, by: unknown): JobEnd<RunResult> {
   const text = "the run has succeeded, but its result file was not read";
   const reason = interruptReason(undefined, text);

@@ -1,5 +1,5 @@
 /**
- * Checks of the path to the service: its address, proxies and certificates, what answers there, and its clock.
+ * Checks the path to the service: its address, proxies and certificates, what answers there, and its clock.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";
@@ -27,9 +27,9 @@ export interface CheckContext {
   platform: Platform;
 }
 
-/** Time limit of one request in milliseconds. Three requests in a row take less than 20 s. */
+/** Time limit of one request. Three requests in a row take less than 20 s. */
 export const REQUEST_MS = 5_000;
-/** Clock difference that causes a warning, in milliseconds. `Date` only has whole seconds. */
+/** Clock difference that causes a warning. `Date` has only whole seconds. */
 const MAX_SKEW_MS = 30_000;
 export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
 
@@ -41,7 +41,7 @@ export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
 
-/** The password is left out. `place` is as in `proxy:3128 (HTTPS_PROXY)`. */
+/** The password is left out. `place` has the form `proxy:3128 (HTTPS_PROXY)`. */
 function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) {
   const proxy = proxySetting(origin, { env, runtime, args });
   if (proxy === null) return undefined;
@@ -51,7 +51,7 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) 
   return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
-/** Source: Deno, "Environment variables": Deno reads Node's variables since 2.8. */
+/** Deno reads Node's variables since 2.8. Source: Deno, "Environment variables". */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
   const variable = authorityVariable(machine.runtime);
@@ -88,7 +88,7 @@ export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, ma
   return adviceFor(troubleOf(error), origin, env, machine);
 }
 
-/** Adds advice to a network error. Returns other errors, and errors that already have advice, unchanged. */
+/** Adds advice to a network error. Other errors, and errors that already have advice, are returned unchanged. */
 export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
   if (!(error instanceof NetworkError) || error.advice !== null) return error;
   const { attempted, why } = error;
@@ -97,7 +97,6 @@ export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
   return new NetworkError({ attempted, why, advice: fix.charAt(0).toLowerCase() + fix.slice(1) }, { cause: error });
 }
 
-/** What this runtime needs besides `HTTPS_PROXY`; empty if nothing. */
 function adviceOfNewProxy({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine): string {
   const withProxy = (name: string) => name === "HTTPS_PROXY" ? "http://proxy.example" : env(name);
   const advice = proxySetting(origin, { env: withProxy, runtime, args })?.advice ?? null;

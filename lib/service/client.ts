@@ -14,18 +14,14 @@ import { refusePlainProxy } from "./proxies.ts";
 import type { CallOptions } from "./retry.ts";
 import { createTransport, type TransportOptions } from "./transport.ts";
 
-// A client only contains the methods that its user needs, so a bundle that only follows runs has no methods for starting.
-// Exports with `@internal` are left out of the declarations, which must not refer to types of a package.
+// A client contains only the methods that its user needs, so a bundle that only follows runs has no methods for starting. Exports with `@internal`
+// are left out of the declarations, which must not refer to types of a package.
 
-/** A connection that `resolveConnection` has checked. */
 interface CheckedConnection extends TransportOptions {
-  /** Called before every wait. */
   onNotice?: OnNotice | undefined;
-  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  /** Returns numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
-  /** Source of the token, for messages. @default {"variable MOGPLEX_API_KEY"} */
   tokenPlace?: string | undefined;
-  /** Source of the address, for messages. @default {"MOGPLEX_URL"} */
   addressPlace?: string | undefined;
 }
 
@@ -54,13 +50,13 @@ export function ownClient<C extends object>(
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
     callHook(options.onNotice, notice);
-    // The caller may have passed the same function to both, so mark the second notice as a repetition.
+    // The caller may have passed the same function to both, so the second notice is marked as a repetition.
     own.onNotice(notice, options.onNotice !== undefined);
   };
   return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);
 }
 
-/** Undefined if this library did not create the client, or no token was needed so far. */
+/** `undefined` if this library did not create the client, or no token was needed so far. */
 export function tokenOf(client: object): string | undefined {
   const token = (PROCESS.ofClient(client) as ClientMemory<ClientSource>).made?.options.token;
   return typeof token === "object" ? (token as KeptToken).last : token;

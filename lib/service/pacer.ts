@@ -8,29 +8,26 @@ import { type Failure, failureDelay } from "./retry.ts";
 
 interface PacerOptions {
   clock: Clock;
-  /** End of every wait on the clock, in milliseconds. */
   deadline: number;
   /** Start of the elapsed time in heartbeats, on the clock. */
   startedAt: number;
   signal: AbortSignal | undefined;
-  /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
+  /** Called for waits and heartbeats. With `quietly`, the wait is counted but not logged again. */
   notify: (notice: NoticeFacts, quietly?: boolean) => void;
   requests: () => number;
-  /** From 0 up to 1, for jitter. */
   random: () => number;
 }
 
-/** Longest time without a line in the log, in milliseconds. Source: design, "Quiet is visible". */
+/** Maximum time without a line in the log. Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
-/** Time after which the same trouble is logged again. */
+/** Time after which the same problem is logged again. */
 const FORGET_MS = 600_000;
 
 export class Pacer {
   readonly #options: PacerOptions;
   #spokeAt: number;
-  /** The lasting trouble in the log, and the time until which it is not logged again. */
+  /** The lasting problem in the log, and the time until which it is not logged again. */
   #trouble = { what: "", until: -Infinity };
-  /** Status in heartbeats. Set it whenever it changes. */
   status = "starting";
 
   constructor(options: PacerOptions) {
@@ -38,22 +35,19 @@ export class Pacer {
     this.#spokeAt = options.clock.now();
   }
 
-  /** Milliseconds until the deadline; 0 or less once it has passed. */
   get leftMs(): number {
     return this.#options.deadline - this.#options.clock.now();
   }
 
-  /** Call this after logging a line, to postpone the next heartbeat. */
+  /** Must be called after a line is logged, to postpone the next heartbeat. */
   spoke(): void {
     this.#spokeAt = this.#options.clock.now();
   }
 
   /**
    * Waits, at most until the deadline. Sends a heartbeat before a wait that would leave the log silent for too long.
-   * @param ms Milliseconds.
-   * @param cut Ends the wait when it fires.
+   * @param cut Ends the wait when it aborts.
    * @returns Whether there is time left before the deadline.
-   * @throws `signal.reason` if the signal aborts.
    */
   async pause(ms: number, cut?: AbortSignal): Promise<boolean> {
     const { clock, deadline, signal } = this.#options;
@@ -73,17 +67,15 @@ export class Pacer {
 
   /**
    * Sends a notice about a failure and waits, at most until the deadline. If a busy service keeps naming a delay, only the first notice is logged,
-   * and heartbeats show that the job still waits.
+   * and heartbeats show that the job is still waiting.
    * @param what The attempt, after "Cannot".
-   * @param attempt Number of failed attempts in a row, at least 1.
    * @returns Whether there is time left before the deadline.
-   * @throws `signal.reason` if the signal aborts.
    */
   async waitAfter(what: string, failure: Failure, attempt: number): Promise<boolean> {
     const { clock, notify, random } = this.#options;
     const delayMs = Math.min(failureDelay(failure, attempt, random), Math.max(this.leftMs, 0));
     const { cause, detail, namedMs } = failure;
-    // Log each wait of a start: it is for another permitted start each time. Polling simply continues.
+    // Each wait of a start is logged, because each wait is for another permitted start. Polling simply continues.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;
     const isRepeated = lasting && this.#isKnown(trouble);

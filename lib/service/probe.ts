@@ -9,7 +9,6 @@ import { type Answer, excerpt, explainLoss, NetworkFailure, readAnswer, TimedOut
 import { type Fetch, userAgent } from "./transport.ts";
 
 interface ProbeOptions {
-  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
   limitMs: number;
@@ -17,8 +16,8 @@ interface ProbeOptions {
 
 /**
  * Does not follow redirects.
- * @returns The answer. The body of a 2xx is not read.
- * @throws {NetworkError} without an answer; {@linkcode troubleOf} names the step that failed.
+ * @returns The answer. The body of a 2xx answer is not read.
+ * @throws {NetworkError} if no answer arrives. {@linkcode troubleOf} names the step that failed.
  */
 export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
   async function ask(signal: AbortSignal): Promise<Answer> {
@@ -30,7 +29,7 @@ export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeO
         signal,
       });
       const response = answered as Response;
-      // Never read the body of a 2xx: without a token it is not the API, and it may be endless.
+      // The body of a 2xx answer is never read. Without a token, the answer does not come from the API, and its body may be endless.
       if (response.ok) response.body?.cancel().catch(() => {});
       const { status, headers } = response;
       return await readAnswer(response.ok ? new Response(null, { status, headers }) : response, 0, clock.wallTime());
@@ -78,8 +77,8 @@ const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
 ];
 
 /**
- * Determines the step that failed from the runtime's message. Runtimes change their messages, so use the step only for advice, never for a verdict or
- * a retry.
+ * Determines the step that failed from the runtime's message. Runtimes change their messages, so use the step only for advice, never to decide an
+ * outcome or a retry.
  */
 export function troubleOf({ message }: NetworkError): NetworkTrouble {
   // An address in the message could contain any word.

@@ -1,17 +1,14 @@
 /**
- * Proxies and certificates of this machine: which proxy the runtime uses, and how to fix network problems that they cause.
+ * Determines which proxy the runtime uses, and how to fix network problems that proxies and certificates cause.
  * @module
  */
 import { UsageError } from "../errors.ts";
 import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
-/** The process for {@linkcode proxySetting}; tests pass their own. */
 export interface ProxyWorld {
   /** The environment of the process, because the runtime reads its proxy from there. */
   env(name: string): string | undefined;
-  /** From `runtimeName()`. */
   runtime: string;
-  /** Arguments of the runtime itself. */
   args: readonly string[];
 }
 
@@ -19,7 +16,7 @@ function thisProcess(): ProxyWorld {
   return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
 }
 
-/** Whether `NO_PROXY` exempts a host: by its name, by the end of its name, or by `*`. */
+/** `NO_PROXY` exempts a host by its name, by the end of its name, or by `*`. */
 function isExempt(hostname: string, list: string): boolean {
   const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
     entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")
@@ -28,12 +25,11 @@ function isExempt(hostname: string, list: string): boolean {
 }
 
 /**
- * The proxy that the environment sets for the service, and whether this runtime uses it; null if there is no proxy, or `NO_PROXY` exempts the host.
- * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node.js only uses `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from
- * 22.21.0 and 24.0.0 on.
- * Source: Node.js, "Enterprise Network Configuration"; tested in `tests/matrix/runtimes/proxies.test.ts`.
- * @param origin Origin of the service. For plain HTTP see {@linkcode refusePlainProxy}.
- * @returns `advice`: how to make this runtime use the proxy; null if it already does.
+ * The proxy that the environment sets for the service, and whether this runtime uses it; `null` if there is no proxy, or `NO_PROXY` exempts the host.
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node.js uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from
+ * 22.21.0 and 24.0.0 on. Source: Node.js, "Enterprise Network Configuration"; tested in `tests/matrix/runtimes/proxies.test.ts`.
+ * @param origin Origin of the service. For plain HTTP, see {@linkcode refusePlainProxy}.
+ * @returns `advice` explains how to make this runtime use the proxy; `null` if the runtime already uses it.
  */
 export function proxySetting(
   origin: string,
@@ -54,13 +50,15 @@ export function proxySetting(
   return { variable, advice: usesProxies(world) ? null : "set NODE_USE_ENV_PROXY=1" };
 }
 
-/** Variables with a proxy for plain HTTP. Measured on Bun 1.4 and Deno 2.9; Node reads the first two, and only if asked. */
+/**
+ * Variables with a proxy for plain HTTP, measured on Bun 1.4 and Deno 2.9. Node.js reads only the first two, and only if its proxy support is turned
+ * on.
+ */
 const PLAIN_PROXIES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/** Whether a runtime bypasses the proxy for plain HTTP to a host. False if in doubt, because the token could be sent to the proxy. */
 function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): boolean {
   const isDeno = runtime.startsWith("deno/");
-  // Each runtime ignores the other name if its own one is set.
+  // Each runtime ignores the second name if the first one is set.
   const list = isDeno ? env("NO_PROXY") ?? env("no_proxy") : env("no_proxy") || env("NO_PROXY");
   return (list ?? "").split(/[\s,]+/).some((entry) => {
     if (entry === "*") return !isDeno;
@@ -70,8 +68,8 @@ function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): b
 }
 
 /**
- * Prevents sending the token unencrypted through a proxy. Plain HTTP is only permitted to this machine or one host, but Bun and Deno, and Node.js if
- * told to, send it to the proxy of the environment.
+ * Prevents sending the token unencrypted through a proxy. Plain HTTP is permitted only to this machine or one host. Bun and Deno, and Node.js with
+ * proxy support turned on, send plain HTTP to the proxy of the environment.
  * @throws {UsageError} if the environment names a proxy for the origin, and does not exempt the host.
  */
 export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
@@ -93,20 +91,16 @@ function usesProxies({ env, args }: ProxyWorld): boolean {
     (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
 }
 
-/** @param runtime From `runtimeName()`. */
 export function authorityVariable(runtime: string): string {
   return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
 }
 
-/** `UnknownIssuer` is from rustls; the codes are from OpenSSL. */
+/** `UnknownIssuer` comes from rustls, and the codes come from OpenSSL. */
 function isUnknownAuthority(detail: string): boolean {
   return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
 }
 
-/**
- * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
- * @returns Undefined if no advice is known.
- */
+/** @param detail The runtime's message. It selects only the advice, and never decides whether an error is a network failure. */
 export function networkAdvice(
   origin: string,
   detail: string,
@@ -116,7 +110,7 @@ export function networkAdvice(
     const variable = authorityVariable(world.runtime);
     return `this machine does not trust the authority of the server's certificate: set ${variable} to the authority's PEM file`;
   }
-  // Deno and Bun use their proxy, and on Deno reading a variable may prompt for a permission.
+  // Deno and Bun use their proxy. On Deno, reading a variable may prompt for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
   if (proxy === null || proxy.advice === null) return undefined;
   return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;

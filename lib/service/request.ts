@@ -1,6 +1,5 @@
 /**
- * A request for a route that the client has no method for.
- *
+ * Requests to routes for which the client has no method.
  * @module
  */
 import * as z from "zod/mini";
@@ -32,7 +31,8 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   if (/[?#]/.test(path)) throw refuse("the path must not contain a query or a fragment; use the option 'query'");
   const whole = `${API_PREFIX}${path}`;
   const url = URL.canParse(whole, origin) ? new URL(whole, origin) : undefined;
-  // If parsing changes the path, the path leads elsewhere or is ambiguous (dots, backslashes, blanks). Some servers decode before they check.
+  // If parsing changes the path, the path leads elsewhere or is ambiguous (dots, backslashes, blanks). Some servers decode the path before they check
+  // it.
   const isPlain = url !== undefined && url.origin === origin && url.pathname === whole && !/%(?:2e|2f|5c)/i.test(path);
   if (!isPlain) throw refuse("the path must stay below the API, with every special character percent-encoded");
   return { method, url };
@@ -50,7 +50,7 @@ function jsonOf(body: unknown): string {
   return text;
 }
 
-/** A request that may have succeeded is repeated only if that is safe. */
+/** A request that may have succeeded is repeated only if a repetition is safe. */
 export type SendRequest = (route: string, parts?: RequestParts, call?: CallOptions) => Promise<unknown>;
 
 export function requestCall({ send }: Caller, redact: Redactor, origin: string): SendRequest {
