@@ -19,5 +19,4 @@ export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_
 /** The failure reason of a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers refuse a file with this word. */
 export const RUNNER_INTERRUPTED = "runner_interrupted";
 
-/** The oldest version of GitLab that knows {@linkcode RUNNER_INTERRUPTED}. */
 export const INTERRUPTED_SINCE = "19.1";

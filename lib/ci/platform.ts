@@ -36,11 +36,10 @@ export interface JobIdentity {
 export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unknown";
 
 export interface PlatformFiles {
-  /** Step outputs in GitHub's format (`GITHUB_OUTPUT`). */
+  /** Step outputs in GitHub's format, in the file of `GITHUB_OUTPUT`. */
   outputs?: string | undefined;
-  /** Variables for later steps, one `NAME=value` on each line (`BITBUCKET_PIPELINES_VARIABLES_PATH`). */
+  /** Variables for later steps, one `NAME=value` on each line, in the file of `BITBUCKET_PIPELINES_VARIABLES_PATH`. */
   variables?: string | undefined;
-  /** Step summary in Markdown (`GITHUB_STEP_SUMMARY`). */
   summary?: string | undefined;
 }
 
@@ -50,7 +49,6 @@ export interface PlatformLinks {
   /** The system's own word for a pipeline. @default {"pipeline"} */
   pipelineNoun?: "workflow run" | undefined;
   commit?: string | undefined;
-  /** Base address of the job's artifacts; the path of a file is appended. */
   file?: string | undefined;
 }
 
@@ -84,20 +82,18 @@ export interface Platform {
   readonly rebuilds: boolean;
   /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
   readonly countsAttempts: boolean;
-  /** What a user does on a job's page to run the job again with the same identity; absent if only the whole pipeline can be run again. */
+  /** What a user does on a job's page to run the job again with the same identity. Absent if only the whole pipeline can be run again. */
   readonly retryJob?: string;
   /**
-   * Name of the command with which a step registers a secret for masking; absent if the system has no such command. Use it in the step that fetches
-   * the secret. The toolkit does not use it, because the command would print the token, possibly to a file.
+   * Name of the command with which a step registers a secret for masking. Use the command in the step that fetches the secret. The toolkit does not
+   * use it, because the command would print the token, possibly to a file.
    */
   readonly maskCommand?: string;
   identity(env: ReadEnv): JobIdentity | null;
-  /** From `MOGPLEX_JOB_STATUS`, otherwise from the system's own variable. */
   jobState(env: ReadEnv): JobState;
   files(env: ReadEnv): PlatformFiles;
   links(env: ReadEnv): PlatformLinks;
   remote(env: ReadEnv): string | undefined;
-  /** Time limit for cancelling a run after a signal. */
   readonly interruptMs: number;
   /** Whether the system shows terminal colors in its log, although a job has no terminal. */
   readonly showsColors: boolean;
@@ -108,23 +104,20 @@ export interface Platform {
    * @param line The complete line without its line break. Parts that are harmless alone can form a command together.
    */
   escapeLine(line: string): SafeLine;
-  /**
-   * Returns a line for stdout that makes the system show a message outside the log; absent if the system has no such line. The title and the text are
-   * made inert.
-   */
+  /** Returns a line for stdout that makes the system show a message outside the log. The title and the text are made inert. */
   annotate?(level: AnnotationLevel, title: string, text: string): string;
   /**
-   * Returns a line for stdout that sets a variable for later steps or jobs; absent if the system uses a file for this, or does not support it.
+   * Returns a line for stdout that sets a variable for later steps or jobs. Absent if the system uses a file for this, or does not support it.
    * @param name `[A-Za-z0-9_]+`.
    * @param value Result of `bareValue`.
    */
   setOutput?(name: string, value: string): string;
   /**
-   * Returns a line for stdout that shows a Markdown file on the page of the build; absent if the system uses a file for this, or does not support it.
+   * Returns a line for stdout that shows a Markdown file on the page of the build. Absent if the system uses a file for this, or does not support it.
    */
   showSummary?(absolutePath: string): string;
   /**
-   * Returns lines that fold a part of the log; absent if the system has no such lines.
+   * Returns lines that fold a part of the log.
    * @param name `[A-Za-z0-9_.-]+`, unique within the job.
    * @param header Title of the section; made inert.
    * @param folded Whether the section starts closed, on systems where the log decides.
@@ -140,15 +133,14 @@ function linkVariables(template: string): string[] {
 }
 
 /**
- * Fills in a template such as `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`. A variable at the start is an address and loses trailing slashes if more
- * text follows. All other values are percent-encoded.
+ * A variable at the start of a template is an address and loses trailing slashes if more text follows. All other values are percent-encoded. Example:
+ * `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`.
  * @returns `undefined` if a variable is not set or `webUrl` refuses the result.
  */
 function fillLink(template: string, env: ReadEnv): string | undefined {
   return webUrl(fillText(template, env) ?? "");
 }
 
-/** Like {@linkcode fillLink}, but the result does not have to be a web address. */
 function fillText(template: string, env: ReadEnv): string | undefined {
   let complete = true;
   const text = template.replace(PLACEHOLDER, (placeholder, name: string, at: number) => {
@@ -195,21 +187,17 @@ export interface PlatformTable extends
   job?: Source;
   node?: Source;
   attempt?: Source;
-  /** When the pipeline was created, in any format that `Date` parses, or in seconds since 1970. */
   created?: Source;
   schedule?: Source;
   state?: Source;
-  /** Syntaxes of the commands that the system reads from its log. @default all of them */
+  /** @default all syntaxes */
   log?: readonly LogSyntax[];
   outputs?: string;
   variables?: string;
   summary?: string;
-  /** Templates for `fillLink`. */
   links?: { job?: string; pipeline?: string; commit?: string; file?: string };
   pipelineNoun?: PlatformLinks["pipelineNoun"];
-  /** Template for `fillText`. */
   remote?: string;
-  /** Additional variables that are read only on this system. */
   reads?: readonly string[];
 }
 
@@ -268,7 +256,6 @@ function variablesOf(table: PlatformTable): string[] {
   return [...sources, ...files, ...reads, ...[...Object.values(links), table.remote ?? ""].flatMap(linkVariables)];
 }
 
-/** Titles, texts and headers are made inert before they are passed to the table's functions. */
 export function definePlatform(table: PlatformTable): Platform {
   const { annotate, section, setOutput, showSummary, fence, maskCommand, retryJob } = table;
   const { hidesNode = false, rebuilds = false, countsAttempts = false, showsColors = false } = table;
@@ -330,14 +317,13 @@ export function definePlatform(table: PlatformTable): Platform {
   };
 }
 
-/** The job's identity comes from `MOGPLEX_CI_JOB` alone. */
 export function namedPlatform(name: string): Platform {
   return definePlatform({ name });
 }
 
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
 
-/** Variables that name a person. Variables of CI systems come first. Source: the lists of variables in the documentation of each system. */
+/** Variables that name a person. Variables of CI systems come first. */
 export const PERSON_VARIABLES: readonly string[] = [
   "GITLAB_USER_LOGIN",
   "GITHUB_ACTOR",
@@ -423,10 +409,7 @@ function isSet(env: ReadEnv, mark: string): boolean {
   return value === undefined ? Boolean(env(name)) : env(name) === value;
 }
 
-/**
- * `ci` for an unknown system, and `none` outside CI. An unknown system sets `CI` to anything but `false` or `0`. Setting `MOGPLEX_CI_JOB` has the
- * same effect.
- */
+/** An unknown system sets `CI` to anything but `false` or `0`. Setting `MOGPLEX_CI_JOB` has the same effect. */
 export function systemName(env: ReadEnv): string {
   const match = MARKS.find(([mark]) => isSet(env, mark));
   if (match !== undefined) return match[1];
@@ -434,7 +417,6 @@ export function systemName(env: ReadEnv): string {
   return isCi || env(JOB_VARIABLE) ? "ci" : "none";
 }
 
-/** All variables that {@linkcode systemName} reads, except `MOGPLEX_CI_JOB`. */
 export function markVariables(): string[] {
   return ["CI", ...MARKS.map(([mark]) => mark.split("=")[0] as string)];
 }

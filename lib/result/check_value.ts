@@ -13,16 +13,14 @@ export interface Check {
   value: string;
   schema: string;
   draft: Draft;
-  /** Maximum number of mistakes to return. */
   max: number;
 }
 
-/** A rule that a value breaks. It contains no part of the value, except for names of properties. */
+/** Contains no part of the value, except for names of properties. */
 export interface Mistake {
-  /** JSON pointer into the value. Names in the pointer were chosen by an agent. */
+  /** Names in the pointer were chosen by an agent. */
   pointer: string;
   keyword: string;
-  /** JSON pointer into the schema. */
   rule: string;
   property: string | null;
 }
@@ -38,18 +36,15 @@ const LIMIT_MS = 10_000;
 export type Checked =
   | { kind: "valid" }
   | { kind: "invalid"; mistakes: readonly Mistake[] }
-  /** `why` is a clause. */
   | { kind: "unchecked"; why: string };
 
 export interface CheckLimits {
-  /** Measures how long the worker takes, in real time. */
+  /** Must measure real time, because the worker takes real time. */
   clock?: Clock | undefined;
   limitMs?: number | undefined;
-  /** Stops the worker when its answer is no longer needed. */
   signal?: AbortSignal | undefined;
 }
 
-/** @throws {MogplexError} if this runtime cannot start a worker. */
 export async function checkValue(
   text: string,
   { text: schema, draft }: Pick<ResultSchema, "text" | "draft">,
@@ -72,7 +67,6 @@ export async function checkValue(
 }
 
 interface OpenWorker {
-  /** The mistakes of the answer are `null` if the worker ends without an answer. */
   ask(check: Check): Promise<CheckAnswer>;
   end(): Promise<unknown>;
 }

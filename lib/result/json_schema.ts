@@ -11,7 +11,7 @@ import { pointerTo } from "./strict_json.ts";
 
 export type Draft = "2020-12" | "2019-09" | "7";
 
-/** A mistake in a schema. Its text comes from the author of the schema, not from an agent. */
+/** The text of the mistake comes from the author of the schema, not from an agent. */
 export class SchemaMistake extends Error {
   readonly pointer: string;
   readonly advice: string | undefined;
@@ -31,7 +31,7 @@ const DRAFTS: Readonly<Record<string, Draft>> = {
 
 const TYPES = ["string", "number", "integer", "boolean", "object", "array", "null"];
 
-/** The formats that the validator checks. Any other format would be a rule that never fails. */
+/** Any format that the validator does not check would be a rule that never fails. */
 const FORMATS = [
   "date",
   "time",
@@ -115,7 +115,7 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
   else: schema,
 };
 
-/** Keywords of the drafts that the validator does not support. */
+/** The validator does not support these keywords. */
 const UNSUPPORTED = [
   "$dynamicRef",
   "$dynamicAnchor",
@@ -214,7 +214,7 @@ class SchemaChecker {
     if (isObject(value) && typeof value.$ref === "string") this.#targetOf(value.$ref, pointerTo(pointer, "$ref"));
   }
 
-  /** Refuses references that lead back to a schema without going deeper into the value. With such references, the check would never end. */
+  /** References that lead back to a schema without going deeper into the value would make the check endless. */
   #checkCircle(pointer: string, path: Set<string>, done: Set<string>): void {
     if (path.has(pointer)) throw new SchemaMistake(pointer, "the schema refers to itself in an endless loop");
     if (done.has(pointer)) return;

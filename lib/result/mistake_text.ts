@@ -1,5 +1,5 @@
 /**
- * Describes a broken rule: the place, and what the schema requires. The text never contains the value, only its type.
+ * Describes a broken rule. The text never contains the value, only its type.
  * @module
  */
 import { isObject } from "../lookup.ts";
@@ -9,7 +9,6 @@ import type { Mistake } from "./check_value.ts";
 const MAX_POINTER = 200;
 const MAX_WANTED = 200;
 
-/** Makes an untrusted pointer safe for messages. */
 export function shownPointer(pointer: string): string {
   return pointer === "" ? "the whole value" : JSON.stringify(cutText(plainText(pointer), MAX_POINTER));
 }
@@ -23,7 +22,6 @@ export function mistakeText({ pointer, keyword, rule, property }: Mistake, value
   })`;
 }
 
-/** The value of a rule. References on the path to the rule are followed. */
 function valueAt(root: unknown, rule: string): unknown {
   let value = root;
   for (const part of rule.split("/").slice(1)) {
@@ -36,7 +34,7 @@ function valueAt(root: unknown, rule: string): unknown {
   return value;
 }
 
-/** @param pointer A pointer of the validator, which encodes it as a part of an address. */
+/** @param pointer The validator encodes its pointers as a part of an address. */
 function typeAt(root: unknown, pointer: string): string | undefined {
   let value = root;
   for (const part of pointer.split("/").slice(1)) {

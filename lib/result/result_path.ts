@@ -1,13 +1,8 @@
-/**
- * The path of a result file in the repository.
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { sha256Hex } from "../sha256.ts";
 
 /** Git on Windows and most file systems permit 255 bytes for a name, and the recipes need 30 bytes. */
 const MAX_BYTES = 200;
-/** Number of characters that replace `{id}`. */
 const ID_LENGTH = 8;
 
 /** @throws {UsageError} if the path does not name a file below the root of the repository. */
@@ -29,7 +24,6 @@ export function checkResultPath(path: string): string {
   return path;
 }
 
-/** Replaces `{id}` in a path with characters that are derived from the key of a start. */
 export function resultPathFor(path: string, key: string): string {
   return path.replaceAll("{id}", sha256Hex(key).slice(0, ID_LENGTH));
 }

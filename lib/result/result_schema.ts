@@ -1,7 +1,3 @@
-/**
- * The schema of a result, ready for use: the text for the agent, the draft for the validator, and the properties that become outputs.
- * @module
- */
 import { isObject } from "../lookup.ts";
 import { checkJsonSchema, type Draft, MAX_LEVELS, SchemaMistake } from "./json_schema.ts";
 import { pointerTo } from "./strict_json.ts";
@@ -10,13 +6,13 @@ export interface ResultSchema {
   /** One line of JSON. */
   readonly text: string;
   readonly draft: Draft;
-  /** The properties of the top level that become outputs, in the order of the schema. */
+  /** In the order of the schema. */
   readonly outputs: readonly string[];
 }
 
-/** Maximum size of a schema as one line of JSON. The service accepts prompts of 100,000 characters. */
+/** The service accepts prompts of 100,000 characters. */
 const MAX_BYTES = 32_768;
-/** Maximum number of outputs, because a dotenv file is small. */
+/** A dotenv file is small, so the number of outputs is limited. */
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 
@@ -25,7 +21,7 @@ export function checkResultSchema(value: unknown): ResultSchema {
   return { text, draft: checkJsonSchema(value), outputs: outputNames(value) };
 }
 
-/** Refuses values that JSON would write as something else. Otherwise, a different schema would be sent and checked. */
+/** JSON would write some values as something else. Without this check, a different schema would be sent and checked. */
 function checkIsJson(value: unknown, at = ""): void {
   if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema has at most ${MAX_LEVELS} levels`);
   if (Array.isArray(value)) return value.forEach((item, index) => checkIsJson(item, pointerTo(at, index)));

@@ -21,11 +21,6 @@ interface SchemaText {
 
 const ATTEMPTED = "read the schema of the result";
 
-/**
- * Reads the schema in a file and checks it.
- * @param file Path for messages.
- * @throws {UsageError} with the position of the first mistake.
- */
 export function readSchemaFile(text: string, file: string): object {
   const { value, placeOf } = parseSchemaText(text, file);
   try {

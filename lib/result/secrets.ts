@@ -11,10 +11,7 @@ type Redact = (text: string) => string;
 
 const isSecret = (text: string, redact: Redact) => redactHidden(text, redact) !== text;
 
-/**
- * Pointer to the first text or key that contains a known secret or looks like a token; `undefined` if there is none. For a key, the result is the
- * pointer to the object, because the key itself must not be shown.
- */
+/** For a key, the result is the pointer to the object, because the key itself must not be shown. */
 export function secretIn(value: unknown, redact: Redact, pointer = ""): string | undefined {
   if (typeof value === "string") return isSecret(value, redact) ? pointer : undefined;
   if (Array.isArray(value)) {

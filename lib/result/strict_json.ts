@@ -4,11 +4,10 @@
  * @module
  */
 
-/** What is wrong with a text, and where. The message never contains the text. */
+/** The message never contains the text. */
 export class JsonMistake extends Error {
-  /** The first line is 1. */
   readonly line: number;
-  /** The first column is 1. Columns are counted in UTF-16 units, as in editors. */
+  /** Counted in UTF-16 units, as in editors. */
   readonly column: number;
 
   constructor(why: string, line: number, column: number) {
@@ -18,10 +17,9 @@ export class JsonMistake extends Error {
   }
 }
 
-/** Maximum number of levels of lists and objects. Other parsers permit fewer levels than this parser could. */
+/** Other parsers permit fewer levels than this parser could. */
 const MAX_LEVELS = 64;
 
-/** Called for each value with its JSON pointer and its offset in the text. */
 type OnValue = (pointer: string, offset: number) => void;
 
 /** @throws {JsonMistake} if the bytes are not UTF-8, or begin with a byte order mark. */
@@ -203,7 +201,7 @@ class Reader {
 
 export const UNHELD = "a number is too large or has too many digits";
 
-/** Whether a double can hold a number: the number is finite, a small number does not become zero, and a whole number keeps all of its digits. */
+/** A double can hold a number if the number is finite, a small number does not become zero, and a whole number keeps all of its digits. */
 export function holds(value: number, digits: string): boolean {
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(digits.split(/[eE]/, 1)[0] ?? "");

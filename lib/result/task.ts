@@ -1,7 +1,3 @@
-/**
- * The instructions for the agent about the result file.
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { MAX_PROMPT_LENGTH } from "../service/contract.ts";
 import type { ResultSchema } from "./result_schema.ts";
@@ -29,7 +25,6 @@ function paragraph(path: string, schema: string): string {
     schema;
 }
 
-/** The task of a follow-up: a list of the mistakes, and a request to fix only the file. */
 export function retryTask(path: string, mistakes: readonly string[], schema: Pick<ResultSchema, "text">): string {
   const list = mistakes.map((mistake) => `- ${mistake}`).join("\n");
   return withResultTask(

@@ -29,7 +29,6 @@ const OUTER = [
 /** Keywords whose own mistake is the relevant one. Mistakes in their branches may not be mistakes at all. */
 const BRANCHING = ["anyOf", "contains", "not", "oneOf"];
 
-/** The innermost mistakes. */
 function mistakesOf(errors: readonly OutputUnit[], max: number): Mistake[] {
   const branches = errors.filter(({ keyword }) => BRANCHING.includes(keyword)).map(({ keywordLocation }) =>
     `${keywordLocation}/`

@@ -70,7 +70,6 @@ export type ResultValue<S, F extends boolean = true> =
   | (F extends true ? never : null);
 
 export interface WantedResult {
-  /** Can contain `{id}`. */
   readonly path: string;
   readonly schema: ResultSchema;
   /** Used instead of the schema. */
@@ -79,13 +78,11 @@ export interface WantedResult {
 }
 
 export interface PlannedResult extends WantedResult {
-  /** Without `{id}`. */
   readonly path: string;
 }
 
 const ATTEMPTED = "use 'result'";
 const MAX_RETRIES = 2;
-/** Maximum number of mistakes that are taken from another library's validator. */
 const MAX_MISTAKES = 20;
 const MAX_MESSAGE = 300;
 
@@ -139,7 +136,7 @@ function standardOf(schema: unknown): Standard | undefined {
 }
 
 /**
- * What the agent must write: the input of the validator.
+ * The agent must write the input of the validator, so the JSON Schema describes the input.
  * @throws {UsageError} if the library cannot provide a JSON Schema.
  */
 function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
@@ -151,10 +148,6 @@ function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   });
 }
 
-/**
- * Converts a schema to JSON Schema.
- * @throws {UsageError} if `write` throws.
- */
 export function writtenBy<T>(vendor: string, write: () => T): T {
   try {
     return write();

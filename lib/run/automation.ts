@@ -322,7 +322,6 @@ function triggerSeries(
       throw new UnavailableError({ attempted: what.what, why }, "unavailable", facts);
     },
     judge(error) {
-      // The run with this key belongs to another request.
       if (error instanceof ConflictError) isNamed = false;
       if (!waits || !(error instanceof AutomationSuppressedError)) return undefined;
       const detail = `suppressed: ${error.reason}`;
@@ -354,9 +353,9 @@ export async function triggerJob(
   }
 }
 
-// Checks that the run found by a repeated key belongs to this trigger, because the service does not check that.
+// The service does not check that the run found by a repeated key belongs to this trigger, so this is checked here.
 
-/** Names in the metadata that the service sets itself and that replace names from the input. Source: recorded exchanges, `automation-runs/*`. */
+/** The service sets these names in the metadata itself, and replaces names from the input. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
   "source_type",
@@ -368,7 +367,7 @@ const WRITTEN: readonly string[] = [
   "repo_full_name",
   "installation_id",
 ];
-/** Names that later revisions may set themselves, or remove from an input. Source: contract, section 12. */
+/** Later revisions may set these names themselves, or remove them from an input. Source: contract, section 12. */
 const RESERVED =
   /^(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input)|^(?:working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/;
 
@@ -458,10 +457,6 @@ export class AutomationSuppressedError extends MogplexError {
   /** The service's reason: `REPO_PENDING_LIMIT` (25 per repository), `INSTALLATION_PENDING_LIMIT` (100 per installation), or another. */
   readonly reason: string | null;
 
-  /**
-   * @param automationId UUID of the automation.
-   * @param reason The service's reason; null if it sent none.
-   */
   constructor(automationId: string, reason: string | null) {
     super({
       attempted: `trigger automation "${automationId}"`,
@@ -475,7 +470,6 @@ export class AutomationSuppressedError extends MogplexError {
   }
 }
 
-/** `undefined` for a success, and for an outcome that does not come from the service. */
 export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
   const { outcome } = result;
   return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;

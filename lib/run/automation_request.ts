@@ -97,11 +97,9 @@ function prefixOf(automationId: string, repoId: string): string {
   return `${automationId}/${repoId}/`;
 }
 
-/** A printed key begins with two ids. */
 const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
 
 function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
-  // A printed key already has the prefix.
   if (key.key.startsWith(prefix)) return key;
   const attempted = "use idempotency key";
   if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
@@ -129,7 +127,7 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** Checks the request, looks up a repository given by name, and determines the key. Nothing is triggered. */
+/** Nothing is triggered. */
 export async function planTrigger(
   session: Session,
   automation: string,

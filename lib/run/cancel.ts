@@ -23,19 +23,17 @@ interface CancelLimits {
   deadline: number;
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
-  /** Whether to retry at short intervals until the deadline. The client's own delays grow, so they would not fit into a few seconds. */
+  /** Retries at short intervals until the deadline. The client's own delays grow, so they would not fit into a few seconds. */
   untilAnswered?: boolean | undefined;
 }
 
 const CANCEL_TIMEOUT_MS = 60_000;
 /** If no more than this time is left, a single attempt gets all of it. The limit is slightly longer than the time after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
-/** Wait between attempts with `untilAnswered`. */
 const AGAIN_MS = 500;
-/** Wait before the second attempt, after a 409 because the run's state is changing. */
+/** The service answers 409 while the state of a run is changing. */
 const CONFLICT_MS = 300;
 
-/** Repeats the cancel request until the service answers, or until no further attempt fits before the deadline. */
 async function askUntilAnswered(
   client: ServiceClient,
   clock: Clock,
@@ -92,9 +90,8 @@ export async function cancelWith(
   }
 }
 
-/** Waits between reads of a cancelled run. All of these reads must show the end of the run. */
+/** All reads after these waits must show the end of the run. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
-/** Maximum number of reads of a cancelled run. */
 const MAX_HOLDS = 12;
 
 /**

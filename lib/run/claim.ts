@@ -12,7 +12,6 @@ import type { Session } from "./session.ts";
 import { readStateText, type StateFiles, stateSeal, StateWriter } from "./state.ts";
 
 export interface Claim {
-  /** Key for the start, unless the caller gives one. */
   key: string;
   writer: StateWriter;
 }
@@ -21,9 +20,8 @@ type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
 
 export type ClaimFor = { asked: string } | { runId: string };
 
-/** How long a lock must stay unchanged before its process is treated as dead. */
+/** A lock that stays unchanged for this long belongs to a dead process. */
 const STALE_MS = 2_000;
-/** Interval between two attempts to get the lock. */
 const RETRY_MS = 20;
 /** A lock contains only an id. */
 const MAX_LOCK_BYTES = 1_000;

@@ -23,7 +23,7 @@ interface Cleaner {
   value(value: unknown, depth?: number): unknown;
 }
 
-/** Caches the results for equal texts, because events and items repeat types, branches, reasons and other texts. */
+/** Events and items repeat types, branches, reasons and other texts, so results for equal texts are cached. */
 export function remember(clean: (text: string) => string): (text: string) => string {
   const results = new Map<string, string>();
   return (text) => {
@@ -141,19 +141,18 @@ export function cleanResult<R extends AnyResult>(
   return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;
 }
 
-/** The method that `console.log` calls for an object, on Node, Deno and Bun. */
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Makes `JSON.stringify` and `console.log` show something else for an object or a list. Later masking uses the same secrets. */
+/** Later masking uses the same secrets. */
 function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
   giveRedactor(value, redact);
   const show = { value: masked, configurable: true };
   Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
 }
 
-/** Makes `console.dir` show only the name of a field, without its value. On Node, `console.dir` ignores the method that `console.log` calls. */
+/** On Node, `console.dir` ignores the method that `console.log` calls, so only the name of the field is shown. */
 function hideFromDir(fields: Fields, name: string): void {
   let value = fields[name];
   Object.defineProperty(fields, name, {
@@ -164,7 +163,7 @@ function hideFromDir(fields: Fields, name: string): void {
   });
 }
 
-/** The fields that have texts to mask. Events are always included, because reading all of them would be slow. */
+/** Events are always included, because reading all of them would be slow. */
 function maskedFields(result: AnyResult, redact: Redactor): string[] {
   const withoutEvents = { ...result, events: [] } as unknown as AnyResult;
   const clean = cleanResult(withoutEvents, redact, redact.token) as unknown as Fields;

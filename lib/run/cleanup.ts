@@ -18,7 +18,6 @@ import { readState, type RunState, type StateFiles, stateSeal, StateWriter } fro
 export interface CleanupOptions extends ConnectOptions, SessionInternals {
   files: StateFiles;
   statePath: string;
-  /** Whether to cancel the run even if the job is not known to be cancelled. */
   always?: boolean | undefined;
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {150_000} */
   timeoutMs?: number | undefined;
@@ -30,7 +29,6 @@ export interface CleanupEnd {
    * to stop, or had finished. `failed`: the run may still be in progress.
    */
   action: "nothing" | "left" | "cancelled" | "failed";
-  /** The reason, for the log. */
   text: string;
   runId: string | null;
   status: RunStatus | null;
@@ -61,7 +59,6 @@ const WAYS =
   `To cancel the run, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
 const STAYS = "the run continues when its job is stopped";
 
-/** Whether a signal would have cancelled the run. */
 function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
   return cancelsOnInterrupt(onInterrupt, owned, false);
 }
@@ -127,7 +124,7 @@ interface StopOptions {
 }
 
 /**
- * Finds the run of a start whose process died. It may be the run of another job.
+ * The key may find the run of another job.
  * @returns `owned` means that this job owns the run, and may therefore stop it. `begun` means that this start created the run.
  */
 async function find({ session, state }: StopOptions, request: StartRequest, idempotencyKey: string) {
@@ -180,8 +177,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
 }
 
 /**
- * Stops what the job left behind. See {@linkcode decideCleanup}.
- * @returns What was done. A run that could not be cancelled is reported here, not thrown, because the outcome of the job is already known.
+ * A run that could not be cancelled is reported in the result, not thrown, because the outcome of the job is already known.
  * @throws {UsageError} if the state file is not a regular file, or cannot be read.
  * @throws {UnauthorizedError | ForbiddenError} if there is something to do, and the token is absent or refused.
  */

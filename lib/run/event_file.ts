@@ -18,10 +18,7 @@ function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
 
-/**
- * Renders the events that a result has kept. An automation run has no events. The command writes all events to the file while it follows the run. See
- * `EventFile`.
- */
+/** An automation run has no events. The command writes all events to the file while it follows the run. See `EventFile`. */
 export function renderNdjson(result: AnyResult): string {
   return viewOf(result).events.map(ndjsonLine).join("");
 }
@@ -35,13 +32,12 @@ interface EventFileOptions {
   redact: Redact;
   /** Removes the toolkit's own token from ids and keys, and again from each finished line. */
   redactToken: Redact;
-  /** Called once if the file cannot be written. Later events are dropped. */
   onProblem?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * An NDJSON file. `add` returns after the whole line is in the file, so the file of a killed process contains only whole lines. A write error must
- * not end the job, so `add` does not throw. See {@linkcode EventFile.problem}.
+ * `add` returns after the whole line is in the file, so the file of a killed process contains only whole lines. A write error must not end the job,
+ * so `add` does not throw.
  */
 export class EventFile implements EventSink {
   readonly path: string;
@@ -51,7 +47,6 @@ export class EventFile implements EventSink {
   #begun = false;
   #problem: unknown;
 
-  /** @param path The first event replaces this file. */
   constructor(path: string, io: Pick<Io, "growFile">, options: EventFileOptions) {
     this.path = path;
     this.#io = io;
@@ -67,7 +62,6 @@ export class EventFile implements EventSink {
     return this.#problem;
   }
 
-  /** Creates an empty file immediately, replacing an old one. */
   open(): void {
     this.#begun = true;
     this.#file ??= this.#io.growFile(this.path);
@@ -91,11 +85,6 @@ export class EventFile implements EventSink {
   }
 }
 
-/**
- * Creates the file at once, so that a wrong path is reported before a run is started. Secrets are masked as in reports.
- * @param token Access token to mask if the session has none.
- * @throws {UsageError} if the file cannot be written.
- */
 export function openEventsFile(path: string, session: Connected, token?: string): EventFile {
   const { notify } = session;
   const redact = joinRedactors(session.redactor(), createRedactor({ token }));

@@ -1,8 +1,3 @@
-/**
- * Reads a page of a run's events, or opens their stream. This code tracks which events were seen and which events a page hides. It keeps the newest
- * and the most important events.
- * @module
- */
 import { BodyTooLargeError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import type { RunReads } from "../service/calls.ts";
@@ -17,11 +12,10 @@ import { streamRefusal } from "../service/stream.ts";
 export interface News {
   /** The service reads the run before the events, so the run may be a little older. */
   run: Run;
-  /** Oldest first. If the events are a page, all events of the page; otherwise only events not seen before. */
+  /** All events of the page, or only events not seen before if they did not come as a page. Oldest first. */
   events: RunEvent[];
-  /** Number of requested events; `null` if the events are not a page, because they came by stream or were not requested. */
+  /** `null` if the events are not a page, because they came by stream or were not requested. */
   limit: number | null;
-  /** Whether events were left out because the answer was too large. */
   cut: boolean;
 }
 
@@ -81,7 +75,7 @@ export class Reader implements Subject<News> {
   }
 
   /**
-   * Waits while another follower finds out whether the service has streams, because one request is enough.
+   * One request is enough to find out whether the service has streams, so other followers wait for its answer.
    * @returns A function to call once the answer is known.
    */
   async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
@@ -178,16 +172,14 @@ export interface WindowState {
   readonly seen: SeenIds;
   /** Whether the page shows the newest events. This is known once an old event has disappeared when a new one arrived. */
   readonly slides: boolean;
-  /** Number of full pages in a row without a new event. */
   readonly still: number;
   readonly last: readonly string[];
   readonly missed: boolean;
-  /** Whether the page always shows the first events. If so, later events cannot be seen. */
+  /** If the page always shows the first events, later events cannot be seen. */
   readonly full: boolean;
 }
 
 interface EventPage {
-  /** Oldest first. */
   readonly events: readonly RunEvent[];
   readonly limit: number;
   readonly ended: boolean;
@@ -246,9 +238,8 @@ export function observe(state: WindowState, page: EventPage): { state: WindowSta
 }
 
 const MAX_COUNT = 200;
-/** Maximum total size of the newest large events: enough for 200 of the service's largest events. */
+/** Enough for 200 of the service's largest events. */
 const NEWEST_BYTES = 8 * 1024 * 1024;
-/** Maximum total size of earlier large events that matter. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
 function matters(event: RunEvent): boolean {
@@ -266,7 +257,7 @@ interface Place {
   to: number;
 }
 
-/** Used as a ring. The block grows with its content. */
+/** The texts are in a ring. Its block grows with its content. */
 class TextRing {
   readonly #limit: number;
   #bytes = new Uint8Array(0);
@@ -338,7 +329,7 @@ class TextRing {
   }
 }
 
-/** In characters. Smaller events are kept as objects, because a handle has these objects in its log anyway. */
+/** Smaller events are kept as objects, because a handle has these objects in its log anyway. */
 const MAX_OBJECT_LENGTH = 1_024;
 
 class LargeEvent {
@@ -359,7 +350,6 @@ class EventQueue {
   readonly #texts: TextRing;
   readonly #entries: (RunEvent | LargeEvent)[] = [];
 
-  /** @param limit Maximum size of all large events together, in bytes. */
   constructor(limit: number) {
     this.#texts = new TextRing(limit);
   }

@@ -24,12 +24,11 @@ export function fixPrompt(fix: Fix, baseBranch: string, pull: PullNoun): string 
     "resolve the conflicts so that both branches keep their purpose. Change nothing else.";
 }
 
-/** What to read from the forge before the fix; `null` for a conflict, because forges show no details of conflicts. */
+/** Forges show no details of conflicts, so nothing is read for a conflict. */
 export function findingsFor(fix: Fix): FindingsOf | null {
   return fix === "conflict" ? null : fix;
 }
 
-/** Leaves out remarks by users who cannot push, and counts these remarks. */
 export async function ofMembers(
   { remarks, leftOut, ...rest }: Findings,
   may: (remark: Remark) => boolean | Promise<boolean> = ({ mayPush }) => mayPush,
@@ -39,7 +38,6 @@ export async function ofMembers(
   return { ...rest, remarks: allowedRemarks, leftOut: leftOut + remarks.length - allowedRemarks.length };
 }
 
-/** Limits of the quote for one check, for one remark, and for everything together, in UTF-16 units. */
 const MAX_CHECK = 3_000;
 const MAX_REMARK = 4_000;
 const MAX_QUOTE = 24_000;
@@ -50,10 +48,7 @@ function partOf(head: string, lines: readonly (string | null)[], max: number, re
   return `${head}:\n${quoted(redact(plainText(text)).replaceAll("\t", "  "), max)}`;
 }
 
-/**
- * The findings, marked as a quote, to append to the task; `null` if there are no findings.
- * @param redact Masks secrets, because a log may contain secrets that its CI system did not mask.
- */
+/** @param redact Masks secrets, because a log may contain secrets that its CI system did not mask. */
 export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Redact): string | null {
   if (checks.length + remarks.length === 0) return null;
   let budget = MAX_QUOTE;
@@ -72,10 +67,8 @@ export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Re
   return ["---", head, ...parts, ...tail].join("\n\n");
 }
 
-/** Maximum number of quoted lines of a change, counted from the end. */
 const MAX_HUNK_LINES = 20;
 
-/** The line of code that a task refers to, marked as a quote, to append to the task. */
 export function lineQuote({ place, hunk }: CodeLine, pull: PullNoun, redact: Redact): string {
   const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
   const head = `The task is a comment on a line of code in the ${pull}: the last line of the quote.`;

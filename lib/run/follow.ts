@@ -126,21 +126,19 @@ export type RunHandleItem =
 export type FollowItem = Exclude<RunHandleItem, RunEnd> | { type: "end"; outcome: EndOutcome; run: Run };
 
 interface RunFollowerOptions {
-  /** At least 1. */
   tokenShare?: number | undefined;
   stream?: boolean | undefined;
   sink?: EventSink | undefined;
 }
 
 interface ConcludeLimits {
-  /** @default {5_000} */
   limitMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Time limit of the read after the end. The outcome is already known. This read finds the reason and the links. */
+/** The outcome is already known. This last read finds the reason and the links. */
 const FINAL_READ_MS = 5_000;
-/** How long to wait for the last event if the status changed before it. Source: contract 4.2, the two orderings. */
+/** The status may change before the last event arrives. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
 
 const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
@@ -158,7 +156,7 @@ export class RunFollower {
   #window: WindowState;
   #run: Run | undefined;
   #lastEventId: string | null = null;
-  /** Whether an event that ends a run was seen. A stream may show such an event even if a page with the first events never does. */
+  /** A stream may show an event that ends a run even if a page with the first events never does. */
   #complete = false;
   #facts = noFacts();
   #milestones: Milestones | undefined;
@@ -219,10 +217,6 @@ export class RunFollower {
     });
   }
 
-  /**
-   * Reads the run once.
-   * @throws {DeadlineError} if the run has not finished.
-   */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
     const { deadline, signal } = this.#session;
     const call = { deadline, signal };
@@ -240,10 +234,7 @@ export class RunFollower {
     });
   }
 
-  /**
-   * Reads the events again for the reason, the branch and the pull request, and yields the end.
-   * @param run The run when its end was seen. A later answer from the service does not change the outcome.
-   */
+  /** @param run The run when its end was seen. A later answer from the service does not change the outcome. */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
     const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;

@@ -22,7 +22,6 @@ export type CancelCause = "timeout" | "abort";
 export const CANCEL_CAUSES: readonly CancelCause[] = ["timeout", "abort"];
 
 export interface Interrupts {
-  /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
   readonly signal: AbortSignal;
   /** Whether a person is at a terminal, possibly with redirected streams. The value is final once {@linkcode Interrupts.signal} has aborted. */
   readonly terminal: boolean;
@@ -41,7 +40,7 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;
-  /** Whether this is a job of a CI system, whose parent process may end without a signal. */
+  /** In a job of a CI system, the parent process may end without a signal. */
   inJob?: boolean | undefined;
 }
 

@@ -1,8 +1,3 @@
-/**
- * Runs one operation: starts it or attaches to it, follows it, stops it at a deadline or signal, and builds the result. This code is independent of
- * the kind of operation.
- * @module
- */
 import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { PROCESS } from "../service/memory.ts";
@@ -24,7 +19,6 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   readonly #options: JobOptions<I, never>;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
-  /** Time until which the job may send requests after a signal. */
   #leaveBy = Infinity;
 
   constructor(operation: Operation<I, R>, options: JobOptions<I, never>) {
@@ -51,11 +45,10 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       return await this.#failed(error);
     }
     if (!this.#options.startOnly) return await this.#follow({ kind: "all" });
-    // The key can find a finished run. In that case, nothing was started, and the outcome is known.
+    // A key can find a finished run. In that case, nothing was started.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
-  /** Follows an existing operation, or reads it `once`. Errors are returned, not thrown. */
   async attach(once = false): Promise<JobEnd<R>> {
     return await this.#follow({ kind: once ? "once" : "all" });
   }
@@ -198,19 +191,16 @@ type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
 export type Look =
   | { kind: "all" }
   | { kind: "once" }
-  /** Reads the remaining items of an operation that has ended according to {@linkcode Operation.stop}. */
   | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
 
 export type StopCause =
-  /** The job's deadline passed, and the user requested a cancel at the deadline. `limitMs` is the time for the whole cancel. */
+  /** `limitMs` is the time for the whole cancel. */
   | { kind: "deadline"; limitMs: number }
-  /** A signal arrived. `owned` means that this job started the operation. */
+  /** `owned` means that this job started the operation. */
   | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
 
 export interface Stopped {
-  /** Whether the service answered with the state of the operation. */
   answered: boolean;
-  /** `undefined` if the operation is still running, or if it is unknown how it ended. */
   outcome?: EndOutcome | undefined;
   /** Whether the operation ended before the cancel request reached it. */
   byItself?: boolean | undefined;
@@ -222,24 +212,21 @@ export interface Ending {
   exitCode: number;
   /** `null` means that the reason from the service is used. */
   reason: string | null;
-  /** The error that ended the job before the service reported an outcome; otherwise `undefined`. */
   error: unknown;
 }
 
 export interface Operation<I extends JobItem, R> {
-  /** For messages: `run "…"`. */
   readonly label: string;
   /** Whether the operation exists, or may exist because the answer to its start was lost. */
   readonly mayExist: boolean;
   readonly isSeen: boolean;
-  /** Why nothing is running now although a run was started, as a clause; `undefined` if the operation is running or has ended. */
+  /** Why nothing is running now although a run was started, as a clause. */
   readonly idle?: string | undefined;
-  /** Whether {@linkcode start} found an operation that has already finished or is waiting for a person. */
   readonly foundEnded?: boolean;
-  /** Starts the operation, or finds the operation that an earlier attempt of the job started. `Job.attach` does not call this function. */
+  /** Starts the operation, or finds the operation that an earlier attempt of the job started. */
   start(): Promise<void>;
   /**
-   * Follows the operation. If it ends, the last item is `end`.
+   * If the operation ends, the last item is `end`.
    * @throws {DeadlineError} if the job's deadline passes first and the last read succeeds.
    */
   items(look: Look): AsyncGenerator<I, unknown, void>;
@@ -293,9 +280,8 @@ export function guarded<R extends AnyResult>(result: R, session: Session | undef
 }
 
 /**
- * Returns the result of a job, or throws. With `throwOnFailure: false`, the result of every existing run is returned, however the run ended. Errors
- * that occurred before a run existed, errors caused by the caller's signal, and bugs are always thrown. An error that occurred after a start contains
- * the run, the key and the result.
+ * With `throwOnFailure: false`, the result of every existing run is returned, however the run ended. Errors that occurred before a run existed,
+ * errors caused by the caller's signal, and bugs are always thrown. An error that occurred after a start contains the run, the key and the result.
  * @param options `ending` is the meaning of the signal, as a sentence for the error.
  */
 export function settle<R extends AnyResult>(
@@ -322,16 +308,12 @@ export function settle<R extends AnyResult>(
   return result;
 }
 
-/** `N` is the type of the news, `I` the type of an item for the caller, and `E` the type of the value at the end. */
 interface Followable<N, I, E> {
   source: Source<N>;
   subject: Subject<N>;
-  /** Records news, yields the items that are new, and returns the outcome of the poll. */
   take(news: N): Generator<I, CadenceEvent, void> | AsyncGenerator<I, CadenceEvent, void>;
-  /** The last items if the news shows the end of the operation; otherwise `undefined`. */
   end(news: N): AsyncGenerator<I, E, void> | undefined;
   late(news: N): DeadlineError;
-  /** May be called more than once. */
   close(): void;
 }
 
@@ -388,10 +370,6 @@ export class StatusWatch {
     this.#known = known;
   }
 
-  /**
-   * @param shown Text for heartbeats.
-   * @returns Whether the status has changed.
-   */
   take(status: string, shown = status): boolean {
     const changed = status !== this.#status;
     this.#status = status;

@@ -18,10 +18,6 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
-/**
- * Whether another attempt of the job derives the same key.
- * @param scope As in a setting; empty for the default.
- */
 export function findsAgain(scope: string): boolean {
   return scope !== "job" && scope !== "random";
 }
@@ -37,15 +33,15 @@ interface KeyParts {
 }
 
 interface Key {
-  /** The key without a suffix; at most 200 characters. */
+  /** The key without a suffix. */
   key: string;
-  /** The scope in effect: `random` if the identity was incomplete. */
+  /** `random` if the identity was incomplete. */
   scope: KeyScope;
 }
 
 export const LAST_SUFFIX = 5;
 
-/** Advice for scripts on how to start another run in a job. Programs replace this text with their flag or input. */
+/** Programs replace this text with their flag or input. */
 export const ADD_KEY_PART = "give `keyPart` a name";
 
 type Field = [name: string, value: string | null];
@@ -114,12 +110,11 @@ export function isComplete(identity: JobIdentity): boolean {
   return missingFields("pipeline", identity, 0).length === 0;
 }
 
-/** @param suffix 1 for the key itself; 2 to 5 append `.2` to `.5`. */
 export function keyWithSuffix(key: string, suffix: number): string {
   return suffix <= 1 ? key : `${key}.${suffix}`;
 }
 
-/** Whether a key is derived from the identity of a job. The key of an automation run begins with the ids of the automation and the repository. */
+/** The key of an automation run begins with the ids of the automation and the repository. */
 export function isDerivedKey(key: string): boolean {
   return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
@@ -160,7 +155,6 @@ export interface StartKey {
   key: string;
   /** `given` for a key from the caller. */
   scope: KeyScope | "given";
-  /** Number in the series at which the start begins. The key itself is number 1. */
   suffix: number;
   isSeries?: boolean | undefined;
   /**
@@ -171,7 +165,6 @@ export interface StartKey {
 }
 
 export interface KeyChoice extends KeyOptions {
-  /** The key with which a folder was claimed. @default a new key */
   randomKey?: string | undefined;
   isSeries?: boolean | undefined;
 }

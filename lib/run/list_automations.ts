@@ -27,10 +27,10 @@ export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
 /** Source: API reference, "List automations". */
 export const MAX_AUTOMATIONS = 100;
 const PAGE_TIMEOUT_MS = 60_000;
-/** Time limit of each page after the first. On some revisions, these pages always fail. Source: contract, section 12. */
+/** On some revisions, pages after the first always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
-/** Maximum number of pages of a list. A service that always names a next page would otherwise make the list endless. */
+/** A service that always names a next page would otherwise make the list endless. */
 const MAX_PAGES = 1_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
@@ -55,7 +55,7 @@ async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: strin
   }
 }
 
-/** Whether the list ends at a page with this error. A refused token is thrown instead, because every other request would fail as well. */
+/** A refused token does not end the list but is thrown, because every other request would fail as well. */
 function endsList(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
 }
@@ -65,7 +65,6 @@ function missingPage(page: number, error: MogplexError): string {
   return `the service failed on page ${page} (${detail}); some revisions of it cannot return a second page`;
 }
 
-/** `undefined` if another page may be requested. */
 function stopAfter(page: number, repeated: boolean): string | undefined {
   // A repeated cursor would loop forever.
   if (repeated) return `the service returned the same cursor again on page ${page}`;

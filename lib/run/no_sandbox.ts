@@ -13,7 +13,7 @@ interface SandboxLimit {
   advice: string;
 }
 
-/** The advice to wait, for a job. Programs replace this text if no job is running. */
+/** Programs replace this text if no job is running. */
 export const RETRY_LATER = "retry the job later, or raise its time limit";
 
 /** Source: contract 2.2 and section 13. */
@@ -39,7 +39,6 @@ function limitOf({ error }: Pick<Run, "error">): SandboxLimit | undefined {
   return error === null ? undefined : LIMITS.find((limit) => limit.error.test(error.trim()));
 }
 
-/** The error code of a job whose agent has not begun because no sandbox was free. */
 export const NO_SANDBOX = "NO_SANDBOX";
 
 export function lackedSandbox(run: Pick<Run, "status" | "error">): boolean {
@@ -50,12 +49,12 @@ export function whyNoSandbox(run: Pick<Run, "error">): string {
   return (limitOf(run) ?? LIMITS[0]).why;
 }
 
-/** Waits before each further start. The service frees sandboxes 10 to 35 minutes after their runs. */
+/** The service frees sandboxes 10 to 35 minutes after their runs. */
 export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) => minutes * 60_000);
 
 export const MAX_STARTS = SANDBOX_WAITS_MS.length + 1;
 
-/** Detects whether an agent has begun. A run without a sandbox has only the events of its acceptance and of its end. */
+/** A run without a sandbox has only the events of its acceptance and of its end. */
 export class AgentWatch {
   #accepted = 0;
   #others = 0;
@@ -74,13 +73,9 @@ export class AgentWatch {
   }
 }
 
-/** Shortest wait that a message mentions. A first start that failed at once has not waited. */
+/** A first start that failed at once has not waited, so short waits are not mentioned. */
 const MIN_WAIT_MS = 60_000;
 
-/**
- * The error if no further start is made. Exit code 75.
- * @param why Why there is no further start, as a clause.
- */
 export function noSandbox(run: Pick<Run, "error">, waitedMs: number, why: string): MogplexError {
   const { error } = run;
   const waited = waitedMs < MIN_WAIT_MS ? "" : ` within ${formatDuration(waitedMs)}`;

@@ -22,22 +22,18 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly session: Session;
   readonly tokenShare: number;
   readonly cancelOn: readonly CancelCause[];
-  /** What a signal does to the operation. The state file passes this value on to `cleanup`. */
   readonly onInterrupt: OnInterrupt;
   readonly interrupts: Interrupts | undefined;
-  /** If the function throws, the job ends with that error. */
   onItem(item: I): unknown;
   onStarted(started: S): unknown;
   readonly startOnly: boolean;
   readonly stream: boolean;
-  /** Receives every event of a run before the event becomes an item. */
   readonly sink: EventSink | undefined;
-  /** State of the run for later steps of the CI job; `undefined` if no state is kept. */
   readonly state: StatePlace | undefined;
   readonly showTask: boolean;
-  /** The task of a run that the job attaches to, if the caller knows the task. The service does not return it. */
+  /** The service does not return the task of a run. */
   readonly task: string | undefined;
-  /** `owner/name`, if the caller knows it. In that case, the service is not asked for the name. */
+  /** `owner/name`. If the caller knows the name, the service is not asked for it. */
   readonly repository: string | undefined;
   onRepository(name: string): void;
   readonly repositoryOrigin: string | undefined;
@@ -45,12 +41,10 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly redactFile: ((text: string) => string) | undefined;
   /** The result file of a run that the job attaches to. For a start, the request contains the result file. */
   readonly resultFile: PlannedResult | undefined;
-  /** Whether a derived key also depends on the request, so that two tasks of one job are two runs. */
+  /** If true, two tasks of one job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
-  /** See `KeyChoice`. */
   readonly isSeries: boolean;
-  /** Whether the job may wait before another start if no sandbox was free. */
   readonly waitsForSandbox: boolean;
   /** Aborts when the caller has cancelled the operation. In that case, no further start follows. */
   readonly cancelled: AbortSignal | undefined;
@@ -66,7 +60,7 @@ export interface StatePlace {
   readonly claim?: Claim | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. */
   readonly resumePath?: string | undefined;
-  /** The run in the file at `resumePath`, if it was just read and the request is the same. The run is then followed without a start. */
+  /** The run in the file at `resumePath`, if the file was just read and the request is the same. The run is then followed without a start. */
   readonly resumeRun?: Run | undefined;
   /** Maximum time since the end of the run that the reused key finds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;

@@ -1,19 +1,15 @@
-/**
- * The name of a repository, for reports, because readers do not know its id.
- * @module
- */
 import { OVER } from "../clock.ts";
 import type { Repo } from "../model.ts";
 import { type NameRequest } from "../service/memory.ts";
 import type { Session } from "./session.ts";
 
 const ASK_MS = 10_000;
-/** Maximum number of repositories in one answer. Source: API reference, "List repositories". */
+/** Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 /**
- * Requests a name in the background. Nothing waits for the answer. Without an answer, reports show the id. Jobs of one client that need the same
- * answer share a request, because the token's requests are limited.
+ * Nothing waits for the answer. Without an answer, reports show the id. Jobs of one client that need the same answer share a request, because the
+ * token's requests are limited.
  */
 export class RepositoryName {
   readonly #session: Session;
@@ -22,10 +18,7 @@ export class RepositoryName {
   #leave: (() => void) | undefined;
   #repos: readonly Repo[] = [];
 
-  /**
-   * @param name The name, if it is known. In that case, nothing is requested.
-   * @param onName Called with the service's answer.
-   */
+  /** @param name If the name is known, nothing is requested. */
   constructor(session: Session, name?: string, onName?: (name: string) => void) {
     this.#session = session;
     this.#known = name;
@@ -60,7 +53,7 @@ export class RepositoryName {
     };
   }
 
-  /** The name of a repository, if it has arrived. The request ends with the last job that needs it, so it does not keep the process alive. */
+  /** The request ends with the last job that needs the name, so it does not keep the process alive. */
   take(repoId: string | undefined): string | undefined {
     this.#leave?.();
     this.#leave = () => {};

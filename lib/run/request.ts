@@ -125,7 +125,6 @@ export function runSeries(
   return new StartSeries(session, { what: runToStart(session.client, request), key, job, earlierRunId }, hooks);
 }
 
-/** `$NAME` as shells and CI systems write it, with two or more uppercase characters. */
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
 /** A variable in the prompt is probably a variable that a template did not replace. Later revisions may call a skill for `$name`. */
@@ -137,7 +136,6 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
- * Checks the request, looks up a repository given by name, and determines the key. Nothing is started.
  * @param byTask Whether a derived key also depends on the request, so that two tasks of one job are two runs. The command has one task for each job.
  */
 export async function planStart(
@@ -186,7 +184,6 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
   return { request, task, hash: requestHash(request), key, job, result, planned };
 }
 
-/** Attempt number of a repeated execution. */
 const REPEATED = /^(?:[2-9]|[1-9]\d+)$/;
 
 /** Warns in a repeated job that a task starts from scratch. A prompt that contains a time never finds the run of the first attempt. */
@@ -203,7 +200,7 @@ export function noteNewTask(
   notify({ kind: "text", message });
 }
 
-/** Plans a deferred request, if no earlier attempt of the same job has a run that is in progress or succeeded. */
+/** Must be used only if no earlier attempt of the same job has a run that is in progress or succeeded. */
 export async function planLater(
   session: Session,
   later: LaterRequest,
@@ -271,7 +268,6 @@ function scopeOf({ owned }: RunState): StartKey["scope"] {
  * job started its run.
  */
 export interface LaterRequest {
-  /** Hash of the caller's input, which identifies the run of an earlier attempt. */
   readonly asked: string;
   readonly task: string | null;
   readonly result?: WantedResult | undefined;
@@ -304,7 +300,6 @@ interface CheckedRequest {
 
 const SOME_ID = "00000000-0000-4000-8000-000000000000";
 
-/** Checks a request and sets the default for the branch. Nothing is sent. */
 export function checkRunRequest(given: RunRequest): CheckedRequest {
   const request = ownFields(given);
   const { repo, repoId, result } = request;

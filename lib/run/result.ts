@@ -25,7 +25,7 @@ export interface ResultError {
   code: string | null;
 }
 
-// The log's error line has the details of a bug, including where it happened.
+// Details of a bug, including where it happened, are only in the error line of the log.
 const BUG = "the toolkit failed";
 
 const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
@@ -336,7 +336,6 @@ export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "
 
 export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
 
-/** Suffix of a failed run's error message. It is left out where the reason is printed next to the message. */
 export const SEE_REASON = "; see 'result.reason'";
 
 export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
@@ -353,8 +352,8 @@ export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
 };
 
 /**
- * The service can mark a run as failed although it was cancelled while its sandbox booted. In that case, the cancellation event came first. Only the
- * service writes events of that type, so the run is treated as cancelled. Source: contract 4.1 and 4.3.
+ * The service can mark a run as failed although it was cancelled while its sandbox booted. The cancellation event then comes first. Only the service
+ * writes events of that type, so the run is treated as cancelled. Source: contract 4.1 and 4.3.
  */
 export function endOfRun(
   status: RunStatus,
@@ -389,22 +388,21 @@ const MAX_MESSAGE = 20_000;
 /** Longer than {@linkcode MAX_MESSAGE}, so that the message can be cut at a space. */
 const MAX_SAID = 40_000;
 
-/** Facts collected by {@linkcode addEvent}. Texts are untrusted. Their total size does not grow with the number of events. */
+/** Texts are untrusted. Their total size does not grow with the number of events. */
 export interface EventFacts {
   readonly workingBranch: string | null;
   readonly pushedBranch: string | null;
-  /** See {@linkcode RunResult.pullRequest}. Also `unknown` if the address must not be shown. */
+  /** Also `unknown` if the address must not be shown. */
   readonly pullRequest: RunResult["pullRequest"];
   readonly changed: boolean | null;
   readonly files: string[] | null;
   readonly said: string | null;
-  /** Whether the next piece of text continues {@linkcode EventFacts.said}. */
   readonly speaking: boolean;
   readonly firstEnd: string | null;
   readonly failureCode: string | null;
-  /** From the last `failed` event that has an error text. Prefer the run's own `error`. */
+  /** Prefer the run's own `error`. */
   readonly failureError: string | null;
-  /** From the last `failed` event that has a message. Prefer {@linkcode EventFacts.failureError}. */
+  /** Prefer {@linkcode EventFacts.failureError}. */
   readonly failureMessage: string | null;
 }
 
@@ -497,21 +495,17 @@ export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
   };
 }
 
-/** @param events Oldest first. Events may be missing. */
 export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
   return events.reduce(addEvent, noFacts());
 }
 
 interface PhasesOptions {
-  /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
   createdAt?: string | null | undefined;
-  /** `updatedAt` of a finished run. @default the time of the last event that ends a run */
   endedAt?: string | null | undefined;
 }
 
 export interface Milestones {
   readonly firstAt: number;
-  /** In order. Each phase occurs at most once. */
   readonly begun: readonly { readonly name: string; readonly at: number }[];
   readonly endedAt: number;
 }
@@ -526,7 +520,7 @@ export function isTerminalType(type: string): boolean {
   return ENDS.includes(type);
 }
 
-/** Whether an event shows that the agent finished its work, but the work could not be delivered. Only this event reports the failed delivery. */
+/** Only this event reports that the agent finished its work but the work could not be delivered. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
 }
@@ -591,7 +585,7 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
 
 const MINUTE = 60_000;
 
-/** `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. Durations of ten minutes or more are rounded to minutes. A negative number or NaN becomes zero. */
+/** Examples: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. Durations of ten minutes or more are rounded to minutes. */
 export function spanText(ms: number): string {
   if (!(ms >= 500)) return "0 s";
   const seconds = Math.round(ms / 1_000);
@@ -617,12 +611,12 @@ export function isoTimeOrNull(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
 }
 
-/** `2026-12-01 14:05 UTC`, for the years 0 to 9999. */
+/** Example: `2026-12-01 14:05 UTC`. The year must be from 0 to 9999. */
 export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
-/** `12 Nov`, in UTC. */
+/** Example: `12 Nov`. */
 export function dayText(time: string | number): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "" : `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
@@ -630,7 +624,7 @@ export function dayText(time: string | number): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** `1 Dec 2026, 06:14 UTC`, for the years 0 to 9999. */
+/** Example: `1 Dec 2026, 06:14 UTC`. The year must be from 0 to 9999. */
 export function dayTimeText(ms: number | null): string | null {
   if (ms === null || Number.isNaN(ms)) return null;
   const date = new Date(ms);
@@ -641,7 +635,6 @@ export function roundSpanText(ms: number): string {
   return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
 }
 
-/** `in 12 min`, `3 h ago`, `now`. */
 export function distanceText(ms: number, nowMs: number): string {
   const distance = ms - nowMs;
   if (Math.abs(distance) < 1_000) return "now";
@@ -649,7 +642,6 @@ export function distanceText(ms: number, nowMs: number): string {
   return distance > 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** `2026-12-01 14:05 UTC (in 12 min)`. */
 export function timeText(ms: number, nowMs: number, textOf: (ms: number) => string | null = utcText): string {
   return `${textOf(ms)} (${distanceText(ms, nowMs)})`;
 }

@@ -1,7 +1,3 @@
-/**
- * The result file of a run. The file must not exist before the start, and it is read and checked once the run has succeeded.
- * @module
- */
 import { AbortedError, DeadlineError, InterruptedError, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { RepositoryFiles, WantedRepository } from "../forge/files.ts";
@@ -34,8 +30,7 @@ async function withFiles<T>(
 }
 
 /**
- * Checks before the start that the repository can be read, and that the file does not exist where the run will begin. Otherwise, an old file that the
- * run did not change would be treated as its result.
+ * An old file that the run did not change would be treated as its result. The file must therefore not exist where the run will begin.
  * @throws {UsageError} if the file exists.
  * @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read.
  */
@@ -77,7 +72,6 @@ const REFUSALS: Readonly<Record<FileRefusal, string>> = {
 };
 
 /**
- * Reads and checks the result file of a run that succeeded.
  * @param branch Branch that the run delivered; `null` if it delivered none; `undefined` if that is unknown.
  * @param blobBefore Blob of the file before the run; `null` if there was no file.
  * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
@@ -134,7 +128,6 @@ export async function readResultFile(
   });
 }
 
-/** Minimum time for the caller's validator, even if the job's deadline has passed. */
 const VALIDATOR_MS = 10_000;
 
 function inTime({ clock, deadline, signal }: Session, attempted: string, check: CheckByCaller): CheckByCaller {
@@ -149,7 +142,6 @@ function inTime({ clock, deadline, signal }: Session, attempted: string, check: 
   };
 }
 
-/** A valid value may lack some of the properties. */
 function outputsOf(value: unknown, names: readonly string[]): ResultFile["outputs"] {
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(
@@ -175,7 +167,7 @@ export function withReading(end: JobEnd<RunResult>, { file, output }: ResultRead
   return { ...end, result: { ...result, outcome: "failed", exitCode: EXIT.failed, reason } };
 }
 
-/** The run succeeded, but its result file could not be read. Another attempt may be able to read the file. */
+/** Another attempt may be able to read the result file. */
 export function withoutReading(
   end: JobEnd<RunResult>,
   { path }: Pick<PlannedResult, "path">,
@@ -195,7 +187,6 @@ export function withoutReading(
   return { ...end, result, error };
 }
 
-/** A signal stopped the job while the result file was being read. */
 export function interruptedReading(end: JobEnd<RunResult>, by: unknown): JobEnd<RunResult> {
   const text = "the run has succeeded, but its result file was not read";
   const reason = interruptReason(undefined, text);

@@ -59,7 +59,6 @@ function causeOf(result: AnyResult): ResultCause | null {
 const UNTRACKED = "The agent left new files uncommitted. Tell it in the task to commit them (git add), " +
   "then start again.";
 
-/** `null` after a success, or if the reason already contains the advice. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   const cause = causeOf(result);
@@ -78,7 +77,7 @@ function nextStep(result: AnyResult): string | null {
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
 
-// Components and the action have inputs instead of flags. Their `resume` is an instruction, not a command.
+// Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
 
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
@@ -103,14 +102,11 @@ function followAgain({ idempotencyKey }: AnyResult): string {
 
 const TIME_LIMITS = 'the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout)';
 
-/**
- * The instructions that jobs write, which end with an id or a key. Other text is not trusted, because a result that is read from a file can contain
- * anything.
- */
+/** Other text is not shown as words, because a result that is read from a file can contain anything. */
 const INSTRUCTION =
   /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
 
-/** Only text that matches {@linkcode INSTRUCTION} is shown as words. Other text might be a command. */
+/** Text that does not match {@linkcode INSTRUCTION} might be a command. */
 export function followAgainWords(instruction: string): Words {
   const [, words = "", value = ""] = INSTRUCTION.exec(instruction) ?? [];
   return ["To follow it again: ", words, { name: value || null }, "."];
@@ -125,12 +121,10 @@ interface KindWords {
 
 interface VerdictWords {
   readonly mark: string;
-  /** After "verdict", in the block at the end of a log. */
   readonly word: string;
   readonly headline: string;
 }
 
-/** A headline can contain fields of {@linkcode KindWords} in braces. */
 const VERDICTS: Readonly<
   Record<Outcome | AutomationOutcome | "not_started" | "no_sandbox" | "still_running" | ResultCause, VerdictWords>
 > = {
@@ -191,7 +185,7 @@ export function mayHaveStarted({ runId, mayExist }: Pick<AnyResult, "runId" | "m
   return runId === null && mayExist;
 }
 
-/** `undefined` if an agent started. No agent starts if the start was refused or never sent, or if no sandbox was free. */
+/** No agent starts if the start was refused or never sent, or if no sandbox was free. */
 function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
   if (result.error?.code === NO_SANDBOX) return "no_sandbox";
   if (result.outcome !== "error") return undefined;
@@ -291,9 +285,7 @@ export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
 export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "files" | "pullRequest">;
 
 export interface AutomationTimes {
-  /** ISO 8601; `null` while the run is waiting for a slot. */
   startedAt: string | null;
-  /** ISO 8601; `null` while the run is in progress. */
   completedAt: string | null;
   durationMs: number | null;
 }
@@ -321,9 +313,9 @@ type Common = Pick<
 export interface ResultView extends Common {
   kind: KindWords;
   verdict: VerdictWords;
-  /** What went wrong and why, without {@linkcode ResultView.advice}. Untrusted text. */
+  /** Untrusted text. */
   reason: string | null;
-  /** The error's own advice. Untrusted text. */
+  /** Untrusted text. */
   advice: string | null;
   nextStep: string | null;
   /** Untrusted text. */
@@ -337,7 +329,6 @@ export interface ResultView extends Common {
   failureCode: string | null;
   git: GitFacts | null;
   phases: readonly RunPhase[];
-  /** The kept events, oldest first. */
   events: readonly RunEvent[];
   eventsOmitted: number;
   eventCount: RunResult["eventCount"] | null;
@@ -357,7 +348,6 @@ function explain(reason: string | null, error: ResultError | null): Pick<ResultV
   return { reason, advice: reason.includes(advice) ? null : sentence };
 }
 
-/** Also removes the marks around the commands. */
 export function commandsIn(advice: string): { text: string; commands: readonly string[] } {
   const commands = [...advice.matchAll(/`([^`\n]+)`/g)].map(([, command = ""]) => command);
   return { text: commands.length === 0 ? advice : advice.replaceAll("`", ""), commands };
@@ -408,16 +398,14 @@ export function viewOf(result: AnyResult): ResultView {
 /** The title of a pull request has the same limit. Source: API reference, "Branches and pull requests". */
 const MAX_TITLE = 72;
 const MAX_WHERE = 200;
-/** Lists are cut to 25 items. Source: API reference, `payload`. */
+/** The service cuts lists to 25 items. Source: API reference, `payload`. */
 const MAX_NAMED_FILES = 25;
 
 /** `where` and `title` are untrusted. */
 interface Headline {
   where: string | null;
   title: string | null;
-  /** The result: `PR #12`, `no changes`, `failed in delivery`. */
   end: string;
-  /** Files and time, in parentheses: `(3 files, 4 min)`. */
   more: string;
 }
 

@@ -99,7 +99,6 @@ export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<
   return await withResultFile(operation, await new Job(operation, options).attach(), options, state?.writer);
 }
 
-/** Time limit for reading a run once, including retries. */
 export const LOOK_MS = 60_000;
 
 /** Reads a run once. The outcome is `deadline` if the run has not finished. */
@@ -108,10 +107,7 @@ export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<Ru
   return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
 }
 
-/**
- * Reads the result file of a run that succeeded. If the file is missing or invalid, starts follow-up runs to correct it, as many as the request
- * allows.
- */
+/** If the result file is missing or invalid, starts follow-up runs to correct it, as many as the request allows. */
 async function withResultFile(
   operation: RunOperation,
   end: JobEnd<RunResult>,
@@ -149,7 +145,6 @@ async function withResultFile(
     }
     session.notify({ kind: "text", message: `${ended.result.reason}; a follow-up asks for it` });
     const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
-    // An unchanged file still has the earlier mistakes.
     mistakesBefore = blob !== null && blob === blobBefore ? [...new Set([...mistakesBefore, ...mistakes])] : mistakes;
     const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakesBefore);
     blobBefore = blob ?? blobBefore;
@@ -240,7 +235,6 @@ function readResumed(
     job,
     execution: false,
     required,
-    // A file from an earlier job is normal at the job's own path.
     tellsOfOthers: required,
     nowMs: clock.wallTime(),
     notify,
@@ -265,7 +259,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
   const result = stateResult(options.resultFile);
   try {
-    // Outside CI, only the key in the state file can find the run again.
+    // Outside CI, a run can be found again only through the key in the state file.
     const earlier = job === null && state?.claim === undefined ? readEarlier(options, state) : undefined;
     if (state !== undefined && earlier?.runId === runId) {
       state.writer.adopt(earlier);
@@ -287,7 +281,6 @@ function stateResult(result: PlannedResult | undefined): RunState["result"] {
 
 interface RunStart {
   request: RunRequest | LaterRequest;
-  /** State of an earlier attempt. Its key is used again. */
   resumed: RunState | undefined;
   /** State that an earlier attempt left at the default path. A run with the same key may be older than this start. */
   earlier?: RunState | undefined;
@@ -311,12 +304,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #resultFile: PlannedResult | undefined;
   #stopped: Run | undefined;
   #stateAt = -Infinity;
-  /** Number of additional starts after runs that got no sandbox. */
   #lacks = 0;
   #lacked = false;
   #agent = new AgentWatch();
 
-  /** @param target What to start, or the id of an existing run. */
   constructor(options: RunJob, target: RunStart | string, state: StateWriter | undefined) {
     this.#session = options.session;
     this.#options = options;
@@ -384,7 +375,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (typeof this.#target === "string") return null;
     const { request } = this.#target;
     const task = isLater(request) ? request.task : request.prompt;
-    // Requests from scripts have not been validated yet.
     return typeof task === "string" ? task : null;
   }
 
@@ -547,7 +537,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const series = this.#series;
     const refused = (why: string) => noSandbox(run, clock.now() - startedAt, why);
     const pauseMs = SANDBOX_WAITS_MS[this.#lacks];
-    // A run of an earlier job may have ended long ago.
     const endAgeMs = this.#started?.replayed ? series?.endAgeMs(run) ?? 0 : 0;
     const waitMs = Math.max(0, (pauseMs ?? 0) - (Number.isFinite(endAgeMs) ? endAgeMs : 0));
     const why = cancelled?.aborted
@@ -585,7 +574,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
     if (look.kind === "rest") {
       const run = this.#stopped;
-      // The follower reads the run again, so its copy will be newer.
       this.#stopped = undefined;
       return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
     }
@@ -650,7 +638,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    // A run that got no sandbox has ended, although it has no verdict.
     this.#state?.update({ parting: this.#lacksSandbox ? "ended" : parting });
   }
 

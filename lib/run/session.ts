@@ -113,7 +113,6 @@ export function connectWith<C extends object>(
   return connected;
 }
 
-/** 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
 export function checkTimeout(timeoutMs: number): number {
@@ -134,16 +133,16 @@ export function checkFollowTimeout(timeoutMs: number | undefined): void {
 /** Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
 
-/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the client methods that the call needs. */
+/** `C` has the client methods that the call needs. */
 export interface Connected<C = unknown> {
   readonly client: C & ClientFacts;
   readonly clock: Clock;
   readonly token: string | undefined;
   readonly env: ReadEnv;
   readonly signal: AbortSignal | undefined;
-  /** Counts a notice about a wait. Passes every notice to `onNotice` unless `quietly` is set. */
+  /** Waits are counted even if `quietly` is set. In that case, `onNotice` is not called. */
   readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** Masks the token, the given secrets, and the secrets in the environment. The patterns are created once for the whole call. */
+  /** The patterns are created once for the whole call. */
   readonly redactor: () => Redactor;
   readonly waits: () => WaitTotal[];
   readonly requests: () => number;
@@ -175,26 +174,22 @@ export function verbKeys(): Keys<VerbOptions> {
 }
 
 export interface ConnectOptions extends VerbOptions {
-  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
-  /** Additional secrets to mask. */
   secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
-  /** Client to use instead of a client created from `token` and `url`. It cannot be combined with `token` or `url`. */
+  /** Cannot be combined with `token` or `url`. */
   client?: ServiceClient | undefined;
   env?: ReadEnv | undefined;
   fetch?: Fetch | undefined;
   clock?: Clock | undefined;
 }
 
-/** Options of a session that only tests and the command line set. */
 export interface SessionInternals {
-  /** Returns numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default the file cannot be read */
   readFile?: ((path: string) => string | undefined) | undefined;
-  /** An open session. If it is set, the session options are ignored. */
+  /** If this is set, the session options are ignored. */
   session?: Session | undefined;
   /** Service and token, if the caller has resolved them. @default resolved from the options */
   connection?: Connection | undefined;

@@ -1,7 +1,3 @@
-/**
- * Sources of news about a run. This file contains the interface and polling; the event stream is in its own file.
- * @module
- */
 import { type Clock, OVER } from "../clock.ts";
 import { MogplexError } from "../errors.ts";
 import type { CallOptions } from "../service/client.ts";
@@ -11,7 +7,6 @@ import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
 export interface Subject<N> {
-  /** The attempt in error messages, after "Cannot": `read events of run "…"`. */
   readonly what: string;
   read(call: CallOptions): Promise<N>;
   /**
@@ -23,10 +18,8 @@ export interface Subject<N> {
 
 export interface Source<N> {
   /**
-   * Waits for the next news, and retries as long as a retry can help.
    * @param last Outcome of the last read, which determines the wait. Absent in the first call, which does not wait.
    * @returns `null` if the deadline passed first.
-   * @throws an error that a retry cannot fix (see `failureOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
   close(): void;
@@ -48,7 +41,6 @@ const SILENCE_MS = 120_000;
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   #cadence: CadenceState;
-  /** Time of the last news, or of the last read of the record. */
   #heardAt: number;
   #leave: (() => void) | undefined;
 
@@ -106,15 +98,10 @@ export class PollingSource<N> implements Source<N> {
 interface LookOptions<N> {
   what: string;
   signal: AbortSignal;
-  /** Makes one attempt. It must pass `call` to the client. */
   read(call: CallOptions): Promise<N>;
   delayAfter?(failure: Failure): number | undefined;
 }
 
-/**
- * Repeats a read until it succeeds, as long as a retry can help.
- * @returns `null` if the deadline passed first.
- */
 export async function lookUntilSeen<N>(
   { pacer, memory, deadline, clock }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline" | "clock">,
   { what, signal, read, delayAfter }: LookOptions<N>,
@@ -138,10 +125,8 @@ export async function lookUntilSeen<N>(
   }
 }
 
-/** Time limit of the last read at the deadline. */
 const LAST_LOOK_MS = 5_000;
 
-/** Limits of a single attempt that starts now and may pass the deadline by `limitMs`. */
 export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal | undefined): CallOptions {
   return { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, maxAttempts: 1, signal };
 }
@@ -191,19 +176,15 @@ export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
 
 export interface CadenceState {
   readonly tokenShare: number;
-  /** Short delays before the regular interval, next one first, in milliseconds. */
   readonly burst: readonly number[];
   /** Whether `burst` holds the delays after the run's last event. If so, `tokenShare` does not lengthen them. */
   readonly ending: boolean;
   readonly sinceMs: number | undefined;
   readonly newsAtMs: number;
   readonly news: number;
-  /** Times of the last answered polls, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
   readonly looks: readonly number[];
-  /** Shortest interval after refusals; 0 before the first refusal. */
   readonly floorMs: number;
   readonly refusals: number;
-  /** Start of the current period without refusals. */
   readonly calmSinceMs: number;
 }
 
@@ -213,41 +194,38 @@ export type CadenceEvent =
   | { readonly kind: "ending" }
   /** The service refused the poll because the token exceeded its limit. `namedMs` is the delay in `Retry-After`; `null` if there is none. */
   | { readonly kind: "refused"; readonly namedMs: number | null }
-  /** The service was busy and named a delay. */
   | { readonly kind: "busy"; readonly namedMs: number };
 
 interface Moment {
   readonly atMs: number;
-  /** Time until the deadline. No delay is longer. */
   readonly leftMs: number;
   readonly random: number;
 }
 
-/** An existing run may have finished already, and a new run may fail to start, so the first delays are short. */
+/** The first delays are short, because an existing run may have finished already, and a new run may fail to start. */
 const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
 
 /** Delays after the last event of a run, because the event comes before the status changes. Source: design, "Following a run". */
 export const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 
-/** Age up to which a run is treated as young. A young run rarely ends, because its sandbox is still booting. */
+/** Up to this age, a run rarely ends, because its sandbox is still booting. */
 const STARTUP_MS = 60_000;
 
-/** Interval for a young run after the first delays: at most eleven polls in the first minute. */
+/** A young run is polled at most eleven times in the first minute. */
 const STARTUP_INTERVAL_MS = 6_800;
 
-/** Interval while there is news. Five independent jobs together stay below 60 requests a minute. */
+/** Five independent jobs together stay below 60 requests a minute. */
 const ACTIVE_MS = 5_500;
 
-/** Time without news after which a run is treated as idle. */
 const IDLE_AFTER_MS = 120_000;
 
-/** Time without news after which a run with few events is treated as idle. Some services report nothing while the agent is running. */
+/** Applies to runs with few events. Some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** Maximum number of polls with news for a run with few events. Boot and preparation take two to five polls. Source: contract 4.2. */
+/** A run with more news is not a run with few events: boot and preparation take two to five polls. Source: contract 4.2. */
 const SPARSE_NEWS = 5;
 
-/** Interval for an idle run: at most 72 requests in ten quiet minutes. */
+/** An idle run takes at most 72 requests in ten minutes. */
 const IDLE_MS = 10_200;
 
 const JITTER = 0.06;
@@ -255,7 +233,7 @@ const JITTER = 0.06;
 /** Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
 
-/** Shortest average interval of one job. 54 is 90 % of the limit, which leaves room for starts and other commands. */
+/** 54 is 90 % of the limit, which leaves room for starts and other commands. */
 const FAIR_MS = WINDOW_MS / 54;
 
 /** If this job sent at most this many polls in an exhausted window, other jobs sent most of the requests. */
@@ -265,34 +243,30 @@ const FIRST_FLOOR_MS = 16_000;
 
 const CROWDED_FLOOR_MS = 25_000;
 
-/** Factor of the interval for the second refusal. `LATER_FACTOR` applies to every later one. */
 const SECOND_FACTOR = 2.2;
 
 const LATER_FACTOR = 3;
 
-/** Factor of the interval if no poll was answered in the minute before a refusal, although the job waited as long as requested. */
+/** Applies if no poll was answered in the minute before a refusal, although the job waited as long as requested. */
 const BLIND_FACTOR = 4.5;
 
 /** A hundred jobs need 100 s each, and their polls are not spread evenly. */
 const MAX_FLOOR_MS = 200_000;
 
 /**
- * Random extra delay after a delay that the service named, as a fraction of the interval, but at most twice the named delay. The extra delay spreads
- * out jobs that were refused together.
+ * Random extra delay, as a fraction of the interval, but at most twice the delay that the service named. It spreads out jobs that were refused
+ * together.
  */
 const SPREAD = 0.5;
 
-/** Requests per minute that are added after each calm period. */
 const EASE_PER_MINUTE = 0.15;
 
-/** Length of a calm period after one refusal. The length grows by `CALM_GROWTH` with each further refusal, up to `MAX_CALM_MS`. */
 const CALM_MS = 60_000;
 
 const CALM_GROWTH = 4;
 
 const MAX_CALM_MS = 600_000;
 
-/** @param tokenShare Number of jobs that use the token at the same time, at least 1. */
 export function startCadence(tokenShare: number): CadenceState {
   return {
     tokenShare,
@@ -308,7 +282,6 @@ export function startCadence(tokenShare: number): CadenceState {
   };
 }
 
-/** @returns The delay in whole milliseconds, from 0 to `moment.leftMs`, and the next state. */
 export function nextDelay(
   state: CadenceState,
   event: CadenceEvent,
@@ -382,7 +355,6 @@ function baseInterval({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs:
   return atMs - newsAtMs < idleAfter ? ACTIVE_MS : IDLE_MS;
 }
 
-/** Shortest delay for a job that shares its token; 0 for an unshared token. */
 function shareMs(tokenShare: number): number {
   return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
 }

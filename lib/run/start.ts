@@ -36,7 +36,6 @@ export class StartSeries<R extends StartAnswer> {
   #firstSentAt: number | undefined;
   #troubleAt: number | undefined;
   #permittedAt = 0;
-  /** Whether a signal interrupted an attempt with the current key. That attempt may have started a run. */
   #isInterrupted = false;
 
   constructor(session: Session, plan: SeriesPlan<R>, hooks: SeriesHooks) {
@@ -87,7 +86,6 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  /** A caller's key has no next key, unless it belongs to a series. */
   get hasNext(): boolean {
     const { scope, isSeries = false } = this.#plan.key;
     return (scope !== "given" || isSeries) && this.#suffix < LAST_SUFFIX;
@@ -95,7 +93,6 @@ export class StartSeries<R extends StartAnswer> {
 
   async startNext(): Promise<Started<R> | undefined> {
     this.#suffix++;
-    // Attempts with earlier keys prove nothing about a run with this key.
     this.#start = this.#firstSentAt = this.#troubleAt = undefined;
     this.#triedBefore = false;
     return await this.#isPermitted() ? await this.start() : undefined;
@@ -106,7 +103,6 @@ export class StartSeries<R extends StartAnswer> {
    * @returns `undefined` if the key finds only a run of an earlier attempt that failed or was cancelled.
    */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
-    // The interrupted attempt may have started the run that the next request finds.
     this.#isInterrupted = true;
     this.#triedBefore = true;
     const run = await this.#plan.what.find?.(this.key, call);
@@ -118,10 +114,7 @@ export class StartSeries<R extends StartAnswer> {
       !this.#triedBefore;
   }
 
-  /**
-   * Warns that the key belongs to a run that ended before this process sent its first start. Without the warning, a key that every build uses would
-   * go unnoticed: all builds except the first would succeed without an agent.
-   */
+  /** If every build uses the same key, all builds except the first succeed without an agent. This warning makes the mistake visible. */
   #warnOfOldEnd(run: R): void {
     const { maxEndAgeMs = Infinity } = this.#plan.key;
     const end = endOfRun(run.status);
@@ -291,7 +284,7 @@ export class StartSeries<R extends StartAnswer> {
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what.what,
       why: error.attempted === null ? error.message : error.why,
-      // For a rate limit, the only advice is how long to wait.
+      // For a rate limit, waiting is the only advice.
       advice: error.advice === null || isLimited ? later : `${error.advice}; ${later}`,
     };
     if (isLimited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
@@ -310,7 +303,6 @@ const MAX_KEYS = 4;
  * Maximum number of attempts with an unknown outcome before the start is abandoned. Each of these attempts may have used one of the permitted starts.
  */
 const MAX_UNKNOWN = 8;
-/** Minimum time between two calls of {@linkcode SeriesHooks.mayRepeat}. */
 const PERMIT_MS = 60_000;
 /**
  * Maximum error of a time derived from the service's `Date`. The derived time is too early, because `Date` has whole seconds and the answer takes
@@ -321,20 +313,18 @@ const DATE_DOUBT_MS = 2_000;
 /** If a run ended at least this long ago, a notice reports that this job did not start it. A retry within this time finds its own run. */
 const OLD_END_MS = 60_000;
 
-/** Maximum assumed difference between the clocks of the service and of this machine. */
 const CLOCK_SKEW_MS = 5_000;
 
 export interface StartAnswer {
   runId: string;
   status: string;
   replayed: boolean;
-  /** ISO 8601 with offset; `null` if the answer has no time. */
   createdAt: string | null;
-  /** ISO 8601 with offset. For a finished run, this is the time of its end. `null` if the answer has no time. */
+  /** For a finished run, this is the time of its end. */
   updatedAt: string | null;
 }
 
-/** Functions that are called before requests are sent. If a function throws, nothing is sent. */
+/** If one of these functions throws, nothing is sent. */
 export interface SeriesHooks {
   onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
   onKey?: ((key: string) => void) | undefined;

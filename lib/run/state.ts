@@ -33,7 +33,6 @@ import { hashOf } from "./key.ts";
 import { MAX_TIMEOUT_MS } from "./session.ts";
 import { ON_INTERRUPT, type OnInterrupt } from "./interrupts.ts";
 
-/** `detached`: the operation continues. `ended`: nothing is left to do. */
 export type Parting = "detached" | "ended";
 
 export type StateFiles = Pick<Io, "readFile" | "writeFile" | "createFile" | "removeFile" | "realPath">;
@@ -45,7 +44,6 @@ export type StateFiles = Pick<Io, "readFile" | "writeFile" | "createFile" | "rem
 export type StateParting = Parting | "following" | "cancelling";
 
 export interface RunState {
-  /** `starting`: the start request was sent, or will be. `started`: the run is known. */
   phase: "starting" | "started";
   /** `null` if the job only followed the run. */
   idempotencyKey: string | null;
@@ -62,7 +60,6 @@ export interface RunState {
   /** The request, while the run is unknown. Only a repeated request finds the run. */
   request: StartRequest | null;
   result: StateResult | null;
-  /** `null` outside CI. */
   job: JobIdentity | null;
   /** Real path of the file's directory, if nothing else distinguishes the job from others; `null` in CI. */
   folder: string | null;
@@ -72,7 +69,6 @@ export interface RunState {
   parting: StateParting;
 }
 
-/** What another job needs to check the result file of a run. */
 export interface StateResult {
   path: string;
   schema: string;
@@ -87,11 +83,10 @@ export type StateSeal = (content: object) => string;
 /** Purpose and version of the proof. A proof made with the same token for another purpose does not match. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
-/** In characters: enough for a prompt of 100,000 escaped characters and the other fields. */
 const MAX_LENGTH = 1_000_000;
 /** A character has at most four bytes. */
 const MAX_BYTES = 4 * MAX_LENGTH;
-/** Files of this age are ignored. No wait takes that long, and a leaked file should not work forever. */
+/** No wait takes this long, and a leaked file should not work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
 const PARTINGS: readonly StateParting[] = ["following", "detached", "cancelling", "ended"];
 
@@ -99,7 +94,6 @@ export function stateSeal(token: string): StateSeal {
   return (content) => hmacSha256(token, JSON.stringify([PURPOSE, content]));
 }
 
-/** @param before Earlier states that the file keeps, newest first. */
 function stateText({ parting, ...state }: RunState, seal: StateSeal, before: readonly UncheckedObject[]): string {
   const content = { schema: SCHEMA, ...state, left: parting };
   return jsonText({ ...content, proof: seal(content), ...(before.length > 0 && { before }) });
@@ -109,7 +103,6 @@ function jsonText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** In characters. */
 const MAX_BEFORE = 300_000;
 
 /**
@@ -168,7 +161,6 @@ function parseRequest(value: unknown): StartRequest | null {
   return valueOr(() => validateStartRequest(value as unknown as StartRequest), null);
 }
 
-/** In characters. See `lib/result`. */
 const MAX_SCHEMA = 40_000;
 
 function parseResult(value: unknown): StateResult | null {
@@ -228,9 +220,8 @@ export function readStateText(files: Pick<StateFiles, "readFile">, path: string)
 
 interface ReadStateOptions {
   job: JobIdentity | null;
-  /** Whether the file must belong to the current execution of the job, not to an earlier one. */
   execution: boolean;
-  /** Whether the file may belong to any job, because another job may have passed it on. */
+  /** Another job may have passed the file on. */
   anyJob?: boolean | undefined;
   required?: boolean | undefined;
   /** Whether to warn if the file belongs to another job or directory, or is too old. @default {true} */
@@ -242,7 +233,7 @@ interface ReadStateOptions {
 interface StoredState {
   /** Any program that can write to the directory can forge this content, so use it only to decide to do nothing. */
   readonly claims: RunState;
-  /** The content, if it was written with the token of the seal. Otherwise `undefined`, and a notice gives the reason. */
+  /** The content, if it was written with the token of the seal. Otherwise, a notice gives the reason. */
   proven(seal: StateSeal): RunState | undefined;
 }
 
@@ -314,7 +305,6 @@ const word = (value: string | null): string | null =>
     ? value
     : null;
 
-/** Writes the whole file each time, with a new proof. */
 export class StateWriter {
   readonly #files: StateFiles;
   readonly #path: string;
@@ -396,7 +386,6 @@ export class StateWriter {
         this.#write(this.#state);
       });
     } catch (error) {
-      // Nothing will be started, so nothing must be recorded.
       this.#state = undefined;
       throw error;
     }

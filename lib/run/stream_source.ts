@@ -24,27 +24,24 @@ import {
   type SourceOptions,
 } from "./source.ts";
 
-/** Time of polling after which a failed stream is tried again. Source: design, "Following a run". */
+/** Time of polling after which the stream is tried again. Source: design, "Following a run". */
 const PROBE_MS = 300_000;
 
-/** Maximum wait for the first bytes after the headers, because a proxy may hold the body back. Source: design, "Following a run". */
+/** A proxy may hold the body back, so the wait for the first bytes is limited. Source: design, "Following a run". */
 const FIRST_BYTE_MS = 10_000;
 
-/** Maximum number of refusals in a row that name a delay (429, 503). After more refusals, the run is polled. */
 const MAX_REFUSALS = 3;
 
-/** Maximum number of streams in a row that end within a minute. After more of them, the run is polled. */
 const MAX_DROPS = 5;
 
-/** Maximum delay before a stream is reopened for the first time. */
 const REOPEN_MS = 1_000;
 
-/** After the end of a run, the maximum wait for each further message. `MAX_DRAIN_MS` limits the wait for all of them. */
+/** Maximum wait for each further message after the end of a run. `MAX_DRAIN_MS` limits the wait for all messages together. */
 const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
 
-/** Maximum size of the messages after the end of a run, in UTF-16 units of JSON: enough for 200 of the service's largest events. */
+/** Enough for 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 
 const READ_ONCE_MS = 10_000;
@@ -61,9 +58,8 @@ export class StreamSource implements Source<News> {
   /** Whether the next probe reads the record of the run instead of its events. */
   #probesRecord = false;
   #dropped = "";
-  /** Remaining delays of the reads after the last event; `undefined` before that event. */
   #endings: number[] | undefined;
-  /** Time until which to poll: `-Infinity` while streaming, `Infinity` to poll permanently. */
+  /** `-Infinity` while streaming, `Infinity` to poll permanently. */
   #pollUntil: number;
 
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
@@ -99,7 +95,7 @@ export class StreamSource implements Source<News> {
     this.#link?.close();
   }
 
-  /** Must be called after the last event. A new stream would end at once, so no stream is opened from now on. */
+  /** A new stream would end at once, so no stream is opened from now on. */
   #end(): void {
     if (this.#link !== undefined) this.#endings = [...ENDING_MS];
     this.#unlink();
@@ -187,7 +183,6 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
   }
 
-  /** Continues after the last event. If the service no longer knows that event, opens the stream with the newest events. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline, clock } = this.#options;
     const call = { deadline, maxAttempts: 1, signal: this.#options.signal };
@@ -201,7 +196,6 @@ export class StreamSource implements Source<News> {
     }
   }
 
-  /** @throws the error if any other request would fail in the same way. */
   #notOpened(error: unknown): "poll" | "late" {
     const { subject: reader, pacer, clock } = this.#options;
     if (!(error instanceof MogplexError)) throw error;
@@ -211,7 +205,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }
 
-  /** Waits before a stream is reopened: up to a second after the first end, longer and with a notice if streams keep ending. */
+  /** The pause is up to a second after the first end. If streams keep ending, the pauses grow and a notice is sent. */
   async #reopenPause(what: string): Promise<boolean> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));
@@ -321,15 +315,14 @@ const SLICE_MS = 20_000;
 /** Silence after which the run is read, because the service sends no heartbeats. Source: design, "Following a run". */
 const SILENCE_MS = 120_000;
 
-/** Random extra silence, as a fraction. Jobs that started together should not all read at once. */
+/** Jobs that started together should not all read at once. */
 const SILENCE_SPREAD = 0.25;
 
-/** Factor by which the silence grows after each read during which the stream stays silent. */
 const SILENCE_GROWTH = 1.5;
 
 const MAX_SILENCE_MS = 300_000;
 
-/** A stream that lasted at least this long does not add to the count of failures when it ends. */
+/** The end of a stream that lasted at least this long does not count as a failure. */
 const LASTING_MS = 60_000;
 
 type Tick = { inTime: boolean } | { error: unknown };
@@ -356,8 +349,8 @@ class Ticker {
   }
 
   /**
-   * Waits for the end of the pause. If the work is done first, the pause continues in the background, and the next wait resumes it. Each wait has its
-   * own promise, because a promise that outlives its races keeps the result of each race, with all its messages.
+   * If the work is done first, the pause continues in the background, and the next wait resumes it. Each wait has its own promise, because a promise
+   * that outlives its races keeps the result of each race, with all its messages.
    */
   #tick(): Promise<Tick> {
     const missed = this.#missed;
@@ -433,13 +426,10 @@ class StreamLink {
 
 interface FeedStep {
   run: Run | undefined;
-  /** Events not seen before, oldest first. */
   fresh: RunEvent[];
-  /** Whether a new event could not be read. */
   cut: boolean;
 }
 
-/** Tracks the events seen of one run, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
   readonly #seen: SeenIds;
@@ -452,7 +442,7 @@ export class StreamFeed {
     this.#seen = seen;
   }
 
-  /** Id of the event after which a stream continues; `undefined` to begin with the newest events. */
+  /** `undefined` if the stream begins with the newest events. */
   get lastId(): string | undefined {
     return this.#lastId;
   }
@@ -487,7 +477,6 @@ export class StreamFeed {
   }
 
   /**
-   * Whether a page of events closes the gap between the events seen before and the first events of a new stream.
    * @param page Events that were read and not yet added.
    * @param began The first events of the stream, already added.
    */

@@ -11,7 +11,6 @@ export interface Answer {
   /** The body of an error is cut at 64 KiB. */
   text: string;
   retryAfterMs: number | null;
-  /** The sender's wall time from its `Date` header; `null` if there is no such header. */
   dateMs: number | null;
 }
 
@@ -23,14 +22,11 @@ export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** The API's own errors have a few hundred bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/**
- * Maximum number of JSON values in an answer. 200 events have a few thousand values. A value uses 64 bytes of memory, and some objects use 300 bytes.
- */
+/** 200 events have a few thousand JSON values. A value uses 64 bytes of memory, and some objects use 300 bytes. */
 const MAX_VALUES = 500_000;
 
 /**
- * Reads the whole body, so that the connection can be reused. The body of an error is cut.
- * @param wallMs Wall time, in milliseconds since 1970.
+ * Reads the whole body, so that the connection can be reused.
  * @throws {TooLarge} if the body is larger than the limit, or has too many JSON values.
  */
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
@@ -98,10 +94,7 @@ function afterString(text: string, from: number): number {
 /** 30 days, the longest time that a job waits. Much longer delays would lead to invalid dates. */
 export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
 
-/**
- * Accepts whole seconds and the three HTTP date formats. Other values are ignored.
- * @param nowMs Wall time at the answer, in milliseconds since 1970; used only for dates.
- */
+/** Accepts whole seconds and the three HTTP date formats. Other values are ignored. */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
   if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
@@ -117,7 +110,6 @@ const HTTP_DATES = [
   /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
 ];
 
-/** @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year. */
 function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of HTTP_DATES) {
     const parts = form.exec(text)?.groups;
@@ -131,7 +123,6 @@ function parseHttpDate(text: string, nowMs: number): number | null {
       year += thisYear - thisYear % 100;
       if (year > thisYear + 50) year -= 100;
     }
-    // A second of 60 is a leap second.
     if (month < 0 || hour > 23 || minute > 59 || second > 60) return null;
     const date = new Date(0);
     date.setUTCFullYear(year, month, day);
@@ -168,10 +159,10 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
   return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
-/** The content type of normal API errors. Messages leave it out because it explains nothing. */
+/** Messages leave out the content type of normal API errors, because it explains nothing. */
 const IS_JSON = /^application\/(?:[\w.+-]*\+)?json\b/i;
 
-/** `HTTP 502, content type "text/html", request id "fra1::x"`, or `HTTP 403 FORBIDDEN` if the service sent a code. */
+/** Examples: `HTTP 502, content type "text/html", request id "fra1::x"`, or `HTTP 403 FORBIDDEN` if the service sent a code. */
 export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text: string) => string): string {
   const parts = [`HTTP ${answer.status}${facts.code === null ? "" : ` ${facts.code}`}`];
   const type = answer.headers.get("content-type");

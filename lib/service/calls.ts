@@ -1,7 +1,3 @@
-/**
- * The requests of the client, and how their answers are handled.
- * @module
- */
 import { hc } from "hono/client";
 import { ApiError, ConflictError, NotFoundError, UnavailableError, UsageError } from "../errors.ts";
 import type { Run, StartResult } from "../model.ts";

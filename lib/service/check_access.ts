@@ -34,12 +34,11 @@ import {
 import { type Machine } from "../runtime.ts";
 import { type CheckContext, OWN_ORIGIN, REQUEST_MS } from "./check_way.ts";
 
-/** Placeholder for a repository or a run: a UUID that does not exist. */
 export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
 /** Time limit of all requests. The last request may exceed it by 2 s. */
 const ALL_MS = 12_000;
-/** Maximum number of repositories in one answer. Source: API reference, "List repositories". */
+/** Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
 function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; place: string } {
@@ -130,7 +129,7 @@ function checkAccess({ repos }: ServiceAnswers): Check {
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
-/** A check that could not be made, for a reason that another check already reports. */
+/** Another check already reports the reason why this check could not be made. */
 function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
@@ -138,7 +137,6 @@ function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): 
 /** Each purpose needs different rights. A gate needs no rights in the service, so the service is not asked. */
 export type Purpose = "run" | "follow" | "respond" | "gate" | "dashboard" | "automation";
 
-/** The default is first. */
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "gate", "dashboard", "automation"];
 
 const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
@@ -289,7 +287,7 @@ function repositoryElsewhere(purpose: Purpose): Check {
   );
 }
 
-/** Empty if the repository is listed or given by id. Sends at most two requests. */
+/** Sends at most two requests. */
 async function namesMeant(
   client: ServiceClient,
   wanted: string | undefined,

@@ -27,9 +27,9 @@ export interface CheckContext {
   platform: Platform;
 }
 
-/** Time limit of one request. Three requests in a row take less than 20 s. */
+/** Three requests in a row take less than 20 s. */
 export const REQUEST_MS = 5_000;
-/** Clock difference that causes a warning. `Date` has only whole seconds. */
+/** The `Date` header has only whole seconds, so small differences are ignored. */
 const MAX_SKEW_MS = 30_000;
 export const OWN_ORIGIN = "Set MOGPLEX_URL to the service's own origin, or unset it";
 
@@ -41,7 +41,7 @@ export function badUrl(error: MogplexError): Check {
   return failedWith("url", error, adviceOf(error, OWN_ORIGIN));
 }
 
-/** The password is left out. `place` has the form `proxy:3128 (HTTPS_PROXY)`. */
+/** The password of the proxy is left out. `place` has the form `proxy:3128 (HTTPS_PROXY)`. */
 function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) {
   const proxy = proxySetting(origin, { env, runtime, args });
   if (proxy === null) return undefined;
@@ -88,7 +88,7 @@ export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, ma
   return adviceFor(troubleOf(error), origin, env, machine);
 }
 
-/** Adds advice to a network error. Other errors, and errors that already have advice, are returned unchanged. */
+/** Other errors, and errors that already have advice, are returned unchanged. */
 export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
   if (!(error instanceof NetworkError) || error.advice !== null) return error;
   const { attempted, why } = error;
@@ -194,7 +194,6 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   );
 }
 
-/** @returns The checks `connection` and `clock`, and whether there was any answer. */
 export async function reach(
   origin: Origin,
   context: CheckContext,

@@ -19,7 +19,6 @@ import { createTransport, type TransportOptions } from "./transport.ts";
 
 interface CheckedConnection extends TransportOptions {
   onNotice?: OnNotice | undefined;
-  /** Returns numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
   tokenPlace?: string | undefined;
   addressPlace?: string | undefined;

@@ -153,23 +153,20 @@ function checkToken(text: string, source: string, advice: () => string): string 
 
 export interface ConnectionOptions {
   env: (name: string) => string | undefined;
-  /** Reads the file that `MOGPLEX_API_KEY_FILE` names; returns `undefined` if the file does not exist. */
+  /** Returns `undefined` if the file does not exist. */
   readFile?: ((path: string) => string | undefined) | undefined;
   refuses?: ((name: string) => boolean) | undefined;
   token?: string | undefined;
   tokenPlace?: string | undefined;
   url?: string | undefined;
-  /** Whether plain HTTP to this machine is permitted, whatever the environment contains. */
   loopback?: boolean | undefined;
-  /** Whether the caller passed `env: null`, so that no variable is read. */
   noEnvironment?: boolean | undefined;
-  /** Whether only the variables of the documented command are read: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. */
+  /** Whether to read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. */
   dropIn?: boolean | undefined;
 }
 
 export interface FoundToken {
   token: string;
-  /** Where to store another token, for messages: `variable MOGPLEX_API_KEY`. */
   tokenPlace: string;
 }
 
@@ -286,7 +283,7 @@ export function resolveConnection(options: ConnectionOptions): Connection {
   return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
 }
 
-/** How many of the newest tokens are masked. A function that reads a vault may return a new token during a job. */
+/** A function that reads a vault may return a new token during a job. */
 const MAX_MASKED = 5;
 
 export type GiveToken = () => string | Promise<string>;

@@ -29,11 +29,10 @@ import { createRedactor, cutMasked, type MaskText } from "../text/redact.ts";
 // Limits and naming rules of the service. The client checks them before it sends a request, and the emulator enforces them.
 
 export const API_PREFIX = "/api/v1/mogplex";
-/** After trimming. Source: API reference, "Start a run". */
+/** The limit applies after trimming. Source: API reference, "Start a run". */
 export const MAX_KEY_LENGTH = 200;
-/** After trimming, in UTF-16 units. Source: API reference, "Start a run". */
+/** The limit applies after trimming, in UTF-16 units. Source: API reference, "Start a run". */
 export const MAX_PROMPT_LENGTH = 100_000;
-/** Maximum number of events in one answer. Source: API reference, "List run events". */
 export const MAX_EVENTS = 200;
 /** Number of events in the answer to a request without `limit`. Source: API reference, "List run events". */
 export const DEFAULT_EVENTS = 100;
@@ -46,7 +45,6 @@ export function limitWords(said: string): string | null {
   if (said.includes("External Mogplex run rate limit exceeded")) return "starts per minute or per hour";
   return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests per minute` : null;
 }
-/** Whether all tokens of a user share the limit that {@linkcode limitWords} returned. Source: API reference, "Rate limits". */
 export function isLimitOfUser(limit: string): boolean {
   return limit.startsWith("starts");
 }
@@ -56,9 +54,9 @@ export const START_LIMITS: readonly { readonly count: number; readonly windowMs:
   { count: 30, windowMs: 3_600_000 },
   { count: 150, windowMs: 86_400_000 },
 ];
-/** Agents of the base revision. Source: API reference, "Start a run". */
+/** Source: API reference, "Start a run". */
 export const BASE_HARNESSES = ["codex", "claude-code"] as const;
-/** Agents that a client may request. `mogplex` exists only in later revisions; it needs `createBranch` and accepts no `mode`. */
+/** `mogplex` exists only in later revisions. It needs `createBranch` and accepts no `mode`. */
 export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
 export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
 const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
@@ -68,12 +66,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A text that {@linkcode isUuid} has accepted. `hono/client` does not encode path parameters, so they must have this type. */
 export type Uuid = string & { readonly isUuid: true };
 
-/** Whether a text can be the beginning of a UUID. It must have at least the first 8 digits, but not all of them. */
+/** A short id has at least the first 8 digits of a UUID, but not all digits. */
 export function isShortRunId(text: string): boolean {
   return /^[0-9a-f]{8}[0-9a-f-]{0,27}$/i.test(text);
 }
 
-/** Upper or lower case. */
 export function isUuid(text: string): text is Uuid {
   return UUID.test(text);
 }
@@ -83,8 +80,7 @@ export function isTerminal(status: string): boolean {
 }
 
 /**
- * The service's rule that a branch name breaks; `undefined` if the service accepts the name. The service is stricter than Git: it refuses the legal
- * branch name `dependabot/npm/@types/node`.
+ * The service is stricter than Git: it refuses the legal branch name `dependabot/npm/@types/node`.
  * @param name Must be trimmed.
  */
 export function branchProblem(name: string): string | undefined {
@@ -276,7 +272,6 @@ export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
   z.looseObject({
     run: z.looseObject({
       automationId: text,
-      // The id can be absent or `null`.
       jobRunId: z.pipe(z.nullish(uuid), z.transform((id) => id ?? null)),
       outcome: text,
       reason: textOrNull,
@@ -309,7 +304,6 @@ const automationRunSchema: Schema<AutomationRunRecord> = z.lazy(() =>
 export const automationRunsSchema: Schema<{ runs: AutomationRunRecord[] }> = z.lazy(() =>
   z.looseObject({ runs: list(automationRunSchema) })
 );
-/** `run` is documented as nullable. */
 export const automationRunDataSchema: Schema<{ run: AutomationRunRecord | null }> = z.lazy(() =>
   z.looseObject({ run: z.nullable(automationRunSchema) })
 );
@@ -321,9 +315,8 @@ export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(
 export interface FailureEnvelope {
   ok: false;
   error: {
-    /** Stable. One code can come with several HTTP statuses. */
     code: string;
-    /** For people. The text may change, so never parse it. */
+    /** The text is for people and may change, so never parse it. */
     message: string;
   };
 }
@@ -335,18 +328,15 @@ export const successSchema: Schema<{ ok: true; data?: unknown }> = z.lazy(() =>
   z.object({ ok: z.literal(true), data: z.optional(z.unknown()) })
 );
 
-// Decodes answers of the service. Checks the envelope and its data against the schemas, and cuts deep nesting and long texts.
-
-// Deeper than any answer (the service limits payloads to 4 levels), but not deep enough to overflow the stack.
+// No answer is nested this deeply, because the service limits payloads to 4 levels. The limit prevents a stack overflow.
 const MAX_DEPTH = 32;
 
 export const TOO_DEEP = "[nested too deeply]";
 
-/** In UTF-16 units. Agents write messages, and every text that is logged or reported is searched for secrets several times. */
+/** Agents write messages, and every text that is logged or reported is searched for secrets several times. */
 const MAX_MESSAGE_LENGTH = 64 * 1024;
-/** Limit of any other text and of the name of a field, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 4 * 1024;
-/** Limit of a user's text, in UTF-16 units. The service accepts at most half a million. */
+/** In UTF-16 units. The service accepts at most half a million. */
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
 function inputFieldOf(schema: unknown): string | undefined {
@@ -433,18 +423,15 @@ export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
   | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
-/** The output is the text of a stream of server-sent events. */
 export type StreamEndpoint<Input> =
   | { input: Input; output: string; outputFormat: "text"; status: 200 }
   | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
 
 export interface KeyHeader {
-  /** 1 to 200 characters. */
   "Idempotency-Key": string;
 }
 
 export interface ResumeHeader {
-  /** UUID of the last event received. */
   "Last-Event-ID"?: string;
 }
 

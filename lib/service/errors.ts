@@ -35,19 +35,17 @@ export interface Attempted {
   what: string;
   scope: "read" | "write";
   key?: string | undefined;
-  /** UUID, in lowercase, of a triggered automation. The automation's settings can refuse what the token permits. */
+  /** The automation's settings can refuse what the token permits. */
   automationId?: string | undefined;
   /** Whether some revisions of the service lack the route. */
   recent?: boolean | undefined;
-  /** UUID, in lowercase, of the run that the answer must be about. @default not checked */
   runId?: string | undefined;
-  /** UUID, in lowercase, of the repository of that run. @default not known yet */
   repoId?: string | undefined;
   tokenPlace?: string | undefined;
   addressPlace?: string | undefined;
 }
 
-/** Whether a redirect leads to the login page, and its origin. The origin is empty if `Location` is not an absolute URL. */
+/** The origin is empty if `Location` is not an absolute URL. */
 function redirectTarget(answer: Answer): { login: boolean; origin: string } {
   const location = answer.headers.get("location") ?? "";
   const login = /^[^?#]*\/login(?:[?#/]|$)/.test(location);

@@ -1,7 +1,3 @@
-/**
- * Reads server-sent events from an answer that may never end.
- * @module
- */
 import { createParser } from "eventsource-parser";
 import { type Clock, OVER } from "../clock.ts";
 import type { Redactor } from "../text/redact.ts";
@@ -47,8 +43,8 @@ interface EventStreamOptions {
 }
 
 /**
- * Maximum number of characters in one message. A message without an end must not fill the memory. The limit is many times the size of the service's
- * largest event, whose payload has at most 20,000 characters. Source: contract 4.4.
+ * A message without an end must not fill the memory. The limit is many times the size of the service's largest event, whose payload has at most
+ * 20,000 characters. Source: contract 4.4.
  */
 const MAX_MESSAGE_LENGTH = 512 * 1024;
 
@@ -92,8 +88,8 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   }
 
   /**
-   * Replaces all line ends with line feeds. At a carriage return, the parser would wait for the next character, and its time is quadratic in the
-   * number of carriage returns (version 3.1.1: 6 seconds for 512 KiB). During that time, no deadline and no signal is handled.
+   * At a carriage return, the parser would wait for the next character, and its time is quadratic in the number of carriage returns (version 3.1.1: 6
+   * seconds for 512 KiB). During that time, no deadline and no signal is handled. All line ends are therefore replaced with line feeds.
    */
   function withLineFeeds(piece: string): string {
     if (piece === "") return piece;

@@ -20,7 +20,6 @@ class ProcessMemory {
   /**
    * Limits how many calls begin, end or read their stream in one turn of the event loop. Otherwise, a thousand simultaneous calls would block the
    * other work of a server.
-   * @param clock A virtual clock does not move during the wait.
    */
   async turn(clock: Clock): Promise<void> {
     while (this.#nextTurn !== undefined && this.#begun >= CALLS_A_TURN) {
@@ -79,7 +78,6 @@ const CALLS_A_TURN = 5;
 
 export const PROCESS = new ProcessMemory();
 
-/** `M` contains what is needed to create another client for the same connection. */
 export interface ClientMemory<M = unknown> {
   readonly token: TokenMemory;
   readonly streams: StreamMemory;
@@ -99,7 +97,6 @@ export interface TokenMemory {
   answerBy: number;
   /** A function that provides the token may return another token after a refusal. */
   readonly renews: boolean;
-  /** Whether the advice about network problems of this machine has been logged. */
   advised: boolean;
   readonly pace: TokenPace;
   /** By repository id. The empty key requests all repositories. */
@@ -117,7 +114,6 @@ export function newTokenMemory(pace: TokenPace = new TokenPace(), renews = false
   return { ...nothing, renews, pace, nameRequests: new Map() };
 }
 
-/** Remembers whether a service has event streams, so that not every run has to send a request to find out. */
 export interface StreamMemory {
   absentUntil: number;
   asking?: Promise<void> | undefined;
@@ -137,24 +133,20 @@ const OWN_FETCH = {};
 // A single follower keeps its own interval. Two or more followers take turns. Their shared budget leaves room for requests that this process does not
 // see, and a refusal slows down all followers.
 
-/** Window of the service's limit of 60 requests. Source: API reference, "Rate limits". */
+/** The service permits 60 requests in this window. Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
-/**
- * Maximum number of polling requests of this process in a window while several followers poll. The remaining requests are left for other purposes.
- */
+/** While several followers poll, the remaining requests of the window are left for other purposes. */
 const BUDGET = 49;
-/** Shortest interval between two polls of all followers. */
 const TURN_MS = 1_200;
 /** A refusal multiplies the interval by `SLOWER`. Each window without a refusal multiplies it by `EASE`. */
 const SLOWER = 1.5;
 const EASE = 0.9;
-/** Longest interval. It is reached if other programs use nearly all requests. */
+/** This interval is reached if other programs use nearly all requests. */
 const MAX_TURN_MS = 20_000;
 /** When this many tokens are stored, tokens without a follower are forgotten. */
 const MAX_TOKENS = 100;
 
 class TokenPace {
-  /** Times of requests, including turns in the future, oldest first. */
   #times: number[] = [];
   #given = 0;
   #lastTurn = -Infinity;

@@ -1,7 +1,3 @@
-/**
- * The public methods that call the service, and the type of the internal client.
- * @module
- */
 import type {
   Automation,
   AutomationDetail,
@@ -148,7 +144,6 @@ export interface MogplexApi {
 
 export type Methods = Omit<MogplexApi, "origin" | "requests" | "clockSkewMs" | "request">;
 
-/** Replaces the public call options in a method's parameters with the options of the internal client. */
 type Arguments<A extends readonly unknown[]> = {
   [I in keyof A]: "maxAttempts" extends keyof NonNullable<A[I]> ? ServiceCallOptions : A[I];
 };

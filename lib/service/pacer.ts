@@ -1,7 +1,3 @@
-/**
- * Waits within a deadline, with heartbeats so that the log is never silent for more than a minute.
- * @module
- */
 import type { Clock } from "../clock.ts";
 import type { NoticeFacts } from "../notice.ts";
 import { type Failure, failureDelay } from "./retry.ts";
@@ -9,7 +5,6 @@ import { type Failure, failureDelay } from "./retry.ts";
 interface PacerOptions {
   clock: Clock;
   deadline: number;
-  /** Start of the elapsed time in heartbeats, on the clock. */
   startedAt: number;
   signal: AbortSignal | undefined;
   /** Called for waits and heartbeats. With `quietly`, the wait is counted but not logged again. */
@@ -18,9 +13,8 @@ interface PacerOptions {
   random: () => number;
 }
 
-/** Maximum time without a line in the log. Source: design, "Quiet is visible". */
+/** Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
-/** Time after which the same problem is logged again. */
 const FORGET_MS = 600_000;
 
 export class Pacer {
@@ -39,13 +33,12 @@ export class Pacer {
     return this.#options.deadline - this.#options.clock.now();
   }
 
-  /** Must be called after a line is logged, to postpone the next heartbeat. */
   spoke(): void {
     this.#spokeAt = this.#options.clock.now();
   }
 
   /**
-   * Waits, at most until the deadline. Sends a heartbeat before a wait that would leave the log silent for too long.
+   * Sends a heartbeat before a wait that would leave the log silent for too long.
    * @param cut Ends the wait when it aborts.
    * @returns Whether there is time left before the deadline.
    */
@@ -66,8 +59,7 @@ export class Pacer {
   }
 
   /**
-   * Sends a notice about a failure and waits, at most until the deadline. If a busy service keeps naming a delay, only the first notice is logged,
-   * and heartbeats show that the job is still waiting.
+   * If a busy service keeps naming a delay, only the first notice is logged, and heartbeats show that the job is still waiting.
    * @param what The attempt, after "Cannot".
    * @returns Whether there is time left before the deadline.
    */

@@ -30,28 +30,18 @@ interface PostRequest {
 interface PostOptions {
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Time limit of headers and body together. */
   limitMs: number;
-  /** Removes secrets from the message of a failure. @default shapes of secrets */
   redact?: ((text: string) => string) | undefined;
 }
 
-/**
- * Does not follow redirects.
- * @returns The answer, whatever its status.
- * @throws {NetworkError} if no answer arrives within the limit, or the answer is too large.
- */
+/** Does not follow redirects. The answer is returned whatever its status. */
 export function post(request: PostRequest, options: PostOptions): Promise<Answer> {
   const { headers, body } = request;
   // The type of a custom `fetch` permits only texts, but every `fetch` accepts bytes.
   return sendOnce(request, { method: "POST", headers, body: body as string, redirect: "manual" }, options);
 }
 
-/**
- * Follows redirects, because the request contains no secret.
- * @returns The answer, whatever its status.
- * @throws {NetworkError} if no answer arrives within the limit, or the answer is too large.
- */
+/** Follows redirects, because the request contains no secret. The answer is returned whatever its status. */
 export function readPublicFile(
   { what, url, maxBytes }: Omit<PostRequest, "body" | "headers">,
   options: PostOptions,
@@ -96,15 +86,14 @@ async function sendOnce(
 interface WebhookOptions {
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Time limit of one attempt. */
   limitMs: number;
-  /** Time limit of all attempts with the waits between them. */
+  /** Time limit of all attempts together, with the waits between them. */
   wholeMs: number;
   random?: (() => number) | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Maximum waits before the second and the third attempt. A random part of up to half is removed. */
+/** A random part of up to half of each wait is removed. */
 const WAITS_MS: readonly number[] = [3_000, 9_000];
 
 interface Failure {

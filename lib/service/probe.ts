@@ -15,8 +15,7 @@ interface ProbeOptions {
 }
 
 /**
- * Does not follow redirects.
- * @returns The answer. The body of a 2xx answer is not read.
+ * Does not follow redirects, and does not read the body of a 2xx answer.
  * @throws {NetworkError} if no answer arrives. {@linkcode troubleOf} names the step that failed.
  */
 export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
@@ -76,10 +75,7 @@ const TROUBLES: readonly (readonly [NetworkTrouble, RegExp])[] = [
   ["reset", /ECONNRESET|EPIPE|connection reset|closed/i],
 ];
 
-/**
- * Determines the step that failed from the runtime's message. Runtimes change their messages, so use the step only for advice, never to decide an
- * outcome or a retry.
- */
+/** Runtimes change their messages, so use the step only for advice, never to decide an outcome or a retry. */
 export function troubleOf({ message }: NetworkError): NetworkTrouble {
   // An address in the message could contain any word.
   const text = message.replace(/\bhttps?:\/\/[^\s)]+/g, "");

@@ -6,7 +6,7 @@ import { UsageError } from "../errors.ts";
 import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
 export interface ProxyWorld {
-  /** The environment of the process, because the runtime reads its proxy from there. */
+  /** The runtime reads its proxy from the environment of the process. */
   env(name: string): string | undefined;
   runtime: string;
   args: readonly string[];
@@ -16,7 +16,6 @@ function thisProcess(): ProxyWorld {
   return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
 }
 
-/** `NO_PROXY` exempts a host by its name, by the end of its name, or by `*`. */
 function isExempt(hostname: string, list: string): boolean {
   const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
     entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")

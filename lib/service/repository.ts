@@ -1,7 +1,3 @@
-/**
- * Finds repositories by name. People use `owner/name`, and the service uses ids.
- * @module
- */
 import { UsageError } from "../errors.ts";
 import type { Repo } from "../model.ts";
 import { nearest } from "../nearest.ts";
@@ -28,9 +24,9 @@ export interface GivenRepository {
   repoId?: string | undefined;
 }
 
-/** A full name. GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
+/** GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
-/** Maximum number of repositories in one answer. Source: API reference, "List repositories". */
+/** Source: API reference, "List repositories". */
 const PAGE = 200;
 const MAX_NEAR = 3;
 
@@ -69,17 +65,13 @@ export function originOf(repo: unknown): string | undefined {
   return typeof repo === "string" && /^https?:\/\//.test(repo) && URL.canParse(repo) ? new URL(repo).origin : undefined;
 }
 
-/**
- * Converts a name for comparisons. Only ASCII letters are converted, because some other letters have an ASCII letter as their lowercase form: the
- * Kelvin sign becomes `k`.
- */
+/** Only ASCII letters are converted, because some other letters have an ASCII letter as their lowercase form: the Kelvin sign becomes `k`. */
 export function foldName(name: string): string {
   return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 const lower = ({ full_name }: Repo) => foldName(full_name);
 
-/** An invalid root directory is returned unchanged. */
 function normalRoot(root: string | null): string | null {
   const normal = root === null ? { ok: true as const, root } : normalizeRoot(root);
   return normal.ok ? normal.root : root;
@@ -140,10 +132,8 @@ export async function resolveRepository(
 
 /**
  * An id is returned without a request. A name costs one request, and two more if it is not found.
- * @param repository From {@linkcode checkRepository}.
  * @param root Root directory, which selects one of several rows. See {@linkcode rowOf}.
- * @returns The id in lowercase, and the default branch. The branch is `null` if the service was not asked, or does not report it.
- * @throws {UsageError} if the service lists no repository with this name, or several repositories that `root` does not distinguish.
+ * @returns The branch is `null` if the service was not asked, or does not report it.
  */
 export async function findRepository(
   client: ServiceClient,

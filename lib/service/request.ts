@@ -1,7 +1,3 @@
-/**
- * Requests to routes for which the client has no method.
- * @module
- */
 import * as z from "zod/mini";
 import { UsageError } from "../errors.ts";
 import type { Caller } from "./calls.ts";
@@ -38,7 +34,6 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
   return { method, url };
 }
 
-/** @throws {UsageError} if the value cannot be written as JSON. */
 function jsonOf(body: unknown): string {
   let text: string | undefined;
   try {

@@ -95,35 +95,28 @@ function withAdvice(failure: Failure, memory: TokenMemory): Failure {
 
 interface RetryOptions<T> {
   memory: TokenMemory;
-  /** Ends the loop before the next attempt or after a failed attempt. It does not end a running attempt. */
+  /** Ends the loop before the next attempt or after a failed attempt, but does not end a running attempt. */
   signal?: AbortSignal | undefined;
-  /** @param count Number of the attempt, starting at 1. */
   attempt(count: number): Promise<T>;
-  /** `undefined` if a retry cannot fix the error. @default {@linkcode failureOf} */
   judge?: ((error: unknown) => Failure | undefined) | undefined;
   onFailure?: ((error: unknown, failure: Failure | undefined) => void | Promise<void>) | undefined;
   wait(failure: Failure, count: number): Promise<boolean>;
 }
 
-/** A failed attempt that is worth a retry. */
 export interface Failure {
   cause: WaitCause;
   /** A few words for the log. They come from the toolkit, never from a response body. */
   detail: string;
   advice?: string | null | undefined;
-  /** Delay from `Retry-After`; `null` if the answer has none. */
   namedMs: number | null;
   /** Whether the service certainly did nothing. If `false`, a request that changes something may have succeeded. */
   refused: boolean;
-  /** The caller's delay; at least `namedMs`. @default `namedMs`, otherwise a backoff */
   delayMs?: number | undefined;
-  /** Maximum backoff after the first failed attempt. @default {1_000} */
   baseMs?: number | undefined;
 }
 
 interface Circumstances {
   worked: boolean;
-  /** Whether the service counts the attempt against the start limit. If so, a 429 can be about that limit. @default {false} */
   starts?: boolean | undefined;
 }
 
@@ -213,7 +206,6 @@ function neverConnected(error: unknown, depth = 0): boolean {
 
 const MAX_CAUSES = 8;
 
-/** Whether the service may have carried out a request that failed with this error. */
 export function isAmbiguous(error: MogplexError): boolean {
   if (error instanceof NetworkError) return !neverConnected(error);
   if (error instanceof BodyTooLargeError) return true;
@@ -225,7 +217,6 @@ export function isAmbiguous(error: MogplexError): boolean {
 
 const BACKOFF_MS = 1_000;
 
-/** The caller's delay, otherwise the full delay that the service named, otherwise a backoff. */
 export function failureDelay(failure: Failure, attempt: number, random: () => number): number {
   const { delayMs, namedMs, baseMs = BACKOFF_MS } = failure;
   return delayMs ?? namedMs ?? backoffMs(attempt, baseMs, random());
@@ -239,7 +230,6 @@ function backoffMs(attempt: number, baseMs: number, random: number): number {
   return Math.round(full / 2 + random * full / 2);
 }
 
-/** Limits of one call. Durations are in milliseconds. */
 export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -254,9 +244,7 @@ export interface CallOptions {
   overrun?: boolean | undefined;
   /** Maximum number of attempts, including the first; with 1, there is no retry. @default {Infinity} (limited by the deadline) */
   maxAttempts?: number | undefined;
-  /** Number of the first attempt that `onRequest` receives, for callers that repeat calls themselves. @default {1} */
   attempt?: number | undefined;
-  /** Time limit of one attempt, headers and body together. @default {30_000} */
   requestTimeoutMs?: number | undefined;
 }
 
@@ -268,7 +256,6 @@ export interface CallWorld {
 }
 
 const REQUEST_MS = 30_000;
-/** Time limit of a call without a deadline. */
 const CALL_MS = 120_000;
 /** Maximum distance of a deadline, because no job is longer than 30 days. */
 const MAX_CALL_MS = 31 * 86_400_000;
@@ -281,10 +268,7 @@ export class CallLimits {
   readonly #options: CallOptions;
   readonly deadline: number;
 
-  /**
-   * @param what The attempted action, as it follows "Cannot" in a message: `read run "…"`.
-   * @throws {UsageError} if the deadline is not a time on the clock, because a date would never pass.
-   */
+  /** @param what The attempted action, as it follows "Cannot" in a message: `read run "…"`. */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
     this.#world = world;
     this.#what = what;
@@ -304,7 +288,6 @@ export class CallLimits {
     return { limitMs: overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs), signal, attempt };
   }
 
-  /** @returns `false` if the wait would pass the deadline or no attempt is left. */
   async wait(failure: Failure, count: number): Promise<boolean> {
     const { clock, onNotice, random, memory } = this.#world;
     const { maxAttempts = Infinity, signal } = this.#options;
@@ -334,9 +317,7 @@ export interface StandAloneCall {
   what: string;
   options: CallOptions | undefined;
   judge?: ((error: unknown) => Failure | undefined) | undefined;
-  /** Maximum backoff after the first failed attempt. @default {1_000} */
   baseMs?: number | undefined;
-  /** Whether this call gives up after an error that other calls would retry. @default never */
   lasts?: ((error: unknown) => boolean) | undefined;
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
 }

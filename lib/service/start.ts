@@ -26,7 +26,6 @@ export class Start<R> {
     return this.#isUnsure;
   }
 
-  /** Whether an attempt is in progress, or may have succeeded. */
   get mayExist(): boolean {
     return this.#isSending || this.#isUnsure;
   }
@@ -36,7 +35,6 @@ export class Start<R> {
   }
 
   /**
-   * Repeats the request until it is answered.
    * @throws {UsageError} if the service answers 503 because the token has no access to the repository.
    * @throws {StartUnknownError} if an attempt may have succeeded although no answer confirms it. The error contains the key.
    */
@@ -84,7 +82,6 @@ export class Start<R> {
         },
       });
     } catch (error) {
-      // The signal aborted, or `announce` or `wait` threw.
       if (last === undefined || last.error !== error) throw error;
       this.#failed = { error: this.#told(last), failure: last.failure };
       throw this.#failed.error;
@@ -134,11 +131,10 @@ function withAdvice({ why, advice }: MogplexError): string {
 }
 
 export interface Startable<R> {
-  /** The attempt in error messages, after "Cannot": `start run`. */
   what: string;
-  /** Whether the start counts against the start limit. If so, a 429 can be about that limit. */
+  /** If the start counts against the start limit, a 429 can be about that limit. */
   takesSlot: boolean;
-  /** Sends one attempt. All attempts with one key must send the same bytes. */
+  /** All attempts with one key must send the same bytes. */
   attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
   find?(idempotencyKey: string, call: CallOptions): Promise<R>;
   /** Whether the last answer named a run that exists, although the attempt failed afterwards. */
@@ -152,7 +148,6 @@ interface StartParts {
   key: string;
   shownKey?: string | undefined;
   memory: TokenMemory;
-  /** Limits of each attempt. The `signal` of the limits ends the start. */
   call: CallOptions;
   /**
    * Called before the first attempt, and before each retry after an attempt that may have used up a start slot. If the function throws, nothing is
@@ -161,7 +156,6 @@ interface StartParts {
   announce?: (() => void | Promise<void>) | undefined;
   onSend?: (() => void) | undefined;
   onFailure?: ((failed: FailedStart) => void) | undefined;
-  /** @param count Number of failed attempts. */
   wait(failure: Failure, count: number): Promise<boolean>;
 }
 
@@ -205,6 +199,6 @@ export function runToStart(client: StartClient, request: StartRequest): Startabl
 export interface StartClient {
   startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
   attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;
-  /** Whether the token has access to a repository. A positive answer is cached. */
+  /** A positive answer is cached. */
   reachesRepository?(repoId: string, call: CallOptions): Promise<boolean>;
 }

@@ -1,7 +1,3 @@
-/**
- * Decodes the messages of the stream of a run's events.
- * @module
- */
 import { ApiError, ForbiddenError, NotFoundError, RateLimitedError, UnavailableError } from "../errors.ts";
 import type { Run, RunEvent } from "../model.ts";
 import { detach } from "../text/plain_text.ts";
@@ -37,7 +33,7 @@ export interface FollowedStream extends RunEventStream {
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }
 
-/** Maximum number of JSON values in a message. A payload has at most 20,000 characters. Source: contract 4.4. */
+/** A payload has at most 20,000 characters. Source: contract 4.4. */
 const MAX_VALUES = 20_000;
 
 function read<T>(message: StreamMessage, schema: Schema<T>, masker: Masker): T | undefined {
@@ -60,10 +56,6 @@ function itemOf(
   return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: detach(message.id) } : undefined;
 }
 
-/**
- * Decodes the messages of a stream and drops keep-alives.
- * @param believes Whether a run in a message is the expected one. Other runs are dropped.
- */
 export function readRunEvents(
   stream: EventStream,
   believes: (run: Run) => boolean,

@@ -1,6 +1,5 @@
 /**
- * Sends one request: adds the token, limits the time and reads the answer. This module never retries. Only `post.ts` and `probe.ts` also call
- * `fetch`.
+ * Sends one request: adds the token, limits the time and reads the answer. This module never retries.
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
@@ -91,7 +90,6 @@ export interface OutgoingRequest {
 }
 
 export interface TokenSource {
-  /** @throws {MogplexError} if the source returns no token. */
   get(limits: Omit<HookLimits, "redact">): Promise<string>;
   /** Must be called after the service answered 401 to this token, so that the next request gets another token. */
   refused(token: string): void;
@@ -101,23 +99,20 @@ export interface TokenSource {
 export interface TransportOptions {
   /** Access token or its source. An empty string sends no token. The token is sent only to `origin`. */
   token: string | TokenSource;
-  /** More secrets to mask. If `token` is a source, its `redact` must mask them too. */
+  /** If `token` is a source, its `redact` must mask these secrets too. */
   secrets?: readonly string[] | undefined;
   env?: ((name: string) => string | undefined) | undefined;
   /** Name of the header that contains the token, without `Bearer`. @default `Authorization: Bearer …` */
   tokenHeader?: string | undefined;
   origin: string;
-  /** @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
   clock?: Clock | undefined;
   userAgent?: string | undefined;
-  /** Additional headers of each request, already checked. */
   headers?: Readonly<Record<string, string>> | undefined;
-  /** Called and awaited before each request. The function can change the headers and must check them itself. */
+  /** Called and awaited before each request. This function must check the headers that it changes. */
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
   onRequest?: ((request: RequestReport) => void) | undefined;
   onSend?: (() => void) | undefined;
-  /** @default {33_554_432} */
   maxBodyBytes?: number | undefined;
 }
 
@@ -136,7 +131,6 @@ interface StreamCall extends Omit<Call<never>, "judge"> {
 }
 
 export interface RequestLimits {
-  /** Time limit for headers and body together. */
   limitMs: number;
   signal?: AbortSignal | undefined;
   attempt?: number | undefined;
@@ -144,25 +138,23 @@ export interface RequestLimits {
 
 interface Sending {
   readonly attempt: number | undefined;
-  /** The hook that is running. A timeout while the hook runs is reported as a failure of the hook. */
+  /** A timeout while a hook runs is reported as a failure of the hook. */
   inHook?: { readonly attempted: string; readonly name: string } | undefined;
 }
 
 export interface Transport {
   readonly requests: number;
   readonly clockSkewMs: number | undefined;
-  /** Masks the token, and text that looks like a secret. */
   readonly redact: Redactor;
   readonly cutMasker: () => Redactor;
   /**
-   * Sends a request once.
    * @throws the error that `judge` returns.
    * @throws {NetworkError} if no complete answer arrived within the limit.
    * @throws {DeadlineError} if a hook does not finish within the limit.
    * @throws {UsageError} if the runtime blocks the request, or `fetch` does not return a `Response`.
    */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
-  /** Opens an event stream. The limit applies until the headers have arrived. The signal also ends the open stream. */
+  /** The limit applies until the headers have arrived. The signal also ends the open stream. */
   open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
 }
 

@@ -31,7 +31,6 @@ export function textProblem(text: string): string | undefined {
   return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
 }
 
-/** Whether the text has so many NUL characters that the file must have been UTF-16. */
 function wasUtf16(text: string): boolean {
   const nuls = text.split("\0").length - 1;
   return nuls > 1 && nuls * 3 > text.length;
@@ -87,7 +86,6 @@ function finite(_name: string, value: unknown): unknown {
   });
 }
 
-/** @returns The input, converted to JSON and back. */
 export function checkTriggerInput(input: Record<string, unknown>): Record<string, unknown> {
   const attempted = "trigger automation";
   let text: string | undefined;
@@ -106,15 +104,11 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
   return value;
 }
 
-/** How messages refer to the list of repositories. Programs replace this text with their own. */
+/** Programs replace this text with their own. */
 export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
-/** How messages tell a script to name its repository. Programs replace this text with their own. */
 export const SET_REPO = "set 'repo'";
 
-/**
- * @returns The id in lowercase.
- * @throws {UsageError} if the text is not a UUID. The service would answer 500 or 503.
- */
+/** @throws {UsageError} if the text is not a UUID. The service would answer 500 or 503. */
 export function checkUuid(id: string, what: string): Uuid {
   const text = typeof id === "string" ? id.trim().toLowerCase() : "";
   if (isUuid(text)) return text;
@@ -131,7 +125,7 @@ export function checkUuid(id: string, what: string): Uuid {
   });
 }
 
-/** An access token anywhere in a text. A token has 24 or more characters after the prefix. Source: contract 1.3. */
+/** Matches an access token anywhere in a text. A token has 24 or more characters after the prefix. Source: contract 1.3. */
 const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
 
 export function checkIdempotencyKey(key: string, maskToken: (text: string) => string): string {
@@ -163,12 +157,11 @@ export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
 }
 
-/** Removes Git's optional prefix: `refs/heads/main` becomes `main`. */
 export function normalBranch(name: string): string {
   return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
-/** A branch name for comparisons. Case is ignored, because some forges ignore it, and `refs/heads/main` becomes `main`. */
+/** Case is ignored, because some forges ignore it. `refs/heads/main` is the same branch as `main`. */
 export function branchKey(name: string): string {
   return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
 }
