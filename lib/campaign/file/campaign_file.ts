@@ -1,6 +1,5 @@
 /**
- * A campaign file after it was read, with its defaults and the files that it names.
- *
+ * A campaign file after reading, with its defaults and the contents of the files that it names.
  * @module
  */
 import type { MergeMethod } from "../../forge/model.ts";
@@ -10,42 +9,41 @@ export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 type Requirement = "run" | "changes" | "pull-request";
 
 export interface FilePlace {
-  /** The path as the user wrote it; `<stdin>` for standard input. */
+  /** As the user wrote it; `<stdin>` for standard input. */
   file: string;
-  /** From 1. */
+  /** Starts at 1. */
   line: number;
-  /** From 1. */
+  /** Starts at 1. */
   column: number;
 }
 
-/** For an object, the place is a key. `offset` is the position in the text of that key, in UTF-16 code units. */
+/** A mistake in an object is located by its key. `offset` is a position in the text at that key, in UTF-16 code units. */
 export type Place = FilePlace | { key: string; offset?: number };
 
 export function placeText(place: Place): string {
   return "key" in place ? place.key : `${place.file}:${place.line}:${place.column}`;
 }
 
-/** `file:` entries were replaced by the lines of the files. */
+/** `file` entries are already replaced by the lines of their files. */
 export type RepositoryEntry =
   | {
     kind: "repository";
     /** `owner/name` or a UUID. */
     repo: string;
-    /** The host, if the repository was given by an address. */
+    /** The host, if the user gave an address. */
     host?: string | undefined;
-    /** Undefined for the repository's default branch. */
+    /** `undefined` if the repository's default branch is used. */
     baseBranch: string | undefined;
-    /** Normalized. Null is the root of the repository. Undefined is the root directory that is set in the service. */
+    /** Normalized. `null` for the root of the repository; `undefined` if the root directory that is set in the service is used. */
     root: string | null | undefined;
-    /** These override the variables of the campaign. */
+    /** Override the variables of the campaign. */
     variables: Readonly<Record<string, string>>;
     place: Place;
   }
   | {
     kind: "query";
-    /** The beginning of `owner/name`, in any case. */
+    /** A prefix of `owner/name`. Case is ignored. */
     query: string;
-    /** Globs. */
     exclude: readonly string[];
     place: Place;
   };
@@ -61,19 +59,18 @@ export interface StartWindow {
   zone: string;
 }
 
-/** `share` is more than 0 and at most 1, and refers to the finished items. */
+/** `share` is greater than 0 and at most 1, and refers to finished items. */
 export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
 
 interface Canary {
-  /** At least 1. */
   size: number;
   /** `automatic`: the campaign continues if all canary items succeeded. `manual`: it waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
 /**
- * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: for another reason, the campaign
- * cannot continue without a person. `done`: no wave will do anything more.
+ * The events that are sent to a webhook. `gated`: nothing more is started until a person approves. `stuck`: the campaign cannot continue without a
+ * person, for another reason. `done`: no work is left for further waves.
  */
 export type NotifyEvent = "gated" | "stuck" | "done";
 
@@ -108,9 +105,9 @@ export interface PullRequestRules {
 export interface MergeRules {
   /** Minimum time between the last required approval and the merge, in milliseconds. */
   afterMs: number;
-  /** Maximum number of merges in 24 hours, including merges by people and updates of branches; null for no limit. */
+  /** Maximum number of merges in 24 hours, including merges by people and updates of branches; `null` if there is no limit. */
   atMost: number | null;
-  /** Null for any method that the repository allows. */
+  /** `null` if any method that the repository allows can be used. */
   method: MergeMethod | null;
   /** Whether to update branches that must be up to date. */
   update: boolean;
@@ -121,7 +118,6 @@ export interface MergeRules {
 export interface ResultRules {
   /** A path in the repository. `{id}` is replaced by characters that are unique to one start. */
   path: string;
-  /** The JSON Schema on one line. */
   schema: string;
 }
 
@@ -131,37 +127,31 @@ export interface CampaignFile {
   /** Part of every idempotency key. Empty by default. */
   round: string;
   home: string | null;
-  /** A template for the first line of every prompt, or null. */
   title: string | null;
   /** A template, without the title. */
   prompt: string;
   variables: Readonly<Record<string, string>>;
   repositories: readonly RepositoryEntry[];
   exclude: readonly string[];
-  /** `mode` is null if the service chooses it. */
+  /** `mode` is `null` if the service chooses the mode. */
   agent: { harness: string; mode: string | null };
-  /** A template; null if the service chooses the name. */
+  /** A template; `null` if the service chooses the name. */
   branch: string | null;
-  /** Absent if runs have no result file. */
+  /** `undefined` if runs have no result file. */
   result?: ResultRules | undefined;
   success: { require: Requirement; acceptUnchanged: boolean };
   limits: {
-    /** Maximum number of runs at the same time, from 1 to 3. */
     parallel: number;
-    /** Maximum number of attempts for each item, at least 1. */
     attempts: number;
-    /** Maximum duration of a run, in milliseconds. */
     runTimeoutMs: number;
-    /** Null for no limit. */
+    /** `null` if there is no limit. */
     stopAfterFailures: Threshold | null;
-    /** Null for no limit. */
     openPullRequests: number | null;
   };
   canary: Canary | null;
-  /** The template of the prompt for follow-ups that fix failed checks, and how many each item can have; null for no follow-ups. */
+  /** `prompt` is a template. `attempts` is the maximum number of follow-ups for each item. */
   onFailedChecks: { prompt: string; attempts: number } | null;
   pullRequests: PullRequestRules | null;
-  /** Null if waves merge nothing. */
   merge: MergeRules | null;
   /** Names of bots that the forge does not mark as bots. Their approvals are ignored. */
   notPeople: readonly string[];
@@ -172,10 +162,10 @@ export interface CampaignFile {
 
 export interface ReadCampaign {
   file: CampaignFile;
-  /** SHA-256 of the file and the files that it names, as 64 hex digits. It does not depend on standard input or line endings. */
+  /** SHA-256 of the file and the files that it names, as 64 hex digits. The hash does not depend on standard input or line endings. */
   hash: string;
-  /** Paths of the files that the campaign names, in the order in which they were read. */
+  /** In the order in which the files were read. */
   includes: string[];
-  /** Whether a list from standard input was skipped, so that repositories may be missing. */
+  /** Whether a list from standard input was skipped. If so, repositories may be missing. */
   skippedStdin: boolean;
 }

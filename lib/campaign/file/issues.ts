@@ -1,6 +1,5 @@
 /**
- * Turns the issues that the schema finds into mistakes with a place in the campaign.
- *
+ * Converts the issues that the schema finds to mistakes with places.
  * @module
  */
 import type * as z from "zod/mini";
@@ -16,7 +15,7 @@ type Issue = z.core.$ZodIssue;
 export interface CheckedTree {
   source: { readonly text: string; placeAt(offset: number): Place };
   root: TreeNode;
-  /** Offset of the first syntax error; `Infinity` without one. Values that contain or follow it may have been read wrongly. */
+  /** Offset of the first syntax error; `Infinity` if there is none. Values that contain or follow this offset may have been parsed wrongly. */
   brokenFrom: number;
 }
 
@@ -40,7 +39,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "root": "repositories: [{ repo: …, root: … }]",
 };
 
-/** Longer words are not compared with the allowed ones. */
+/** Longer words are not compared with the allowed words. */
 const MAX_WORD = 100;
 
 function near(word: string, names: readonly string[]): string | undefined {
@@ -65,7 +64,7 @@ function inQuotes(text: string): string {
   return `put it in quotes: ${excerpt(text)}`;
 }
 
-/** @param isText Whether the campaign is a file. Only there are entries of lists marked with dashes. */
+/** @param isText Whether the campaign is a file. Only lists in files use dashes. */
 function hint(issue: Issue, node: TreeNode, isText: boolean): string {
   if (isText && node.kind === "map" && issue.code === "invalid_type" && String(issue.expected) === "array") {
     return '; begin each entry with "- "';
@@ -113,16 +112,16 @@ function unknownKey(key: string, names: readonly string[], atTop: boolean): stri
 /** `path` begins at the root, unlike the path in `issue`. */
 type Leaf = { issue: Issue; path: Path };
 
-/**
- * Whether an issue rules out an alternative of a union: the value has another type than this alternative, or one of its required keys is
- * missing.
- */
+/** Whether the issue rules out an alternative of a union: the value has another type, or a required key of the alternative is missing. */
 function isOtherForm(issue: Issue, node: TreeNode | undefined): boolean {
   if (issue.code !== "invalid_type") return false;
   return issue.path.length === 0 || node !== undefined && nodeAt(node, issue.path) === undefined;
 }
 
-/** Replaces the issue of a union by the issues of the only alternative that the value could match. Otherwise, the issue stays. */
+/**
+ * Replaces the issue of a union by the issues of the only alternative that the value could match. If there are several such alternatives or none, the
+ * issue stays.
+ */
 function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   const path = [...base, ...issue.path];
   if (issue.code !== "invalid_union") return [{ issue, path }];
@@ -133,7 +132,7 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   return only.flatMap((each) => leavesOf(each, path, root));
 }
 
-/** Looks for a misspelled key in a map that matches no alternative of a union. */
+/** Suggests the correct key for a misspelled key in a map that matches no alternative of a union. */
 function misspelt(issue: Issue, node: TreeNode): string {
   if (issue.code !== "invalid_union" || node.kind !== "map") return "";
   const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");
@@ -150,7 +149,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   function add(start: number, end: number, path: Path, message: string): void {
     if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
   }
-  /** Whether an empty value is directly before the syntax error, so that its real value may follow. */
+  /** Whether an empty value directly precedes the syntax error. Its real value may follow the error. */
   function isCut(node: TreeNode): boolean {
     const isEmpty = node.kind === "scalar" && (node.value === null || node.value === "");
     return isEmpty && brokenFrom < Infinity && source.text.slice(node.end, brokenFrom).trim() === "";
@@ -169,7 +168,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
       add(start, start, path, issue.issues[0]?.message ?? issue.message);
     } else if (node === undefined) {
       const start = path.length === 1 ? 0 : keyStartAt(root, path.slice(0, -1)) ?? 0;
-      // The missing key could be after a syntax error.
+      // The missing key may follow the syntax error.
       add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
     } else if (node.kind !== "broken" && !isCut(node)) {
       add(node.start, node.end, path, messageFor(issue, node, source.text !== "") + misspelt(issue, node));
@@ -177,7 +176,6 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   }
 }
 
-/** Adds a mistake for every unquoted value that YAML readers interpret differently. */
 export function reportAmbiguous({ root, source, brokenFrom }: CheckedTree, mistakes: MistakeList): void {
   function visit(node: TreeNode, path: Path): void {
     if (mistakes.full || node.start >= brokenFrom) return;

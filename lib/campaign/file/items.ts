@@ -1,8 +1,7 @@
 /**
- * What the schema cannot check: the files and lists that a campaign names, its entries, the templates of its task, and the rules between
- * them. Every variable must have a value, every prompt must be short enough, every branch name must be valid in Git, and no two items of a
- * repository can have the same branch.
- *
+ * Checks what the schema cannot check: the files and lists that a campaign names, its entries, the templates of its task, and the rules between them.
+ * Every variable must have a value, every prompt must be short enough, every branch name must be valid in Git, and no two items of a repository can
+ * have the same branch.
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -22,23 +21,22 @@ import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from ".
 
 export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
-/** Limit for the campaign file and the files of its prompt and its result schema, in bytes. */
+/** Limit for the campaign file, its prompt file and its result schema. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 type ReadResult =
   | { ok: true; path: string; text: string }
-  /** `why` is the cause without the words around it. */
+  /** `why` is only the cause, without the rest of the sentence. */
   | { ok: false; path: string; problem: string; why?: string };
 
-/** Idempotency keys are derived from these texts, so Git's settings for line endings must not change them. */
+/** Git's settings for line endings must not change these texts, because idempotency keys are derived from them. */
 function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }
 
 export const MISSING = "the file does not exist";
 
-/** @param path Symbolic links are followed. */
 export function readText(io: FileIo, path: string, maxBytes: number): ReadResult {
   try {
     const text = io.readFile(path, maxBytes, "follow");
@@ -55,12 +53,11 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
 export class Includes {
   readonly #io: FileIo;
   readonly #folder: string;
-  /** How messages name the folder, and the option that permits files outside of it. */
   readonly #words: { folder: string; permit: string };
   readonly #allowOutside: boolean;
   readonly #texts = new Map<string, string>();
 
-  /** @param path Path of the campaign file; null for an object, whose folder is the working directory. */
+  /** @param path Path of the campaign file; `null` for an object, whose folder is the working directory. */
   constructor(path: string | null, io: FileIo, allowOutside: boolean) {
     this.#io = io;
     this.#folder = path === null ? "." : parentOf(path);
@@ -70,7 +67,6 @@ export class Includes {
     this.#allowOutside = allowOutside;
   }
 
-  /** By path, in the order in which the files were read. */
   get texts(): ReadonlyMap<string, string> {
     return this.#texts;
   }
@@ -80,7 +76,7 @@ export class Includes {
     return `${this.#folder === "/" ? "" : this.#folder}/${name.replace(/^(?:\.\/)+/, "")}`;
   }
 
-  /** Follows symbolic links. A missing file is treated as inside. @throws if the path cannot be resolved. */
+  /** Follows symbolic links. A missing file is treated as inside. */
   #isInside(path: string): boolean {
     const real = this.#io.realPath(path);
     if (real === undefined) return true;
@@ -114,7 +110,7 @@ interface ListLine {
   place: FilePlace;
 }
 
-/** Skips blank lines and comments. A comment begins with `#` at the beginning of a line or after a space. */
+/** Skips blank lines and comments. A comment begins with `#` at the start of a line or after a space. */
 function* linesOf(file: string, text: string): Generator<ListLine> {
   let line = 0;
   for (const whole of text.split("\n")) {
@@ -125,13 +121,13 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
   }
 }
 
-/** For the list `-`. `read`: standard input is read. `skip`: the list has no entries. `refuse`: the list is a mistake. */
+/** How to treat the list `-`. `read`: read standard input. `skip`: treat the list as empty. `refuse`: report a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
-/** Stands for a path in the places of mistakes. */
+/** Shown instead of a path in the places of mistakes. */
 const STDIN = "<stdin>";
 
-/** Values that are not texts are returned as written, because the schema reports them. */
+/** Values that are not text are returned as written. The schema reports them. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
   const entries = node?.kind === "map" ? [...node.entries.values()] : [];
   const texts = entries.map(({ key, value }) => {
@@ -151,7 +147,6 @@ export class EntryReader {
   readonly #includes: Includes;
   readonly #mistakes: MistakeList;
   readonly #entries: RepositoryEntry[] = [];
-  /** The first place of each entry, by its identity as JSON. */
   readonly #known = new Map<string, Place>();
   skippedStdin = false;
 
@@ -168,7 +163,6 @@ export class EntryReader {
     return [...new Set(list.items.flatMap((item) => Object.keys(textsOf(nodeAt(item, ["variables"])))))];
   }
 
-  /** Reports a mistake if this identity already exists. */
   #isNew(identity: readonly unknown[], place: Place, key: string, what: string): boolean {
     const id = JSON.stringify(identity);
     const first = this.#known.get(id);
@@ -253,11 +247,7 @@ export class EntryReader {
     for (const line of this.#goodLines(path, text, key, repository)) this.#addName(line.text, line.place, key);
   }
 
-  /**
-   * Returns the entries without mistakes, in the order of the campaign.
-   *
-   * @param wrong Indexes of entries in which the schema found a mistake.
-   */
+  /** @param wrong Indexes of entries in which the schema found a mistake. */
   async repositories(wrong: ReadonlySet<unknown>, io: FileIo, stdin: StdinRule): Promise<readonly RepositoryEntry[]> {
     const list = nodeAt(this.#tree.root, ["repositories"]);
     const items = list?.kind === "list" ? list.items.slice(0, MAX_ENTRIES) : [];
@@ -281,7 +271,6 @@ export class EntryReader {
     return this.#entries;
   }
 
-  /** Includes the globs of `exclude-file`. */
   exclude(): string[] {
     const globs = globsOf(nodeAt(this.#tree.root, ["exclude"]));
     const node = nodeAt(this.#tree.root, ["exclude-file"]);
@@ -296,13 +285,12 @@ export class EntryReader {
   }
 }
 
-// In a template, `{{ name }}` is replaced by the value of a variable, `{{{{` is the text `{{`, and `${{ … }}` stays unchanged. Braces in a
-// value have no special meaning.
+// In a template, `{{ name }}` is replaced by the value of a variable, `{{{{` becomes `{{`, and `${{ … }}` stays unchanged. Braces in a value have no
+// special meaning.
 
 type TemplatePart = string | { name: string; offset: number; length: number };
 
 interface TemplateProblem {
-  /** In UTF-16 code units. */
   offset: number;
   length: number;
   message: string;
@@ -310,19 +298,19 @@ interface TemplateProblem {
 
 interface Template {
   parts: TemplatePart[];
-  /** One for each `{{` that does not begin a valid variable, up to {@linkcode MAX_PROBLEMS}. */
+  /** One problem for each `{{` that does not begin a valid variable, up to {@linkcode MAX_PROBLEMS}. */
   problems: TemplateProblem[];
 }
 
 const MAX_PROBLEMS = 100;
-/** Longer names are not compared with the existing names. */
+/** Longer names are not compared with existing names to find a suggestion. */
 const MAX_NAME = 100;
 /**
  * In UTF-16 code units: ten times the limit of the service. Without this limit, a few variables could produce gigabytes of text.
  */
 const MAX_TEXT = 1_000_000;
 
-// The pattern is sticky, and its repeated parts cannot match the next `{{`, so the time is proportional to the length of the text.
+// The pattern is sticky, and its repeated parts cannot match the next `{{`, so the time is linear in the length of the text.
 const VARIABLE = /\{\{[ \t]*([A-Za-z][\w.-]*)[ \t]*\}\}/y;
 
 export function parseTemplate(text: string): Template {
@@ -361,7 +349,6 @@ function variablesIn({ parts }: Template): string[] {
   return [...new Set(parts.flatMap((part) => typeof part === "string" ? [] : [part.name]))];
 }
 
-/** @param variableNames Names of all variables that have a value. */
 export function templateProblems(text: string, variableNames: readonly string[]): TemplateProblem[] {
   const { parts, problems } = parseTemplate(text);
   const names = new Set(variableNames);
@@ -381,8 +368,7 @@ export function templateProblems(text: string, variableNames: readonly string[])
 
 /**
  * A `{{` that does not begin a variable stays unchanged.
- *
- * @throws {UsageError} when a variable has no value, or the result would have more than a million UTF-16 code units.
+ * @throws {UsageError} if a variable has no value, or if the result would exceed {@linkcode MAX_TEXT}.
  */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
   const { parts } = typeof text === "string" ? parseTemplate(text) : text;
@@ -408,21 +394,19 @@ type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "bran
 interface TaskItem {
   campaign: string;
   round: string;
-  /** `owner/name`. For a repository whose name the service hides, its id. */
+  /** `owner/name`, or the id if the service hides the name. */
   repository: string;
-  /** Null for the root of the repository. In templates, this is an empty text. */
+  /** `null` for the root of the repository, which becomes empty text in templates. */
   root: string | null;
-  /** These override the variables of the campaign. */
   variables: Readonly<Record<string, string>>;
 }
 
 interface Task {
   prompt: string;
-  /** Null if the service chooses the name. */
   branch: string | null;
 }
 
-/** The built-in variables override the others. */
+/** Built-in variables override all others. */
 export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Readonly<Record<string, string>> {
   const slash = item.repository.indexOf("/");
   const values: Record<string, string> = Object.create(null);
@@ -435,10 +419,6 @@ export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Re
   });
 }
 
-/**
- * @param templates From the campaign, or from its lock.
- * @throws {UsageError} when a variable has no value.
- */
 export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
   const values = variablesOf(templates.variables, item);
   const title = templates.title === null ? "" : renderTemplate(templates.title, values).trim();
@@ -449,10 +429,10 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
   };
 }
 
-/** Limit for a rendered title, in UTF-16 code units. Source: the service cuts the names of pull requests at this length. */
+/** Limit for a rendered title, in UTF-16 code units. Source: the service cuts the titles of pull requests at this length. */
 export const MAX_TITLE = 72;
 const MAX_MISSING = 100;
-/** Used in checks for values that only the service knows. */
+/** Placeholder for values that only the service knows. */
 const UNKNOWN = "x";
 
 export interface TaskText {
@@ -468,13 +448,11 @@ interface CheckedTask {
   variables: Readonly<Record<string, string>>;
   texts: readonly TaskText[];
   entries: readonly RepositoryEntry[];
-  /** Includes the variables of entries with mistakes. */
   entryVariables: readonly string[];
 }
 
 type Values = Readonly<Record<string, string>>;
 
-/** Values that only the service knows are {@linkcode UNKNOWN}. */
 function valuesOf({ campaign, round, variables }: CheckedTask, entry?: RepositoryEntry): Values {
   const one = entry?.kind === "repository" ? entry : undefined;
   const isNamed = one?.repo.includes("/") === true;
@@ -499,7 +477,7 @@ function isBlank({ parts }: Template, values: Values): boolean {
   return parts.every((part) => (typeof part === "string" ? part : lookup(values, part.name) ?? "").trim() === "");
 }
 
-/** @returns Whether the templates have no mistakes, and every variable has a value for every entry. */
+/** Returns whether the templates are valid and every variable has a value for every entry. */
 function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   const { texts, entries, variables, entryVariables } = task;
   const ofFile = [...Object.keys(variables), ...BUILT_IN_VARIABLES];
@@ -566,10 +544,10 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
 
 class Branches {
   readonly #first = new Map<string, RepositoryEntry>();
-  /** For each prefix that ends before a slash: a branch below it. */
+  /** Keys are prefixes of branch names that end before a slash. Values are branches below these prefixes. */
   readonly #above = new Map<string, string>();
 
-  /** Returns a problem if Git cannot have this branch together with the earlier ones. Otherwise, remembers the branch. */
+  /** Returns a problem if Git cannot have this branch together with the earlier branches. Otherwise, records the branch. */
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {
     const same = this.#first.get(branch);
     if (same !== undefined) {
@@ -607,7 +585,7 @@ function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: M
       mistakes.add(entry.place, "branch", problem);
       continue;
     }
-    // The root may be set in the service, so this branch is not known yet.
+    // The root directory may be set in the service, so the branch is not known yet.
     if (entry.root === undefined && names.includes("root")) continue;
     const id = entry.repo.toLowerCase();
     const others = branches.get(id) ?? new Branches();

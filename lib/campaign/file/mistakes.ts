@@ -1,6 +1,5 @@
 /**
- * The mistakes of a campaign file. All of them are in one error.
- *
+ * Collects all mistakes of a campaign file in one error.
  * @module
  */
 import { type ErrorParts, UsageError } from "../../errors.ts";
@@ -9,13 +8,13 @@ import type { Place } from "./campaign_file.ts";
 
 /** A mistake in a campaign, or in a file that it names. */
 export interface Mistake {
-  /** Path of the file with the mistake, as the user wrote it; `<stdin>` for standard input, null when the campaign is an object. */
+  /** Path of the file with the mistake, as the user wrote it; `<stdin>` for standard input; `null` if the campaign is an object. */
   file: string | null;
-  /** Line, from 1; null if there is no file. */
+  /** Line, from 1; `null` if there is no file. */
   line: number | null;
-  /** Column, from 1; null if there is no file. */
+  /** Column, from 1; `null` if there is no file. */
   column: number | null;
-  /** The key at fault, such as `repositories[2].root`, where the first entry is 0; empty when the mistake is about the whole file. */
+  /** The key at fault, such as `repositories[2].root`, where the first entry is 0. Empty if the mistake is about the whole file. */
   key: string;
   /** One line: what is wrong, what is allowed, and the nearest valid word, if there is one. */
   message: string;
@@ -24,48 +23,37 @@ export interface Mistake {
 /** A file with more mistakes is probably not a campaign file. */
 const MAX_MISTAKES = 1_000;
 
-/** In UTF-16 code units. */
 const MAX_EXCERPT = 80;
 
-/** Quotes a value for a message, on one line. Long values are cut. */
 export function excerpt(text: string): string {
   return JSON.stringify(text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}…` : text);
 }
 
-/** For example, `campaign "forty", round "second"`. */
 export function campaignText({ name, round }: { name: string; round: string }): string {
   return `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`;
 }
 
-/** Escapes line breaks and other control characters. */
 function onOneLine(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f\u2028\u2029]/g, (control) => JSON.stringify(control).slice(1, -1));
 }
 
-/** `FILE:LINE:COLUMN: key: message`. */
 export function mistakeLine({ file, line, column, key, message }: Mistake): string {
   const at = file === null ? [] : [`${file}:${line}:${column}`];
   return onOneLine([...at, ...key === "" ? [] : [key], message].join(": "));
 }
 
-/** A campaign cannot be used, because its file or its object has mistakes. Nothing was sent. Exit code 2. */
+/** A campaign cannot be used because its file or object contains mistakes. Nothing was sent. Exit code 2. */
 export class CampaignFileError extends UsageError {
   /** @internal */
   static override readonly kind: string = "CampaignFileError";
   /** All mistakes, ordered by file and position; never empty. */
   readonly mistakes: readonly Mistake[];
-  /** Whether the file itself could not be read. If so, no mistakes in it are known. */
+  /** Whether the file itself could not be read, so its mistakes are unknown. */
   readonly isUnread: boolean;
-  /** Total number of mistakes, including those that are not in the list. */
+  /** Total number of mistakes, including mistakes that are not in the list. */
   readonly count: number;
 
-  /**
-   * @param path The campaign file as the user wrote it; null for an object.
-   * @param mistakes At least one.
-   * @param omitted Number of further mistakes.
-   * @param unread Why the file itself could not be read.
-   */
   constructor(path: string | null, mistakes: readonly Mistake[], omitted = 0, unread?: ErrorParts) {
     const count = mistakes.length + omitted;
     const rest = omitted === 0 ? [] : [`… and ${omitted} more`];
@@ -82,16 +70,15 @@ export class CampaignFileError extends UsageError {
   }
 }
 
-/** Collects mistakes. Another mistake with the same key and place is ignored, because it probably has the same cause. */
+/** Ignores a second mistake with the same key and place, because it probably has the same cause. */
 export class MistakeList {
   readonly #mistakes = new Map<string, Mistake>();
-  /** The index of each file, in the order of the first mistakes. */
   readonly #files = new Map<string, number>();
   #omitted = 0;
-  /** Converts keys and messages to the caller's form. Undefined for a file. */
+  /** Converts keys and messages to the form of an object; `undefined` for a file. */
   words: { key(key: string): string; message(message: string): string } | undefined;
 
-  /** If true, further mistakes are only counted. */
+  /** If `true`, further mistakes are only counted. */
   get full(): boolean {
     return this.#mistakes.size >= MAX_MISTAKES;
   }
@@ -104,7 +91,7 @@ export class MistakeList {
     const isKey = "key" in place;
     if (this.words !== undefined) [key, message] = [this.words.key(key), this.words.message(message)];
     const { file, line, column } = isKey ? { file: null, line: null, column: null } : place;
-    // A mistake in `branch` can be at the place of a repository: `repositories[2].branch`.
+    // A mistake in `branch` may be reported at the place of a repository, as `repositories[2].branch`.
     if (isKey && !key.startsWith(place.key)) key = `${place.key}.${key}`;
     const id = JSON.stringify([place, key]);
     if (this.#mistakes.has(id)) return;
@@ -116,7 +103,6 @@ export class MistakeList {
     this.#mistakes.set(id, { file, line, column, key, message });
   }
 
-  /** @param path The campaign file, whose mistakes are listed first; null for an object. */
   error(path: string | null): CampaignFileError {
     const order = ({ file }: Mistake) => file === path || file === null ? -1 : this.#files.get(file) ?? 0;
     const sorted = [...this.#mistakes.values()].sort((a, b) =>

@@ -1,7 +1,6 @@
 /**
- * A campaign that a script passes as an object. It follows the rules of a campaign file, but its keys are in camelCase, and the place of a
- * mistake is a key.
- *
+ * Reads a campaign that a script passes as an object. The object follows the rules of a campaign file, but its keys are in camelCase, and messages
+ * name a key instead of a line.
  * @module
  */
 import type { Harness, Mode, OpenWord } from "../../model.ts";
@@ -10,7 +9,7 @@ import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
 
-/** The keys of a campaign file that have another form in an object. */
+/** The keys of a campaign file that are written differently in an object. */
 const FILE_KEYS: readonly string[] = [
   "accept-unchanged",
   "at-most",
@@ -37,7 +36,7 @@ export function fileKey(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Replaces the file's keys in a message by those of an object. Quoted texts stay unchanged, except for suggested keys. */
+/** Quoted text stays unchanged, except for suggested keys. */
 export function inObjectWords(message: string): string {
   const parts = message.split(/("(?:[^"\\]|\\.)*")/);
   const isKept = (index: number) => index % 2 === 1 && !parts[index - 1]?.endsWith("did you mean ");
@@ -49,17 +48,17 @@ export function inObjectWords(message: string): string {
  * `promptFile`) and `repositories` are required. Paths are relative to the working directory.
  */
 export interface CampaignDefinition {
-  /** Address of the JSON schema. It has no effect. */
+  /** URL of the JSON schema. It has no effect. */
   readonly $schema?: string | undefined;
   /** Version of the format. @default {1} */
   readonly version?: 1 | undefined;
-  /** Name of the campaign: 1 to 40 lower-case letters, digits and `-`. Part of the key of every start. */
+  /** Name of the campaign: 1 to 40 lowercase letters, digits and `-`. It is part of the key of every start. */
   readonly name: string;
-  /** Part of the key of every start. With another round, the same campaign starts from scratch. @default {""} */
+  /** Part of the key of every start. A new value starts the same campaign from scratch. @default {""} */
   readonly round?: string | undefined;
-  /** A directory, or `git:origin#BRANCH`. The option `home` takes precedence. */
+  /** Home of the campaign: a directory, or `git:origin#BRANCH`. The `home` option takes precedence. */
   readonly home?: string | undefined;
-  /** First line of the prompt, which the service uses as the title of pull requests. It is a template. */
+  /** Template for the first line of the prompt, which the service uses as the title of pull requests. */
   readonly title?: string | undefined;
   /** The task, as a template that can contain variables such as `{{ repository.name }}`. @default the text of `promptFile` */
   readonly prompt?: string | undefined;
@@ -68,8 +67,8 @@ export interface CampaignDefinition {
   /** Values for templates, by name. @default {{}} */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /**
-   * The repositories. An entry is a name, an id, a repository with its own branch and directory, a query for all names that begin with a
-   * text, or a file with one repository per line.
+   * The repositories. An entry is a name, an id, a repository with its own branch and directory, a query for all names with a prefix, or a file with
+   * one repository per line.
    */
   readonly repositories: readonly CampaignRepository[];
   /** Globs of names to leave out. @default {[]} */
@@ -78,21 +77,21 @@ export interface CampaignDefinition {
   readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
   readonly agent?: {
-    /** A name that this version does not know needs `unverified`. @default {"codex"} */
+    /** Harness of the agent. A name that this version does not know requires `unverified`. @default {"codex"} */
     readonly harness?: OpenWord<Harness> | undefined;
     /** How much the agent may do. @default the service decides */
     readonly mode?: Mode | undefined;
     /** Permits a harness that this version does not know. @default {false} */
     readonly unverified?: boolean | undefined;
   } | undefined;
-  /** A file with the result of each run, as JSON that must match a schema: see docs/results.md. @default none */
+  /** A file with the result of each run, as JSON that must match a schema. See docs/results.md. @default none */
   readonly result?: {
-    /** Path in the repository, with `{id}` in it. @default {".mogplex/result-{id}.json"} */
+    /** Path in the repository. It must contain `{id}`. @default {".mogplex/result-{id}.json"} */
     readonly path?: string | undefined;
-    /** Path of the file with its JSON Schema, as JSON or YAML. */
+    /** Path of the JSON Schema, in JSON or YAML format. */
     readonly schema: string;
   } | undefined;
-  /** Template for the names of the working branches. @default the service names them */
+  /** Template for the names of the working branches. @default names that the service chooses */
   readonly branch?: string | undefined;
   /** What makes a run a success. @default {{ require: "run", acceptUnchanged: false }} */
   readonly success?: {
@@ -121,7 +120,7 @@ export interface CampaignDefinition {
   readonly windows?: readonly string[] | undefined;
   /** A run that fixes the failed checks of a pull request. `attempts` is from 1 to 10 for each pull request. */
   readonly onFailedChecks?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
-  /** Reviewers and labels that each pull request gets once, when it is found. @default nothing */
+  /** Reviewers and labels that are added to each pull request once, when it is found. @default none */
   readonly pullRequests?: {
     /** Names of people, `team:NAME` for a team, or `codeowners` for the owners of the changed files according to the target branch. @default {[]} */
     readonly reviewers?: readonly string[] | undefined;
@@ -135,7 +134,7 @@ export interface CampaignDefinition {
   readonly merge?: {
     /** The only possible value. */
     readonly when: "approved";
-    /** Time after the last approval that was needed, up to `"720h"`; a number is in seconds. @default {0} */
+    /** Minimum time between the last required approval and the merge, up to `"720h"`; a number is in seconds. @default {0} */
     readonly after?: number | string | undefined;
     /** Maximum number of merges in 24 hours, from 1 to 1,000, including merges by people and updates of branches. @default no limit */
     readonly atMost?: number | undefined;
@@ -167,17 +166,12 @@ export type CampaignRepository =
     readonly root?: string | undefined;
     readonly variables?: Readonly<Record<string, string>> | undefined;
   }
-  /** Every repository whose full name begins with a text. */
+  /** All repositories whose full names begin with this text. */
   | { readonly query: string; readonly exclude?: readonly string[] | undefined }
   /** Path of a list with one name or id per line. */
   | { readonly file: string };
 
-/**
- * Converts the keys to those of a file. An offset in the tree is the index of a value in `paths`. From this call on, `mistakes` uses the
- * keys of the object.
- *
- * @param mistakes Receives values that are not plain data.
- */
+/** Offsets in the tree are indexes into `paths`. From this call on, `mistakes` reports the keys of the object. */
 export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
   /** The path of each value, with the caller's keys. */
   const paths: Path[] = [];
@@ -193,7 +187,7 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
     if (path.length > MAX_DEPTH) return broken(path, at, `it is nested more than ${MAX_DEPTH} levels deep`);
     if (value === undefined || value === null) return { kind: "scalar", value: null, text: "", plain: false, ...span };
     if (typeof value === "string") {
-      // Keys of starts are derived from texts, and must not depend on line endings.
+      // The keys of starts are derived from this text and must not depend on its line endings.
       const text = value.replaceAll("\r\n", "\n");
       return { kind: "scalar", value: text, text, plain: false, ...span };
     }
@@ -216,7 +210,7 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       );
     }
     const entries = new Map<string, { key: string; keyStart: number; value: TreeNode }>();
-    // These keys are names of variables, so they are not converted.
+    // Keys of `variables` are names that the user chose, so they are not converted.
     const isChosen = path.at(-1) === "variables";
     for (const [name, inner] of Object.entries(value)) {
       const fieldPath = [...path, name];

@@ -10,7 +10,6 @@ export const NEW_TASK =
   `Describe the task for {{ repository.name }} here: what to change, how to check the result (run the tests, build it), and what not to touch.
 `;
 
-/** Used if `campaign new` gets no repository. */
 export const NEW_REPOSITORY = "owner/name";
 
 const TEXTS: readonly string[] = [NEW_TITLE, NEW_TASK.trim(), NEW_REPOSITORY];

@@ -40,21 +40,19 @@ import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt } from "./syntax.ts";
 
 export interface ReadCampaignOptions {
-  /** Whether the campaign can name files outside its folder. @default {false} */
+  /** Whether the campaign can name files outside its folder. */
   allowOutside?: boolean | undefined;
-  /** A variable that can hold the webhook's address even if its name does not begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`. */
+  /** Name of a variable that can hold the webhook's address even if the name does not begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`. */
   webhookVariable?: string | undefined;
-  /** How to read a list whose path is `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
-  /** @default {"all"} */
   purpose?: ReadPurpose | undefined;
 }
 
 /**
  * - `all`: for a plan or a wave.
- * - `task`: like `all`, but the webhook's variable can have any free name, because nothing is sent to it.
+ * - `task`: like `all`, but accepts any free name for the webhook's variable, because nothing is sent to the webhook.
  * - `compare`: like `task`, but without the list of repositories.
- * - `place`: only to find the campaign's home. The files that it names are not read, and the hash covers only the file itself.
+ * - `place`: only to find the campaign's home. The files that the campaign names are not read, and the hash covers only the campaign file.
  */
 export type ReadPurpose = "all" | "task" | "compare" | "place";
 
@@ -69,7 +67,7 @@ const NOTHING: RestOfFile = {
 
 /**
  * @param path A YAML or JSON file of at most 1 MiB.
- * @throws {CampaignFileError} listing every mistake.
+ * @throws {CampaignFileError} with all mistakes.
  */
 export async function readCampaignFile(
   path: string,
@@ -99,8 +97,8 @@ function unreadFile(path: string, { problem, why = problem }: { problem: string;
 }
 
 /**
- * @param value Not checked yet.
- * @throws {CampaignFileError} listing every mistake with its key.
+ * @param value Not validated yet.
+ * @throws {CampaignFileError} with all mistakes and their keys.
  */
 export async function readCampaignObject(
   value: unknown,
@@ -112,13 +110,13 @@ export async function readCampaignObject(
   return await readTree(tree, { path: null, text: JSON.stringify(dataOf(tree.root), inOrder) }, mistakes, io, options);
 }
 
-/** Sorts keys for `JSON.stringify`, so that the order of keys in a script does not change the hash. */
+/** Sorts the keys for `JSON.stringify`, so that their order in a script does not change the hash. */
 function inOrder(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** @param whole The text from which the hash is computed, and the path of the file; the path is null for an object. */
+/** The hash is computed from `text`. `path` is `null` for an object. */
 async function readTree(
   tree: CheckedTree,
   { path, text }: { path: string | null; text: string },
@@ -131,7 +129,7 @@ async function readTree(
   const issues = checked.success ? [] : checked.error.issues;
   reportIssues(issues, tree, mistakes);
   reportAmbiguous(tree, mistakes);
-  // After a syntax error, the task and the list may have been read wrongly, so they are not checked.
+  // After a syntax error, the task and the list may have been parsed wrongly, so they are not checked.
   if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);
   const includes = new Includes(path, io, allowOutside);
   // Only `all` restricts the variable to the permitted names, because only a wave sends messages to the webhook.
@@ -150,12 +148,10 @@ async function readTree(
 }
 
 interface RestOfFile extends Pick<CampaignFile, "exclude" | "repositories" | "variables" | "prompt"> {
-  /** The JSON Schema on one line. */
   result: string | undefined;
   skippedStdin: boolean;
 }
 
-/** Reads and checks what the schema cannot check: relations between keys, the files that the campaign names, and templates. */
 async function readRest(
   tree: CheckedTree,
   issues: readonly z.core.$ZodIssue[],
@@ -170,7 +166,7 @@ async function readRest(
 ): Promise<RestOfFile> {
   reportRelations(tree, mistakes, webhookVariable);
   const { root } = tree;
-  /** Replaces a text that has mistakes by a harmless one, so that it does not cause more mistakes. */
+  /** Replaces text that has mistakes by harmless text, so that one mistake does not cause others. */
   function goodText(key: string): string {
     return issues.some(({ path }) => path[0] === key) ? "x" : textAt(root, [key]) ?? "x";
   }
@@ -210,7 +206,6 @@ async function readRest(
   return { result, skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
 }
 
-/** Returns a text that can have variables and is written in the campaign itself. */
 function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText | undefined {
   const node = nodeAt(root, key.split("."));
   if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
@@ -223,7 +218,7 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** Finds a part of a value in the source. If escapes or line breaks make that impossible, returns the place of the value. */
+/** Finds a part of a value in the source. Returns the place of the whole value if escapes or line breaks prevent a match. */
 function placeInside(
   source: CheckedTree["source"],
   node: ScalarNode,
@@ -337,7 +332,7 @@ function windowsOf(texts: readonly string[]): StartWindow[] {
   });
 }
 
-/** Returns the home before the rest of the file is checked; null if the file names no home, or one that is not permitted. */
+/** Reads only the home, before the file is checked; `null` if the file names no home, or a home that is not permitted. */
 export function readFileHome(path: string, io: FileIo): string | null {
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
@@ -346,7 +341,7 @@ export function readFileHome(path: string, io: FileIo): string | null {
   return home === undefined || fileHome(home) !== undefined ? null : home;
 }
 
-/** The service knows repositories of GitHub by `owner/name`. */
+/** The service identifies GitHub repositories by `owner/name`, so an address on this host needs no note. */
 const KNOWN_HOST = "github.com";
 
 export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
@@ -361,9 +356,7 @@ export function campaignNotes({ agent, repositories }: CampaignFile): string[] {
   ];
 }
 
-// Rules between keys: keys that exclude each other, and keys that need another one.
-
-/** Keys whose text can have `#12`, which begins a comment in an unquoted value. */
+/** Keys whose text can contain `#12`, which begins a comment in an unquoted value. */
 const SENTENCES: readonly string[] = ["title", "prompt"];
 
 function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: string | undefined): void {
@@ -413,7 +406,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 }
 
-/** Adds a mistake if a `#` in an unquoted text was read as the beginning of a comment. */
+/** Reports a `#` in unquoted text that was read as the beginning of a comment. */
 function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
   for (const key of SENTENCES) {
     const node = nodeAt(root, [key]);

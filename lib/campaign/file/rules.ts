@@ -1,9 +1,8 @@
 /**
- * The rules for single values of a campaign file, including globs and windows. A rule returns what is wrong and what is allowed, or
- * undefined for a valid value.
+ * The rules for single values of a campaign file, including globs and windows. A rule returns what is wrong and what is allowed, or `undefined` for a
+ * valid value.
  *
- * Globs have their own matcher: `picomatch` (25 KB) creates regular expressions, which can take exponential time for a user's glob.
- *
+ * Globs have their own matcher, because `picomatch` (25 KB) creates regular expressions, which can take exponential time for a user's glob.
  * @module
  */
 import { platformVariables } from "../../ci/detect.ts";
@@ -35,8 +34,7 @@ export function globProblem(glob: string): string | undefined {
 }
 
 /**
- * Whether a name matches a glob, ignoring case. The time is always proportional to the product of both lengths.
- *
+ * Ignores case. The time is proportional to the product of both lengths.
  * @param name `owner/name`.
  */
 export function matchesGlob(glob: string, name: string): boolean {
@@ -61,7 +59,6 @@ export function matchesGlob(glob: string, name: string): boolean {
 
 export type Rule = (text: string) => string | undefined;
 
-/** Limits of `run-timeout`, in milliseconds. */
 const RUN_TIMEOUT = { min: 60_000, max: 86_400_000 };
 
 /** Source: GitHub limits names to 100 characters. */
@@ -156,8 +153,8 @@ function isRead(name: string): boolean {
 }
 
 /**
- * Accepts only an environment variable that no CI system, other service or other part of the toolkit uses, because its value is sent to the
- * host of the webhook.
+ * Accepts only an environment variable that no CI system, other service or other part of the toolkit uses, because its value is sent to the webhook's
+ * host.
  */
 export function freeVariable(text: string): string | undefined {
   const problem = environmentName(text);
@@ -169,12 +166,12 @@ export function freeVariable(text: string): string | undefined {
   return isRead(name) ? "the toolkit reads this variable for something else; choose another name" : undefined;
 }
 
-/** Variables that can be sent to a webhook without permission from the user. */
+/** Variables whose values can be sent to a webhook without permission from the user. */
 const WEBHOOK = /^(?:CAMPAIGN_|MOGPLEX_WEBHOOK)/;
 
 /**
  * @param permitted Another name that the user has permitted.
- * @param permit The flag or option that permits another name, for the message.
+ * @param permit The flag or option that permits another name.
  */
 export function webhookVariable(text: string, permitted: string | undefined, permit: string): string | undefined {
   return WEBHOOK.test(text) || text === permitted
@@ -183,7 +180,7 @@ export function webhookVariable(text: string, permitted: string | undefined, per
       `rename it, or allow it with ${permit}`;
 }
 
-/** The port is included unless it is 443. */
+/** The port must be included unless it is 443. */
 export function hostName(text: string): string | undefined {
   const allowed = "it must be only the host of the address, as in hooks.slack.com or chat.example.com:8443";
   const address = /^https?:\/\/([^/?#@]+)/i.exec(text)?.[1];
@@ -251,7 +248,7 @@ export function filePath(text: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
 }
 
-/** Without `{id}`, a result file that was merged with an earlier pull request would be read as the result of the next run. */
+/** Without `{id}`, a result file from an earlier, merged pull request would be read as the result of the next run. */
 export function resultPath(text: string): string | undefined {
   if (!text.includes("{id}")) return "it must contain {id}, as in .mogplex/result-{id}.json";
   try {
@@ -263,7 +260,7 @@ export function resultPath(text: string): string | undefined {
   }
 }
 
-/** A campaign file cannot name a Git address, because the job's Git token would be sent to it. */
+/** A campaign file cannot name a Git address, because the job would send its Git token to that address. */
 export const FILE_HOME_FORMS =
   "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; give any other address with " +
   "--home or MOGPLEX_CAMPAIGN_HOME";
@@ -293,7 +290,7 @@ export function label(text: string): string | undefined {
   return text.includes(",") ? "a label must not contain a comma" : undefined;
 }
 
-/** In seconds: 30 days. */
+/** 30 days. */
 export const MAX_WAIT_S = 2_592_000;
 
 export const WAIT_FORMS = `it must be a duration of at most 720h: ${DURATION_FORMS}`;
@@ -315,7 +312,6 @@ const DAYS: readonly string[] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
 const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00 Europe/Vienna"';
 const DEFAULT_ZONE = "UTC";
 
-/** `problem` has what is wrong with the text, and what is allowed. */
 type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
 
 class Problem extends Error {}
@@ -353,13 +349,13 @@ function minuteOf(text: string, latest: number): number {
 
 function checkZone(zone: string): string {
   try {
-    // Offsets such as +02:00 are refused: Node 20 does not support them, and they ignore daylight saving time.
+    // Offsets such as +02:00 are refused, because Node 20 does not support them and they ignore daylight saving time.
     if (/^[A-Za-z]/.test(zone)) {
       new Intl.DateTimeFormat("en", { timeZone: zone });
       return zone;
     }
   } catch {
-    // The zone is unknown: report it below.
+    // The zone is unknown, which is reported below.
   }
   const near = nearest(zone, [...Intl.supportedValuesOf("timeZone"), "UTC"]);
   const hint = near === undefined ? "" : `; did you mean "${near}"?`;
@@ -386,7 +382,7 @@ function windowOf(text: string): StartWindow {
 }
 
 /**
- * The days of a window are those on which it begins. If its end is not after its beginning, it ends on the next day. The default time zone
+ * The days of a window are the days on which it begins. If its end is not after its beginning, the window ends on the next day. The default time zone
  * is UTC.
  */
 export function parseWindow(text: string): WindowResult {

@@ -14,16 +14,14 @@ import * as rules from "./rules.ts";
 import { MAX_BRANCH, type Rule } from "./rules.ts";
 import { parseWindow } from "./rules.ts";
 
-/** Limit for `repositories` and the files that it names together. */
+/** Limit for the entries of `repositories` and of the files that it names together. */
 export const MAX_ENTRIES = 20_000;
 
-/** `{id}` is unique to one start, so a file of an earlier run is never read as the result. */
+/** `{id}` is unique to one start, so the file of an earlier run is never read as the result. */
 const DEFAULT_RESULT_PATH = ".mogplex/result-{id}.json";
 
-/** Limit for the campaign, and for each entry. */
+/** Applies to the campaign and to each entry. */
 export const MAX_VARIABLES = 100;
-
-// The types of values. Each has the words for what is allowed.
 
 function obeys<T>(rule: (value: T) => string | undefined) {
   return z.superRefine<T>((value, context) => {
@@ -32,7 +30,7 @@ function obeys<T>(rule: (value: T) => string | undefined) {
   });
 }
 
-/** @param allowed Used only in messages about a value that is not text. */
+/** @param allowed Message for a value that is not text. */
 function text(allowed: string, rule: Rule) {
   return z.string({ error: () => allowed }).check(obeys((value) => rules.storable(value) ?? rule(value)));
 }
@@ -42,13 +40,11 @@ function choice<const T extends readonly string[]>(values: T) {
   return z.enum(values, { error: () => allowed });
 }
 
-/** Both limits are included. */
 function whole(min: number, max: number) {
   const error = () => `it must be a whole number from ${min} to ${max}`;
   return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
 }
 
-/** @param allowed Used in all messages. */
 function numberOr(min: number, max: number, rule: Rule, allowed: string) {
   const error = () => allowed;
   return z.union([
@@ -61,7 +57,7 @@ function flag() {
   return z.boolean({ error: () => "it must be true or false" });
 }
 
-/** The error message is only the list of keys, which `issues.ts` reads to suggest the nearest one. */
+/** The error message is only the list of keys, which `issues.ts` reads to suggest the nearest key. */
 function map<T extends Record<string, z.core.SomeType>>(shape: T) {
   return z.strictObject(shape, { error: () => Object.keys(shape).join(", ") });
 }
@@ -210,7 +206,6 @@ function build() {
 
 let built: ReturnType<typeof build> | undefined;
 
-/** Built on first use. */
 export function campaignSchema(): ReturnType<typeof build> {
   return built ??= build();
 }

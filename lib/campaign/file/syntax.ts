@@ -1,7 +1,6 @@
 /**
- * Parses a text into a tree with places, and reports syntax mistakes at the places where the user has to fix them. The syntax is YAML 1.2
- * without aliases, anchors, merge keys, tags and directives, which make a file hard to read. JSON is also YAML.
- *
+ * Parses text into a tree with places, and reports syntax mistakes where the user has to fix them. The syntax is YAML 1.2 without aliases, anchors,
+ * merge keys, tags and directives, which make a file hard to read. JSON is also valid YAML.
  * @module
  */
 import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, type ParsedNode, Parser } from "yaml";
@@ -16,11 +15,10 @@ interface Span {
 
 export interface ScalarNode extends Span {
   kind: "scalar";
-  /** By the rules of YAML 1.2. */
+  /** Interpreted by the rules of YAML 1.2. */
   value: string | number | boolean | null;
-  /** As written in the file. */
   text: string;
-  /** Whether the value is written without quotes, and is not a block scalar. */
+  /** Whether the value has no quotes and is not a block scalar. */
   plain: boolean;
 }
 
@@ -41,7 +39,7 @@ export interface MapNode extends Span {
   entries: Map<string, Entry>;
 }
 
-/** A value with a mistake that was reported. Its content is not checked further. */
+/** A value whose mistake was already reported. Its content is not checked. */
 interface BrokenNode extends Span {
   kind: "broken";
 }
@@ -51,7 +49,6 @@ export type TreeNode = ScalarNode | ListNode | MapNode | BrokenNode;
 export type Path = readonly PropertyKey[];
 
 export class Source {
-  /** As written by the user. */
   readonly file: string;
   /** Without a byte order mark. */
   readonly text: string;
@@ -63,7 +60,6 @@ export class Source {
     for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#lines.push(at + 1);
   }
 
-  /** Begins at 0. */
   #lineOf(offset: number): number {
     let [low, high] = [0, this.#lines.length - 1];
     while (low < high) {
@@ -100,7 +96,7 @@ export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
   return node;
 }
 
-/** Returns the offset of the last key of a path. For an item of a list, it is the offset of the value. */
+/** Returns the offset of the last key of the path. For a list item, returns the offset of the value. */
 export function keyStartAt(root: TreeNode, path: Path): number | undefined {
   const parent = nodeAt(root, path.slice(0, -1));
   if (parent?.kind === "map") return parent.entries.get(String(path.at(-1)))?.keyStart;
@@ -112,7 +108,6 @@ export function textAt(root: TreeNode, path: Path): string | undefined {
   return node?.kind === "scalar" && typeof node.value === "string" ? node.value : undefined;
 }
 
-/** For messages, such as `repositories[2].root`. */
 export function keyOf(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -120,7 +115,7 @@ export function keyOf(path: Path): string {
   }, "");
 }
 
-/** The path of the innermost value that begins before or at an offset, or whose key does. */
+/** Returns the path of the innermost value that begins at or before the offset. A value in a map begins at its key. */
 function pathBefore(root: TreeNode, offset: number): Path {
   const path: PropertyKey[] = [];
   let node: TreeNode | undefined = root;
@@ -144,8 +139,8 @@ function pathBefore(root: TreeNode, offset: number): Path {
 const MAX_ITEMS = 20_001;
 
 /**
- * Lists are cut to {@linkcode MAX_ITEMS}. Maps have no prototype, because a key could have the name of an inherited property. A broken value
- * becomes undefined.
+ * Lists are cut to {@linkcode MAX_ITEMS}. Maps have no prototype, because a key can have the name of an inherited property. A broken value becomes
+ * `undefined`.
  */
 export function dataOf(node: TreeNode): unknown {
   switch (node.kind) {
@@ -163,7 +158,6 @@ export function dataOf(node: TreeNode): unknown {
   }
 }
 
-/** Formats the first character as in `U+00A0`. */
 function codePoint(text: string): string {
   return `U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
@@ -176,7 +170,7 @@ class Converter {
 
   /**
    * @param properties Offsets of anchors and tags, in ascending order.
-   * @param brokenFrom Offset of the first syntax error. After it, a list or map in the place of a key is not reported.
+   * @param brokenFrom Offset of the first syntax error. After this offset, a list or map in the place of a key is not reported.
    */
   constructor(
     source: Source,
@@ -190,7 +184,7 @@ class Converter {
     this.#brokenFrom = brokenFrom;
   }
 
-  /** The given offset, or an earlier one if a key begins with a space that is not allowed. */
+  /** The offset from the constructor, or an earlier one if a key begins with a space that is not allowed. */
   get brokenFrom(): number {
     return this.#brokenFrom;
   }
@@ -199,7 +193,6 @@ class Converter {
     this.#mistakes.add(this.#source.placeAt(offset), keyOf(path), message);
   }
 
-  /** Reports an anchor or a tag. @returns Whether the value has one, and so must not be used. */
   #checkProperties(node: Node, start: number, path: Path): boolean {
     const { anchor, tag } = node as { anchor?: string; tag?: string };
     if (anchor === undefined && tag === undefined) return false;
@@ -214,8 +207,7 @@ class Converter {
   }
 
   /**
-   * This is recursive, so the caller limits the nesting depth of `node`.
-   *
+   * Recursive, so the caller must limit the nesting depth of `node`.
    * @param at Place of an empty value.
    */
   convert(node: unknown, at: number, path: Path): TreeNode {
@@ -271,7 +263,6 @@ class Converter {
     return { kind: "map", entries, start, end };
   }
 
-  /** Reports a mistake and returns undefined if the node is not a valid key. */
   #key(node: unknown, start: number, path: Path): string | undefined {
     if (isScalar(node) && !this.#checkProperties(node, start, path)) {
       const key = node.source ?? "";
@@ -294,7 +285,7 @@ class Converter {
   }
 }
 
-/** Replacements for the parser's messages. Each pattern matches the beginning of the parser's message. */
+/** Replacements for the parser's messages. Each pattern matches the beginning of a message. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
   [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
@@ -341,7 +332,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The parser's messages about text after the end of a value. */
+/** Matches the parser's messages about text after the end of a value. */
 const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
 function syntaxMessage(message: string, line: string): string {
@@ -363,8 +354,8 @@ function syntaxMessage(message: string, line: string): string {
 }
 
 /**
- * How some YAML readers interpret an unquoted value that may be meant as text; undefined if all of them read it as text. YAML 1.1 readers
- * differ from YAML 1.2.
+ * Returns how some YAML readers interpret an unquoted value; `undefined` if all of them read it as text. Readers for YAML 1.1 differ from readers for
+ * YAML 1.2.
  */
 export function otherMeaning(text: string): string | undefined {
   if (/^(?:y|n|yes|no|on|off|true|false)$/i.test(text)) return "true or false";
@@ -381,12 +372,11 @@ interface SyntaxProblem {
   message: string;
 }
 
-/** `path` is the key for the message. */
 interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
 
-/** Finds the innermost list or map that begins with a bracket before an offset and is not closed. */
+/** Finds the innermost list or map in brackets that begins before the offset and is not closed. */
 function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
   for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
     const node = nodeAt(root, path);
@@ -398,18 +388,16 @@ function openBracket(root: TreeNode, source: Source, offset: number): { path: Pa
   }
 }
 
-/** Used if the tree does not have the line. */
 function keyIn(line: string): Path | undefined {
   const key = /^[\s-]*["']?([\w$-]+)["']?\s*:/.exec(line)?.[1];
   return key === undefined ? undefined : [key];
 }
 
-/** For a line without a key. */
 function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }
 
-/** Moves a problem to the place of its cause. The parser often reports a problem at a later place. */
+/** Moves a problem to the place of its cause. The parser often reports a later place. */
 function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
   const offset = Math.min(noticed, source.end);
   const path = pathBefore(root, offset);
@@ -449,22 +437,21 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   return { path: keyIn(source.lineAt(next)) ?? keyMistake.path, offset: next, message: advice };
 }
 
-/** The format needs five levels. The parser overflows the stack at several thousand. */
+/** The format needs five levels. The parser overflows the stack at several thousand levels. */
 export const MAX_DEPTH = 20;
 const MAX_ERRORS = 200;
 
 const EMPTY = "the file is empty; begin it with version: 1";
 
 interface Parsed {
-  /** Undefined if no value could be parsed. Every cause is reported. */
+  /** `undefined` if no value could be parsed. The causes are reported as mistakes. */
   root: TreeNode | undefined;
-  /** Offset of the first syntax error. What follows may be read wrongly. `Infinity` if there is none. */
+  /** Offset of the first syntax error; `Infinity` if there is none. Later values may have been parsed wrongly. */
   brokenFrom: number;
 }
 
 interface Tokens {
   tokens: CST.Token[];
-  /** Offsets of anchors and tags, in ascending order. */
   properties: number[];
   tooDeepAt: number | undefined;
 }
@@ -478,7 +465,7 @@ function tokensOf(text: string): Tokens {
   let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (!isContent && (lexeme[0] === "&" || lexeme[0] === "!")) properties.push(offset);
-    // The lexer emits this control character before the content of a scalar. It and the two others below are not part of the file.
+    // The lexer emits this control character before the content of a scalar. This character and the other two below are not part of the file.
     isContent = lexeme === "\x1f";
     for (const token of parser.next(lexeme)) {
       tokens.push(token);
@@ -505,14 +492,14 @@ function offsetOf(source: unknown): number {
 function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
   const problems: SyntaxProblem[] = [];
   const composer = new Composer({
-    // The parser's own check compares every key with every other key.
+    // The parser's own check compares every key with every other key, which is slow for large maps.
     uniqueKeys: false,
     merge: false,
     schema: "core",
     resolveKnownTags: false,
     logLevel: "silent",
   });
-  // The parser's own method creates an error with a stack for each problem, and has no limit.
+  // The parser's own method creates an error with a stack trace for each problem, and has no limit.
   Object.assign(composer, {
     onError(source: unknown, code: string, message: string, isWarning?: boolean) {
       if (isWarning || code === "TAG_RESOLVE_FAILED" || code.startsWith("MULTIPLE_")) return;
@@ -533,7 +520,7 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
   return { contents, problems };
 }
 
-/** Keeps the tokens before a second document, and removes directives. Both are reported. */
+/** Keeps only the tokens before a second document, and drops directives. Both are reported. */
 function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList): Tokens {
   const tokens: CST.Token[] = [];
   for (const token of allTokens.tokens) {
@@ -556,7 +543,7 @@ function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList):
   return { ...allTokens, tokens };
 }
 
-/** Reports characters and line breaks that YAML does not allow. @returns Whether there are any. */
+/** Returns whether the file contains characters or line breaks that YAML does not allow, and reports them. */
 function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   // deno-lint-ignore no-control-regex
   const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
@@ -569,14 +556,14 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   return odd.length > 0;
 }
 
-/** Sorts the problems, and removes those that follow from another problem. */
+/** Sorts the problems, and removes problems that another problem caused. */
 function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   const offsets = new Set<number>();
   let hasEnded = false;
-  // If two problems are at the same place, the message about block collections is more specific.
+  // At the same place, the message about block collections is more specific.
   const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
   return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
-    // All further problems after the end of a value follow from the first one.
+    // All problems after the end of a value are consequences of the first one.
     const isAfterEnd = AFTER_END.test(message);
     const isEcho = offsets.has(offset) || isAfterEnd && hasEnded;
     offsets.add(offset);
@@ -585,7 +572,7 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   });
 }
 
-/** Reads YAML or JSON. Does not throw, whatever the text is. */
+/** Reads YAML or JSON. Never throws. */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
   const result = tokensOf(source.text);

@@ -1,5 +1,5 @@
 /**
- * Computes the earliest end of a campaign, and the limit that decides it, by simulating {@linkcode nextStarts} from event to event.
+ * Computes the earliest end of a campaign, and the limit that determines it, by simulating {@linkcode nextStarts}.
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
@@ -9,43 +9,37 @@ import { DAY_MS, nextOpening } from "./windows.ts";
 
 const MINUTE_MS = 60_000;
 
-/** Intervals between waves that a plan compares, in milliseconds. */
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
 
-/** How long a sandbox stays in use after its run, in milliseconds. Source: the limits in README.md, which the service does not document. */
+/** How long a sandbox stays in use after its run. Source: the limits in README.md. The service does not document them. */
 export const LINGER_MS = { least: 10 * MINUTE_MS, most: 35 * MINUTE_MS };
 
-/** Spread of unknown run durations: the standard deviation of their logarithm. Two thirds of the runs take between 0.6 and 1.6 times the median. */
+/** Standard deviation of the logarithm of run durations, if it is not known. Two thirds of the runs take between 0.6 and 1.6 times the median. */
 const SPREAD = 0.5;
 
-/** Times are milliseconds since 1970 by the service's clock. */
+/** Times are in milliseconds since 1970, by the service's clock. */
 export interface ForecastInput {
-  /** The first wave is at this time. */
   nowMs: number;
   /** When starts used slots of the quota, in ascending order. */
   slotsMs: readonly number[];
-  /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
   waiting: number;
-  /** Start times of the unfinished runs. @default {[]} */
   runningSinceMs?: readonly number[] | undefined;
-  /** Number of `waiting` items in an unfinished canary; 0 if all of the canary is running; null if there is no canary. @default {null} */
+  /** Number of `waiting` items that belong to an unfinished canary; 0 if all items of the canary are running; `null` if there is no canary. */
   canary?: number | null | undefined;
-  /** From the campaign file: 1 to 3. */
   parallel: number;
-  /** Mean duration of a run, in milliseconds. */
   meanRunMs: number;
   /** Standard deviation of the logarithm of run durations; 0 if all runs take the mean duration. @default {0.5} */
   spread?: number | undefined;
-  /** Empty if starts are always allowed. @default {[]} */
+  /** Empty if starts are always allowed. */
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** The service refuses starts before this time; null if it accepts them. @default {null} */
+  /** The service refuses starts before this time; `null` if it accepts starts. */
   refusedUntilMs?: number | null | undefined;
-  /** Interval between waves, in milliseconds; undefined for one process that runs until the end. */
+  /** Interval between waves; `undefined` if one process runs until the end. */
   waveEveryMs?: number | undefined;
-  /** Whether a single process notices the end of a run only at its next read. @default {false} (it notices the end at once) */
+  /** Whether a single process notices the end of a run only at its next read, instead of at once. */
   looks?: boolean | undefined;
 }
 
@@ -57,23 +51,24 @@ interface Relaxation {
 }
 
 export interface Forecast {
-  /** When the end of the last run is noticed, in milliseconds since 1970; null if no window opens. */
+  /** When the end of the last run is noticed, in milliseconds since 1970; `null` if no window opens. */
   endsAtMs: number | null;
   /** Includes the last wave. 0 if there is nothing to do; 1 for a single process. */
   waves: number;
   /** Minutes for which a runner is used: one for each wave, or the whole duration of a single process. */
   computeMinutes: number;
-  /** The limit without which the campaign would end soonest; `nothing` if only the runs themselves take time. */
+  /** The limit whose removal would end the campaign soonest; `nothing` if only the runs take time. */
   bound: CampaignLimit;
   /**
-   * The limits that delay the end by at least a minute or a tenth of the total time, whichever is shorter, strongest first. The first one is `bound`.
+   * The limits that delay the end by at least one minute or a tenth of the total time, whichever is shorter. The strongest limit, `bound`, comes
+   * first.
    */
   without: readonly Relaxation[];
 }
 
 /**
- * Forecasts the end of a campaign in which everything succeeds, with run durations around a mean.
- * A gate that a person opens is assumed to open at once, and an automatic gate as soon as the canary's runs have finished.
+ * Forecasts the end of a campaign in which everything succeeds. The gate of the canary is assumed to open as soon as the canary's runs have finished,
+ * even if a person must open it.
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function forecast(input: ForecastInput): Forecast {
@@ -94,15 +89,11 @@ export function forecast(input: ForecastInput): Forecast {
   };
 }
 
-/** The input with all defaults, and the values that the simulation and the schedule share. */
 interface Plan {
   input: ForecastInput;
   windows: readonly StartWindow[];
-  /** Slots that the quotas still count, in ascending order. */
   slotsMs: readonly number[];
-  /** Of each future run, in milliseconds. */
   runsMs: readonly number[];
-  /** Expected ends of the current runs, in ascending order. */
   busyUntilMs: readonly number[];
 }
 
@@ -122,9 +113,8 @@ function planOf(input: ForecastInput): Plan {
 }
 
 /**
- * Durations of runs with a mean and a spread, in whole milliseconds. They are log-normal and deterministic, and fill the distribution evenly, so a
- * few hundred of them have the mean.
- * @param spread Standard deviation of their logarithm; 0 if all runs take the mean duration.
+ * Returns deterministic, log-normal run durations. They cover the distribution evenly, so the mean of a few hundred of them is `meanRunMs`.
+ * @param spread Standard deviation of the logarithm; 0 if all runs take the mean duration.
  */
 export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
   return Array.from({ length: count }, (_, index) => {
@@ -135,14 +125,17 @@ export function runTimes(count: number, meanRunMs: number, spread: number): numb
   });
 }
 
-/** Simulates the campaign. @param moments Receives the time of each wave. @returns The end of the campaign; null if the windows never open. */
+/**
+ * @param moments Receives the time of each wave.
+ * @returns The end of the campaign; `null` if no window ever opens.
+ */
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
   const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
-  // Times at which the sandboxes become free, in ascending order. A sandbox outlives its run.
+  // When sandboxes become free, in ascending order. A sandbox outlives its run.
   const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
-  // Number of runs that start before the canary's gate opens; null if it is open.
+  // Number of runs that start before the canary's gate opens; `null` if the gate is open.
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
   let started = 0;
   for (let at = nowMs;;) {
@@ -171,7 +164,6 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     }
     started += pace.starts;
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
-    // The simulation knows when a sandbox becomes free, so no further read is needed.
     const next = Math.min(
       pace.because === "sandboxes" ? frees[0] ?? Infinity : pace.nextMs ?? Infinity,
       ends[0] ?? Infinity,
@@ -185,7 +177,6 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   }
 }
 
-/** Returns the limits without which the campaign would end sooner, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
   const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
@@ -217,7 +208,6 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     .sort((a, b) => a.endsAtMs - b.endsAtMs);
 }
 
-/** The limits to remove from a schedule, to find out whether the file's limit of runs or the service's limit of sandboxes delays it. */
 function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
   if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
   const parallelLimit: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
@@ -225,51 +215,43 @@ function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial
 }
 
 /**
- * The times of the waves if everything succeeds: one at each multiple of the interval while runs are active, and one when the next run can start.
- * There are no waves during a wait without active runs.
- * @returns Milliseconds since 1970, ascending. The first is now, and everything has finished at the last one. Null if the windows never open.
+ * Returns the times of the waves if everything succeeds: one at each multiple of the interval while runs are active, and one when the next run can
+ * start. There are no waves while no run is active.
+ * @returns Milliseconds since 1970, ascending. The first wave is now. At the last wave, everything has finished. `null` if no window ever opens.
  */
 export function waveMoments(input: ForecastInput & { waveEveryMs: number }): number[] | null {
   const moments: number[] = [];
   return play(planOf(input), moments) === null ? null : moments;
 }
 
-// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so each can be checked
-// against the other.
+// Computes the earliest schedule that quotas and sandboxes allow, start by start. The computation does not use {@linkcode nextStarts}, so each can
+// verify the other.
 
-/** Times are milliseconds since 1970. */
+/** Times are in milliseconds since 1970. */
 interface ScheduleInput {
-  /** No run starts earlier. */
   nowMs: number;
-  /** Earlier starts, in ascending order. */
   slotsMs: readonly number[];
-  /** Duration of each run in milliseconds, in the order of the starts. */
   runsMs: readonly number[];
   /** Maximum number of simultaneous runs, at least 1; `Infinity` for no limit. */
   parallel: number;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** Ends of the current runs; at most `parallel` of them. @default {[]} */
   busyUntilMs?: readonly number[] | undefined;
-  /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** @default {[]} */
   windows?: readonly StartWindow[] | undefined;
-  /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default not rounded */
+  /** If set, the end of each run is rounded up to a multiple of this interval after `nowMs`. */
   waveEveryMs?: number | undefined;
 }
 
-/** Both times are `Infinity` if a start is never allowed. */
+/** Both times are `Infinity` if no start is ever allowed. */
 export interface Schedule {
-  /** `nowMs` if there are no runs. */
   lastStartMs: number;
-  /** `nowMs` if there are no runs. */
   endsAtMs: number;
 }
 
 /**
- * The earliest times for runs that start in the given order. No other schedule ends earlier: each start waits only as long as it must, and an earlier
- * start never delays a later one.
+ * Returns the earliest times for runs that start in the given order. No other schedule ends earlier: each start waits only as long as necessary, and
+ * an earlier start never delays a later one.
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function schedule(input: ScheduleInput): Schedule {
@@ -279,7 +261,7 @@ export function schedule(input: ScheduleInput): Schedule {
   const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
   const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
   const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
-  // Sandboxes are a separate limit only if they outlive their runs. Otherwise, `parallel` is never larger than their limit.
+  // Sandboxes are a separate limit only if they outlive their runs. Otherwise, `parallel` is enough, because it never exceeds the sandbox limit.
   const boxes = lingerMs === 0 ? [] : [
     ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
     ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
@@ -316,7 +298,6 @@ function insert(moments: number[], ms: number): void {
   moments.splice(index < 0 ? moments.length : index, 0, ms);
 }
 
-/** The first multiple of `everyMs` after `zeroMs` that is not before `ms`. */
 function roundUp(ms: number, zeroMs: number, everyMs: number): number {
   return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
 }

@@ -9,18 +9,15 @@ import { DAY_MS, nextOpening } from "./windows.ts";
 
 // The service's start quotas are three sliding windows over the starts that it accepted.
 
-/** From the shortest window to the longest. */
 type QuotaName = "minute" | "hour" | "day";
 
 export interface Quota {
   name: QuotaName;
-  /** Number of starts in each window. */
   count: number;
-  /** In milliseconds. */
   windowMs: number;
 }
 
-/** For each user. Source: contract 2.2. */
+/** Maximum number of active sandboxes for each user. Source: contract 2.2. */
 export const SANDBOX_LIMIT = 3;
 
 const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
@@ -31,25 +28,24 @@ export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
   return limit === undefined ? [] : [{ name, ...limit }];
 });
 
-/** Returns the quotas of the service that the environment names. A local Mogplex may have none. */
+/** Returns the service's quotas, or none if the environment turns them off for a local Mogplex. */
 export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
   return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
 }
 
 /**
- * How much longer than its window a start is counted, in milliseconds. One second covers the time of a slot, which may be known only to the second
- * (header `Date`) and is rounded down, and a service that counts a start exactly one window ago. Another second covers the estimate of the service's
- * time. A day's 150 starts take two seconds longer because of this.
+ * How much longer than its window a start is counted. One second covers the time of a slot, which may be rounded down to the second (`Date` header),
+ * and a service that still counts a start exactly one window ago. Another second covers the error in the estimate of the service's time. The guard
+ * delays the 150 starts of a day by two seconds.
  */
 const SLOT_GUARD_MS = 2_000;
 
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
- * The starts that still matter, ascending: no quota counts more than the last 150. A start in the future, which is possible after a clock was set, is
- * treated as a start at this moment. No wait is therefore longer than a window.
- *
- * @param slotsMs When starts used their slots, in any order.
+ * Returns the starts that still matter, in ascending order. No quota counts more than the last 150 starts. A start in the future, which is possible
+ * after a clock change, is treated as a start now, so no wait is longer than a window.
+ * @param slotsMs In any order.
  */
 export function recentSlots(slotsMs: readonly number[], nowMs: number): number[] {
   const ascending = slotsMs.every((at, index) => index === 0 || at >= (slotsMs[index - 1] ?? at));
@@ -58,8 +54,7 @@ export function recentSlots(slotsMs: readonly number[], nowMs: number): number[]
 }
 
 /**
- * Returns when a quota allows one more start, in milliseconds since 1970: a time in the past, or -Infinity, if it allows one now.
- *
+ * Returns when the quota allows one more start. A time in the past, or `-Infinity`, means now.
  * @param slots In ascending order.
  */
 function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
@@ -68,9 +63,8 @@ function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
 }
 
 /**
- * How much of each quota is used at a moment, as {@linkcode nextStarts} counts it.
- *
- * @param slotsMs When starts used their slots, in any order.
+ * Counts the used starts of each quota as {@linkcode nextStarts} does.
+ * @param slotsMs In any order.
  * @param quotas The quotas in force; see {@linkcode quotasFor}.
  */
 export function quotaUse(
@@ -87,20 +81,18 @@ export function quotaUse(
   return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number | null }>;
 }
 
-/** Used until a run has finished, in milliseconds. */
 export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 
 /**
  * Why nothing more is started now.
- *
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
- * - `refused`: the service refused a start, and said when it will accept the next one.
- * - `user-starts`: the service refused a start because all starts of the user are used up, including those outside the campaign.
- * - `unanswered`: the last start had no answer, so an agent may be running unnoticed.
+ * - `refused`: the service refused a start, and reported when it will accept the next one.
+ * - `user-starts`: the service refused a start because all starts of the user are used up, including starts outside the campaign.
+ * - `unanswered`: the last start had no response, so an agent may be running unnoticed.
  * - `parallel`: as many runs are active as `limits.parallel` allows.
- * - `pull-requests`: as many pull requests are open as `limits.open-pull-requests` permits, or they could not be read.
+ * - `pull-requests`: as many pull requests are open as `limits.open-pull-requests` allows, or they could not be read.
  * - `window`: the time is outside the windows in `windows`.
- * - `gate`: a person has to approve.
+ * - `gate`: a person must approve.
  * - `stopped`: a person has stopped the campaign.
  * - `home`: the journal could not be shared with other machines.
  * - `nothing`: nothing is left to start.
@@ -122,34 +114,30 @@ export type CampaignLimit =
   | "home"
   | "nothing";
 
-/** Times are milliseconds since 1970 by the service's clock. */
+/** Times are in milliseconds since 1970, by the service's clock. */
 export interface PaceInput {
   nowMs: number;
   /** When starts used their slots, in ascending order. Starts older than a day do not matter. */
   slotsMs: readonly number[];
-  /** @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** The service refuses starts before this time; null if it accepts them. */
+  /** The service refuses starts before this time; `null` if it accepts starts. */
   refusedUntilMs: number | null;
-  /** The limit that the refusal named. @default {null} */
   refusedBy?: "start_limit" | null | undefined;
-  /** Nothing is started before this time, because earlier starts had no answer. @default {null} */
+  /** Nothing is started before this time, because earlier starts had no response. */
   unansweredUntilMs?: number | null | undefined;
-  /** Number of consecutive starts that ended because no sandbox was free, and when the last one ended. */
+  /** Number of consecutive starts that failed because no sandbox was free, and when the last of them ended. */
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Number of the user's sandboxes that are creating, installing or running; null if they could not be read. */
+  /** Number of the user's sandboxes that are creating, installing or running; `null` if they could not be read. */
   sandboxes: number | null;
-  /** Number of unfinished runs of this campaign. */
   running: number;
-  /** From the campaign file: 1 to 3. */
   parallel: number;
   /** Empty if starts are always allowed. */
   windows: readonly StartWindow[];
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**
-   * The number of open pull requests, or null if not all of them could be read, and the limit; null if there is no limit. An active run is treated as
-   * one more open pull request, because it may open one. @default {null}
+   * `limit` is the maximum number of open pull requests. `open` is `null` if some of them could not be read. Each active run is treated as an open
+   * pull request, because it may open one. `null` if there is no limit.
    */
   pullRequests?: { open: number | null; limit: number } | null | undefined;
 }
@@ -157,31 +145,28 @@ export interface PaceInput {
 export interface Pace {
   starts: number;
   because: CampaignLimit;
-  /** When another start may be possible; null if time alone changes nothing (a run must end, a gate must open, or nothing is waiting). */
+  /** When another start may be possible; `null` if time alone changes nothing, for example if a run must end first. */
   nextMs: number | null;
 }
 
 const MINUTE_MS = 60_000;
 
-/** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
+/** Waits before the second and later probes for a free sandbox. The last wait repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
 
-/** Delay until pull requests are read again, in milliseconds. */
 const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;
 
-/** Delay until sandboxes outside the campaign are read again, in milliseconds. The service does not report their end. */
+/** Delay until sandboxes outside the campaign are read again. The service does not report when they end. */
 const LOOK_AGAIN_MS = MINUTE_MS;
 
 /**
  * Decides how many runs to start now, and when another one may be possible.
  *
- * `because` is what prevents one more start after those. If there are several reasons, a reason that only a person can remove comes first, then the
- * reason that lasts longest, then a full `parallel` or the sandboxes. `nextMs` is the earliest possible time. Active runs may still prevent a start
- * at that time. Sandboxes outside the campaign are read again after a minute, because the service does not report their end.
+ * `because` is what prevents one more start. If there are several reasons, a reason that only a person can remove comes first, then the reason that
+ * lasts longest, then `parallel` or the sandboxes. `nextMs` is the earliest possible time. Active runs may still prevent a start at that time.
  *
  * A slot is never used again before the service frees it; see {@linkcode SLOT_GUARD_MS}. Times after `nowMs` are treated as now, so a clock that was
  * set back delays starts and never adds any.
- *
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function nextStarts(input: PaceInput): Pace {
@@ -193,9 +178,8 @@ export function nextStarts(input: PaceInput): Pace {
   }
 }
 
-/** The input with values that are computed once per call. */
 interface State extends PaceInput {
-  /** Time of the newest start after the last refusal for lack of a sandbox, whose end is not known; null if there is none. */
+  /** When the newest start after a sandbox refusal was sent, if its result is not known yet; otherwise `null`. */
   probeMs: number | null;
 }
 
@@ -207,7 +191,6 @@ function stateOf(input: PaceInput): State {
   return { ...input, slotsMs, probeMs: isProbe ? newest : null };
 }
 
-/** What prevents the next start from being sent now; null if nothing does. */
 function hold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
   if (state.waiting < 1) return { because: "nothing", nextMs: null };
   if (state.closed !== null) return { because: state.closed, nextMs: null };
@@ -221,9 +204,9 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   function until(bound: CampaignLimit, ms: number): void {
     if (ms > nextMs) [because, nextMs] = [bound, ms];
   }
-  // The longest window comes first, so it is named if two windows end at the same time.
+  // The longest window comes first, so its quota is named if two windows end at the same time.
   for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
-  // No quota is longer than a day, so a time further ahead comes from a clock that was set.
+  // No quota is longer than a day. A later time results from a clock change.
   until(refusedBy === "start_limit" ? "user-starts" : "refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
   until("unanswered", state.unansweredUntilMs ?? -Infinity);
   until("sandboxes", probeAt(state));
@@ -232,17 +215,16 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   return because === null ? null : { because, nextMs };
 }
 
-/** When the next probe for a free sandbox is due; -Infinity if none is needed. */
 function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
   const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe is sent at once. A probe without an answer yet is treated as failed.
+  // The first probe is sent at once. A probe without a response yet is treated as failed.
   if (failures === 1) return -Infinity;
   const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
 }
 
-/** The campaign file's limit of open pull requests. Forges do not report merges, so pull requests are read again after a delay. */
+/** Forges do not report merges, so pull requests are read again after a delay. */
 function pullRequestHold(
   { nowMs, running, pullRequests }: State,
 ): { because: CampaignLimit; nextMs: number | null } | null {
@@ -252,11 +234,10 @@ function pullRequestHold(
   return isFree ? null : { because: "pull-requests", nextMs: nowMs + PULL_REQUESTS_AGAIN_MS };
 }
 
-/** The limits that change when a run ends or a sandbox becomes free. */
 function capacityHold(
   { nowMs, sandboxes, running, parallel }: State,
 ): { because: CampaignLimit; nextMs: number | null } | null {
-  // A run in the service's queue has no sandbox yet, and will need one.
+  // A queued run has no sandbox yet, but will need one.
   const used = Math.max(sandboxes ?? 0, running);
   if (running >= parallel && parallel < SANDBOX_LIMIT) return { because: "parallel", nextMs: null };
   if (used >= SANDBOX_LIMIT) return { because: "sandboxes", nextMs: used > running ? nowMs + LOOK_AGAIN_MS : null };

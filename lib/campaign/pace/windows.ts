@@ -1,17 +1,16 @@
 /**
  * Computes when starts are allowed. A window is open while a wall clock in its zone shows a time inside it. Daylight saving time therefore needs no
- * rule: times that the clock skips are never open, and times that it shows twice are open twice.
+ * special rule: times that the clock skips are never open, and times that the clock shows twice are open twice.
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
 
 export const DAY_MS = 86_400_000;
-/** For each zone. A full cache is cleared. */
 const REMEMBERED_DAYS = 1_000;
 
 interface Zone {
   format: Intl.DateTimeFormat;
-  /** Keys are days in UTC. Null if the offset changes on that day. */
+  /** Offsets by UTC day; `null` if the offset changes on that day. */
   days: Map<number, number | null>;
 }
 
@@ -47,9 +46,8 @@ function readOffset(format: Intl.DateTimeFormat, ms: number): number {
 }
 
 /**
- * The zone's offset from UTC at an instant, in milliseconds; positive east of Greenwich.
- * @param name IANA name.
- * @throws {RangeError} if the runtime does not know the zone, or `ms` is not an instant.
+ * Returns the zone's offset from UTC, in milliseconds; positive east of Greenwich.
+ * @throws {RangeError} if the runtime does not know the zone.
  */
 function offsetAt(name: string, ms: number): number {
   const { format, days } = zoneOf(name);
@@ -57,7 +55,7 @@ function offsetAt(name: string, ms: number): number {
   let offset = days.get(day);
   if (offset === undefined) {
     const first = readOffset(format, day * DAY_MS);
-    // No zone changes twice within a day, so the offset is the same for the whole day if both ends have it.
+    // No zone changes twice within a day, so an offset that is the same at both ends of a day applies to the whole day.
     offset = first === readOffset(format, (day + 1) * DAY_MS) ? first : null;
     if (days.size >= REMEMBERED_DAYS) days.clear();
     days.set(day, offset);
@@ -66,8 +64,8 @@ function offsetAt(name: string, ms: number): number {
 }
 
 /**
- * The first instant after `fromMs`, up to `toMs`, with a different offset; null if there is none.
- * @param toMs At most a day after `fromMs`.
+ * Returns the first instant after `fromMs` with a different offset; `null` if there is none.
+ * @param toMs At most one day after `fromMs`, so that the offset changes only once.
  */
 function offsetChange(name: string, fromMs: number, toMs: number): number | null {
   const offset = offsetAt(name, fromMs);
@@ -82,10 +80,7 @@ function offsetChange(name: string, fromMs: number, toMs: number): number | null
 }
 
 const MINUTE_MS = 60_000;
-/**
- * How far to search for an opening, in milliseconds. A window opens at least once a week. A window in the hour that the clock skips in spring waits
- * one week more.
- */
+/** How far to search for an opening. A window opens at least once a week. A window in the hour that the clock skips in spring opens a week later. */
 const HORIZON_MS = 22 * DAY_MS;
 
 /** @param day Days since 1970-01-01. @returns 1 (Monday) to 7 (Sunday). */
@@ -104,7 +99,6 @@ function isOpenAt({ days, fromMinute, toMinute, zone }: StartWindow, ms: number)
   return (today && minute >= fromMinute) || (minute < toMinute && days.includes(weekday(day - 1)));
 }
 
-/** Returns the first instant after `ms` at which the window may open or close, or the offset of its zone changes. */
 function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): number {
   const local = ms + offsetAt(zone, ms);
   const timeOfDay = local - Math.floor(local / DAY_MS) * DAY_MS;
@@ -113,7 +107,6 @@ function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): numb
   return offsetChange(zone, ms, step) ?? step;
 }
 
-/** Returns the first instant, `ms` or later, at which the window is open; null if it never opens. */
 function firstOpen(window: StartWindow, ms: number): number | null {
   for (let at = ms; at <= ms + HORIZON_MS; at = nextStep(window, at)) {
     if (isOpenAt(window, at)) return at;
@@ -122,7 +115,7 @@ function firstOpen(window: StartWindow, ms: number): number | null {
 }
 
 /**
- * The first instant from `ms` on at which starts are allowed, which may be `ms`; null if no window ever opens.
+ * Returns the first instant at or after `ms` at which starts are allowed; `null` if no window ever opens.
  * @param windows One open window is enough. If the list is empty, starts are always allowed.
  * @throws {RangeError} if the runtime does not know a zone.
  */

@@ -21,13 +21,10 @@ import type { ResolvedItem } from "./resolve.ts";
 
 interface LockInput {
   file: CampaignFile;
-  /** Covers the campaign file and the files that it names. */
   fileHash: string;
   resolved: readonly ResolvedItem[];
   origin: string;
-  /** In ISO 8601, by this machine's clock. */
   plannedAt: string;
-  /** Undefined if there is no lock. */
   before: CampaignMemory | undefined;
 }
 
@@ -39,18 +36,17 @@ export interface LockChanges {
   skipped: string[];
   /** Names of items that left the list, but continue because they were started. */
   kept: string[];
-  /** Everything else that a reader should know, as one sentence each. */
+  /** Further information for the reader, one sentence per entry. */
   notes: string[];
 }
 
 interface MadeLock {
   lock: UnsealedLock;
   changes: LockChanges;
-  /** Whether the canary has new items, which nobody has approved yet. */
+  /** Whether the canary has new items that are not approved yet. */
   growsCanary: boolean;
 }
 
-/** After the first start was sent, locked items keep their requests. */
 export function makeLock(input: LockInput): MadeLock {
   const { before } = input;
   const { lock, changes } = before !== undefined && wasStarted(before) ? laterLock(input, before) : newLock(input);
@@ -79,12 +75,11 @@ function newLock(input: LockInput): Omit<MadeLock, "growsCanary"> {
   };
 }
 
-/** Until the first start is sent, a new plan replaces the old one. */
 export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Items in the journal that are no longer in the list. Without them, the journal could not be read. */
+/** Returns the items that the journal mentions but the list no longer contains. Without them, the journal could not be read. */
 function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet<string>): LockItem[] {
   const items: LockItem[] = [];
   const [task] = lock.tasks;
@@ -108,8 +103,8 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
 }
 
 /**
- * Makes the first items the canary. In a campaign that has begun, earlier canary items come first, then items that were started, so that these are
- * judged before items that can only start later. Skipped items are left out.
+ * Makes the first items the canary. After the first start, items of the earlier canary come first, then items that were started, because their
+ * results are available sooner.
  */
 function withCanary(items: readonly LockItem[], { canary }: CampaignFile, before?: CampaignMemory): LockItem[] {
   const rank = (item: LockItem) => item.canary ? 0 : (before?.items.get(item.id)?.sent ?? 0) > 0 ? 1 : 2;
@@ -126,7 +121,6 @@ function settingsOf(file: CampaignFile): Pick<Lock, (typeof LOCK_SETTINGS)[numbe
   return Object.fromEntries(LOCK_SETTINGS.map((name) => [name, file[name]])) as ReturnType<typeof settingsOf>;
 }
 
-/** @param item If given, its task is compared; otherwise the task of the plan. */
 export function hasOtherTask({ tasks }: UnsealedLock, file: CampaignFile, item?: LockItem): boolean {
   const task = item === undefined ? tasks.at(-1) : tasks[item.task];
   return task !== undefined && !isSame(task, lockTaskOf(file));
@@ -177,7 +171,7 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
       changes.skipped.push(item.id);
       items.push({ ...item, excluded: LEFT });
     } else if (item.excluded.as === "skipped" || isNamed(before, item)) items.push(item);
-    // Other invalid items are checked again below.
+    // All other invalid items are checked again below.
   }
   const ids = new Set(items.map(({ id }) => id));
   for (const now of resolved) {
@@ -187,7 +181,7 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
     if (!lock.items.some(({ id }) => id === now.id)) changes.added.push(now.id);
   }
   const tasks = lock.tasks.length > 0 ? lock.tasks : [task];
-  // The key of a follow-up without an answer is derived from the text with which it was sent.
+  // A follow-up without a response must be repeated with the same prompt, because its key is derived from the prompt.
   const isOpen = [...before.items.values()].some(({ state, followUp }) =>
     state === "starting" && followUp === "checks"
   );
@@ -200,13 +194,13 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
   return { lock: next, changes };
 }
 
-/** Pairs resolved items with locked items. An entry without a branch matches the locked branch. */
+/** Pairs resolved items with locked items. If an entry has no branch, its item keeps the locked branch. */
 function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
   const pairs = new Map<ResolvedItem, LockItem>();
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
   const free = new Set(locked);
   function pair(each: ResolvedItem, itemOf: (repositoryId: string) => LockItem | undefined): void {
-    // If a sub-project was added since, another row with this name may have been locked.
+    // If a sub-project was added after planning, the lock may contain another row with this name.
     const items = [each.repositoryId, ...each.rows].map(itemOf);
     const item = items.find((item) => item !== undefined && free.delete(item));
     if (item !== undefined) pairs.set(each, item);
@@ -219,7 +213,6 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   return pairs;
 }
 
-/** Different spellings of the same branch or directory give the same result. */
 function identityOf(
   { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
 ): string {
@@ -258,7 +251,6 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** The lock in which the given items have the task that is now in the file, for `retry --adopt-changes`. @param ids Names of the items. */
 export function adoptTask(
   lock: Lock,
   file: CampaignFile,
@@ -275,7 +267,7 @@ export function adoptTask(
   return { ...lock, fileHash, tasks, items };
 }
 
-// The request of a start depends only on the lock, so two processes with the same lock send the same bytes.
+// A start request depends only on the lock, so two processes with the same lock send the same bytes.
 
 type Frame = Pick<Lock, "campaign" | "round">;
 
@@ -285,22 +277,19 @@ export function hashOfItem(
   item: Pick<LockItem, "repository" | "root" | "variables">,
 ): string {
   const { prompt, branch } = taskOf(frame, task, item);
-  // The key is derived from the hash, and the path from the key, so the hash covers the path with its placeholder.
+  // The hash covers the path with its placeholder, because the final path is derived from the hash.
   return requestHash({ prompt: withResult(prompt, task, task.result?.path), agent: task.agent, branch });
 }
 
-/** A task with the paragraph about its result file. @throws {UsageError} if the two together are too long. */
 function withResult(prompt: string, { result }: LockTask, path: string | undefined): string {
   return result === undefined || path === undefined ? prompt : withResultTask(prompt, path, { text: result.schema });
 }
 
-/** The path of the file that a start of the task has to commit; undefined if the task asks for no result. @param key Key of the start. */
 export function resultPathOf(lock: UnsealedLock, item: LockItem, key: string): string | undefined {
   const { result } = taskAt(lock, item, item.task);
   return result === undefined ? undefined : resultPathFor(result.path, key);
 }
 
-/** The schema of the result of an item's runs; undefined if the task asks for no result. */
 export function resultSchemaOf(lock: UnsealedLock, item: LockItem): ResultSchema | undefined {
   const { result } = taskAt(lock, item, item.task);
   return result === undefined ? undefined : checkResultSchema(JSON.parse(result.schema));
@@ -314,7 +303,7 @@ function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem,
   return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
 }
 
-/** Without a title, the name of the campaign is used, because the task may be confidential. */
+/** If the task has no title, returns the name of the campaign, because the task may be confidential. */
 export function titleOf(lock: Lock, item: LockItem): string {
   const task = taskAt(lock, item, item.task);
   return task.title === null ? lock.campaign : taskOf(lock, task, item).prompt.split("\n", 1)[0] ?? lock.campaign;
@@ -326,13 +315,11 @@ function taskAt({ tasks }: UnsealedLock, { id }: LockItem, index: number): LockT
   return task;
 }
 
-/** What the task of a follow-up about a result contains in addition to its text: the path of the file, and what is wrong with it. */
 interface ResultFollowUp {
   readonly path: string;
   readonly mistakes: readonly string[];
 }
 
-/** For failed checks, the campaign file can have its own text. */
 function followUpPrompt(
   { campaign, round, tasks, onFailedChecks }: Lock,
   item: LockItem,
@@ -351,18 +338,14 @@ function followUpPrompt(
   return renderTemplate(onFailedChecks.prompt, values).trim();
 }
 
-/** The hash of a follow-up's request. It is computed like an item's hash, with the working branch in place of the template. */
 export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
   const prompt = followUpPrompt(lock, item, followUp);
   return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
 }
 
 /**
- * The request of a follow-up, which works on the branch of the pull request and creates no pull request.
- *
- * @param branch The working branch of the item's run.
- * @param quote Failed checks or open review comments, as a quote; for a result, what is wrong with its file; null if the forge shows nothing.
- * @throws {Error} if the lock has no task for the item.
+ * Returns the request for a follow-up, which works on the branch of the pull request and creates no pull request.
+ * @param quote Failed checks or open review comments as a quote, or the mistakes in a result file; `null` if the forge reports nothing.
  */
 export function followUpRequestOf(
   lock: Lock,
@@ -386,7 +369,6 @@ export function followUpRequestOf(
   };
 }
 
-/** @throws {Error} if the lock has no task for the item. */
 export function requestOf(lock: UnsealedLock, item: LockItem, start: number): StartRequest {
   const task = taskAt(lock, item, item.task);
   const { prompt, branch } = taskOf(lock, task, item);
@@ -398,7 +380,8 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
     repoId: item.repositoryId,
     prompt: withResult(prompt, task, resultPathOf(lock, item, key)),
     harness,
-    // Both are part of the hash by which the service compares requests. A changed default would turn a repeated request into a conflict.
+    // Both are always sent, because the service compares them when a request is repeated. If a default changed, a repeated request would become a
+    // conflict.
     baseBranch: item.baseBranch,
     rootDirectory: item.root,
     createBranch: true,
@@ -407,7 +390,6 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
   };
 }
 
-/** Each start after the first gets another branch. */
 function branchOf(branch: string | null, start: number): string | undefined {
   if (branch === null) return undefined;
   return start === 1 ? branch : `${branch}-${start}`;

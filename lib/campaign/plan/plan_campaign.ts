@@ -35,9 +35,7 @@ import { type EntryProblem, Listing, RequestPace, resolveEntries } from "./resol
 interface NewPlan {
   lock: Lock;
   changes: LockChanges;
-  /** Whether the canary has new items, so that its gate is reset. */
   growsCanary: boolean;
-  /** For reading the lists. The duration is in milliseconds. */
   requests: number;
   readingMs: number;
 }
@@ -61,7 +59,7 @@ export async function planCampaignWith(
   });
 }
 
-/** For a local Mogplex, which has no forge, this only shows a note. @throws the same errors as {@linkcode checkForge}. */
+/** A local Mogplex has no forge, so only a note is shown for it. */
 export function noteForge(
   session: Session,
   { isAgain }: OpenedCampaign,
@@ -79,7 +77,7 @@ async function planOf(
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan);
-  // The journal is read with the new lock, even if this is a dry run.
+  // A dry run also reads the journal with the new lock.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   if (plan.growsCanary) reopenGate(memory.gates.canary);
@@ -107,15 +105,12 @@ async function planOf(
 }
 
 interface PlanSettings {
-  /** Whether to keep unusable repositories as `invalid` items. */
   skipInvalid: boolean;
-  /** Opens a repository to check that result files can be read. */
   openFiles: OpenFiles;
 }
 
 /**
- * Reads the lists of the service. Writes nothing.
- *
+ * Reads the repository lists of the service. Writes nothing.
  * @throws {UsageError} if repositories cannot be used, or if a list cannot be read completely.
  * @throws {MogplexError} with exit code 65 or 69 if result files of a repository cannot be read.
  */
@@ -182,7 +177,6 @@ function problemLine({ place, value, why, advice }: EntryProblem): string {
   return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** @throws {UsageError} if the campaign was planned for another service. */
 export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
   if (planned === origin) return;
   throw new UsageError({
@@ -192,7 +186,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
   });
 }
 
-/** Checks base branches that were not known before the service was asked. @throws {UsageError} if a run would work on its base branch. */
+/** Checks default branches, which are known only after the service has listed the repositories. */
 function checkBranches(lock: UnsealedLock): void {
   for (const item of lock.items) {
     const { workingBranch } = requestOf(lock, item, 1);
@@ -203,7 +197,7 @@ function checkBranches(lock: UnsealedLock): void {
   }
 }
 
-/** Records the lock's hash first, so that later changes of the lock are noticed. */
+/** Records the hash of the lock first, so that later changes to the lock are detected. */
 export async function writePlan(
   { home, store, person, user }: OpenedCampaign,
   { lock, growsCanary: canary }: Pick<NewPlan, "lock" | "growsCanary">,

@@ -24,46 +24,36 @@ import { isVisible, oneLine } from "../journal/fields.ts";
 import { MAX_BRANCH, MAX_REASON } from "../journal/record.ts";
 import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
-// The service allows 60 requests a minute per token, and other jobs may use the same token.
-
-/** For one request with its retries, in milliseconds. */
+/** Timeout of one request, including its retries. */
 const REQUEST_MS = 60_000;
-/** Shorter waits are not reported. In milliseconds. */
+/** Shorter waits are not reported. */
 const TOLD_MS = 2_000;
 
 interface RequestPaceOptions {
-  /** All requests, including retries. */
   client: Pick<ServiceClient, "requests">;
   clock: Clock;
   signal?: AbortSignal | undefined;
-  /** Maximum duration of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
-  /** Called when requests of an earlier process or a 429 make a wait necessary. */
   notify?: ((notice: NoticeFacts) => void) | undefined;
 }
 
-/** Sends requests, at most {@linkcode REQUEST_BUDGET} in any minute. */
+/** Sends at most {@linkcode REQUEST_BUDGET} requests a minute, because other jobs may use the same token. */
 export class RequestPace {
   readonly #options: RequestPaceOptions;
-  /**
-   * Maximum total wait after 429 responses, in milliseconds. If a 429 ends a wave, the campaign loses the time until the next wave. A process that
-   * follows the campaign tries again. @default {0}
-   */
+  /** Maximum total wait after 429 responses. @default {0} */
   patienceMs = 0;
-  /** Waits after temporary failures, until its deadline. @default requests wait only after a 429, within `patienceMs` */
+  /** If set, requests are also repeated after temporary failures, until the deadline of the pacer. */
   pacer: Pacer | undefined;
-  /** The last 429. Until the given time, by the clock of this process, it applies to every request of the token. */
+  /** The last 429 response. It applies to every request with the token, so nothing is sent before `until`. */
   #refused: { error: RateLimitedError; until: number } | undefined;
-  /** Whether the last request failed after all its retries because the service was unavailable. If so, the next request is not retried. */
+  /** Whether the last request failed despite its retries because the service was unavailable. If so, the next request is not retried. */
   #isDown = false;
-  /** By the clock of this process, oldest first. */
   readonly #sentAt: number[];
-  /** Number of the client's requests that `#sentAt` includes. */
   #counted: number;
-  /** When an earlier process sent its last request, by the clock of this process; -Infinity after a wait for that reason was reported. */
+  /** When an earlier process sent its last request; `-Infinity` after a wait for that reason was reported. */
   #earlierUntil: number;
 
-  /** @param sentAt The times of earlier requests by the clock, oldest first. New requests are added to this array. @default {[]} */
+  /** @param sentAt Times of earlier requests, oldest first. The times of new requests are added to this array. */
   constructor(options: RequestPaceOptions, sentAt: number[] = []) {
     this.#options = options;
     this.#sentAt = sentAt;
@@ -71,27 +61,24 @@ export class RequestPace {
     this.#counted = options.client.requests;
   }
 
-  /** Adds the requests that the client has sent since the last count. Calls overlap, so a call cannot know which requests are its own. */
+  /** Counts the client's new requests. Calls overlap, so a call cannot know which requests are its own. */
   count(): void {
     const { client: { requests }, clock } = this.#options;
     this.#sentAt.push(...Array.from({ length: requests - this.#counted }, () => clock.now()));
     this.#counted = requests;
   }
 
-  /** The times of the requests in the last minute, by the clock, oldest first. */
   get lastMinute(): readonly number[] {
     this.count();
     this.#sentAt.splice(0, Infinity, ...recentRequests(this.#sentAt, this.#options.clock));
     return this.#sentAt;
   }
 
-  /** Milliseconds until another request can be sent. */
   get waitMs(): number {
     if (this.lastMinute.length < REQUEST_BUDGET) return 0;
     return Math.max(0, (this.#sentAt.at(-REQUEST_BUDGET) ?? 0) + REQUEST_WINDOW_MS - this.#options.clock.now());
   }
 
-  /** Reports a wait because of an earlier process's requests only once. */
   async #wait(): Promise<void> {
     const { clock, signal } = this.#options;
     const waitMs = this.waitMs;
@@ -109,10 +96,8 @@ export class RequestPace {
   }
 
   /**
-   * Waits until a request can be sent, and sends it. After a 429, nothing is sent until the time that the response names. The wait must be within
-   * {@linkcode RequestPace.patienceMs}.
-   *
-   * @param send Gets the limits of the call.
+   * After a 429 response, sends nothing until the time that the response names. Throws if that wait is longer than {@linkcode
+   * RequestPace.patienceMs}.
    */
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
     const { clock, signal } = this.#options;
@@ -156,25 +141,25 @@ export class RequestPace {
   }
 }
 
-// Reads complete lists of repositories, although the service returns at most 200 names and has no cursor. If a page has exactly 200 names, its prefix
-// is split into the prefixes that are one character longer.
+// Reads complete lists of repositories. The service returns at most 200 names and has no cursor, so a prefix with exactly 200 names is split into the
+// prefixes that are one character longer.
 
-/** Maximum number of names in an answer. Source: contract 3.1. */
+/** Maximum number of names in a response. Source: contract 3.1. */
 const PAGE = 200;
-/** In lowercase. Source: GitHub and GitLab permit no other characters in the names of owners and repositories. */
+/** All characters that GitHub and GitLab allow in the names of owners and repositories, in lowercase. */
 const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxyz"];
-/** Maximum length of a full name, in characters: 39 for the owner and 100 for the repository, with room for groups of other forges. */
+/** GitHub allows 39 characters for the owner and 100 for the repository. Group names on other forges can be longer. */
 const MAX_FULL_NAME = 255;
-/** Maximum number of requests for one list. 10,000 names take about 200; a list that needs more cannot be split. */
+/** Limit for one list. A list of 10,000 names takes about 200 requests. */
 const MAX_REQUESTS = 1_000;
-/** If the names of a page use at most this share of the alphabet, it saves requests to ask which characters occur. */
+/** If the names on a page use at most this share of the alphabet, testing which characters occur saves requests. */
 const NARROW = 2 / 3;
 
 function lower(repo: Repo): string {
   return foldName(repo.full_name);
 }
 
-/** Escapes a text for `q`, in which `%` and `_` are wildcards and a backslash escapes them. Source: contract 3.1, PostgreSQL's ILIKE. */
+/** In `q`, `%` and `_` are wildcards, and a backslash escapes them. Source: contract 3.1, PostgreSQL's ILIKE. */
 function escaped(text: string): string {
   return text.replace(/[\\%_]/g, "\\$&");
 }
@@ -183,10 +168,9 @@ const isDigit = (char: string) => char >= "0" && char <= "9";
 const isLetter = (char: string) => char >= "a" && char <= "z";
 
 /**
- * The characters that may follow the prefix in names that the page does not show. The service sorts by name. In every collation of its database,
- * digits come before letters, and letters are in alphabetical order. The order of punctuation and capitals varies.
- *
- * @param last The last name of the page, as the service writes it.
+ * Returns the characters that can follow the prefix in names that the page does not contain. The service sorts by name. In every collation of its
+ * database, digits come before letters, and letters are in alphabetical order. The order of punctuation and capital letters varies.
+ * @param last The last name of the page, not converted to lowercase.
  */
 function unseen(chars: readonly string[], prefix: string, last: string): readonly string[] {
   if (!last.startsWith(prefix)) return chars;
@@ -197,8 +181,8 @@ function unseen(chars: readonly string[], prefix: string, last: string): readonl
 }
 
 /**
- * Whether the name sorts before `last` in every collation, with any case of its letters. This holds if `last` has a later letter or digit at the
- * first place where they differ. Capitals in `last` prove nothing, because some collations sort all capitals first.
+ * Whether the name sorts before `last` in every collation. This is certain only if both have a digit or a lowercase letter at the first difference. A
+ * capital letter in `last` proves nothing, because some collations sort all capital letters first.
  */
 function sortsBefore(name: string, last: string): boolean {
   let same = 0;
@@ -211,13 +195,11 @@ function namesIn(byId: ReadonlyMap<string, Repo>): ReadonlySet<string> {
   return new Set([...byId.values()].map(lower));
 }
 
-/** Lists repositories by the beginning of their full names, ignoring case. Sends one request at a time. */
 export class Listing {
   readonly #client: ServiceClient;
   readonly #pace: RequestPace;
-  /** Whether the service treats a backslash as an escape character; undefined until tested. */
+  /** Whether the service treats a backslash as an escape character; `undefined` until tested. */
   #obeys: boolean | undefined;
-  /** For the current list. */
   #requests = 0;
 
   constructor(client: ServiceClient, pace: RequestPace) {
@@ -225,17 +207,14 @@ export class Listing {
     this.#pace = pace;
   }
 
-  /** Undefined if the service does not list this repository. */
   async byId(id: string): Promise<Repo | undefined> {
     const rows = await this.#pace.request((call) => this.#client.listRepos({ id, limit: 1 }, call));
     return rows[0];
   }
 
   /**
-   * Lists the repositories whose full names begin with `prefix`.
-   *
-   * @param wanted The required names, in lowercase. Longer prefixes that match none of them are skipped. @default all names
-   * @throws {UsageError} if the service does not show all of the names, no matter how often the prefix is split.
+   * @param wanted Required names, in lowercase. Prefixes that match none of them are skipped. @default all names
+   * @throws {UsageError} if splitting the prefix does not reveal all names.
    */
   async read(prefix: string, wanted?: readonly string[]): Promise<Repo[]> {
     const reposById = new Map<string, Repo>();
@@ -260,12 +239,13 @@ export class Listing {
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) byId.set(repo.id, repo);
     if (page.length < PAGE) return;
-    // Longer prefixes cannot separate rows that have the same name.
+    // A longer prefix cannot separate rows that have the same name.
     const last = page.at(-1);
     if (last !== undefined && lower(last) === prefix) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;
     const longer = wanted?.filter((name) => name.length > prefix.length);
-    // The name itself sorts first among the names that begin with it. However, names that only contain it may have taken its place on the page.
+    // Among the names that begin with the prefix, the name that equals the prefix comes first. However, names that only contain the prefix may fill
+    // the page.
     const mayBeName = wanted === undefined ? /\/[^/]+$/.test(prefix) : wanted.includes(prefix);
     if (mayBeName && !isPure && !namesIn(byId).has(prefix) && !sortsBefore(prefix, page.at(-1)?.full_name ?? "")) {
       throw this.#cannotSplit(prefix);
@@ -282,20 +262,19 @@ export class Listing {
     }
   }
 
-  /** The characters that occur in any name after the prefix, if the names seen so far suggest that there are few. */
   async #occurring(prefix: string, page: readonly Repo[], chars: readonly string[]): Promise<readonly string[]> {
     const rests = page.map((repo) => lower(repo).slice(prefix.length));
     const seen = new Set(rests.flatMap((rest) => [...rest]));
     if (seen.size === 0 || seen.size > chars.length * NARROW) return chars;
     const occurs = async (char: string) => (await this.#ask(`${escaped(prefix)}%${char}`, 1, prefix)).length > 0;
-    // If `%` is not a wildcard for the service, this query finds nothing, although the name exists.
+    // If the service does not treat `%` as a wildcard, this query finds nothing, although the name exists.
     const proof = [...rests.find((rest) => /^..*[a-z0-9]/.test(rest)) ?? ""].slice(1).find((char) =>
       /[a-z0-9]/.test(char)
     );
     if (/[\\%_]/.test(prefix) || proof === undefined || !await occurs(proof)) return chars;
     const occurring: string[] = [];
     for (const char of chars) {
-      // The underscore cannot be tested, because it is itself a wildcard.
+      // The underscore cannot be tested because it is itself a wildcard.
       if (seen.has(char) || char === "_" || await occurs(char)) occurring.push(char);
     }
     return occurring;
@@ -305,11 +284,11 @@ export class Listing {
     if (!/[\\%_]/.test(prefix)) return prefix;
     const sample = [...byId.values()].find((repo) => /^[a-z]/.test(lower(repo)));
     if (this.#obeys === undefined && sample !== undefined) {
-      // A service that treats a backslash as an escape character ignores it before a letter. Any other service finds nothing.
+      // If the service treats a backslash as an escape character, it ignores a backslash before a letter. Otherwise, the query finds nothing.
       const rows = await this.#ask(`\\${escaped(sample.full_name)}`, PAGE, prefix);
       this.#obeys = rows.some((repo) => repo.id === sample.id);
     }
-    // A wildcard can find more names than needed, but never fewer.
+    // An unescaped wildcard may find more names than needed, but never fewer.
     return this.#obeys === true ? escaped(prefix) : prefix;
   }
 
@@ -327,7 +306,6 @@ export class Listing {
   }
 }
 
-/** The longest common prefix of the names; at least `shortest`. */
 function common(names: readonly string[], shortest: string): string {
   const [first = shortest] = names;
   let length = first.length;
@@ -343,21 +321,19 @@ export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
   /** Whether the campaign file gives the item neither a base branch nor a root directory. */
   isDefault: boolean;
-  /** Ids of all rows of the service that have the item's name: the repository, and the sub-projects in it. */
+  /** Ids of the service's rows with this name: one for the repository, and one for each of its sub-projects. */
   rows: readonly string[];
 }
 
 export interface EntryProblem {
   place: Place;
-  /** The repository or query, as written by the user. */
   value: string;
-  /** A clause. */
   why: string;
   advice: string | undefined;
 }
 
 interface Resolved {
-  /** In the order of the campaign file. With `skipInvalid`, unusable items are excluded as `invalid`. */
+  /** In the order of the campaign file. With `skipInvalid`, unusable items are included and marked as excluded. */
   items: ResolvedItem[];
   problems: EntryProblem[];
 }
@@ -367,7 +343,7 @@ type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 /** The service uses this branch if a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
 
-/** Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
+/** GitHub and GitLab allow no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const MAX_ROOT = 1024;
 const MAX_SHOWN = 300;
@@ -380,7 +356,6 @@ function ownerOf(name: string): string {
   return name.slice(0, name.lastIndexOf("/") + 1).toLowerCase();
 }
 
-/** Keys are in lowercase. A repository has one row, and one more for each of its sub-projects. */
 function byFullName(repos: readonly Repo[]): Map<string, Repo[]> {
   return groupBy(repos, lower);
 }
@@ -389,7 +364,6 @@ type Lists = Pick<Listing, "read" | "byId">;
 
 type ReposByName = Map<string, readonly Repo[]>;
 
-/** Uses as few requests as possible: names of the same owner are read together, by common prefixes. */
 async function readNamed(entries: readonly Named[], listing: Lists): Promise<ReposByName> {
   const reposByName: ReposByName = new Map();
   const byOwner = new Map<string, Set<string>>();
@@ -412,14 +386,11 @@ async function readNamed(entries: readonly Named[], listing: Lists): Promise<Rep
   return reposByName;
 }
 
-/** Collects items and problems, and reports duplicate items as problems. */
 class Collector {
   readonly items: ResolvedItem[] = [];
   readonly problems: EntryProblem[] = [];
   readonly #skipInvalid: boolean;
-  /** The place of each item, by repository id, branch and root, and also by name. */
   readonly #named = new Map<string, Place>();
-  /** Ids of repositories that an entry names or a query found. */
   readonly #repositories = new Set<string>();
   readonly #ids = new Set<string>();
 
@@ -450,7 +421,7 @@ class Collector {
   }
 
   refuse({ place: at, value: name, why, advice }: EntryProblem, item?: Pick<ResolvedItem, "repositoryId">): void {
-    // Names and branches come from the service, so they are not trusted.
+    // Untrusted text: names and branches come from the service.
     const value = oneLine(name, MAX_SHOWN);
     const reason = oneLine(why, MAX_REASON);
     if (!this.#skipInvalid) {
@@ -468,7 +439,6 @@ class Collector {
   }
 }
 
-/** Returns a clause if the service would refuse the name, base branch or root directory; otherwise undefined. */
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
   if (name.length > MAX_FULL_NAME || !NAME.test(name) || /(?:^|\/)(?:-|\.\.?(?:\/|$))|\.\./.test(name)) {
     return "the service gives it a name that no repository can have";
@@ -506,7 +476,6 @@ function addListed(
   }
 }
 
-/** Refuses the name if several rows match equally well. */
 function addRow(
   into: Collector,
   rows: readonly Repo[],
@@ -546,17 +515,13 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
   into.add({ ...item, rows: [repositoryId] }, place);
 }
 
-/** A misspelled name is compared with at most this many names. */
 const NEAR_NAMES = 5_000;
 
 /**
- * Resolves the entries of a file.
- *
  * A query skips repositories that an entry names or an earlier query found, because a named entry may give them another branch. For a repository with
  * sub-projects, a query uses the row of the whole repository.
- *
- * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items instead of problems.
- * @throws {UsageError} when a list cannot be read in full.
+ * @param skipInvalid Whether to keep unusable entries as `invalid` items instead of problems.
+ * @throws {UsageError} if a list cannot be read completely.
  */
 export async function resolveEntries(
   { repositories, exclude }: Pick<CampaignFile, "repositories" | "exclude">,
