@@ -13,21 +13,21 @@ import type { PullRequestAddress, PullRequestFacts, PullRequestOutcome } from ".
 import type { ForgeAccess } from "./open.ts";
 import { PullRequestWriter } from "./writer.ts";
 
-/** Every requested address is in exactly one of these maps. Keys are the addresses as they were requested. */
+/** Each requested address is in exactly one of these maps. The keys are the addresses as they were requested. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
-  /** The forge does not show the pull request, or not in the documented form. Reading it again does not help. */
+  /** The forge does not show the pull request, or not in the documented format. Reading it again does not help. */
   refused: Map<string, string>;
-  /** The pull request could not be read this time, because of a limit, an outage or a refused token. */
+  /** The pull request could not be read this time, because of a rate limit, an outage or a rejected token. */
   failed: Map<string, string>;
-  /** The value is the host, for which there is no token. It is empty if the address is not the address of a pull request. */
+  /** The value is the host, for which there is no token. It is empty if the address does not belong to a pull request. */
   unasked: Map<string, string>;
 }
 
-/** Maximum time for reading from one host, in milliseconds. A thousand merge requests take half of it. */
+/** Maximum time for reading from one host. A thousand merge requests take half of this time. */
 const READING_MS = 10 * 60_000;
 
-/** The reason is shown where it is clear what was attempted. */
+/** The reason appears where it is clear what was attempted. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value, advice } = error;
@@ -48,7 +48,7 @@ interface Wanted {
   readonly address: PullRequestAddress;
 }
 
-/** Keeps one client for each host, so that each host has one budget of requests. */
+/** Keeps one client for each host, so that each host has one request budget. */
 export class Forges {
   readonly #forges: readonly Forge[];
   readonly #access: ForgeAccess;
@@ -73,7 +73,7 @@ export class Forges {
     return this.#access.tokenFor({ forge, host }) !== undefined;
   }
 
-  /** Undefined if the host is unknown or has no token. */
+  /** `undefined` if the host is unknown or has no token. */
   #reachOf({ forge: name, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): Reach | undefined {
     const key = `${name} ${origin}`;
     const earlier = this.#reaches.get(key);
@@ -97,9 +97,9 @@ export class Forges {
   }
 
   /**
-   * Reads pull requests, host by host. A failure at one host does not affect the others.
+   * Reads pull requests, one host after another. A failure at one host does not affect the other hosts.
    * @param onHost Called before pull requests are read from a host.
-   * @throws `signal.reason` if the signal aborts, and no other errors.
+   * @throws only `signal.reason`, if the signal aborts.
    */
   async read(
     urls: Iterable<string>,
@@ -137,7 +137,7 @@ export class Forges {
     const failAll = (from: number, why: string) => {
       for (const { url } of wanted.slice(from)) failed.set(url, why);
     };
-    /** Whether the last request succeeded. If the first one fails, the host may be unreachable. */
+    /** Whether the last request succeeded. If the first request fails, the host may be unreachable. */
     let worked = false;
     for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {
@@ -154,7 +154,7 @@ export class Forges {
           reach.largest = Math.floor(batch.length / 2);
           continue;
         }
-        // Further requests would fail in the same way, each after all of its attempts. A single request may be too large for the forge.
+        // All further requests would fail in the same way, each after all of its attempts. However, a single request may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
         for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error));
         at = reaches;
@@ -168,7 +168,7 @@ export class Forges {
       }
       const missing = batch.filter(({ url }) => failed.has(url));
       if (missing.length > 0 && batch.length > 1) {
-        // A pull request that was left out of a large answer may fit into a small one.
+        // A pull request that was left out of a large answer may fit into a small answer.
         for (const { url } of missing) failed.delete(url);
         await this.#readHost(reach, missing, reading, Math.floor(batch.length / 2));
       }
@@ -179,8 +179,8 @@ export class Forges {
 
   /**
    * Finds the newest pull request from a branch of the repository itself.
-   * @returns Its address; null if the branch has no pull request; undefined if the forge could not be read.
-   * @throws `signal.reason` if the signal aborts, and no other errors.
+   * @returns The address; `null` if the branch has no pull request; `undefined` if the forge could not be read.
+   * @throws only `signal.reason`, if the signal aborts.
    */
   async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {
     const reach = this.#reachOf({ forge, host, origin: `https://${host}` });
@@ -196,8 +196,9 @@ export class Forges {
   }
 
   /**
-   * @param command For messages: `campaign merge`.
-   * @returns Undefined if there is no token for the host, the text is not the address of a pull request, or nothing can be changed at this forge.
+   * @param command Used in messages, for example `campaign merge`.
+   * @returns `undefined` if there is no token for the host, if the text is not the address of a pull request, or if this forge does not support
+   * changes.
    */
   writer(url: string, command: string): PullRequestWriter | undefined {
     const place = this.#placeOf(url);
@@ -208,10 +209,7 @@ export class Forges {
     return new PullRequestWriter({ ...forge, writes, notes }, client, address, command);
   }
 
-  /**
-   * @returns Undefined if there is no token for the host, or the text is not the address of a pull request.
-   * @throws the errors of the client.
-   */
+  /** @returns `undefined` if there is no token for the host, or if the text is not the address of a pull request. */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     const place = this.#placeOf(url);
     return await place?.reach.forge.pulls.findings(place.reach.client, place.address, of);

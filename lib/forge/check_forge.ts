@@ -1,5 +1,5 @@
 /**
- * Checks for `doctor --for respond`: the forge, the rights of its token, the default branch, and how the project is set up.
+ * Checks the forge for `doctor --for respond`: the permissions of its token, the default branch, and the setup of the project.
  *
  * @module
  */
@@ -16,12 +16,12 @@ interface ForgeCheckOptions {
   /** Name of the agent in mentions, without `@`. */
   agent: string;
   open(): OpenForge;
-  /** Names of the users who can ask, and the flag or variable that contains these names; undefined for everybody who can push. */
+  /** Names of the users who can ask, and the flag or variable that contains them; `undefined` if everyone who can push may ask. */
   users(): { readonly allowed: readonly string[] | undefined; readonly from: string };
   label(): string;
 }
 
-/** Checks the forge of this job without writing anything. Outside a job, every check is skipped. */
+/** Writes nothing. Outside a job, every check is skipped. */
 export async function checkForge(
   { isCi, agent, open, users, label }: ForgeCheckOptions,
 ): Promise<Check[]> {
@@ -52,7 +52,7 @@ export async function checkForge(
     ...workflowFolders === undefined
       ? [checkWebhook(settings), checkSchedule(settings?.polls, "only the role Maintainer can see schedules")]
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch, agent),
-    // No other forge has this setting.
+    // Other forges do not have this setting.
     ...threads.setup === undefined ? [] : [checkVariables(settings)],
   ];
 }
@@ -88,9 +88,9 @@ async function checkRights(
 }
 
 /**
- * Checks whether the allowed names have accounts, and what these accounts may do. A job does not look up the names, so a name without an account has
- * no effect on the others.
- * @param allowed `kim`, or `kim=12` with the account's number.
+ * Checks whether the allowed names have accounts, and what these accounts may do. A job does not look up the names, so a name without an account does
+ * not affect the other names.
+ * @param allowed `kim`, or `kim=12` with the id of the account.
  */
 async function checkNames(threads: Threads, allowed: readonly string[], usersFrom: string): Promise<Check> {
   const name = "rights";
@@ -158,7 +158,6 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
   return ok(name, `there is no label ${label}: create it if labels should start agents`);
 }
 
-/** Checks whether the token may write notes, if the forge reports that. Nothing is written. */
 async function checkNotes(threads: Threads): Promise<Check> {
   const name = "notes";
   const answer = await tried(async () => await threads.mayWrite?.("notes") ?? null);
@@ -196,7 +195,7 @@ function bareWorkflow(text: string): string {
     .filter((line) => !/^\s*(?:- +)?["']?(?:run-)?name["']?\s*:/.test(line)).join("\n");
 }
 
-/** The events in a workflow without comments: the text after `on`, up to the next key at the left margin. */
+/** The events of a workflow without comments: the text after `on`, up to the next key at the left margin. */
 function eventsOf(bare: string): string {
   return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
 }
@@ -210,16 +209,13 @@ function answersComments(text: string): boolean {
   return (isCommand || isAction) && /\bissue_comment\b/.test(eventsOf(bare));
 }
 
-/** The words of which a comment must contain one to start a job of the workflow; empty if every comment starts a job. */
+/** A comment must contain one of these words to start a job of the workflow. Empty if every comment starts a job. */
 function filterWords(bare: string): string[] {
   const calls = /(!\s*)?\b(?:contains|startsWith)\(\s*github\.event\.comment\.body\s*,\s*'([^']*)'\s*\)/g;
   return [...bare.matchAll(calls)].flatMap(([, not, word = ""]) => not === undefined ? [word] : []);
 }
 
-/**
- * Checks whether the default branch has the workflow, and how often the workflow polls. Comments and labels start only a workflow of the default
- * branch.
- */
+/** Only workflows on the default branch start for comments and labels. */
 async function checkWorkflow(
   threads: Threads,
   folders: readonly string[],
@@ -251,7 +247,7 @@ async function checkWorkflow(
   const schedule = checkSchedule(polls);
   const mention = `@${agent}`;
   const words = filterWords(bare);
-  // GitHub compares these words without case.
+  // GitHub ignores case when it compares these words.
   if (words.length > 0 && !words.some((word) => mention.toLowerCase().includes(word.toLowerCase()))) {
     const why = `the "if" of ${path} needs ${JSON.stringify(words[0])} in a comment, but the name is ${mention}`;
     const how = `Change the "if", or set MOGPLEX_RESPOND_NAME to the same name in the "env" of the job`;
@@ -264,17 +260,16 @@ async function checkWorkflow(
   return [warning(name, why, 'Add the event, as in the workflow of "init --respond"'), schedule];
 }
 
-/** Marks a trigger that starts no job for mentions, unless a poll starts runs for them. */
 function unlessPolled(check: Check, polls: ForgeSetup["polls"]): Check {
   return (polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
 }
 
-/** What happens to labels that start no job. A poll also looks for labels. */
+/** A poll also looks for labels. */
 function withoutLabelEvents(polls: ForgeSetup["polls"]): string {
   return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label starts nothing";
 }
 
-/** A cron pattern, as one of the words of `init --schedule` if possible. */
+/** Converts a cron pattern to a word of `init --schedule`, if possible. */
 function scheduleWord(cron: string): string {
   const fields = cron.trim().split(/\s+/);
   const times = fields.slice(0, 2).map((field) => /^\d+$/.test(field) ? "fixed" : field).join(" ");
@@ -283,7 +278,7 @@ function scheduleWord(cron: string): string {
   return isEachDay && times === "fixed fixed" ? "daily" : JSON.stringify(cron.trim());
 }
 
-/** @param polls Cron patterns; null or undefined if they are not shown. @param hidden Why they are not shown. */
+/** @param hidden Why the cron patterns are not shown. */
 function checkSchedule(polls: readonly string[] | null | undefined, hidden = ""): Check {
   const name = "schedule";
   if (polls === null || polls === undefined) return unread(skipped(name, hidden));

@@ -1,5 +1,5 @@
 /**
- * Reports the approvals of a pull request as a check, for every plan of every forge.
+ * Reports the approvals of a pull request as a check, on all plans of all forges.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import type { OpenPull } from "./forge.ts";
 import { readRequesters } from "./requester.ts";
 
 export interface GateRules {
-  /** Number of approvals that are needed, at least 1. */
+  /** Number of required approvals, at least 1. */
   readonly approvals: number;
-  /** Only pull requests by this author need approvals; undefined for all pull requests. */
+  /** Only pull requests by this author need approvals. `undefined` if all pull requests need approvals. */
   readonly author?: string | undefined;
-  /** Users who asked for the work, in addition to users named in the comments. */
+  /** Users who requested the work, in addition to the users named in the comments. */
   readonly requesters: readonly string[];
   /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
@@ -34,13 +34,12 @@ export interface GateResult {
   readonly isOpen: boolean;
   /** A clause for readers. */
   readonly text: string;
-  /** Whether a status was set; false if the commit already has it. */
+  /** Whether a status was set; `false` if the commit already has the status. */
   readonly isSet: boolean;
 }
 
-/** The verdict, without the status. */
 interface Judged extends Pick<GateResult, "state" | "text"> {
-  /** What the user can check, for the log. A status shows only the verdict. */
+  /** What the user can check, for the log. The status contains only the verdict. */
   readonly hint?: string;
 }
 
@@ -50,7 +49,8 @@ const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " "
 const MAX_TEXT = 140;
 
 /**
- * Judges a pull request, and sets its status if requested: `success` or `pending`, never a failure, which would make agents fix it.
+ * Judges a pull request, and sets its status if requested. The status is `success` or `pending`. It is never a failure, because agents would try to
+ * fix a failed check.
  * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; the errors of the client.
  */
 export async function runGate(
@@ -90,7 +90,7 @@ export async function runGate(
   }
   const status = { state: isOpen ? "success" as const : "pending" as const, text: shorten(reason) };
   const earlier = await statuses.read(client, address, commit, GATE_CHECK);
-  // A forge accepts only a limited number of statuses for a commit.
+  // Skip an unchanged status, because a forge limits the number of statuses of a commit.
   const isSame = earlier?.state === status.state && (earlier.text === status.text || !statuses.takesTexts);
   if (isSame) return { ...verdict, isSet: false };
   await statuses.set(client, address, commit, { ...status, name: GATE_CHECK, url });
@@ -100,9 +100,8 @@ export async function runGate(
 const opens = ({ state }: Judged) => state === "approved" || state === "not-needed";
 
 /**
- * The verdict if other pull requests keep the gate closed; null if there are no such pull requests. A status belongs to a commit. If the status
- * opened the gate for this pull request, it would also open the gate for the others with the same commit. Nobody may have approved those, or they may
- * have another target.
+ * Keeps the gate closed if other pull requests have the same newest commit; `null` if there are no other pull requests. A status belongs to a commit,
+ * so it would also open the gate for the other pull requests, which may have no approvals or a different target.
  */
 function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
   if (sharers === undefined) {
@@ -116,8 +115,8 @@ function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
 }
 
 /**
- * @param token The user of the token; null if the user is not shown.
- * @param mentioners Reads the users who asked for work on the pull request in its comments; null if the forge does not show all comments.
+ * @param token The user of the token; `null` if the user is not shown.
+ * @param mentioners Reads the users who requested work in the comments of the pull request; `null` if the forge does not show all comments.
  */
 async function judgeGate(
   { facts, review }: MergeReading,
@@ -140,7 +139,7 @@ async function judgeGate(
     : judged;
 }
 
-/** GitHub writes the names of its apps in two ways. */
+/** GitHub writes the names of its apps with and without `[bot]`. */
 function isNamed(user: ForgeUser, name: string): boolean {
   const bare = (text: string) => text.toLowerCase().replace(/\[bot\]$/, "");
   return bare(user.name) === bare(name);

@@ -1,5 +1,5 @@
 /**
- * The changes that a command makes to one pull request. A missing right is reported with the command that needs it.
+ * Changes one pull request for a command. The error for a missing permission names the command that needs it.
  *
  * @module
  */
@@ -28,17 +28,16 @@ import type {
   WriteNeeds,
 } from "./writes.ts";
 
-/** A forge on which pull requests can be changed. */
 export type WritableForge = Forge & { readonly writes: ForgeWrites; readonly notes: ForgeNotes };
 
-/** Every method throws the errors of the client. A refused token has exit code 64, and a missing right has exit code 65. */
+/** All methods throw the errors of the client. The exit code is 64 for a rejected token, and 65 for a missing permission. */
 export class PullRequestWriter {
   readonly address: PullRequestAddress;
   readonly #client: ForgeClient;
   readonly #forge: WritableForge;
   readonly #command: string;
 
-  /** @param command For messages: `campaign merge`. */
+  /** @param command Used in messages, for example `campaign merge`. */
   constructor(forge: WritableForge, client: ForgeClient, address: PullRequestAddress, command: string) {
     this.#forge = forge;
     this.#client = client;
@@ -55,20 +54,23 @@ export class PullRequestWriter {
     });
   }
 
-  /** Reads everything that affects the decision about a merge. @returns The reading, or a clause that explains why the pull request is not shown. */
+  /**
+   * Reads everything that affects the decision about a merge.
+   * @returns The reading, or a clause that explains why the pull request is not shown.
+   */
   async read(): Promise<MergeReading | string> {
     const { merging, system } = this.#forge;
     if (merging === undefined) return `merges are not possible on ${system}`;
     return await merging.read(this.#client, this.address);
   }
 
-  /** The checks of a commit in the pull request's repository, without our own checks; null if they are not shown. */
+  /** The checks of a commit in the pull request's repository, without our own checks; `null` if the checks are not shown. */
   async checks(commit: string): Promise<ChecksState | null> {
     return await this.#forge.merging?.checks(this.#client, this.address, commit) ?? null;
   }
 
   /**
-   * Merges the pull request. Words in the title and the body that are commands are removed. A lost answer is an outcome, and is never followed by a
+   * Merges the pull request. Words in the title and body that are commands are removed. A lost answer is an outcome, and is never followed by a
    * second request.
    */
   async merge(order: Omit<MergeOrder, "address">): Promise<MergeOutcome> {
@@ -77,18 +79,17 @@ export class PullRequestWriter {
       return await this.#forge.writes.merge(this.#for("merge"), { ...order, ...message, address: this.address });
     } catch (error) {
       if (isLost(error)) return { kind: "lost", reason: error.why };
-      // The pull request was deleted in the meantime, or the token can no longer see its repository.
+      // The pull request was deleted in the meantime, or the token can no longer see the repository.
       if (isGone(error)) return { kind: "refused", reason: error.why };
       throw error;
     }
   }
 
-  /** Reads what happened to a merge. @param handle Handle of a pending merge; null without one. */
+  /** @param handle Handle of a pending merge; `null` if there is no handle. */
   async progress(handle: string | null): Promise<MergeProgress> {
     return await this.#forge.writes.progress(this.#for("merge"), this.address, handle);
   }
 
-  /** See {@linkcode ForgeWrites.landed}. */
   async landed(question: Omit<LandedQuestion, "address">): Promise<string | null | undefined> {
     const { writes } = this.#forge;
     if (writes.landed === undefined) return null;
@@ -100,7 +101,7 @@ export class PullRequestWriter {
     return await this.#forge.writes.leaveQueue(this.#for("merge"), this.address);
   }
 
-  /** Brings the branch up to date. After a lost answer, only the head shows whether that was done. */
+  /** After a lost answer, only the head shows whether the branch was updated. */
   async update(commit: string): Promise<"updated" | "moved" | Refused | { readonly lost: string }> {
     try {
       return await this.#forge.writes.update(this.#for("update"), this.address, commit);
@@ -122,7 +123,10 @@ export class PullRequestWriter {
     await this.#forge.writes.addLabels(this.#for("label"), this.address, labels);
   }
 
-  /** Posts a comment, unless our comment with the marker exists. @param marker Result of `noteMarker`. */
+  /**
+   * Posts a comment, unless our comment with this marker already exists.
+   * @param marker A result of `noteMarker`.
+   */
   async comment(marker: string, text: string): Promise<void> {
     const { notes } = this.#forge;
     const { repository, number } = this.address;
@@ -143,8 +147,8 @@ export class PullRequestWriter {
   }
 
   /**
-   * The owners of the changed files, according to the target branch; empty if no file names owners. @returns The owners, or a clause that explains
-   * why they are unknown.
+   * Finds the owners of the changed files, according to the target branch. Empty if no file names owners.
+   * @returns The owners, or a clause that explains why the owners are unknown.
    */
   async codeOwners(): Promise<Reviewers | string> {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
@@ -163,14 +167,13 @@ export class PullRequestWriter {
     return { users: [], teams: [] };
   }
 
-  /** See {@linkcode readRequesters}. */
   async requesters(): Promise<readonly NamedRequester[] | null> {
     return await readRequesters(this.#forge, this.#client, this.address);
   }
 
   /**
-   * People who wrote commits, gave a review or commented, except for the author and the user of the token.
-   * @returns Null if the forge does not show all of them.
+   * People who wrote commits, reviewed or commented, except the author and the user of the token.
+   * @returns `null` if the forge does not show all of them.
    */
   async people(): Promise<readonly string[] | null> {
     const { threads } = this.#forge;
@@ -187,12 +190,12 @@ export class PullRequestWriter {
     return [...new Set(people.map(({ name }) => name))];
   }
 
-  /** The token's user; null if the forge does not show it. */
+  /** `null` if the forge does not show the token's user. */
   async me(): Promise<ForgeUser | null> {
     return await this.#forge.writes.me(this.#client);
   }
 
-  /** Whether a merge by this user starts workflows. A merge by a job's own token does not. Null if that is unknown. */
+  /** Whether a merge by this user starts workflows; `null` if this is unknown. A merge by a job's own token starts no workflows. */
   startsWorkflows(user: ForgeUser | null): boolean | null {
     const { jobUser } = this.#forge.writes;
     if (jobUser === undefined) return true;

@@ -1,5 +1,5 @@
 /**
- * Answers an event, or all new mentions in a poll. A mention starts a run with a live note, stops runs, or gets a reason why nothing was started.
+ * Answers an event, or all new mentions in a poll. A mention starts a run with a live note, stops runs, or gets a reason why no run was started.
  *
  * @module
  */
@@ -26,16 +26,12 @@ import { startRun } from "./start_run.ts";
 export interface AnswerOptions {
   /** Whether to look for all new mentions, regardless of the event. */
   readonly isPoll: boolean;
-  /** How far a poll looks back, in milliseconds. */
   readonly sinceMs: number;
-  /** Time limit of a poll, in milliseconds. */
   readonly timeoutMs: number;
   readonly out: string;
-  /** Called when the mention of the event has a note. */
   readonly onNote: () => void;
 }
 
-/** @returns The exit code. */
 export async function answer(respondJob: RespondJob, options: AnswerOptions): Promise<number> {
   const forge = respondJob.openForge();
   const job: Responding = { ...respondJob, forge, spent: { waits: 0, failedLooks: 0 } };
@@ -46,7 +42,7 @@ export async function answer(respondJob: RespondJob, options: AnswerOptions): Pr
 }
 
 /**
- * Writes the end into the note of a run that was cancelled because its job was killed. This only applies to a job that answers one event. After a
+ * Adds the result to the note of a run that was cancelled because its job was killed. This applies only to a job that answers one event. After a
  * poll, the next poll completes the notes.
  */
 export async function endKilledNote(respondJob: RespondJob, runId: string): Promise<void> {
@@ -69,7 +65,10 @@ function none({ writer }: Responding, reason: string): number {
   return EXIT.success;
 }
 
-/** Maximum number of requests of one thread that a poll answers. Anyone can write many comments, and other threads must be answered as well. */
+/**
+ * Maximum number of requests that a poll sends to the forge for one thread. Anyone can write many comments, and other threads must be answered as
+ * well.
+ */
 const THREAD_REQUESTS = 300;
 
 async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<AnswerOptions, "onNote">): Promise<number> {
@@ -121,7 +120,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
       }
       code ||= exitCode;
     } catch (error) {
-      // Other users can bring a thread into a state that the forge does not fully show. Such a thread must not block the threads after it.
+      // Users can bring a thread into a state that the forge does not fully show. This thread must not block the threads after it.
       if (!(error instanceof MogplexError) || !["unavailable", "forbidden"].includes(error.exit)) throw error;
       writer.note(error.message);
       if (error instanceof ApiError && error.status === 403) blocked.set(where, error.message);
@@ -134,7 +133,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
   if (later > 0) {
     writer.note(`${formatCount(later, "mention")} left for the next poll: their threads took too many requests`);
   }
-  // If only one thread is blocked, a user there may have blocked the token's user. If two threads are blocked, the token probably lacks a scope.
+  // If one thread is blocked, a user there may have blocked the token's user. If two threads are blocked, the token probably lacks a scope.
   if (blocked.size > 1) {
     writer.note(
       `${forge.threads.system} does not let this token write in ${blocked.size} threads: it lacks a scope, or its user is blocked`,
@@ -145,8 +144,8 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
 }
 
 /**
- * Masks tokens of known forms, and the tokens that this program uses itself. Other variables of the job are ignored, because an event and a poll may
- * have different variables, and the same key requires the same prompt.
+ * Masks tokens of known formats, and the tokens that this program itself uses. Other variables are ignored, because an event and a poll may have
+ * different variables, and the same key requires the same prompt.
  */
 function promptRedactor({ token, forge }: Responding): Redactor {
   return createRedactor({ token, secrets: [forge.token] });
@@ -184,7 +183,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "attach") {
     const { marked } = decision;
     asked.onNote?.();
-    // If the job followed the run, the note would no longer show that polls have to cancel the run.
+    // Do not follow this run: the note would no longer show that polls must cancel it.
     if (typeof marked.mark.state !== "string" && marked.mark.state.isUnwanted) {
       return await endLeftNote(job, news, { decider, left: marked }) ? EXIT.cancelled : EXIT.unavailable;
     }
@@ -209,7 +208,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   }
   const { reason, tell } = decision;
   if (tell !== null) {
-    // The job that created the note may be about to name its run there.
+    // The job that created the note may be about to add its run.
     if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
       return none(job, "another job is answering it");
     }
@@ -219,13 +218,13 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
-/** How often a stop checks whether the jobs of the stopped runs have completed their notes, and the time between two checks, in milliseconds. */
+/** How often a stop checks whether the jobs of the stopped runs have completed their notes. */
 const MAX_END_LOOKS = 3;
 const END_LOOK_MS = 5_000;
 
 /**
- * Completes the notes of stopped runs. A job that is still running completes its note within seconds. The jobs of all other runs were killed or
- * reached their time limit, or their run was waiting for an answer.
+ * Completes the notes of stopped runs. A job that is still running completes its note within seconds. All other jobs were killed or reached their
+ * time limit, or their run was waiting for an answer.
  */
 async function endStopped(
   job: Responding,
@@ -236,7 +235,7 @@ async function endStopped(
   const [me, seal] = [await threads.me(), await sealFor(job, thread)];
   const openNotes = async (of: readonly StoppedRun[]) => {
     if (of.length === 0) return [];
-    // The runs are stopped. If the forge does not answer, their notes stay unchanged until the next poll.
+    // If the forge does not answer, the notes of the stopped runs stay unchanged until the next poll.
     const { list } = await threads.comments(thread).catch(() => ({ list: [] }));
     return marksOf(list, me, seal).filter(({ mark: { state } }) =>
       typeof state !== "string" && state.isOpen && of.some(({ id }) => id === state.runId)
@@ -268,7 +267,7 @@ async function stop(
   const { thread } = asked.news;
   await react(job, asked, "seen");
   let { runs, starting, waiting } = await decider.toStop(decision);
-  // A job that has not seen the stop names its run within seconds.
+  // A job that has not seen the stop adds its run to the note within seconds.
   while (await waitForNotes(job, starting.map(({ note }) => note))) {
     ({ runs, starting, waiting } = await decider.toStop(decision));
   }
@@ -285,7 +284,7 @@ async function stop(
   for (const { mark } of starting) {
     await say(job, asked, mark, `This task was withdrawn. ${mark.lacksSandbox === true ? NO_AGENT : MAYBE_AGENT}`);
   }
-  // The authors of the waiting requests see the reaction, which remains if other users delete the note.
+  // The authors of the waiting requests see the reaction even if other users delete the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const isSure = starting.every(({ mark }) => mark.lacksSandbox === true);
   const nothing = `${isSure ? "Nothing is" : "No run is known to be"} running in this thread.`;
@@ -295,7 +294,7 @@ async function stop(
     lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
   }
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
-  // Another job for this stop may have stopped the runs and reported it.
+  // Another job for this stop may have stopped the runs and written the note.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
   if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(job, asked, "done");

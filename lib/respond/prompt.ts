@@ -1,5 +1,5 @@
 /**
- * The prompt of a requested run: the task, followed by a quote of texts in the thread by users with push rights.
+ * Creates the prompt of a requested run: the task, followed by quotes from the thread by users with push access.
  *
  * @module
  */
@@ -10,29 +10,28 @@ import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import { listNames, type OwnsText, type RespondSettings } from "./rights.ts";
 
-/** Maximum length of a task, in UTF-16 units. A longer task is refused, because half a task is a different task. */
+/** In UTF-16 code units. A longer task is rejected, because a shortened task is a different task. */
 export const MAX_TASK = 20_000;
 
-/** Maximum length of one quoted text, and of all comments, in UTF-16 units. */
+/** Maximum length of one quoted text (`MAX_TEXT`) and of all comments together (`MAX_COMMENTS`), in UTF-16 code units. */
 const MAX_TEXT = 8_000;
 const MAX_COMMENTS = 30_000;
 
-/** The part of a thread that accompanies a task. */
 export interface Told {
   readonly thread: Thread;
-  /** Whether the task is the title and the description. They are not repeated then. */
+  /** Whether the task is the title and the description, which are then not repeated. */
   readonly isTask: boolean;
-  /** The prompt contains the title and the description only if this is `yes`. */
+  /** The prompt contains the title and the description only if this value is `yes`. */
   readonly ownsText: OwnsText;
-  /** Comments of users with permission, oldest first. */
+  /** Comments by users with permission, oldest first. */
   readonly comments: readonly ThreadComment[];
-  /** Number of other users' comments that were left out. */
+  /** Number of comments by other users that were left out. */
   readonly leftOut: number;
-  /** Number of internal comments. They are left out because a public note would reveal them. */
+  /** Number of internal comments, which are left out because a public note would reveal them. */
   readonly internal: number;
 }
 
-/** Added to the note for the asker if the thread has notes about earlier runs. */
+/** Added to the asker's note if the thread has notes about earlier runs. */
 export const NOTES_UNSEEN = "The agent has not seen the notes above.";
 
 export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allowUsers" | "userLists">): string {
@@ -40,15 +39,14 @@ export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allo
 }
 
 /**
- * What the agent does not get from the thread, and why, as trusted sentences for the asker. Undefined if nothing was left out, except for lack of
- * room in the prompt.
+ * Describes what the agent does not receive from the thread, and why, as trusted sentences for the asker. `undefined` if nothing was left out, except
+ * for lack of space in the prompt.
  */
 export function leftOutOf(
   { isTask, ownsText, leftOut, internal }: Told,
   { reviewComments, hasNotes }: {
-    /** Number of review comments that a `fix review` leaves out because their authors have no permission. */
+    /** Number of review comments that `fix review` leaves out because their authors have no permission. */
     reviewComments: number;
-    /** Whether the task may refer to notes about earlier runs. */
     hasNotes: boolean;
   },
   { template, allowUsers, userLists }: Pick<RespondSettings, "template" | "allowUsers" | "userLists">,
@@ -102,15 +100,15 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
 }
 
 /**
- * The task that the new task changes, as a quote to append to the new task.
- * @param quote The facts about the earlier task, already quoted; null if there are none.
+ * Quotes the task that the new task changes, for the end of the new task.
+ * @param quote The facts about the earlier task, already quoted; `null` if there are no facts.
  */
 export function lastTaskQuote(task: string, quote: string | null, redact: Redact): string {
   const head = "The task refers to the last task in this thread:";
   return ["---", head, maskedQuote(task, MAX_TEXT, redact), ...quote === null ? [] : [quote]].join("\n\n");
 }
 
-/** Masking comes before cutting, because the redactor does not recognize half of a secret. */
+/** Mask before cutting, because the redactor does not recognize part of a secret. */
 function maskedQuote(text: string, most: number, redact: Redact): string {
   return quoted(redact(plainText(text)), most);
 }
@@ -120,9 +118,9 @@ const PLACES = /\{\{ *(\w+) *\}\}/g;
 const NAMES = ["task", "title", "description", "comments", "kind", "number", "url"] as const;
 
 /**
- * @param task Untrusted text of a user with permission.
- * @param redact Masks secrets in the thread's texts, but not in the task.
- * @param template The user's template, which contains `{{task}}`; undefined for the task, followed by the thread as a quote.
+ * @param task Untrusted text by a user with permission.
+ * @param redact Masks secrets in the texts of the thread, but not in the task.
+ * @param template The user's template, which contains `{{task}}`; `undefined` for the task followed by quotes from the thread.
  */
 export function promptOf(
   task: string,
@@ -142,7 +140,7 @@ export function promptOf(
     url,
   };
   if (template !== undefined) {
-    // All placeholders are replaced in one pass, so that inserted text is not expanded again.
+    // Replace all placeholders in one pass, so that inserted text is not expanded again.
     return template.replace(
       PLACES,
       (whole, name: string) => NAMES.some((each) => each === name) ? values[name as typeof NAMES[number]] : whole,
@@ -162,7 +160,7 @@ export function promptOf(
   return [values.task, "---", head, ...parts].join("\n\n");
 }
 
-/** @throws {UsageError} if a template has no placeholder for the task, or has an unknown placeholder. */
+/** @throws {UsageError} if a template has no placeholder for the task, or an unknown placeholder. */
 export function checkTemplate(template: string): void {
   const attempted = "use --template";
   const names = [...template.matchAll(PLACES)].map(([, name = ""]) => name);

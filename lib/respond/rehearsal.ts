@@ -1,5 +1,5 @@
 /**
- * A rehearsal of one mention. It runs the code of a job with a forge in memory. Nothing is sent, started or written.
+ * Rehearses one mention: runs the code of a job with a forge in memory. Nothing is sent, started or written.
  *
  * @module
  */
@@ -19,23 +19,19 @@ import { answer } from "./answer.ts";
 import { type Assumed, deliveredPull, isElsewhere } from "./assumed.ts";
 import type { AskedStart, RespondJob, RunAsked } from "./job.ts";
 
-/** What a job would do with a mention. */
 export interface Rehearsal {
-  /** The exit code of the job; 0 if it would start a run that succeeds. */
+  /** The exit code of the job; 0 if the job would start a run that succeeds. */
   readonly exitCode: number;
-  /** The run that would start; null if no run would start. */
   readonly request: AskedStart["request"] | null;
   /** The text of the note after each change, oldest first, without its hidden lines. */
   readonly notes: readonly string[];
-  /** What the run would deliver. */
+  /** The noun for the result of the run. */
   readonly pullNoun: PullNoun | "pull request on GitHub";
-  /** What the job would log. */
   readonly log: readonly SafeLine[];
 }
 
-/** A rehearsal needs no real token. This token seals the marks of notes that only exist in memory. */
+/** A rehearsal needs no real token. This token seals the marks of notes that exist only in memory. */
 const TOKEN = "rehearsal";
-/** An example. */
 const RUN_MS = 240_000;
 const RUN_ID = "00000000-0000-4000-8000-000000000000";
 
@@ -44,7 +40,6 @@ const refuse: Fetch = () => Promise.reject(new Error("A rehearsal sends nothing"
 /** The assumed end of the run: a pull request, or only an answer. */
 export type AssumedEnd = "pull-request" | "answer";
 
-/** @param job The settings of the job. */
 export async function rehearse(
   job: Pick<RespondJob, "io" | "clock" | "platform" | "settings" | "request" | "showsTask" | "setsStatus" | "writer">,
   assumed: Assumed,
@@ -84,7 +79,6 @@ export async function rehearse(
   return { exitCode, request, notes: forge.written, pullNoun, log };
 }
 
-/** The result of a run that succeeded. */
 function resultOf(
   { prompt, workingBranch, baseBranch }: AskedStart["request"],
   assumed: Assumed,
@@ -112,7 +106,6 @@ function resultOf(
   };
 }
 
-/** Examples. */
 const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["remarks"][number], "author"> } = {
   checks: [{ name: "test", url: null, text: "The text that the forge shows for the check." }],
   remark: { mayPush: true, place: "src/example.ts:7", text: "The comment of a reviewer." },
@@ -121,9 +114,7 @@ const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["rem
 const REPOSITORY_ID = 1;
 const BOT = { id: 1_000, name: "mogplex-bot", isBot: true };
 
-/** The assumed thread, and the program's own notes in the thread. */
 class ForgeInMemory {
-  /** Texts of the program's note, oldest first. */
   readonly written: string[] = [];
   readonly #assumed: Assumed;
   readonly #comments: ThreadComment[];
@@ -174,7 +165,6 @@ class ForgeInMemory {
     };
   }
 
-  /** The place of the forge's notes. It has the real limits, but its comments are in memory. */
   #notes(thread: ThreadPlace): NotePlace {
     const { forge: { notes }, repository } = this.#assumed;
     if (notes === undefined) throw new Error("This forge has no notes");
@@ -205,7 +195,7 @@ class ForgeInMemory {
         Promise.resolve(labels.includes(name) ? { id: 1, by: asker, at: thread.createdAt } : null),
       branch: (name) =>
         Promise.resolve(name === thread.pull?.source ? { isProtected: name === defaultBranch, commit: null } : null),
-      // A run of `fix` starts only if there is something to fix, so the rehearsal assumes that there is.
+      // A run of `fix` starts only if there is something to fix, so the rehearsal assumes problems of every kind.
       facts: () => Promise.resolve({ checks: "red", review: "changes-requested", conflict: true }),
       findings: (_number, of) =>
         Promise.resolve({

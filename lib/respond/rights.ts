@@ -1,5 +1,5 @@
 /**
- * Who may ask for a run, according to the settings of `respond` and the user's permissions at the forge.
+ * Decides who may ask for a run, based on the settings of `respond` and the user's permissions on the forge.
  *
  * @module
  */
@@ -8,45 +8,41 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { Thread, Threads } from "../forge/threads.ts";
 import type { Checks } from "./checks.ts";
 
-/** A list of users from a flag or a variable. */
 export interface UserList {
-  /** The flag or the variable, for messages. */
+  /** The flag or variable that contains the list, for messages. */
   readonly from: string;
   /** See {@linkcode RespondSettings.allowUsers}. */
   readonly users: readonly string[];
 }
 
-/** The flags and variables that list the users who can ask, for messages. Empty without a list. */
+/** The flags and variables that list the users who can ask, for messages. Empty if there is no list. */
 export function listNames(lists: readonly UserList[]): string {
   const names = lists.map(({ from }) => from);
   return names.length > 1 ? `both ${names.join(" and ")}` : names.join("");
 }
 
 export interface RespondSettings {
-  /** The name without `@`. */
+  /** Without `@`. */
   readonly name: string;
   readonly label: string;
-  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the id of the account. Null if everyone who can push may ask. */
+  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the id of the account; `null` if everyone who can push may ask. */
   readonly allowUsers: readonly string[] | null;
-  /** The lists that contain all of these users. */
   readonly userLists: readonly UserList[];
-  /** Maximum number of runs in the repository in 24 hours. */
   readonly limit: number;
-  /** The flag or variable with this limit, for messages. */
+  /** The flag or variable that sets this limit, for messages. */
   readonly limitFrom: string;
   readonly template: string | undefined;
   readonly checks: Checks;
-  /** Whether people other than the members may see the log of the job. */
+  /** Whether users who are not members may see the log of the job. */
   readonly isPublic: boolean;
 }
 
 /**
  * Whether only users with permission have written the title and the description, without changes after a given time. `unknown`: the forge does not
- * show who has changed them, or whether that user has permission.
+ * show who changed them, or whether that user has permission.
  */
 export type OwnsText = "yes" | "others" | "unknown" | "changed";
 
-/** Whether a user can ask; an error if the forge does not show the permission. */
 export async function mayAsk(
   settings: Pick<RespondSettings, "allowUsers">,
   threads: Pick<Threads, "mayPush">,
@@ -55,7 +51,7 @@ export async function mayAsk(
   return rightByName(settings, user) ?? await threads.mayPush(user);
 }
 
-/** Whether a user may ask, if the settings alone decide this; otherwise undefined. */
+/** Whether a user may ask, if the settings alone decide this; `undefined` if the forge must decide. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
   return allowUsers === null ? undefined : isIn(allowUsers, user);
@@ -65,7 +61,6 @@ function isIn(users: readonly string[], { name, id }: Pick<ForgeUser, "name" | "
   return users.some((allowed) => [name, `${name}=${id}`].some((each) => each.toLowerCase() === allowed));
 }
 
-/** Permissions at the forge, with cached answers. */
 export class Rights {
   readonly #threads: Threads;
   readonly #settings: RespondSettings;
@@ -76,13 +71,16 @@ export class Rights {
     this.#settings = settings;
   }
 
-  /** What a user without permission lacks, as the end of a clause. @param where Text after "cannot push". */
+  /**
+   * Describes what a user without permission lacks, as the end of a clause.
+   * @param where Text after "cannot push".
+   */
   lack(where = ""): string {
     const { allowUsers, userLists } = this.#settings;
     return allowUsers === null ? `cannot push${where}` : `is not in ${listNames(userLists)}`;
   }
 
-  /** Why a user cannot ask, as a sentence without a period. */
+  /** Explains why a user cannot ask, as a clause. */
   refusal(user: ForgeUser): string {
     const without = this.#settings.userLists.filter(({ users }) => !isIn(users, user));
     if (without.length === 0) return `the user who asked ${this.lack(" to the repository")}`;
@@ -91,13 +89,11 @@ export class Rights {
     return `the user who asked is not in ${without.map(({ from }) => from).join(" or ")}${number}`;
   }
 
-  /** What a user lacks who had permission at the time of the request, as the end of a clause. */
   lackNow(where = ""): string {
     const { allowUsers, userLists } = this.#settings;
     return allowUsers === null ? `can no longer push${where}` : `is no longer in ${listNames(userLists)}`;
   }
 
-  /** Whether a user can ask; an error if the forge does not show the permission. */
   async of(user: ForgeUser): Promise<boolean | MogplexError> {
     const answer = rightByName(this.#settings, user) ?? this.#answers.get(user.id);
     if (answer !== undefined) return answer;
@@ -107,9 +103,9 @@ export class Rights {
   }
 
   /**
-   * Checks the permissions of users who have written in a thread. Texts by other users must not keep a member from asking, so an unknown permission
-   * is treated as no permission.
-   * @param most Maximum number of users to check, because anyone can write. All further users are treated as users without permission.
+   * Checks the permissions of users who have written in a thread. An unknown permission is treated as no permission, because texts by strangers must
+   * not prevent a member from asking.
+   * @param most Maximum number of users to check. Anyone can write, so all further users are treated as users without permission.
    */
   crowd(most: number): (user: ForgeUser) => Promise<boolean> {
     const sizeBefore = this.#answers.size;

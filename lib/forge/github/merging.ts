@@ -1,6 +1,6 @@
 /**
- * Whether a pull request of GitHub may be merged, from one query, the rulesets of its target, and its place in a stack. The rights of the token are
- * not a reason to merge: GitHub's API lets an administrator bypass every rule without a warning.
+ * Reads whether a pull request of GitHub may be merged, from one query, the rulesets of its target, and its place in a stack. The permissions of the
+ * token are not a reason to merge: GitHub's API lets an administrator bypass every rule without a warning.
  *
  * @module
  */
@@ -107,12 +107,10 @@ const commitSchema = z.lazy(() =>
   z.object({ object: z.nullish(z.object({ statusCheckRollup: z.nullish(rollupSchema) })) })
 );
 
-/** Maximum number of activities of a branch that are read. */
 const MAX_ACTIVITIES = 100;
-/** Maximum number of a branch's rules on one page. */
 const MAX_RULES = 100;
 
-/** Waits for GitHub to determine whether a pull request can be merged, in milliseconds. A query triggers the check. */
+/** Waits until GitHub has determined whether a pull request can be merged. A query triggers this check. */
 const LOOK_MS = [2_000, 4_000];
 
 export const GITHUB_MERGING: ForgeMerging = { read, checks };
@@ -142,7 +140,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     `${path}/rules/branches/${base}?per_page=${MAX_RULES}`,
     rulesSchema,
   );
-  // A full page may be followed by another one, so not all rules are known.
+  // After a full page, there may be another page, so not all rules are known.
   const rules = page !== undefined && page.length < MAX_RULES ? page : undefined;
   const mayCount = review.opinions?.some(({ word, commit }) => word === "approved" && commit === review.head);
   const pushers = mayCount && facts.state === "open" ? await pushersOf(client, address, facts, node) : undefined;
@@ -158,7 +156,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const required = requiredChecks(node, rules, isClassicShown);
   const isBypasser = node.viewerCanMergeAsAdmin !== false;
   return {
-    // The query does not mention a queue if an older server would refuse it.
+    // The query does not mention a queue if an older server would reject it.
     facts: { ...facts, hasQueue: facts.hasQueue || (rules ?? []).some(({ type }) => type === "merge_queue") },
     repositoryId: String(node.baseRepository.databaseId),
     base: node.baseRefName,
@@ -185,9 +183,9 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * Users who pushed to the branch since it was created; null if the creation is too far back. If the list is hidden, or if the version of GitHub lacks
- * it, only the commits show who wrote them. That is not enough for a fork: its name does not show who can push there, and maintainers of the target
- * can push as well.
+ * Users who pushed to the branch since it was created; `null` if the creation is too far back. If the list of activities is hidden, or missing in an
+ * older version, only the commits show their writers. Commits are not enough for a fork: its name does not show who can push there, and maintainers
+ * of the target can push as well.
  */
 async function pushersOf(
   client: ForgeClient,
@@ -199,7 +197,7 @@ async function pushersOf(
   if (source === undefined) return null;
   const ref = encodeURIComponent(`refs/heads/${branch}`);
   const what = `read who has pushed to branch "${branch}" of ${source}`;
-  // Newest first. Anyone can read the list of a public fork. Source: GitHub, REST reference, "List repository activities".
+  // The list is sorted newest first. Anyone can read the list of a public fork. Source: GitHub, REST reference, "List repository activities".
   const url = `${restOf(client.api)}/repos/${source}/activity?ref=${ref}&per_page=${MAX_ACTIVITIES}`;
   const rows = await client.getShown(what, url, z.array(activitySchema));
   if (rows === undefined) return isForeign ? null : undefined;
@@ -224,7 +222,7 @@ async function outdated(client: ForgeClient, path: string, { baseRefName, headRe
 const parametersOf = (rules: Rules, type: string) =>
   rules.flatMap((rule) => rule.type === type ? [rule.parameters ?? {}] : []);
 
-/** Null if not all rules are shown, or if GitHub requires a review by a rule that is not among them. */
+/** `null` if not all rules are shown, or if GitHub requires a review by a rule that is not shown. */
 function requiredApprovals({ baseRef, reviewDecision }: Node, rules: Rules | undefined): number | null {
   if (rules === undefined) return null;
   const counts = [
@@ -240,7 +238,7 @@ const contextsOf = ({ commits }: Node) => {
   return nodes.filter((node) => node !== null).map((node) => ({ ...checkOf(node), isRequired: node.isRequired }));
 };
 
-/** A rule whose checks have no names. */
+/** The checks of this rule have no names. */
 const WORKFLOWS = "workflows";
 
 /** `isWhole`: whether all rules are shown. */
@@ -261,7 +259,7 @@ function requiredChecks(
   return { names, isWhole: rules !== undefined && isClassicShown };
 }
 
-/** Why GitHub, or a rule that is shown, refuses the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
+/** Why GitHub, or a visible rule, blocks the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
 function blockedBy(node: Node, required: readonly string[]): string | null {
   const { reviewDecision, mergeStateStatus: status, isInMergeQueue } = node;
   if (reviewDecision === "CHANGES_REQUESTED") return "a reviewer has requested changes";
@@ -271,10 +269,10 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
     state !== "green" && (isRequired === true || required.includes(name))
   );
   if (open !== undefined) return `the required check ${JSON.stringify(open.name)} has not passed`;
-  // For users who cannot bypass rules, GitHub shows BLOCKED.
+  // For users who cannot bypass rules, GitHub shows BLOCKED if a required check is missing.
   const missing = required.find((name) => name !== WORKFLOWS && !checks.some((check) => check.name === name));
   if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is missing`;
-  // While a pull request is in the queue, GitHub's status is about the queue.
+  // While a pull request is in the queue, GitHub's status describes the queue.
   if (isInMergeQueue === true) return null;
   switch (status) {
     case "CLEAN":
@@ -298,7 +296,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
   }
 }
 
-/** Rules of a ruleset that do not affect a merge through the API, or that are checked here. Source: GitHub, "Available rules for rulesets". */
+/** Rules of a ruleset that do not affect a merge through the API, or that this program checks. Source: GitHub, "Available rules for rulesets". */
 const HARMLESS: readonly string[] = [
   "creation",
   "deletion",
@@ -310,7 +308,7 @@ const HARMLESS: readonly string[] = [
   "copilot_code_review",
 ];
 
-/** Why a token that can bypass rules must not merge, as a clause; null if all rules are shown and are checked here. */
+/** Why a token that can bypass rules must not merge, as a clause; `null` if all rules are visible and checked here. */
 async function bypassOf(
   client: ForgeClient,
   protectionPath: string,
@@ -328,7 +326,7 @@ async function bypassOf(
     const what = `read the protection of branch "${node.baseRefName}"`;
     const classic = await client.getShown(what, protectionPath, protectionSchema);
     if (classic === undefined) return unread;
-    // Only the query shows the queue of a branch protection.
+    // Only the query shows whether a branch protection requires a queue.
     if (typeof node.isMergeQueueEnabled !== "boolean") names.push("merge_queue");
     const review = classic.required_pull_request_reviews;
     if (review?.require_code_owner_reviews) names.push("require_code_owner_reviews");
@@ -362,7 +360,7 @@ function methodsOf(
   ).map(([method]) => method);
 }
 
-/** Null if not all files are shown. The earlier name of a renamed file is never shown. */
+/** `null` if not all files are shown. GitHub never shows the earlier name of a renamed file. */
 function filesOf({ files }: Node): string[] | null {
   const nodes = files?.nodes;
   if (!nodes || (files.totalCount ?? 0) > nodes.length) return null;

@@ -1,6 +1,5 @@
 /**
- * Issues and pull requests of a GitHub repository with their comments. They are read through the REST API, and through GraphQL if only that shows who
- * changed a text.
+ * Implements {@linkcode Threads} for GitHub through its REST API, and through GraphQL if only GraphQL shows who changed a text.
  *
  * @module
  */
@@ -32,8 +31,8 @@ import {
 } from "../threads.ts";
 import { findWorkflow } from "../workflows.ts";
 
-// Source: GitHub, "REST API endpoints for issue comments", https://docs.github.com/en/rest/issues/comments; "… for pull request review
-// comments", https://docs.github.com/en/rest/pulls/comments
+// Source: GitHub, "REST API endpoints for issue comments", https://docs.github.com/en/rest/issues/comments; "REST API endpoints for pull request
+// review comments", https://docs.github.com/en/rest/pulls/comments
 const user = z.lazy(() => z.object({ id: z.int(), login: z.string(), type: z.optional(z.string()) }));
 const commentSchema = z.lazy(() =>
   z.object({
@@ -87,7 +86,7 @@ const TEXT = `number url title body createdAt author { ${ACTOR} }
   timelineItems(first: 100, itemTypes: [RENAMED_TITLE_EVENT]) {
     totalCount nodes { ... on RenamedTitleEvent { createdAt actor { ${ACTOR} } } }
   }`;
-// The states have different types. A query that gives them one name is refused.
+// The two states have different types, and GitHub rejects a query that gives both the same name.
 const THREAD =
   `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) { issueOrPullRequest(number: $i) {
   __typename
@@ -134,10 +133,10 @@ const editedSchema = z.lazy(() =>
 
 const MAY_PUSH: readonly string[] = ["admin", "write"];
 
-/** Rules that forbid a push to a branch without a review. */
+/** Rules that prohibit a push to a branch without a review. */
 const GUARDS: readonly string[] = ["pull_request", "update", "merge_queue"];
 
-// Source: GitHub, "REST API endpoints for reactions": there are only these eight.
+// GitHub has only eight reactions. Source: GitHub, "REST API endpoints for reactions".
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
 
 const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
@@ -145,7 +144,7 @@ const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
 const toUser = (row: z.output<typeof user> | null | undefined): ForgeUser =>
   row ? { id: row.id, name: row.login, isBot: row.type === "Bot" } : GHOST;
 
-/** The user of an answer. If an app acted in the name of a user, the user is treated as a bot. */
+/** An app that acted on behalf of a user is treated as a bot. */
 const byHand = (row: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
   app ? { ...toUser(row), isBot: true } : toUser(row);
 
@@ -208,7 +207,7 @@ export class GithubThreads implements Threads {
   }
 
   readonly me = remembered(async (): Promise<ForgeUser> => {
-    // The token of a workflow is not allowed to read `/user`, but it has a viewer, whose type is then `User`.
+    // The token of a workflow is not allowed to read `/user`, but has a viewer of type `User`.
     const query = "query { viewer { __typename login databaseId } }";
     const { data } = await this.#query("read the user of the token", query, {}, viewerSchema);
     return toActor(data.viewer);
@@ -219,8 +218,8 @@ export class GithubThreads implements Threads {
     const { may } = await this.#client.call({
       what: "read the scopes of the token",
       path: this.#path,
-      // Source: GitHub, "Scopes for OAuth apps": `X-OAuth-Scopes` lists the scopes, and "repo:status" is for statuses only. Tokens of jobs and
-      // fine-grained tokens have no scopes.
+      // `X-OAuth-Scopes` lists the scopes. The scope "repo:status" is only for statuses. Job tokens and fine-grained tokens have no scopes. Source:
+      // GitHub, "Scopes for OAuth apps".
       read(value, _text, headers) {
         const scopes = (headers.get("x-oauth-scopes") ?? "").split(/[\s,]+/).filter((scope) => scope !== "");
         if (scopes.length === 0) return { may: null };
@@ -334,7 +333,7 @@ export class GithubThreads implements Threads {
   async branch(name: string) {
     const path = `branches/${encodeURIComponent(name)}`;
     const branch = await orNull(this.#client.get("read a branch", `${this.#path}/${path}`, branchSchema));
-    // After a rename, the answer is about the new name of the branch.
+    // If the branch was renamed, the answer is about the branch with the new name.
     if (branch === null || branch.name !== name) return null;
     // Older servers have no rules.
     const rules = await orNull(
@@ -418,7 +417,7 @@ export class GithubThreads implements Threads {
   }
 }
 
-/** Only `html_url` shows whether the comment is on an issue or on a pull request. */
+/** Only `html_url` shows whether the comment is on an issue or a pull request. */
 function newsOf({ id, body, html_url: url, user }: Comment, kind: CommentPlace["kind"]): News[] {
   const [, area, number] = /\/(issues|pull)\/([1-9]\d{0,8})#/.exec(url) ?? [];
   if (number === undefined) return [];

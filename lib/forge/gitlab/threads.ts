@@ -1,5 +1,5 @@
 /**
- * Issues and merge requests of a GitLab project with their notes, read through its REST API.
+ * Implements {@linkcode Threads} for GitLab through its REST API.
  *
  * @module
  */
@@ -50,7 +50,7 @@ const noteSchema = z.lazy(() =>
   })
 );
 type Note = z.output<typeof noteSchema>;
-// Source: GitLab, "Issues API" and "Merge requests API", a single one; https://docs.gitlab.com/api/issues/
+// Source: GitLab, "Issues API" and "Merge requests API", single issue and single merge request; https://docs.gitlab.com/api/issues/
 const threadSchema = z.lazy(() =>
   z.object({
     iid: z.int(),
@@ -98,13 +98,13 @@ const eventSchema = z.lazy(() => z.object({ note: z.nullish(noteSchema) }));
 const hookSchema = z.lazy(() =>
   z.object({ url: z.string(), note_events: z.nullish(z.boolean()), issues_events: z.nullish(z.boolean()) })
 );
-// Source: GitLab, "Pipeline schedules API", https://docs.gitlab.com/api/pipeline_schedules/. Only Maintainers and the owner of a schedule see its
+// Source: GitLab, "Pipeline schedules API", https://docs.gitlab.com/api/pipeline_schedules/. Only Maintainers and the owner of a schedule can see its
 // variables: `Entities::Ci::PipelineScheduleDetails`.
 const schedulesSchema = z.lazy(() => z.object({ id: z.int(), active: z.boolean(), cron: z.string() }));
 const scheduleSchema = z.lazy(() =>
   z.object({ variables: z.nullish(z.array(z.object({ key: z.string(), value: z.string() }))) })
 );
-/** Maximum number of schedules whose variables are read. Each of them costs a request. */
+/** Maximum number of schedules whose variables are read. Each schedule costs a request. */
 const MAX_SCHEDULES = 20;
 const isPoll = ({ key, value }: { key: string; value: string }) => key === "MOGPLEX_SCHEDULE" && value === "respond";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
@@ -118,7 +118,7 @@ const variablesSchema = z.lazy(() =>
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
 /**
- * Whether any user can pass variables to a pipeline; null if the token cannot see the setting. Without the restriction, the role has no effect, and
+ * Whether any user can pass variables to a pipeline; `null` if the token cannot see the setting. Without the restriction, the role has no effect, and
  * Developers can pass variables. Source: GitLab, merge request 149343.
  */
 function mayHaveVariables(project: z.infer<typeof variablesSchema> | null): boolean | null {
@@ -127,7 +127,6 @@ function mayHaveVariables(project: z.infer<typeof variablesSchema> | null): bool
   return role === null ? null : role !== "no_one_allowed";
 }
 
-/** The answer; null if it is not shown to this token. */
 async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
   try {
     return await promise;
@@ -138,14 +137,14 @@ async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
 }
 
 /**
- * A change of the title or the description, in GitLab's words. They are English, whatever the user's language is. If a change of the description
- * ticks a checklist item, only the words for the item appear. Source: GitLab, `CommonSystemNotesService`, `handle_description_change_note`,
+ * GitLab's words for a change of the title or the description. They are in English, regardless of the user's language. If a change of the description
+ * checks a checklist item, only the words for this item appear. Source: GitLab, `CommonSystemNotesService`, `handle_description_change_note`,
  * https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
  */
 const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
 /**
- * An issue that came from another project, with its comments and label events under the names of their authors. Users who may move an issue are not
+ * An issue that was moved from another project keeps the names of the authors of its comments and label events. Users who may move an issue are not
  * necessarily allowed to push. Source: GitLab, "Move an issue", https://docs.gitlab.com/user/project/issues/managing_issues/
  */
 const MOVED = /^(?:moved|cloned) from /;
@@ -154,7 +153,7 @@ const DAY_MS = 86_400_000;
 
 const partOf = (kind: string) => kind === "issue" ? "issues" : "merge_requests";
 
-/** Imported texts appear under the name of the user who made the import if their authors have no account. */
+/** If the author of an imported text has no account, the text appears under the name of the user who imported it. */
 const IMPORTED: ForgeUser = { id: 0, name: "imported", isBot: true };
 
 const authorOf = ({ author, imported }: { author: z.output<typeof user>; imported?: boolean | null | undefined }) =>
@@ -177,7 +176,7 @@ const toComment = (note: Note): ThreadComment => ({
 
 export class GitlabThreads implements Threads {
   readonly forge = GITLAB_ADDRESS.name;
-  // A successful external status has made merge requests mergeable (issues 300720 and 34378).
+  // A successful external status has made merge requests mergeable (GitLab issues 300720 and 34378).
   readonly setsStatus = false;
   readonly system = "GitLab";
   readonly pullNoun = "merge request";
@@ -215,7 +214,7 @@ export class GitlabThreads implements Threads {
       tokenSchema,
     );
     if (token === undefined) return null;
-    // Source: GitLab, "Personal access tokens", scopes: only "api" permits requests that change something.
+    // Only the scope "api" permits requests that change something. Source: GitLab, "Personal access tokens", scopes.
     return token.scopes.includes("api") && await this.mayPush(await this.me());
   }
 
@@ -296,8 +295,8 @@ export class GitlabThreads implements Threads {
   }
 
   /**
-   * When the text of a note was changed, as GraphQL shows it. `updated_at` changes with every reaction, so it is used only if the server is too old
-   * for the GraphQL field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
+   * The time of the last edit, according to GraphQL. `updated_at` also changes with every reaction, so it is used only if an older server lacks the
+   * GraphQL field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
    */
   async #editedAt({ id, created_at: created, updated_at: updated }: Note): Promise<string | null> {
     const query = "query($id: NoteID!) { note(id: $id) { lastEditedAt } }";
@@ -349,7 +348,7 @@ export class GitlabThreads implements Threads {
     return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
-  /** Everything here requires the role Maintainer. */
+  /** All of these requests require the role Maintainer. */
   async setup(): Promise<ForgeSetup> {
     const hooks = await orHidden(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
     const project = await orHidden(this.#client.get("read the project", this.#path, variablesSchema));
@@ -382,7 +381,7 @@ export class GitlabThreads implements Threads {
     return polls.length > 0 || isWhole ? polls : null;
   }
 
-  /** Only the number of the address is used, because the server may be below a path of its host. */
+  /** Only the number in the address is used, because the server may be below a path of its host. */
   #address(number: number): PullRequestAddress {
     return { ...addressAt(GITLAB_ADDRESS, this.origin, this.#project, number), url: `!${number}` };
   }
@@ -396,7 +395,7 @@ export class GitlabThreads implements Threads {
   }
 
   #commented(since: string) {
-    // The API accepts only days and excludes the day itself. Days end by the server's clock, up to twelve hours after ours.
+    // The API accepts only days and excludes the given day. Days end by the server's clock, up to twelve hours later than ours.
     const after = new Date(Date.parse(since) - 1.5 * DAY_MS).toISOString().slice(0, 10);
     const path = `${this.#path}/events?action=commented&after=${after}&sort=asc`;
     return this.#list(`read the events of project ${this.#project}`, path, eventSchema);
@@ -468,7 +467,6 @@ const editedSchema = z.lazy(() =>
   })
 );
 
-/** Null if the note is neither on an issue nor on a merge request. */
 function threadOf({ noteable_type: type, noteable_iid: iid }: Note): ThreadPlace | null {
   const kind = type === "Issue" ? "issue" : type === "MergeRequest" ? "pull" : null;
   return kind === null || typeof iid !== "number" ? null : { kind, number: iid };

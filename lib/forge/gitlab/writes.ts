@@ -1,6 +1,7 @@
 /**
- * Writes of GitLab, in the cloud and self-hosted.
- * Source: GitLab, "Merge requests API", "Merge trains API", "Projects API", "Branches API", and lib/api/merge_requests.rb.
+ * Implements {@linkcode ForgeWrites} for GitLab, in the cloud and self-hosted. Source: GitLab, "Merge requests API", "Merge trains API", "Projects
+ * API", "Branches API", and lib/api/merge_requests.rb.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -49,7 +50,7 @@ async function read(client: ForgeClient, address: PullRequestAddress, query = ""
   return await client.get(`read merge request ${address.url}`, `${pathOf(address)}${query}`, requestSchema);
 }
 
-/** Statuses that mean that GitLab is still checking. Source: GitLab, "Merge requests API", `detailed_merge_status`. */
+/** GitLab is still checking. Source: GitLab, "Merge requests API", `detailed_merge_status`. */
 const CHECKING: readonly string[] = ["checking", "unchecked", "preparing", "approvals_syncing"];
 
 function mergedBy({ merge_commit_sha: merge, squash_commit_sha: squash, sha }: MergeRequest): MergeOutcome {
@@ -57,16 +58,19 @@ function mergedBy({ merge_commit_sha: merge, squash_commit_sha: squash, sha }: M
   return { kind: "merged", commit: merge ?? squash ?? sha ?? null };
 }
 
-/** `none`: the project has no merge train. `hidden`: the forge does not show whether it has one. */
+/** `none`: the project has no merge train. `hidden`: GitLab does not show whether the project has a merge train. */
 type Train = "none" | "auto-merge" | "route" | "hidden";
 
-/** Finds out how to respect a merge train. Before 19.1, a merge bypassed the train even with `auto_merge`. Source: GitLab, merge request 237922. */
+/**
+ * Determines how to respect a merge train. Before GitLab 19.1, a merge bypassed the train even with `auto_merge`. Source: GitLab, merge request
+ * 237922.
+ */
 async function trainOfProject(client: ForgeClient, address: PullRequestAddress): Promise<Train> {
   const what = `read the merge trains of ${address.repository}`;
   const project = await client.get(what, projectOf(address), projectSchema);
   if (project.merge_trains_enabled === false) return "none";
   if (project.merge_trains_enabled !== true) {
-    // Without Premium, no project has the setting, and the route answers 403, or 404 in the Community Edition.
+    // Without Premium, no project has this setting, and the route returns 403, or 404 in the Community Edition.
     const path = `${projectOf(address)}/merge_trains?per_page=1`;
     return await client.getShown(what, path, z.unknown()) === undefined ? "none" : "hidden";
   }
@@ -94,11 +98,11 @@ function refusalOf(status: number, body: unknown): Refusal | undefined {
   }
 }
 
-/** @throws {MogplexError} with exit code 65 if the token's user is not allowed to merge, with exit code 64 if GitLab refuses the token itself. */
+/** @throws {MogplexError} with exit code 65 if the token's user is not allowed to merge, and exit code 64 if GitLab rejects the token itself. */
 async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refusal: Refusal): Promise<MergeOutcome> {
   if (refusal === "moved") return { kind: "moved" };
   if (typeof refusal === "object") return { kind: "refused", reason: refusal.refused };
-  // If GitLab refuses the token, this throws.
+  // Throws an error if GitLab rejects the token.
   const { detailed_merge_status: status } = await read(client, address);
   if (refusal === "not-mergeable") {
     const reason = `GitLab shows the merge status ${status ?? "not mergeable"}`;
@@ -161,9 +165,9 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
     path: `${pathOf(address)}/cancel_merge_when_pipeline_succeeds`,
     method: "POST",
     write: "repeatable",
-    // A 201 can also have a hash with the status `error`. In that case, no merge was scheduled.
+    // The answer 201 can also contain an object with the status `error`. No merge was scheduled in that case.
     read: (value) => !isObject(value) || value.status !== "error",
-    // 405 and 406: nothing is planned, or the merge request is closed.
+    // 405 and 406: no merge is scheduled, or the merge request is closed.
     refusal: (status) => status === 405 || status === 406 ? false : undefined,
   });
 }
@@ -171,7 +175,7 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
 const REBASE_LOOK_MS = 2_000;
 const REBASE_LOOKS = 60;
 
-/** GitLab cannot pin a rebase to a commit, so the head is read right before the rebase. */
+/** GitLab cannot bind a rebase to a commit, so the head is read right before the rebase. */
 async function update(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -200,7 +204,7 @@ async function update(
   return { refused: "the rebase did not finish within two minutes" };
 }
 
-/** Changes fields of a merge request. A change like this can be repeated. */
+/** These changes can be repeated safely. */
 async function change(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -246,7 +250,6 @@ async function requestReview(
 async function marks(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestMarks> {
   const { state, author, reviewers, labels } = await read(client, address);
   return {
-    // `locked`: the state during the merge.
     state: state === "merged" || state === "closed" ? state : "open",
     author: author?.username ?? null,
     users: (reviewers ?? []).map(({ username }) => username),
@@ -255,7 +258,7 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
   };
 }
 
-/** For a job token, this route answers 401 even if GitLab accepts the token elsewhere. */
+/** For a job token, this route returns 401 even if GitLab accepts the token elsewhere. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   try {
     const { id, username, bot } = await client.get("read the user of the token", "/user", userSchema);
