@@ -1,5 +1,5 @@
 /**
- * Addresses of pull requests. Each forge has its own form.
+ * Reads the addresses of pull requests. Each forge has its own form.
  *
  * @module
  */
@@ -14,14 +14,14 @@ export interface AddressForm {
   readonly part: string;
 }
 
-/** Journals and reports accept no longer addresses. */
+/** Journals and reports do not accept longer addresses. */
 const MAX_URL = 2_048;
 
 /**
- * Reads the address of a pull request in one of the forms of a run's events: `https://HOST/OWNER/NAME/pull/N`,
+ * Reads the address of a pull request in one of the forms in a run's events: `https://HOST/OWNER/NAME/pull/N`,
  * `https://HOST/GROUP/…/NAME/-/merge_requests/N`, or `https://HOST/OWNER/NAME/pulls/N`.
- * @param trusted Origin of the service, which never gets the token of a forge; undefined for none.
- * @returns Undefined for any other text, and for plain HTTP to another machine, because a token would be sent unencrypted.
+ * @param trusted Origin of the service, which never receives a forge's token.
+ * @returns `undefined` for any other text, and for plain HTTP to another machine, because a token would be sent unencrypted.
  */
 export function readAddress(
   forms: readonly AddressForm[],

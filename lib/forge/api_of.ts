@@ -2,8 +2,8 @@ import type { ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 
 /**
- * The API address from a variable of the CI system.
- * @param name Variable with the URL: http or https, without user, query and fragment.
+ * Reads the address of an API from a variable of the CI system.
+ * @param name Name of the variable. Its value must be an HTTP or HTTPS URL without user name, query or fragment.
  * @returns Base URL without a trailing slash.
  * @throws {UsageError} for any other value.
  */

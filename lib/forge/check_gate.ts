@@ -1,5 +1,5 @@
 /**
- * Checks for `doctor --for gate`: the forge, the rights of its token, a pull request as the gate sees it, and the default branch.
+ * Checks the forge for `doctor --for gate`: the permissions of its token, a pull request as the gate sees it, and the default branch.
  *
  * @module
  */
@@ -10,17 +10,16 @@ import type { GateResult } from "./gate.ts";
 import type { Threads } from "./threads.ts";
 
 interface GateCheckOptions {
-  /** Whether the forge is known: the forge of the job, or the forge of a named pull request. */
+  /** Whether the forge is known from the job or from a named pull request. */
   isThere: boolean;
-  /** Opens the repository of the pull requests. */
   open(): Threads;
-  /** Judges a pull request without setting its status; undefined if the job has no pull request. */
+  /** Judges a pull request without setting its status; `undefined` if the job has no pull request. */
   judge(): Promise<GateResult | undefined>;
 }
 
 const GIVE_RIGHTS = "Give the token the rights in docs/gate.md";
 
-/** Checks the forge without writing anything. Without a forge, every check is skipped. */
+/** Writes nothing. Without a forge, every check is skipped. */
 export async function checkGate({ isThere, open, judge }: GateCheckOptions): Promise<Check[]> {
   const names = ["rights", "status", "pull-request", "branch"];
   if (!isThere) {
@@ -54,7 +53,7 @@ export async function checkGate({ isThere, open, judge }: GateCheckOptions): Pro
   ];
 }
 
-/** Checks whether the token can set a status, if the forge shows that. Only `--status` needs this right. */
+/** Only `--status` needs this permission. */
 async function checkStatus(threads: Threads): Promise<Check> {
   const name = "status";
   const answer = await tried(async () => await threads.mayWrite?.("statuses") ?? null);

@@ -1,5 +1,5 @@
 /**
- * The combined checks of a commit, without the checks that this toolkit sets.
+ * Combines the checks of a commit, without the checks that this toolkit sets.
  *
  * @module
  */
@@ -8,24 +8,23 @@ import type { ChecksState } from "./model.ts";
 /** Our commit status. Statuses of other commands have a suffix after a slash. */
 const OWN_CHECK = "mogplex";
 
-/** The status of `gate`. */
 export const GATE_CHECK = "mogplex/gate";
 
 export interface Check {
   readonly name: string;
-  /** Null if the state of the check is unknown. */
+  /** `null` if the state of the check is unknown. */
   readonly state: Exclude<ChecksState, "none"> | null;
 }
 
 /**
- * Whether a check is our own: the status `mogplex`, or a status below `mogplex/`, such as the gate's. This includes a job with such a name, which
- * GitHub shows as `CALLER / mogplex/gate`, and Gitea as `WORKFLOW / mogplex/gate (EVENT)`.
+ * Whether a check is our own: the status `mogplex`, or a status below `mogplex/`, such as the status of `gate`. Jobs with one of these names are
+ * included: GitHub shows them as `CALLER / mogplex/gate`, and Gitea as `WORKFLOW / mogplex/gate (EVENT)`.
  */
 export function isOwnCheck(name: string): boolean {
   return name === OWN_CHECK || (name.split(" / ").at(-1) ?? "").startsWith(`${OWN_CHECK}/`);
 }
 
-/** The combined state of the checks that are not our own. */
+/** Ignores our own checks. */
 export function checksState(checks: readonly Check[]): ChecksState | null {
   const states = checks.filter(({ name }) => !isOwnCheck(name)).map(({ state }) => state);
   if (states.includes("red")) return "red";

@@ -1,16 +1,20 @@
 /**
- * The owners of changed files, according to the file CODEOWNERS of the target branch. The branch of a pull request never decides who reviews it.
- * Source: GitHub, "About code owners"; GitLab, "Code Owners", and "Code Owners syntax"; Gitea, "Code Owners".
+ * Finds the owners of changed files in the CODEOWNERS file of the target branch. A pull request's own branch never decides who reviews the pull
+ * request. Source: GitHub, "About code owners"; GitLab, "Code Owners", and "Code Owners syntax"; Gitea, "Code Owners".
+ *
  * @module
  */
 import type { CodeOwnersForm, Reviewers } from "./writes.ts";
 
 const MAX_RULES = 3_000;
 const MAX_PATTERN = 500;
-/** Maximum number of steps of all comparisons. It keeps any file from taking more than a few seconds. */
+/** Maximum number of steps in all comparisons. With this limit, no file takes more than a few seconds. */
 const MAX_STEPS = 30_000_000;
 
-/** Counts steps. @throws {TooLong} if the limit is exceeded. */
+/**
+ * Counts steps.
+ * @throws {TooLong} if the limit is exceeded.
+ */
 type Spend = (steps: number) => void;
 
 class TooLong extends Error {}
@@ -20,7 +24,7 @@ interface Rule {
   readonly owners: readonly string[];
 }
 
-/** @returns The owners, or a clause that explains why they cannot be determined. */
+/** @returns The owners, or a clause that explains why the owners cannot be determined. */
 export function ownersOf(text: string, form: CodeOwnersForm["rules"], files: readonly string[]): Reviewers | string {
   const sections = sectionsOf(text, form);
   if (typeof sections === "string") return sections;
@@ -47,7 +51,7 @@ export function ownersOf(text: string, form: CodeOwnersForm["rules"], files: rea
   return { users: names.filter((name) => !name.includes("/")), teams: names.filter((name) => name.includes("/")) };
 }
 
-/** The rules, in sections that do not affect each other. */
+/** The sections do not affect each other. */
 function sectionsOf(text: string, form: CodeOwnersForm["rules"]): Rule[][] | string {
   const sections = new Map<string, Rule[]>([["", []]]);
   let section = "";
@@ -75,15 +79,18 @@ function sectionsOf(text: string, form: CodeOwnersForm["rules"]): Rule[][] | str
   return [...sections.values()];
 }
 
-/** Names of users and teams. Email addresses and roles are left out, because they name nobody who can be requested. */
+/** Email addresses and roles are left out, because a review cannot be requested from them. */
 function namesIn(words: readonly string[]): string[] {
   return words.filter((word) => /^@[A-Za-z0-9_][\w./-]*$/.test(word)).map((word) => word.slice(1));
 }
 
-/** A pattern as in `.gitignore`, except that `docs/*` matches only files directly in the folder. The time is proportional to both lengths. */
+/**
+ * A pattern as in `.gitignore`, except that `docs/*` matches only files directly in the folder. The number of steps is proportional to the lengths of
+ * the pattern and the path.
+ */
 function glob(pattern: string): Rule["matches"] | undefined {
   if (pattern.length > MAX_PATTERN) return undefined;
-  // An exclusion is a rule without owners, and is the last rule for its files.
+  // An exclusion is a rule without owners, and applies if no later rule matches the file.
   const bare = pattern.replace(/^!/, "").replace(/\\ /g, " ");
   const inner = bare.replace(/^\//, "").replace(/\/$/, "");
   const isAnchored = bare.startsWith("/") || inner.includes("/");
@@ -97,7 +104,7 @@ function glob(pattern: string): Rule["matches"] | undefined {
   };
 }
 
-/** The positions in a path at which a pattern can end. */
+/** Returns the positions in a path at which a pattern can end. */
 function endsOf(steps: readonly string[], path: string, spend: Spend): Set<number> {
   let places = new Set([0]);
   for (const step of steps) {
@@ -105,7 +112,7 @@ function endsOf(steps: readonly string[], path: string, spend: Spend): Set<numbe
     const [first = 0] = places;
     spend(1 + (step.startsWith("*") ? path.length - first : places.size));
     if (step === "**/") {
-      // Any number of whole folders.
+      // Any number of complete folders.
       for (let at = first; at <= path.length; at++) {
         if (places.has(at) || at > first && path[at - 1] === "/") next.add(at);
       }
@@ -128,7 +135,7 @@ function endsOf(steps: readonly string[], path: string, spend: Spend): Set<numbe
   return places;
 }
 
-/** A regular expression of Gitea. Only expressions that cannot take long are used: they have no repeated groups, and at most two repetitions. */
+/** A regular expression of Gitea. Expressions that can take a long time are rejected: repeated groups, and more than two repetitions. */
 function expression(pattern: string): Rule["matches"] | undefined {
   const isNegative = pattern.startsWith("!");
   const source = isNegative ? pattern.slice(1) : pattern;

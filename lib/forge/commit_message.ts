@@ -1,6 +1,7 @@
 /**
- * Title and body of a commit that a merge creates. Some words in them are commands that skip CI, close issues, or trigger quick actions. The text may
- * come from an agent, so these words are removed.
+ * Creates the title and the body of the commit for a merge. Some words in commit messages are commands that skip CI, close issues, or trigger quick
+ * actions. These words are removed, because the text may come from an agent.
+ *
  * @module
  */
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -9,7 +10,7 @@ const MAX_TITLE = 200;
 const MAX_BODY = 4_000;
 
 /**
- * The words in brackets with which any CI system skips something, a trailer of GitHub, and the mark of Azure. Source: GitHub, "Skipping workflow
+ * Marks that make a CI system skip something: words in brackets, a trailer of GitHub, and the mark of Azure. Source: GitHub, "Skipping workflow
  * runs"; GitLab, "Skip a pipeline"; Gitea, "Configuration Cheat Sheet", `SKIP_WORKFLOW_STRINGS`; Azure, "Skipping CI for individual pushes".
  */
 const SKIPS: readonly RegExp[] = [
@@ -26,7 +27,7 @@ const CLOSE_WORDS =
   "(?:reopen(?:s|ed|ing)?|clos(?:e|es|ed|ing)|fix(?:es|ed|ing)?|resolv(?:e|es|ed|ing)|implement(?:s|ed|ing)?)";
 
 /**
- * A closing word in front of an issue. Source: GitHub, "Linking a pull request to an issue"; GitLab, "Default closing pattern"; Gitea, "Configuration
+ * A closing keyword before an issue. Source: GitHub, "Linking a pull request to an issue"; GitLab, "Default closing pattern"; Gitea, "Configuration
  * Cheat Sheet", `CLOSE_KEYWORDS` and `REOPEN_KEYWORDS`; Atlassian, "Process issues with smart commits".
  */
 const CLOSING: readonly RegExp[] = [
@@ -39,7 +40,7 @@ const CLOSING: readonly RegExp[] = [
   /(?<=^|\s)#(?=(?:clos|resolv|fix|done|reopen)\w*)/gim,
 ];
 
-/** Repeats the removal until nothing is left to remove, because a removed part may have split another command. */
+/** Repeats the removal until the text no longer changes, because a removed part may have split another command. */
 function withoutCommands(text: string): string {
   let before: string;
   let now = text;
@@ -52,7 +53,6 @@ function withoutCommands(text: string): string {
   return now;
 }
 
-/** Returns title and body without words that a forge or a CI system would treat as commands. */
 export function commitMessage(title: string, body: string): { title: string; body: string } {
   const line = withoutCommands(cutText(plainText(title).replace(/\s+/g, " "), MAX_TITLE)).replace(/\s+/g, " ").trim();
   const text = withoutCommands(cutText(plainText(body), MAX_BODY));

@@ -12,7 +12,7 @@ const branchSchema = z.lazy(() =>
 );
 
 /**
- * Deletes a branch if its newest commit is still the given one. These forges cannot check the commit, so the branch is read right before the
+ * Deletes a branch only if its newest commit is still the given commit. These forges cannot check the commit, so the branch is read right before the
  * deletion.
  *
  * @param name Name for messages, as in `branch "fix" of acme/web`.

@@ -8,5 +8,5 @@ import { GITEA_BASE } from "./gitea/base.ts";
 import { GITHUB_BASE } from "./github/base.ts";
 import { GITLAB_BASE } from "./gitlab/base.ts";
 
-/** The same order as in `ALL_FORGES`. */
+/** In the same order as `ALL_FORGES`. */
 export const FILE_FORGES: readonly FileForge[] = [GITHUB_BASE, GITLAB_BASE, GITEA_BASE];

@@ -1,15 +1,16 @@
 /**
- * The problems of a pull request as its forge shows them, for a run that fixes it: failed checks with the end of their output, and reviewers'
- * requests. Texts are untrusted.
+ * Defines the problems of a pull request that a run fixes: failed checks with the end of their output, and reviewers' requests. All texts are
+ * untrusted.
+ *
  * @module
  */
 import { plainText } from "../text/plain_text.ts";
 
 export interface ForgeUser {
-  /** Id of the account on the forge. A name does not identify an account, because it can be given to another user. */
+  /** Id of the account on the forge. A name does not identify an account, because another user can take over the name. */
   readonly id: number;
   readonly name: string;
-  /** Null if the forge does not show whether the user is a bot. */
+  /** `null` if the forge does not show whether the user is a bot. */
   readonly isBot: boolean | null;
 }
 
@@ -17,18 +18,17 @@ export type FindingsOf = "checks" | "review";
 
 export interface FailedCheck {
   readonly name: string;
-  /** Null if the forge names no address. */
   readonly url: string | null;
-  /** The end of the check's output; empty if the forge does not show it. */
+  /** The end of the check's output; empty if the forge does not show the output. */
   readonly text: string;
 }
 
-/** A request of a reviewer, in an open thread or in the review as a whole. */
+/** A reviewer's request, in an open thread or in the review as a whole. */
 export interface Remark {
   readonly author: ForgeUser;
   /** Whether the author can push, according to the forge. */
   readonly mayPush: boolean;
-  /** `file:line`, or only the file; null if the remark is not about a line. */
+  /** `file:line`, or only the file; `null` if the remark is not about a line. */
   readonly place: string | null;
   readonly text: string;
 }
@@ -36,7 +36,7 @@ export interface Remark {
 export interface Findings {
   readonly checks: readonly FailedCheck[];
   readonly remarks: readonly Remark[];
-  /** Number of remarks that the forge did not show, or whose author is unknown. */
+  /** Number of remarks that the forge did not show, or whose authors are unknown. */
   readonly leftOut: number;
 }
 
@@ -47,9 +47,9 @@ export const MAX_READ_CHECKS = 5;
 const MAX_LINES = 40;
 const MAX_LOG = 3_000;
 
-/** The last lines of a log, without colors and without GitLab's section markers. */
+/** Leaves out colors and GitLab's section markers. */
 export function lastLinesOf(log: string): string {
-  // Earlier text cannot be among the last lines.
+  // Earlier text cannot be part of the last lines.
   const lines = plainText(log.slice(-20 * MAX_LOG)).split("\n").map((line) => line.trimEnd())
     .filter((line) => line !== "" && !/^section_(?:start|end):\d+:/.test(line)).slice(-MAX_LINES);
   while (lines.length > 1 && lines.join("\n").length > MAX_LOG) lines.shift();

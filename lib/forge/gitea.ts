@@ -1,5 +1,6 @@
 /**
- * Gitea and Forgejo, with every part.
+ * Gitea and Forgejo with all of their parts.
+ *
  * @module
  */
 import type { Forge } from "./forge.ts";

@@ -1,5 +1,6 @@
 /**
- * GitHub, with every part.
+ * GitHub with all of its parts.
+ *
  * @module
  */
 import type { Forge } from "./forge.ts";

@@ -1,5 +1,6 @@
 /**
- * GitLab, with every part.
+ * GitLab with all of its parts.
+ *
  * @module
  */
 import type { Forge } from "./forge.ts";

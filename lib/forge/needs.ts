@@ -1,5 +1,6 @@
 /**
- * What a pull request still needs before it can be merged, in a sentence for its note.
+ * Describes what a pull request still needs before it can be merged, in a sentence for its note.
+ *
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -7,13 +8,13 @@ import { withLimit } from "../service/answer.ts";
 import type { PullRequestFacts } from "./model.ts";
 import type { OpenPull } from "./forge.ts";
 
-/** Time limit for reading the pull request, in milliseconds, because the end of the job waits for it. */
+/** Time limit for reading the pull request. The end of the job waits for this. */
 const READ_MS = 10_000;
 const ATTEMPT_MS = 5_000;
 
 /**
- * @returns Markdown without untrusted text; null if the pull request is not open, or if it could not be read. Errors are not thrown, because the note
- * is more important.
+ * @returns Markdown without untrusted text; `null` if the pull request is not open, or if it could not be read. Errors are not thrown, because the
+ * note is more important.
  */
 export async function pullNeeds({ forge, client, address }: OpenPull, clock: Clock): Promise<string | null> {
   try {
@@ -39,7 +40,7 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
   ].filter((need) => need !== false);
   const unknown = problem === null ? "" : ` ${problem}.`;
   if (review === "requested" || review === "not-requested") {
-    // Without a rule, the forge would merge the pull request, but nobody has looked at the agent's work yet.
+    // Without a rule, the forge would merge the pull request although nobody has reviewed the agent's work.
     const missing = "nobody has approved the newest commit";
     if (needs.length === 0) return `**Needs a review:** ${missing}.${unknown}`;
     needs.push(missing);

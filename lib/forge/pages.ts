@@ -4,7 +4,7 @@ import type { ForgeClient, ListPage } from "./client.ts";
 
 const PAGE = 100;
 /**
- * Limits of one list. Anyone can write comments, and a few comments must not be enough to hide our own notes, which are used to count runs. A page of
+ * Limits of one list. Anyone can write comments, and a few comments by strangers must not hide our own notes, which are used to count runs. A page of
  * Gitea has 50 rows.
  */
 const MAX_ROWS = 5_000;
@@ -13,8 +13,8 @@ const MAX_PAGES = 100;
 type ReadPage<T> = (page: number, size: number) => Promise<readonly T[] | ListPage<T>>;
 
 /**
- * Reads a page. Anyone can write comments so long that a page is too large for one answer. Such a page is read in parts. A single row that is too
- * large becomes undefined.
+ * Reads a page. Users can write comments that make a page too large for one answer. The page is then read in parts, and a single row that is too
+ * large becomes `undefined`.
  */
 async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promise<ListPage<T | undefined>> {
   try {
@@ -24,7 +24,7 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
     if (!(error instanceof BodyTooLargeError)) throw error;
     if (size === 1) return { rows: [undefined] };
   }
-  // Parts of 100, 50 and 25 rows.
+  // An even number of rows is halved. 25 and 5 rows are split into five parts.
   const parts = size % 2 === 0 ? 2 : 5;
   const rows: (T | undefined)[] = [];
   let isLast: boolean | undefined;
@@ -37,11 +37,11 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
 }
 
 interface ListRules<T> {
-  /** Number of rows per page: 100 or 50. @default {100} */
+  /** Number of rows in a page: 100 or 50. @default {100} */
   size?: number;
   /**
-   * `short`: a page with fewer rows is the last one, unless the answer itself shows which page is the last. `empty`: only a page without rows is the
-   * last one, so the first two are requested at once. @default {"short"}
+   * `short`: a page with fewer rows than requested is the last page, unless the answer itself shows which page is the last. `empty`: only a page
+   * without rows is the last page, so the first two pages are requested at once. @default {"short"}
    */
   last?: "short" | "empty";
   /** Whether the rows of a page are enough. If so, no further page is read. @default never */
@@ -50,7 +50,7 @@ interface ListRules<T> {
 
 /**
  * @param read Reads page 1, 2, … with the given number of rows.
- * @returns The rows, except for rows that are too large for any answer, and whether the list is complete. Our own notes are never that large.
+ * @returns The rows, except rows that are too large for any answer, and whether the list is complete. Our own notes are never too large.
  */
 export async function readPages<T>(
   read: ReadPage<T>,
@@ -71,7 +71,10 @@ export async function readPages<T>(
   return { list, isWhole: false };
 }
 
-/** Reads a list with the page parameters that GitHub and GitLab share. @param row Schema of a row. */
+/**
+ * Uses the page parameters that GitHub and GitLab share.
+ * @param row Schema of a row.
+ */
 export function readList<T extends z.core.$ZodType>(
   client: ForgeClient,
   what: string,

@@ -1,7 +1,7 @@
 /**
- * Reads the text of an event. Only its numbers and its kind are used; everything else is requested from the forge. Other people write the texts in
- * it, and a CI system may have expanded secret variables in them. Only on GitHub, Gitea and Forgejo is the text of a new comment kept. It is compared
- * with the forge's text, and can stop a run.
+ * Reads the text of an event. Only its numbers and its kind are used. All other data is requested from the forge, because other users write the texts
+ * in an event, and a CI system may have expanded secret variables in these texts. On GitHub, Gitea and Forgejo, the text of a new comment is kept.
+ * This text is compared with the forge's text, and can stop a run.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The message of a forge that refuses a write. Its words are untrusted.
+ * Reads the message of a forge that rejects a write. The message is untrusted.
  *
  * @module
  */
@@ -16,8 +16,8 @@ function textsIn(value: unknown, depth = 0): string[] {
 }
 
 /**
- * The message in the JSON of a refusal, as one harmless line. Source: GitHub and Gitea, `message`; GitLab, "REST API troubleshooting": `message` may be
- * an object of lists, and some answers have `error` instead.
+ * Returns the message in the JSON of a refusal as one harmless line. In GitLab's answers, `message` may be an object of lists, or the text may be in
+ * `error` instead. Source: GitHub and Gitea, `message`; GitLab, "REST API troubleshooting".
  */
 export function wordsOfRefusal(body: unknown): string {
   const { message, error, errors } = isObject(body) ? body : {};

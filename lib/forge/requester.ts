@@ -1,7 +1,8 @@
 /**
- * The line in a note of `respond` that names the user who asked for its run, so that a merge and a gate do not count this user's approval.
+ * Defines the line in a note of `respond` that names the user who requested the run. Merges and gates do not count this user's approval.
  *
- * Anyone can write such a line. Its only effect is that an approval does not count.
+ * Anyone can write this line. Its only effect is that an approval does not count.
+ *
  * @module
  */
 import type { NamedRequester } from "./approvals.ts";
@@ -18,13 +19,13 @@ function requestersIn(text: string): number[] {
   return [...text.matchAll(/^<!-- mogplex-requester (\d{1,15}) -->\r?$/gm)].map(([, id]) => Number(id));
 }
 
-/** The user that a note names first; undefined if it names nobody. */
+/** The first user that a note names; `undefined` if the note names no user. */
 export function requesterIn(text: string): { readonly id: number } | undefined {
   const [id] = requestersIn(text);
   return id === undefined ? undefined : { id };
 }
 
-/** The users who asked `respond` for work on a pull request; null if the forge does not show all comments. */
+/** The users who asked `respond` for work on a pull request; `null` if the forge does not show all comments. */
 export async function readRequesters(
   { threads }: Pick<Forge, "threads">,
   client: ForgeClient,

@@ -1,22 +1,23 @@
 /**
- * The review of a pull request in one word.
+ * Summarizes the review of a pull request in one word.
+ *
  * @module
  */
 import { judgeApprovals, notAPerson, type NotCounted, type ReviewReading } from "./approvals.ts";
 import type { ReviewState } from "./model.ts";
 
-/** Only code that acts on a pull request knows who requested it and which user its token belongs to. */
+/** Only code that acts on a pull request knows its requester and the user of the token. */
 const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
 
 /**
- * The review in the words that tables use; null if the forge shows too little.
- * @param isRequested Whether a person or a team was asked and has not decided; null if the forge does not show this.
+ * @param isRequested Whether a review was requested from a person or a team that has not decided; `null` if the forge does not show this.
+ * @returns `null` if the forge shows too little.
  */
 export function reviewStateOf(reading: ReviewReading, isRequested: boolean | null): ReviewState | null {
   const { state } = judgeApprovals(reading, NOBODY);
   if (state === "unknown") return null;
   if (state !== "missing") return state;
-  // An approval that is not enough, or that is about an earlier commit, shows that a reviewer has looked at the pull request.
+  // An approval that is not enough, or that is for an earlier commit, shows that a reviewer has looked at the pull request.
   const hasReviewer = reading.opinions?.some(({ by, mayPush }) => notAPerson(by, NOBODY) === null && mayPush !== false);
   if (isRequested === true || hasReviewer === true) return "requested";
   return isRequested === null ? null : "not-requested";

@@ -1,23 +1,22 @@
 /**
- * Shortens a summary for a forge that permits only small comments. Untrusted text is code in a summary and must stay code. Only text inside code
- * blocks is therefore cut, and everything else is kept or removed by whole lines.
+ * Shortens a summary for a forge that allows only short comments. Untrusted text in a summary must stay code, so only text inside code blocks is cut.
+ * All other text is kept or removed line by line.
  *
  * @module
  */
 import { markdownBlock } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 
-/** Maximum lengths of each code block, in UTF-16 units. The first length with which the summary fits is used. */
+/** Maximum lengths of each code block, in UTF-16 code units. The first length that makes the summary fit is used. */
 const BLOCK_SIZES = [20_000, 2_000, 500];
 
 type Part = string | { code: string };
 
-/** Number of characters, as the strictest system counts them: code points, and two for a line break. */
+/** Counts characters as the strictest system does: code points, and two for a line break. */
 function lengthOf(text: string): number {
   return [...text].length + text.split("\n").length;
 }
 
-/** Splits a text that contains blocks of `markdownBlock`. */
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
   let block: { end: string; lines: string[] } | undefined;
@@ -41,8 +40,8 @@ function firstOf(texts: readonly string[], limit: number): string[] {
 }
 
 /**
- * Shortens Markdown in which untrusted text is always code, either in blocks of `markdownBlock` or in spans that end on their line. A text that fits
- * stays unchanged. Otherwise, long blocks are cut. If that is not enough, the end is replaced by a line with `…`.
+ * Shortens Markdown in which untrusted text is always code, either in blocks of `markdownBlock` or in spans that end on their line. If the text is
+ * too long, long blocks are cut. If that is not enough, the end is replaced by a line with `…`.
  * @param limit Maximum number of characters, where a line break counts twice. The line with `…` is not included.
  */
 export function shortenMarkdown(text: string, limit: number): string {

@@ -1,12 +1,13 @@
 /**
- * Statuses of a commit that a program sets.
+ * Defines the commit statuses that a program reads and sets.
+ *
  * @module
  */
 import type { ForgeClient } from "./client.ts";
 import type { PullRequestAddress } from "./model.ts";
 
 export interface CommitStatus {
-  /** `other`: a state that we never set. */
+  /** `other`: a state that this program never sets. */
   readonly state: "success" | "pending" | "other";
   /** At most 140 characters. */
   readonly text: string;
@@ -20,20 +21,19 @@ export interface Objection {
 export interface ForgeStatuses {
   /** Whether the text of a status can change while its state stays the same. */
   readonly takesTexts: boolean;
-  /** The newest status with a name; null without one. @throws the errors of the client. */
   read(client: ForgeClient, address: PullRequestAddress, commit: string, name: string): Promise<CommitStatus | null>;
-  /** @param url The page to which the status links. @throws the errors of the client. */
+  /** @param url The page that the status links to. */
   set(
     client: ForgeClient,
     address: PullRequestAddress,
     commit: string,
     status: CommitStatus & { readonly name: string; readonly url: string },
   ): Promise<void>;
-  /** Addresses of other open pull requests with this newest commit; undefined if they are not shown. @throws the errors of the client. */
+  /** Addresses of other open pull requests with the same newest commit; `undefined` if they are not shown. */
   sharers(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<readonly string[] | undefined>;
   /**
-   * Why a status with this name must not be set: a rule of the target would accept it in place of any check. Null if it may be set. Absent if rules
-   * name each check.
+   * Why a status with this name must not be set: a rule of the target would accept the status in place of any check. `null` if the status may be set.
+   * Absent if rules name each check.
    */
   objection?(client: ForgeClient, address: PullRequestAddress, base: string, name: string): Promise<Objection | null>;
 }

@@ -1,5 +1,5 @@
 /**
- * A job of a GitHub, Gitea or Forgejo workflow, according to its environment and the file of its event.
+ * Reads a job of a GitHub, Gitea or Forgejo workflow from its environment and the file of its event.
  *
  * @module
  */
@@ -12,19 +12,18 @@ import type { AskEvent } from "./threads.ts";
 
 const SERVER = "GITHUB_SERVER_URL";
 
-/** Whether the environment is Gitea's or Forgejo's. Both also set variables with GitHub's names. */
+/** Gitea and Forgejo also set variables with GitHub's names. */
 export function isGiteaJob(env: ReadEnv): boolean {
-  // The name of the system is not used, because it would pull the table of all systems into the components.
+  // Do not use the name of the CI system, which would add the table of all systems to the components.
   return Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));
 }
 
-/** Undefined if the environment names no server. */
 export function serverHost(env: ReadEnv): string | undefined {
   const server = env(SERVER) ?? "";
   return URL.canParse(server) ? new URL(server).host : undefined;
 }
 
-/** @throws {UsageError} if the variable cannot come from the runner. */
+/** @throws {UsageError} if the variable has a value that the runner never sets. */
 export function serverOf(env: ReadEnv): string {
   const text = env(SERVER) ?? "";
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
@@ -35,7 +34,7 @@ export function serverOf(env: ReadEnv): string {
   });
 }
 
-/** @throws {UsageError} if the variable cannot come from the runner. */
+/** @throws {UsageError} if the variable has a value that the runner never sets. */
 export function repositoryOf(env: ReadEnv): string {
   const repository = env("GITHUB_REPOSITORY") ?? "";
   if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || /(?:^|\/)\.{1,2}(?:\/|$)/.test(repository)) {
@@ -49,17 +48,15 @@ export function repositoryOf(env: ReadEnv): string {
   return repository;
 }
 
-/** The number of the pull request in a workflow's event; undefined if the event has none. @param text Content of the event's file. */
 function pullRequestIn(text: string): number | undefined {
   return numberOf(parseJson(text), "pull_request", "number");
 }
 
 /**
- * The event of a workflow of GitHub, Gitea or Forgejo. Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`,
- * https://docs.github.com/en/webhooks/webhook-events-and-payloads
- * @param name `GITHUB_EVENT_NAME`.
- * @param text Content of the file `GITHUB_EVENT_PATH`.
- * @param repository Id of the repository at the forge.
+ * Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`, https://docs.github.com/en/webhooks/webhook-events-and-payloads
+ * @param name Value of `GITHUB_EVENT_NAME`.
+ * @param text Content of the file in `GITHUB_EVENT_PATH`.
+ * @param repository Id of the repository on the forge.
  */
 function workflowEvent(name: string, text: string, repository: number): AskEvent {
   if (name === "schedule" || name === "workflow_dispatch") return UNREADABLE;
@@ -86,18 +83,20 @@ function workflowEvent(name: string, text: string, repository: number): AskEvent
   return { kind: "ask", news: typeof written === "string" ? { ...news, written } : news };
 }
 
-/** The workflow's file, or its name if the runner does not provide the file. A file on another branch belongs to the same workflow. */
+/**
+ * The file of the workflow, or the name of the workflow if the runner does not provide the file. A file on another branch belongs to the same
+ * workflow.
+ */
 function workflowOf(env: ReadEnv): string {
   return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
 }
 
-/** The parts that the jobs of all workflows share. */
 export const WORKFLOW_JOB: Pick<
   ForgeJob,
   "payload" | "event" | "pull" | "notes" | "variables" | "missesPullLabels" | "passesUnset"
 > = {
   passesUnset: true,
-  // The event `pull_request_target` would run with secrets, so a user must add it.
+  // The event `pull_request_target` would run with secrets, so users must add this event themselves.
   missesPullLabels: true,
   payload: (env) => ({ path: env("GITHUB_EVENT_PATH") ?? "" }),
   event: async (env, text, repositoryId) => workflowEvent(env("GITHUB_EVENT_NAME") ?? "", text, await repositoryId()),

@@ -1,5 +1,6 @@
 /**
- * Workflow files on the default branch of a repository of GitHub, Gitea or Forgejo, which share this API.
+ * Finds workflow files on the default branch of a repository on GitHub, Gitea or Forgejo, which share this API.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -8,15 +9,15 @@ import { contentOf } from "./blob.ts";
 import type { ForgeClient } from "./client.ts";
 import { orNull, type WorkflowSearch, type WorkflowWanted } from "./threads.ts";
 
-// Source: GitHub, "REST API endpoints for repository contents", https://docs.github.com/en/rest/repos/contents; Gitea, API reference,
-// https://docs.gitea.com/api/1.24, `ContentsResponse`. Without `ref`, both answer for the default branch.
+// Without `ref`, both APIs use the default branch. Source: GitHub, "REST API endpoints for repository contents",
+// https://docs.github.com/en/rest/repos/contents; Gitea, API reference, https://docs.gitea.com/api/1.24, `ContentsResponse`.
 const folderSchema = z.lazy(() => z.array(z.object({ type: z.string(), name: z.string(), path: z.string() })));
 const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encoding: z.nullish(z.string()) }));
 
 /** Maximum number of files that are read. Each file costs a request. */
 const MAX_FILES = 20;
 
-/** @param repository Path of the repository below the API. @throws the errors of the client. */
+/** @param repository Path of the repository below the API. */
 export async function findWorkflow(
   client: ForgeClient,
   repository: string,

@@ -11,7 +11,7 @@ import type { Attach, Decider } from "./decide.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { afterRun } from "./start_run.ts";
 
-/** @returns The exit code of the run's verdict; null if the service no longer shows the run. */
+/** @returns The exit code for the run; `null` if the service no longer shows the run. */
 export async function attachRun(
   job: Responding,
   asked: Asked,
@@ -39,7 +39,7 @@ export async function attachRun(
   return result.exitCode;
 }
 
-/** Whether a note contains the address of this pipeline. Another attempt of a workflow has its own address below the address of the workflow. */
+/** Whether a note contains the address of this pipeline. The address of another attempt of a workflow is below the address of the workflow. */
 export function isOfPipeline({ platform, io: { env } }: Responding, note: string): boolean {
   const address = platform.links(env).pipeline?.replace(/\/attempts\/\d+$/, "") ?? "";
   return address !== "" && note.split(address).slice(1).some((rest) => !/^\d/.test(rest));

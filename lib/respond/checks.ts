@@ -1,5 +1,5 @@
 /**
- * The scheduled checks for mentions that no event has answered, as text for notes and logs.
+ * Describes the scheduled checks for unanswered mentions, for notes and logs.
  *
  * @module
  */
@@ -9,15 +9,15 @@ export const CHECK_SCHEDULES = ["hourly", "daily", "none"] as const;
 export type CheckSchedule = typeof CHECK_SCHEDULES[number];
 
 export interface Checks {
-  /** Undefined if the schedule is unknown. */
+  /** `undefined` if the schedule is unknown. */
   readonly schedule: CheckSchedule | undefined;
-  /** How far a check looks back, in milliseconds. */
+  /** How far back a check looks. */
   readonly sinceMs: number;
 }
 
 const HOUR_MS = 3_600_000;
 
-/** How far a check looks back, in milliseconds. Forges start scheduled jobs late, so a daily check looks back further than a day. */
+/** Forges start scheduled jobs late, so a daily check looks back more than a day. */
 export function lookBackMs(schedule: CheckSchedule | undefined): number {
   return (schedule === "daily" ? 48 : 24) * HOUR_MS;
 }
@@ -29,8 +29,9 @@ export function completerText(schedule: CheckSchedule | undefined): string {
 }
 
 /**
- * Text about what the checks do, and what to do without checks.
- * @param promise Creates the sentence about the checks. @param instead A sentence for jobs without checks. It begins with a verb.
+ * Describes what the checks do, or what to do if there are no checks.
+ * @param promise Creates the sentence about the checks.
+ * @param instead A sentence for jobs without checks, which begins with a verb.
  */
 export function checksText(
   { schedule, sinceMs }: Checks,

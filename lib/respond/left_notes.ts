@@ -1,5 +1,5 @@
 /**
- * Notes whose job was killed before the run finished. The next job in the thread, or a poll, completes them.
+ * Completes notes whose jobs were killed before their runs finished. The next job in the thread does this, or a poll.
  *
  * @module
  */
@@ -18,25 +18,22 @@ import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
 
-/**
- * How long ago a run must have finished before its note is treated as abandoned, in milliseconds. Until then, its job may be about to complete the
- * note.
- */
+/** How long ago a run must have finished before its note is treated as abandoned. Until then, its job may be about to complete the note. */
 const LEFT_MS = 5 * 60_000;
-/** Time limit for reading such a run, in milliseconds. The limit is short, because the mention of this job waits for the result. */
+/** Time limit for reading the run of an unfinished note. The limit is short, because the mention of this job waits for the result. */
 const LEFT_LOOK_MS = 20_000;
 /**
- * Maximum number of unanswered reads. After that, a job leaves the remaining notes to the next poll. One run may be slow to read while the service
- * works well.
+ * Maximum number of unanswered reads. After that, a job leaves the remaining notes to the next poll. A single unanswered read does not mean that the
+ * service has a problem.
  */
 const MAX_FAILED_LOOKS = 3;
 /** Maximum number of threads in which a poll looks for unfinished notes. */
 const MAX_THREADS = 20;
 
 /**
- * Completes a note whose job was killed before its run finished, and cancels a run that must not continue. If this fails, the next job or poll tries
- * again.
- * @returns False if a run that must be cancelled may still be running.
+ * Completes a note whose job was killed before its run finished, and cancels a run that must not continue. After a failure, the next job or poll
+ * tries again.
+ * @returns `false` if a run that must be cancelled may still be running.
  */
 export async function endLeftNote(
   job: Responding,
@@ -92,8 +89,8 @@ export async function endLeftNote(
       of,
       requester,
       task,
-      // Other users may have changed the links in the note. With the links of this job, a retry of its pipeline would mistake this job for the one
-      // that followed the run.
+      // Use neither the links in the note, which other users may have changed, nor the links of this job: a retry of its pipeline would treat this
+      // job as the job that followed the run.
       label: "",
       links: undefined,
       seal,
@@ -112,9 +109,9 @@ export async function endLeftNote(
 }
 
 /**
- * Completes the notes that jobs have left unfinished since a given time. This includes closed threads, where mentions are no longer answered. A
- * failure only affects the notes.
- * @returns False if a run that must be cancelled may still be running.
+ * Completes the notes that jobs have left unfinished since a given time. Closed threads are included, although mentions there are no longer answered.
+ * A failure affects only the notes.
+ * @returns `false` if a run that must be cancelled may still be running.
  */
 export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<boolean> {
   const { clock, writer, forge: { threads } } = job;
@@ -145,7 +142,7 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
 
 const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
 
-/** Threads with an unfinished note, newest first. @throws {MogplexError} if the forge refuses the token. */
+/** Newest first. */
 async function threadsWithLeftNotes(job: Responding, since: string): Promise<readonly ThreadPlace[]> {
   const { writer, forge: { threads } } = job;
   try {

@@ -6,16 +6,15 @@
 import type { ForgeUser } from "../forge/findings.ts";
 import { remembered, type ThreadPlace, type Threads } from "../forge/threads.ts";
 
-/** Threads with cached answers. */
 export interface RememberedThreads {
   readonly threads: Threads;
-  /** Removes a thread from the cache after something was written there. */
+  /** Call this after something was written in the thread. */
   forget(thread: ThreadPlace): void;
 }
 
 const keyOf = ({ kind, number }: ThreadPlace) => `${kind} ${number}`;
 
-/** Caches answers about users, the repository and threads. Failed requests are repeated. */
+/** Failed requests are not cached. */
 export function rememberThreads(threads: Threads): RememberedThreads {
   const rights = new Map<number, ReturnType<Threads["mayPush"]>>();
   const places = new Map<string, Pick<Threads, "thread" | "comments">>();

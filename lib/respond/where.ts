@@ -1,5 +1,6 @@
 /**
- * The branch of a requested run.
+ * Determines the branch of a requested run.
+ *
  * @module
  */
 import type { Thread, Threads } from "../forge/threads.ts";
@@ -11,9 +12,9 @@ export type Place =
   | { kind: "none"; reason: string };
 
 /**
- * A pull request's own branch, unless that is the default one, the target or protected, in any spelling: then a new branch with its own pull request.
- * For an issue a new branch.
- * @param branch The source of the pull request as the forge shows it now; null if it does not exist.
+ * Returns the pull request's own branch. If this branch is the default branch, the target or a protected branch, in any spelling, the result is a new
+ * branch with its own pull request. An issue also gets a new branch.
+ * @param branch The source of the pull request as the forge shows it now; `null` if the branch does not exist.
  */
 function placeOf(
   { pull }: Pick<Thread, "pull">,
@@ -38,7 +39,7 @@ function placeOf(
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
 }
 
-/** The branches of a run for a thread, based on the forge's current state. @throws the errors of the forge. */
+/** Uses the forge's current state. */
 export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
   if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
   const [branch, { defaultBranch }] = await Promise.all([threads.branch(thread.pull.source), threads.repository()]);

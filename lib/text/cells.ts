@@ -1,6 +1,6 @@
 /**
- * The width of text on a terminal, counted in cells: a CJK character or an emoji takes two, a combining mark none. Written by hand: npm
- * packages that cut and wrap text take 20 KB, most of it for color codes, which our texts never contain.
+ * Measures the width of text on a terminal in cells. A CJK character or an emoji takes two cells, and a combining mark takes none. npm packages that
+ * cut and wrap text take 20 KB, mostly for color codes, which our texts never contain.
  *
  * @module
  */
@@ -43,8 +43,8 @@ function beginning(text: string, cells: number): string {
 /**
  * A shortened text ends in `…`, which takes one cell.
  *
- * @param text One line after `plainText`.
- * @param cells Maximum number of cells. With 0 or less, the result is empty.
+ * @param text One line of a text that has passed through `plainText`.
+ * @param cells Maximum number of cells. If this is 0 or less, the result is empty.
  */
 export function cutCells(text: SafeLine, cells: number): SafeLine;
 export function cutCells(text: string, cells: number): string;
@@ -55,7 +55,7 @@ export function cutCells(text: string, cells: number): string {
   return `${beginning(text, cells - 1)}…`;
 }
 
-/** @param side The side of the text; the padding is on the other side. @default {"left"} */
+/** @param side The side on which the text is aligned. @default {"left"} */
 export function fitCells(text: SafeLine, cells: number, side?: "left" | "right"): SafeLine;
 export function fitCells(text: string, cells: number, side?: "left" | "right"): string;
 export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {
@@ -65,11 +65,11 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
 }
 
 /**
- * Breaks a line only at spaces, so an address stays whole. The lines after the first one are indented.
+ * Breaks a line only at spaces, so an address stays complete. All lines after the first are indented.
  *
- * @param line One line after `plainText`. Its spaces are kept.
+ * @param line One line of a text that has passed through `plainText`. Its spaces are kept.
  * @param cells Maximum width of a line.
- * @param indent Number of spaces before the other lines. The line is not broken within its first `indent` cells.
+ * @param indent Number of spaces before all other lines. The line is not broken within its first `indent` cells.
  */
 export function hangCells(line: string, cells: number, indent: number): string[] {
   const lines: string[] = [];
@@ -79,7 +79,7 @@ export function hangCells(line: string, cells: number, indent: number): string[]
     if (fits.length === rest.length) break;
     let cut = rest[fits.length] === " " ? fits.length : fits.lastIndexOf(" ");
     if (cut <= indent) cut = rest.indexOf(" ", Math.max(fits.length, indent + 1));
-    // The mark that `cutText` appends must stay whole.
+    // The mark that `cutText` appends must stay on one line.
     if (cut < 0 || rest.slice(cut) === " characters]") break;
     lines.push(rest.slice(0, cut).trimEnd());
     rest = " ".repeat(indent) + rest.slice(cut + 1).trimStart();
@@ -88,12 +88,12 @@ export function hangCells(line: string, cells: number, indent: number): string[]
 }
 
 /**
- * Breaks a text into lines of at most `cells` cells: at blanks, and inside a word only if the word alone is too long.
+ * Breaks a text into lines at blanks. A word is broken only if it is too long for a line of its own.
  *
- * @param text One line after `plainText`. Blanks in a row become one.
+ * @param text One line of a text that has passed through `plainText`. Several blanks in a row become one blank.
  * @param cells Width of a line, at least 2.
  * @param first Width of the first line. @default {cells}
- * @returns At least one line, which is empty for an empty text.
+ * @returns At least one line. An empty text becomes one empty line.
  */
 export function wrapCells(text: string, cells: number, first = cells): string[] {
   const lines: string[] = [];

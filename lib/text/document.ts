@@ -1,29 +1,30 @@
 /**
- * The content of a report as plain data. {@linkcode markdownOf} prints it as Markdown, `lib/report/page.ts` as HTML, and
- * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name} or in a block of code,
- * which each printer escapes.
+ * Represents the content of a report as plain data. {@linkcode markdownOf} renders this data as Markdown, `lib/report/page.ts` as HTML, and
+ * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name} or in a block of code, which
+ * each renderer escapes.
+ *
  * @module
  */
 import { markdownBlock, markdownCode, markdownLink } from "./escape.ts";
 import { cutText } from "./plain_text.ts";
 
-/** Content of a line or a cell. Null and empty texts are left out. */
+/** Content of a line or a cell. `null` and empty texts are left out. */
 export type Words = string | number | null | Name | Time | Link | Strong | readonly Words[];
 
-/** Untrusted text: a name, an id, a reason. */
+/** Untrusted text, such as a name, an id or a reason. */
 export interface Name {
   readonly name: string | null;
-  /** Maximum length that is shown, in UTF-16 units. @default {300} */
+  /** Maximum length that is shown, in UTF-16 code units. @default {300} */
   readonly max?: number;
 }
 
-/** A time in ISO 8601, as the service wrote it. */
+/** A time in ISO 8601, as the service sent it. */
 interface Time {
   readonly time: string | null;
 }
 
 interface Link {
-  /** Result of `webUrl`. */
+  /** A result of `webUrl`. */
   readonly link: string;
   /** Trusted text. @default the address */
   readonly words?: string;
@@ -35,7 +36,7 @@ interface Strong {
 
 export type Fact = readonly [name: string, value: Words];
 
-/** One part of a report. A table is shown under its name. */
+/** A table is shown under its name. */
 export type Block =
   | { readonly heading: Words; readonly level: 2 | 3 | 4 }
   | { readonly text: Words }
@@ -47,7 +48,7 @@ export type Block =
   | { readonly code: string }
   | { readonly summary: string; readonly details: readonly Block[] };
 
-/** Adds a period, and a capital first letter unless the sentence begins with a name. */
+/** Adds a period, and capitalizes the first letter unless the sentence begins with a name. */
 export function sentence(words: Words): Words {
   const [first, ...rest] = Array.isArray(words) ? words as readonly Words[] : [words];
   return [
@@ -61,7 +62,10 @@ export function joinWords(words: readonly Words[], between: string): Words {
   return words.flatMap((each, index) => index === 0 ? [each] : [between, each]);
 }
 
-/** The result is untrusted if `words` contains a name. @param show Escapes untrusted text for its destination. */
+/**
+ * The result is untrusted if `words` contains a name.
+ * @param show Escapes untrusted text for its destination.
+ */
 export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);
@@ -74,7 +78,7 @@ export function plainWords(words: Words, show: (text: string) => string = (text)
 
 const MAX_NAME = 300;
 
-/** Untrusted text becomes code, where no renderer looks for links, images, HTML, mentions or quick actions. */
+/** Untrusted text becomes code. Renderers do not look for links, images, HTML, mentions or quick actions inside code. */
 export function markdownWords(words: Words): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);
@@ -101,7 +105,7 @@ function markdownBlockOf(block: Block): string {
   }
   if ("list" in block) return block.list.map((item) => `- ${markdownWords(item)}`).join("\n");
   if ("code" in block) return markdownBlock(block.code);
-  // Forges and CI systems show both elements. Markdown inside them needs the empty lines.
+  // Forges and CI systems render both elements. Markdown inside them needs the empty lines.
   return `<details><summary>${block.summary}</summary>\n\n${markdownOf(block.details)}\n\n</details>`;
 }
 

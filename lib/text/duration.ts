@@ -1,5 +1,5 @@
 /**
- * Formats durations and numbers for people, and parses durations that people write.
+ * Formats durations and numbers for readers, and parses durations that users write.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /**
  * Uses at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
  *
- * @param ms Milliseconds; a negative number is treated as zero.
+ * @param ms Negative numbers are treated as zero.
  */
 export function formatDuration(ms: number): string {
   if (!(ms > 0)) return "0 s";
@@ -19,7 +19,7 @@ export function formatDuration(ms: number): string {
   return twoUnits(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
-/** The second unit is left out if it is 0: `1 h 4 min`, `3 min`. */
+/** Leaves out the second unit if its value is 0: `1 h 4 min`, `3 min`. */
 export function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }
@@ -28,12 +28,12 @@ export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
-/** For messages about the argument of {@linkcode parseDuration}. */
+/** Used in messages about the argument of {@linkcode parseDuration}. */
 export const DURATION_FORMS = "60m, 1h30m, 45s, or a number of seconds";
 
 /**
  * @param text Hours, minutes and seconds in this order (`60m`, `1h30m`, `45s`), or a number of seconds (`90`).
- * @returns Milliseconds; undefined for any other text.
+ * @returns Milliseconds; `undefined` for any other text.
  */
 export function parseDuration(text: string): number | undefined {
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
@@ -42,7 +42,10 @@ export function parseDuration(text: string): number | undefined {
   return all === "" ? undefined : ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
 
-/** Formats a time such as `1:43` or `1:02:03`. @param ms Milliseconds; a negative number is treated as zero. */
+/**
+ * Formats a time such as `1:43` or `1:02:03`.
+ * @param ms Negative numbers are treated as zero.
+ */
 export function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];

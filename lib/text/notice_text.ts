@@ -15,7 +15,7 @@ interface NoticeWords {
   keyPart: string;
 }
 
-/** One line about a notice. It may contain untrusted text. */
+/** The result may contain untrusted text. */
 export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { keyPart: "`keyPart`" }): string {
   switch (notice.kind) {
     case "wait": {
@@ -50,7 +50,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "text":
       return notice.message;
     default: {
-      // A new kind without a text does not compile.
+      // A new kind of notice without a text does not compile.
       const unknown: never = notice;
       return String(unknown);
     }

@@ -1,5 +1,6 @@
 /**
- * Addresses of pull requests of Gitea and Forgejo.
+ * Defines the addresses of pull requests on Gitea and Forgejo.
+ *
  * @module
  */
 import type { AddressForm } from "../address.ts";

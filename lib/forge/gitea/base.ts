@@ -1,5 +1,6 @@
 /**
- * Gitea and Forgejo: their addresses, tokens, files and jobs.
+ * Defines Gitea and Forgejo: their addresses, tokens, files and jobs.
+ *
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -12,15 +13,14 @@ import { giteaFiles } from "./files.ts";
 import { GITEA_TOKEN_NEEDS } from "./comments.ts";
 
 const VARIABLE = "GITEA_TOKEN";
-/** Source: Gitea, "API Usage", scopes of tokens; teams are part of the scope organization. */
+/** Source: Gitea, "API Usage", scopes of tokens. Teams are part of the scope organization. */
 const ADMINISTRATOR =
   "and a user who is an administrator of the repository (in an organization, also the scope read:organization)";
 
-/** Folders by the name of the CI system. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
   gitea: [".gitea/workflows", ".github/workflows"],
-  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview; older versions also read Gitea's folders.
+  // Source: Forgejo, "User guide" of Actions, https://forgejo.org/docs/latest/user/actions/overview. Older versions also read Gitea's folders.
   forgejo: [".forgejo/workflows", ".gitea/workflows", ".github/workflows"],
 };
 
@@ -43,7 +43,7 @@ export const GITEA_BASE: FileForge = {
     ciSystems: ["gitea", "forgejo"],
     user: { name: "GITHUB_ACTOR", id: null },
     host: ownHost,
-    // The job's own token is in a variable with GitHub's name. It is not allowed to read who can push.
+    // The job's own token is in a variable with GitHub's name, and is not allowed to read who can push.
     tokenVariable: () => VARIABLE,
     needs: {
       respond: GITEA_TOKEN_NEEDS,

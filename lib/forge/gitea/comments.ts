@@ -1,5 +1,6 @@
 /**
- * Comments of Gitea and Forgejo, the history of a thread, and the note of a job among the comments.
+ * Reads comments of Gitea and Forgejo, the history of a thread, and the note of a job.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -11,7 +12,7 @@ import type { NotePlace } from "../note.ts";
 import { readPages, wholeList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 
-// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `User`, `Comment`, `TimelineComment`
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24, `User`, `Comment` and `TimelineComment`.
 export const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
 export const commentSchema = z.lazy(() =>
   z.object({
@@ -32,7 +33,7 @@ export type Comment = z.output<typeof commentSchema>;
 const noteSchema = z.lazy(() =>
   z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
 );
-// Null for a reference in a deleted comment, which anyone can cause.
+// `null` for a reference in a deleted comment. Anyone can cause this.
 const eventSchema = z.lazy(() =>
   z.nullable(z.object({
     id: z.int(),
@@ -46,10 +47,10 @@ const eventSchema = z.lazy(() =>
 );
 export type Events = Awaited<ReturnType<typeof readPages<NonNullable<z.output<typeof eventSchema>>>>>;
 
-/** Number of rows requested for a page. A server may be configured to return fewer. */
+/** A server may be configured to return fewer rows. */
 const PAGE = 50;
 
-/** An empty list may be null. */
+/** An empty list may be `null`. */
 export async function rowsOf<T extends z.core.$ZodType>(
   client: ForgeClient,
   what: string,
@@ -64,7 +65,7 @@ export function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: str
   const query = path.includes("?") ? "&" : "?";
   const read = (page: number, size: number) =>
     rowsOf(client, what, `${path}${query}limit=${size}&page=${page}`, schema);
-  // The server splits a list into pages first, and then removes the rows that the token cannot see.
+  // The server first splits a list into pages, and then removes the rows that the token cannot see.
   return readPages(read, { size: PAGE, last: "empty" });
 }
 
@@ -75,7 +76,10 @@ export async function timelineOf(client: ForgeClient, repository: string, place:
   return { list: list.filter((each) => each !== null), isWhole };
 }
 
-/** The comments of a thread, except for comments on lines of code. @param repository Path of the repository below the API. */
+/**
+ * Leaves out comments on lines of code.
+ * @param repository Path of the repository below the API.
+ */
 export async function commentsOn<T extends z.core.$ZodType>(
   client: ForgeClient,
   repository: string,
@@ -84,18 +88,18 @@ export async function commentsOn<T extends z.core.$ZodType>(
   schema: T,
 ): Promise<readonly z.output<T>[]> {
   try {
-    // This list is not paged.
+    // This list is not paginated.
     return await rowsOf(client, what, `${repository}/issues/${thread.number}/comments`, schema);
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error;
   }
-  // Anyone can write comments that are too long for one answer. The timeline is paged, so it can be read instead.
+  // Users can write comments that are too long for one answer. The timeline is paginated, so read the timeline instead.
   const list = await wholeList(what, timelineOf(client, repository, thread));
   return list.filter(({ type }) => type === "comment")
     .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
 }
 
-/** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
+/** The permissions that the token needs, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
 export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:repository";
 
 function meaning(status: number, token: string): string | undefined {
@@ -106,7 +110,6 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** Comments as notes of jobs, written in the same way as on GitHub. */
 export const GITEA_NOTES: ForgeNotes = { noun: "comment", nameOf: wordsOf, open: giteaNotes };
 
 function giteaNotes(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace {

@@ -1,5 +1,5 @@
 /**
- * Files of a Gitea or Forgejo repository, read through trees and blobs.
+ * Reads files of a Gitea or Forgejo repository through trees and blobs.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ForgeClient } from "../client.ts";
 import { readPages, wholeList } from "../pages.ts";
 import { orNull } from "../threads.ts";
 
-// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `Repository`, `Branch`, `GitTreeResponse`
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24, `Repository`, `Branch` and `GitTreeResponse`.
 const repositorySchema = z.lazy(() => z.object({ default_branch: z.string() }));
 const branchSchema = z.lazy(() => z.object({ name: z.string(), commit: z.nullish(z.object({ id: z.string() })) }));
 const treeSchema = z.lazy(() =>

@@ -1,6 +1,7 @@
 /**
- * The problems of a pull request of Gitea or Forgejo, read through its REST API: failed statuses of its commit, and unresolved comments on lines. A
- * user is treated as a user who can push if Gitea marks a review of that user as official.
+ * Reads the problems of a pull request of Gitea or Forgejo through its REST API: failed statuses of its commit, and unresolved comments on lines. A
+ * user is treated as a user who can push if Gitea marks a review by this user as official.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -11,7 +12,7 @@ import type { PullRequestAddress } from "../model.ts";
 import { allPages, newestWords } from "./pulls.ts";
 import { giteaTeams, hasTextEditors } from "./teams.ts";
 
-// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `PullRequest`, `CombinedStatus`, `PullReview`, `PullReviewComment`
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24, `PullRequest`, `CombinedStatus`, `PullReview` and `PullReviewComment`.
 const user = z.lazy(() => z.nullish(z.object({ id: z.int(), login: z.string() })));
 const pullSchema = z.lazy(() => z.object({ head: z.object({ sha: z.string() }) }));
 const statusSchema = z.lazy(() =>
@@ -50,10 +51,9 @@ const commentSchema = z.lazy(() =>
 );
 
 const PAGE = 50;
-/** Maximum number of reviews whose comments are read. Official reviews come first, and then the newest. */
+/** Maximum number of reviews whose comments are read. Official reviews come first, followed by the newest reviews. */
 const MAX_REVIEWS = 30;
 
-/** @throws the errors of the client. */
 export async function giteaFindings(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -72,7 +72,7 @@ async function checksOf(client: ForgeClient, { repository, number, url }: PullRe
   );
   const checks = failed.map(({ context, description, target_url: page }) => ({
     name: context,
-    // For Gitea's own actions, the address has no host.
+    // The address of a status by Gitea's own actions has no host.
     url: page && URL.canParse(page, url) ? new URL(page, url).href : null,
     text: description ?? "",
   }));
@@ -95,19 +95,19 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
   };
   const wishes = newestWords(reviews).filter(({ state }) => state === "REQUEST_CHANGES");
   const remarks = wishes.flatMap((review) => remark(review.user, { place: null, text: review.body ?? "" }));
-  // A new review dismisses earlier reviews by the same reviewer, but their comments on lines stay open.
+  // A new review dismisses earlier reviews by the same reviewer, but the comments on lines in these reviews stay open.
   const wants = new Set(wishes.map((review) => review.user?.id));
   const full = reviews.filter((review) =>
     review.comments_count !== 0 && (!isDismissed(review) || wants.has(review.user?.id))
   );
-  // Anyone can write reviews. Many reviews must not hide the official ones.
+  // Anyone can write reviews. Many reviews must not hide the official reviews.
   const isOfMember = ({ user }: Review) => members.has(user?.id);
   const last = [...full.filter((review) => !isOfMember(review)), ...full.filter(isOfMember)].slice(-MAX_REVIEWS);
   let leftOut = 0;
   for (const { id } of full.filter((review) => last.includes(review))) {
     for (const comment of await list(`${path}/${id}/comments`, commentSchema)) {
       if (comment.resolver) continue;
-      // Users other than the author may have changed the comment, because everybody who may write to issues can do so.
+      // Another user may have changed the comment, because everyone who may write to issues can edit comments.
       if (comment.updated_at !== comment.created_at) leftOut++;
       else {
         const line = comment.position || comment.original_position;
@@ -115,7 +115,7 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
       }
     }
   }
-  // Even this does not show a change in the same second in which the comment was written.
+  // `updated_at` does not show a change in the same second in which the comment was written.
   const isSure = remarks.length === 0 || !hasTextEditors(await giteaTeams(client, repository));
   return { ...NO_FINDINGS, remarks: isSure ? remarks : [], leftOut: isSure ? leftOut : leftOut + remarks.length };
 }

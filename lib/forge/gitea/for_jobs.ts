@@ -1,5 +1,5 @@
 /**
- * Gitea and Forgejo for programs that run in their jobs. Nothing here merges.
+ * Gitea and Forgejo for programs that run in their jobs, without the parts for merging.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Whether a pull request of Gitea or Forgejo may be merged. The API also applies the rules of the target to administrators, unless a merge asks to
- * bypass them (`force_merge`). Our merges never do. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
+ * Reads whether a pull request of Gitea or Forgejo may be merged. The API also applies the target's rules to administrators, unless a merge requests
+ * a bypass (`force_merge`). Our merges never do this. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -26,7 +27,7 @@ import { GiteaThreads } from "./threads.ts";
 
 export const GITEA_MERGING: ForgeMerging = { read, checks };
 
-/** Maximum number of users whose rights are read. Anyone can write reviews, and each user costs up to four requests. */
+/** Maximum number of users whose permissions are read. Anyone can write reviews, and each user costs up to four requests. */
 const MAX_USERS = 20;
 const PAGE = 50;
 
@@ -77,8 +78,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * A new request for a review withdraws an approval. It does not withdraw a request for changes, although Gitea then treats that request as
- * unofficial, because users other than its author can request a review.
+ * A new review request withdraws an approval. It does not withdraw a request for changes, because other users can request the review. Gitea treats
+ * the request for changes as unofficial after that.
  */
 function opinionsFrom(reviews: readonly Review[]): Opinion[] {
   const requested = new Set(reviews.flatMap(({ state, user }) => state === "REQUEST_REVIEW" && user ? [user.id] : []));
@@ -95,7 +96,7 @@ function mayCount({ word, commit, mayPush }: Opinion, head: string): boolean {
 
 /**
  * Users who pushed after the pull request was opened, and the time at which its target was changed. Without the scope for issues, only the commits
- * show who wrote them. Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
+ * show their writers. Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
  */
 async function historyOf(
   client: ForgeClient,
@@ -112,7 +113,7 @@ async function historyOf(
   }
 }
 
-/** Opinions with the rights that their users have now. Rights are read only for opinions that may count. */
+/** Adds the current permissions of the users. Permissions are read only for opinions that may count. */
 async function withRights(
   client: ForgeClient,
   { origin, repository }: PullRequestAddress,
@@ -129,7 +130,7 @@ async function withRights(
   return result;
 }
 
-/** Whether the target accepts only branches that contain its newest commit; false if that is not shown. */
+/** Whether the target accepts only branches that contain the target's newest commit; `false` if this is not shown. */
 async function blocksOutdated(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -159,7 +160,7 @@ function methodsOf(repository: MergeSettings | null | undefined): MergeMethod[] 
   return allowed.filter(([, isAllowed]) => isAllowed === true).map(([method]) => method);
 }
 
-/** Null if not all files are shown. @param count Number of changed files. */
+/** `null` if not all files are shown. */
 async function filesOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

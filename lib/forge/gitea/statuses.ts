@@ -1,5 +1,6 @@
 /**
- * Commit statuses of Gitea and Forgejo. Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
+ * Reads and sets commit statuses of Gitea and Forgejo. Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -19,8 +20,8 @@ const pullSchema = z.lazy(() =>
 );
 
 /**
- * Whether a pattern may match a name. Only the text before its first and after its last special character is compared, so the result may be true too
- * often.
+ * Whether a pattern may match a name. Only the text before the first and after the last special character is compared, so the result may be `true`
+ * for a name that does not match.
  */
 function mayMatch(pattern: string, name: string): boolean {
   const [before = ""] = pattern.split(/[*?[\]{}\\]/);
@@ -36,7 +37,7 @@ export const GITEA_STATUSES: ForgeStatuses = {
     const status = (statuses ?? []).find(({ context }) => context === name);
     return status === undefined ? null : statusOf(status.status, status.description, ["pending"]);
   },
-  // Gitea's list of the pull requests of a commit contains only a merged one.
+  // Gitea's list of the pull requests of a commit contains only a merged pull request.
   async sharers(client, { repository, number }, commit) {
     const what = "read the open pull requests";
     const pulls = await allPages(async (query) =>
@@ -52,7 +53,7 @@ export const GITEA_STATUSES: ForgeStatuses = {
   async objection(client, address, base, name) {
     const target = await branchOf(client, address, base);
     if (target === undefined) return { why: "the rules of the pull request's target branch cannot be read" };
-    // This status alone would satisfy a rule for any check, such as `*`.
+    // Our status alone would satisfy a rule for any check, such as `*`.
     const pattern = (target.status_check_contexts ?? []).find((each) => isPattern(each) && mayMatch(each, name));
     if (target.enable_status_check !== true || pattern === undefined) return null;
     return {

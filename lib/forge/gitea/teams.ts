@@ -1,6 +1,7 @@
 /**
- * The rights of an organization's teams in a repository of Gitea or Forgejo. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
- * `GetUserRepoPermission`, and its API reference, https://docs.gitea.com/api/1.24 , `Team`.
+ * Reads the permissions of an organization's teams in a repository of Gitea or Forgejo. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
+ * `GetUserRepoPermission`; Gitea, API reference, https://docs.gitea.com/api/1.24 , `Team`.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -12,10 +13,7 @@ const teamSchema = z.lazy(() =>
 );
 export type Team = z.output<typeof teamSchema>;
 
-/**
- * Teams with a right to the repository; empty if the repository's owner is not an organization, null if the teams are not shown. @throws the errors
- * of the client.
- */
+/** Teams with access to the repository; empty if the owner is not an organization; `null` if the teams are not shown. */
 export async function giteaTeams(client: ForgeClient, repository: string): Promise<readonly Team[] | null> {
   const read = (value: unknown) => z.safeParse(z.array(teamSchema), value ?? []).data;
   try {
@@ -32,20 +30,22 @@ const isAdmin = ({ permission }: Team): boolean => ["owner", "admin"].includes(p
 const mayWrite = (team: Team, unit: string): boolean =>
   isAdmin(team) || ["owner", "admin", "write"].includes(team.units_map?.[unit] ?? "");
 
-/** Whether a team gives its members the right to push, in addition to the right that `permission` shows. */
+/** Whether a team gives its members push access in addition to the access that `permission` shows. */
 export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
 
-/** Whether a team has no right to the code at all. Gitea then removes that right from a member who has it in another way, such as a collaborator. */
+/**
+ * Whether a team has no access to the code. Gitea then removes code access from the team's members, even if they also have access as collaborators.
+ */
 export const hidesCode = (team: Team): boolean => !isAdmin(team) && team.units_map?.["repo.code"] === undefined;
 
 /**
- * Whether some users may be able to change titles, comments and labels of other users without being able to push. A collaborator with write access is
- * such a user if a member of a team that has no right to the code.
+ * Whether some users may be able to change titles, comments and labels of other users without being able to push. This includes collaborators with
+ * write access who are members of a team without access to the code.
  */
 export function hasTextEditors(teams: readonly Team[] | null): boolean {
   const mayEdit = (team: Team) => mayWrite(team, "repo.issues") || mayWrite(team, "repo.pulls");
   return teams === null || teams.some((team) => hidesCode(team) || mayEdit(team) && !mayWrite(team, "repo.code"));
 }
 
-/** Whether a member's permission may come from a team whose `permission` overstates the right to the code. */
+/** Whether a member's permission may come from a team whose `permission` overstates the access to the code. */
 export const overstates = (team: Team): boolean => team.permission === "write" && !mayWrite(team, "repo.code");

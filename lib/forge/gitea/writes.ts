@@ -1,6 +1,6 @@
 /**
- * Writes of Gitea and Forgejo. Merges are pinned to a commit and carried out at once, because a scheduled merge is not pinned. Source: Gitea, API
- * reference, https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
+ * Implements {@linkcode ForgeWrites} for Gitea and Forgejo. A merge is bound to a commit and performed immediately, because a scheduled merge is not
+ * bound to a commit. Source: Gitea, API reference, https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
  *
  * @module
  */
@@ -75,7 +75,7 @@ async function merge(
     refusal(status, answer) {
       const reason = wordsOfRefusal(answer);
       if (status === 405) return { kind: /try again later/i.test(reason) ? "later" : "refused", reason };
-      // Any other words mean a conflict.
+      // All other words mean a conflict.
       if (status === 409) return /head out of date/i.test(reason) ? { kind: "moved" } : { kind: "refused", reason };
       // The pull request is closed, or not shown.
       if (status === 404) return { kind: "gone" };
@@ -86,7 +86,7 @@ async function merge(
   return outcome.kind === "gone" ? { kind: "refused", reason: await whyGone(client, address) } : outcome;
 }
 
-/** Why Gitea answered 404 to a merge, as a clause. A merge that Gitea shows is not ours, because our merge got this answer. */
+/** Why Gitea returned 404 for our merge, as a clause. A merge that Gitea shows now is not our merge. */
 async function whyGone(client: ForgeClient, address: PullRequestAddress): Promise<string> {
   const pull = await client.getPullRequest(`read pull request ${address.url}`, pathOf(address), pullSchema);
   if (typeof pull === "string") return pull;
@@ -96,7 +96,7 @@ async function whyGone(client: ForgeClient, address: PullRequestAddress): Promis
     : "it was closed without being merged";
 }
 
-/** A merge with its commit, if Gitea shows the commit. In any case, the pull request is merged. */
+/** Adds the commit to a merge if Gitea shows the commit. The pull request is merged in any case. */
 async function withCommit(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -118,8 +118,8 @@ async function progress(client: ForgeClient, address: PullRequestAddress): Promi
 }
 
 /**
- * Gitea pushes a merge to the target first, and then marks the pull request. If the connection ends in between, Gitea only pushes, and each further
- * merge is answered with 500. Source: Gitea 1.24.6, services/pull/merge.go, `Merge`; observed in the lab.
+ * Gitea first pushes a merge to the target, and then marks the pull request as merged. If the connection ends in between, the pull request is not
+ * marked, and each further merge returns 500. Source: Gitea 1.24.6, services/pull/merge.go, `Merge`; observed in the lab.
  */
 async function landed(
   client: ForgeClient,
@@ -130,7 +130,7 @@ async function landed(
   const commits = comparison?.commits ?? [];
   if (comparison === undefined || comparison.total_commits > commits.length) return undefined;
   if (commits.length === 0) return null;
-  // A rebase leaves nothing on the target that distinguishes it from another rebase.
+  // Nothing on the target distinguishes one rebase from another.
   if (method === "rebase") return undefined;
   const match = commits.filter(({ sha }) => !others.includes(sha)).find(({ parents, commit: { message } }) =>
     method === "merge"
@@ -140,7 +140,7 @@ async function landed(
   return match?.sha ?? null;
 }
 
-/** Gitea cannot pin the update to a commit, so the head is read right before the update. */
+/** Gitea cannot bind the update to a commit, so the head is read right before the update. */
 async function update(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -185,7 +185,7 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
   };
 }
 
-/** Gitea ignores names of labels that do not exist; the other forges create such labels. */
+/** Gitea ignores the names of labels that do not exist. The other forges create these labels. */
 async function addLabels(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -232,7 +232,7 @@ export const GITEA_WRITES: ForgeWrites = {
   // Source: Gitea 1.24.6, models/user/user_system.go, `ActionsUserName`.
   jobUser: "gitea-actions",
   codeOwners: {
-    // Source: Gitea 1.24.6, services/issue/pull.go, `codeOwnerFiles`; Forgejo reads its own folder too.
+    // Source: Gitea 1.24.6, services/issue/pull.go, `codeOwnerFiles`. Forgejo also reads its own folder.
     paths: ["CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS", ".forgejo/CODEOWNERS"],
     rules: "all",
   },

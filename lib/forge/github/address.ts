@@ -1,5 +1,5 @@
 /**
- * Addresses of GitHub's pull requests and APIs.
+ * Defines the addresses of GitHub's pull requests and APIs.
  *
  * @module
  */
@@ -11,14 +11,14 @@ export const GITHUB_ADDRESS: AddressForm = {
   part: "pull",
 };
 
-/** Base of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
+/** Base address of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
 export function githubApi(origin: string): string {
   const { host } = new URL(origin);
   if (host === "github.com") return "https://api.github.com";
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-/** Path of the REST API below the base of a host. On a self-hosted server, it is next to the GraphQL API. */
+/** Path of the REST API below the base address of a host. On a self-hosted server, the REST API is next to the GraphQL API. */
 export function restOf(api: string): string {
   return api.endsWith("/api") ? "/v3" : "";
 }

@@ -1,5 +1,6 @@
 /**
- * GitHub, in the cloud and self-hosted: its addresses, tokens, files and jobs.
+ * Defines GitHub, in the cloud and self-hosted: its addresses, tokens, files and jobs.
+ *
  * @module
  */
 import { apiOf } from "../api_of.ts";
@@ -17,7 +18,7 @@ export const GITHUB_BASE: FileForge = {
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["github"],
-    // Source: GitHub, "Differences between GitHub Apps and OAuth apps". No name of a person has brackets.
+    // Names of people cannot contain brackets. Source: GitHub, "Differences between GitHub Apps and OAuth apps".
     botNames: /\[bot\]$/,
     // Source: GitHub, "Variables reference".
     user: { name: "GITHUB_ACTOR", id: "GITHUB_ACTOR_ID" },

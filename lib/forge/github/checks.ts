@@ -1,5 +1,5 @@
 /**
- * The checks of a commit of GitHub: check runs and statuses, and the GraphQL lists that contain them.
+ * Reads the checks of a commit on GitHub: check runs and statuses, and the GraphQL lists that contain them.
  *
  * @module
  */
@@ -16,13 +16,12 @@ export function listOf<T extends z.core.SomeType>(node: T) {
 }
 
 const text = z.nullish(z.string());
-/** Fields of a check run or a status. */
 export const CONTEXT = { name: text, status: text, conclusion: text, context: text, state: text };
 const contextSchema = z.lazy(() => z.object(CONTEXT));
 
 export const rollupSchema = z.lazy(() => z.object({ state: z.string(), contexts: listOf(contextSchema) }));
 
-/** A map, because the keys come from outside. Source: GitHub, GraphQL reference, enums `StatusState` and `CheckConclusionState`. */
+/** Use a map, because the keys come from outside. Source: GitHub, GraphQL reference, enums `StatusState` and `CheckConclusionState`. */
 const CHECKS = new Map<string, Check["state"]>([
   ["SUCCESS", "green"],
   ["NEUTRAL", "green"],
@@ -42,12 +41,12 @@ type Rollup = z.output<typeof rollupSchema> | null | undefined;
 
 export function checkOf({ name, status, conclusion, context, state }: z.output<typeof contextSchema>): Check {
   if (context) return { name: context, state: CHECKS.get(state ?? "") ?? null };
-  // A check run has a conclusion once it is completed.
+  // A completed check run has a conclusion.
   const isCompleted = status === "COMPLETED" || Boolean(conclusion);
   return { name: name ?? "", state: isCompleted ? CHECKS.get(conclusion ?? "") ?? null : "pending" };
 }
 
-/** The state that GitHub reports. If it includes one of our own checks, the state is computed from the other checks instead. */
+/** Returns the state that GitHub reports. If one of our own checks is included, the state is computed from the other checks instead. */
 export function rollupState(rollup: Rollup): ChecksState | null {
   if (rollup === null || rollup === undefined) return rollup === null ? "none" : null;
   const whole = CHECKS.get(rollup.state) ?? null;

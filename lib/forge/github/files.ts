@@ -1,5 +1,5 @@
 /**
- * Files of a GitHub repository, read through trees and blobs, because GitHub's contents routes follow links.
+ * Reads files of a GitHub repository through trees and blobs, because GitHub's contents routes follow links.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { readBlob, readHead } from "../blob.ts";
 import type { ForgeClient } from "../client.ts";
 import { restOf } from "./address.ts";
 
-// Source: GitHub, "REST API endpoints for Git references", "… for Git trees" and "… for repositories", https://docs.github.com/en/rest/git
+// Source: GitHub, REST reference, "Git references", "Git trees" and "Repositories", https://docs.github.com/en/rest/git
 const repositorySchema = z.lazy(() => z.object({ default_branch: z.string() }));
 const referenceSchema = z.lazy(() => z.object({ ref: z.string(), object: z.object({ sha: z.string() }) }));
 const treeSchema = z.lazy(() =>
@@ -21,7 +21,7 @@ const treeSchema = z.lazy(() =>
   })
 );
 
-/** Whether a branch does not exist. For a repository without commits, the answer is 409. */
+/** For a repository without commits, GitHub returns 409. */
 const isNoBranch = (error: unknown) => error instanceof ApiError && [404, 409].includes(error.status);
 
 export function githubFiles(client: ForgeClient, repository: string): TreeReader {

@@ -1,6 +1,6 @@
 /**
- * The problems of a pull request of GitHub, read through its GraphQL API. The logs of GitHub Actions are on another host, to which no token is sent.
- * The annotations of a check show what failed.
+ * Reads the problems of a pull request of GitHub through its GraphQL API. The logs of GitHub Actions are on another host, which must not receive the
+ * token, so the annotations of a check show what failed.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const CHECKS = `commits(last: 1) { nodes { commit { statusCheckRollup { contexts
     annotations(last: 20) { nodes { path message annotationLevel location { start { line } } } } }
   ... on StatusContext { context state description targetUrl }
 } } } } } }`;
-// Source: GitHub, GraphQL reference, `PullRequestReview`, `PullRequestReviewThread`, `PullRequestReviewComment`
+// Source: GitHub, GraphQL reference, `PullRequestReview`, `PullRequestReviewThread`, `PullRequestReviewComment`.
 const REVIEW =
   `latestOpinionatedReviews(first: 20) { nodes { state body authorCanPushToRepository author { ${ACTOR} } } }
   reviewThreads(last: 100) { totalCount nodes { isResolved path line originalLine comments(first: 10) {
@@ -130,7 +130,6 @@ function reviewOf({ latestOpinionatedReviews, reviewThreads }: Pull): Findings {
   return { ...NO_FINDINGS, remarks, leftOut };
 }
 
-/** @throws the errors of the client. */
 export async function githubFindings(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

@@ -1,5 +1,5 @@
 /**
- * GitHub for programs that run in its jobs. Nothing here merges.
+ * GitHub for programs that run in its jobs, without the parts for merging.
  *
  * @module
  */

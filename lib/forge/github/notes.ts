@@ -1,5 +1,5 @@
 /**
- * Comments on a pull request of GitHub. GitHub treats a pull request as an issue, so its comments are the comments of an issue.
+ * Writes comments on GitHub. GitHub treats a pull request as an issue, so comments on a pull request are issue comments.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { restOf } from "./address.ts";
 import { readList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 
-/** Requirements of the token, for messages. Source: GitHub, "Permissions required for fine-grained personal access tokens". */
+/** The permission that the token needs, for messages. Source: GitHub, "Permissions required for fine-grained personal access tokens". */
 export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 
-/** GitHub answers 422 to a longer comment, "Body is too long (maximum is 65536 characters)". */
+/** GitHub rejects a longer comment with 422, "Body is too long (maximum is 65536 characters)". */
 const MAX_COMMENT_CHARACTERS = 65_536;
 
-// Room for the marker, the name of the job, and the text that `shortenMarkdown` adds.
+// Reserved for the marker, the name of the job, and the text that `shortenMarkdown` adds.
 const ROOM = 2_000;
 
 function meaning(status: number, token: string, noun: "issue" | "pull request"): string | undefined {

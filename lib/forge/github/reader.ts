@@ -1,5 +1,7 @@
 /**
- * The part of GitHub that is needed to read files. Programs for other forges also contain it, because the service works with repositories on GitHub.
+ * The part of GitHub that is needed to read files. Programs for other forges also contain this part, because the service works with repositories on
+ * GitHub.
+ *
  * @module
  */
 import type { FileForge } from "../forge.ts";
@@ -14,7 +16,7 @@ export const GITHUB_READER = {
   system: "GitHub",
   publicHost: HOST,
   variable: "GITHUB_TOKEN",
-  // Gitea's jobs also have a token in a variable of this name.
+  // Jobs on Gitea also have a token in a variable with this name.
   tokenHost: (env) => isGiteaJob(env) ? undefined : serverHost(env) ?? HOST,
   address: GITHUB_ADDRESS,
   api: githubApi,

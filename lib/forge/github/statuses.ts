@@ -1,5 +1,6 @@
 /**
- * Commit statuses of GitHub. Source: GitHub, REST reference, "Commit statuses".
+ * Reads and sets commit statuses of GitHub. Source: GitHub, REST reference, "Commit statuses".
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -23,7 +24,7 @@ export const GITHUB_STATUSES: ForgeStatuses = {
     const status = list.find(({ context }) => context === name);
     return status === undefined ? null : statusOf(status.state, status.description, ["pending"]);
   },
-  // Source: GitHub, REST reference, "List pull requests associated with a commit". The list has all pull requests that contain the commit.
+  // The list contains all pull requests that contain the commit. Source: GitHub, REST reference, "List pull requests associated with a commit".
   async sharers(client, { repository, number }, commit) {
     const path = `${restOf(client.api)}/repos/${repository}/commits/${commit}/pulls?per_page=100`;
     const pulls = await client.getShown("read the pull requests of a commit", path, z.array(pullSchema));

@@ -1,7 +1,8 @@
 /**
- * Writes of GitHub, in the cloud and self-hosted.
- * Source: GitHub, "REST API endpoints for pull requests", "… for review requests", "… for labels", "… for Git references", and its description of the
- * REST API, https://github.com/github/rest-api-description ; GraphQL reference, mutations `enqueuePullRequest` and `dequeuePullRequest`.
+ * Implements {@linkcode ForgeWrites} for GitHub, in the cloud and self-hosted. Source: GitHub, REST reference, "Pull requests", "Review requests",
+ * "Labels" and "Git references"; https://github.com/github/rest-api-description ; GraphQL reference, mutations `enqueuePullRequest` and
+ * `dequeuePullRequest`.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -49,7 +50,7 @@ function pathOf({ api }: ForgeClient, { repository, number }: PullRequestAddress
   return `${restOf(api)}/repos/${repository}/pulls/${number}${part}`;
 }
 
-/** The outcome in an answer of the asynchronous merge; undefined if the body is not such an answer. */
+/** `undefined` if the body is not an answer of the asynchronous merge. */
 function outcomeIn(body: unknown): MergeOutcome | undefined {
   const { data } = z.safeParse(asyncSchema, body);
   if (data === undefined) return undefined;
@@ -62,7 +63,7 @@ function outcomeIn(body: unknown): MergeOutcome | undefined {
 
 const detailsOf = (body: unknown) => isObject(body) && isObject(body.details) ? body.details : body;
 
-/** Maps refusals that are not about the pull request itself: the head is another commit, or GitHub cannot merge at the moment. */
+/** Handles refusals that are not about the pull request itself: the head is another commit, or GitHub cannot merge at the moment. */
 function refusal(body: unknown): MergeOutcome {
   const reason = wordsOfRefusal(detailsOf(body));
   if (/head (?:branch|sha|ref)\b.*(?:modified|match|changed)/i.test(reason)) return { kind: "moved" };
@@ -70,7 +71,7 @@ function refusal(body: unknown): MergeOutcome {
   return { kind: "refused", reason };
 }
 
-/** @returns Undefined if this server has no asynchronous merge, or does not show the pull request. */
+/** @returns `undefined` if this server has no asynchronous merge, or does not show the pull request. */
 async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome | undefined> {
   const { address, commit, hasQueue } = order;
   const { value } = await client.call<{ value: MergeOutcome | undefined }>({
@@ -78,7 +79,7 @@ async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<Merge
     path: pathOf(client, address, "/merge-async"),
     method: "PUT",
     write: "once",
-    // `default` would bypass a queue if the token is allowed to.
+    // `default` would bypass a queue if the token is allowed to do so.
     body: { sha: commit, merge_action: hasQueue ? "merge_queue" : "direct_merge", ...hasQueue ? {} : methodOf(order) },
     read(body) {
       const value = outcomeIn(body);
@@ -96,7 +97,7 @@ async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<Merge
   return value;
 }
 
-/** A merge queue determines the method itself, and a rebase creates no commit with its own message. */
+/** A merge queue determines the method itself. A rebase creates no commit with its own message. */
 function methodOf({ method, title, body }: MergeOrder): Record<string, string> {
   return { merge_method: method, ...method !== "rebase" && { commit_title: title, commit_message: body } };
 }
@@ -145,7 +146,7 @@ async function graph(
   });
 }
 
-/** Null if the server has no queues, or does not show the pull request. */
+/** `null` if the server has no queues, or does not show the pull request. */
 async function queuePlace(client: ForgeClient, { repository, number, url }: PullRequestAddress) {
   const [o, n] = repository.split("/");
   const query = `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) {
@@ -240,7 +241,7 @@ async function requestReview(
     what: `request reviews of pull request ${address.url}`,
     path: pathOf(client, address, "/requested_reviewers"),
     write: "repeatable",
-    // A team of another organization cannot be requested.
+    // Only teams of the repository's organization can be requested, so the name of the organization is left out.
     body: { reviewers: users, team_reviewers: teams.map((team) => team.replace(/^.*\//, "")) },
     read: () => "requested",
     refusal: (status, body) => status === 422 ? { refused: wordsOfRefusal(body) } : undefined,
@@ -281,7 +282,7 @@ async function deleteBranch(
   });
 }
 
-/** GraphQL also shows the user to the token of a job. */
+/** GraphQL also shows the user of a job's token. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   const { data } = await graph(client, "read the user of the token", "query { viewer { login databaseId } }", {});
   const { viewer } = data;

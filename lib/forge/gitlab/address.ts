@@ -1,5 +1,5 @@
 /**
- * Addresses of GitLab's merge requests.
+ * Defines the addresses of GitLab's merge requests.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { AddressForm } from "../address.ts";
 
 export const GITLAB_ADDRESS: AddressForm = {
   name: "gitlab",
-  // Source: GitLab, "Routing": `/-/` since 12; older versions have none. Groups may be nested.
+  // Addresses contain `/-/` since GitLab 12. Groups may be nested. Source: GitLab, "Routing".
   path: /^\/((?:[\w.][\w.-]*\/){1,20}[\w.][\w.-]*)(?:\/-)?\/merge_requests\/([1-9]\d{0,8})\/?$/,
   part: "-/merge_requests",
 };

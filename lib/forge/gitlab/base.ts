@@ -1,5 +1,6 @@
 /**
- * GitLab, in the cloud and self-hosted: its addresses, tokens, files and jobs.
+ * Defines GitLab, in the cloud and self-hosted: its addresses, tokens, files and jobs.
+ *
  * @module
  */
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -17,7 +18,7 @@ import { GITLAB_TOKEN_NEEDS } from "./notes.ts";
 const HOST = "gitlab.com";
 const VARIABLE = "GITLAB_TOKEN";
 const API = "CI_API_V4_URL";
-/** Setting that names the variable with the token of a job. */
+/** Setting that contains the name of the variable with the token of a job. */
 const NAMING = "MOGPLEX_NOTE_TOKEN_VARIABLE";
 
 export const GITLAB_BASE: FileForge = {
@@ -41,7 +42,7 @@ export const GITLAB_BASE: FileForge = {
     host: serverHost,
     tokenVariable: (env) => checkTokenVariable(namedVariable(env), "write a note", NAMING),
     secretVariable: namedVariable,
-    // For this token, the API answers 404 to requests for files.
+    // With this token, the API returns 404 to requests for files.
     git: { username: "gitlab-ci-token", variable: "CI_JOB_TOKEN" },
     needs: {
       respond: 'the scope "api" and the role Developer',
@@ -71,8 +72,8 @@ export const GITLAB_BASE: FileForge = {
       if ((env("CI_MERGE_REQUEST_IID") ?? "") === "") return undefined;
       const attempted = "find the merge request";
       const number = Number(numberIn(env, "CI_MERGE_REQUEST_IID", attempted));
-      // In a pipeline of a fork, `CI_PROJECT_ID` is the fork, while the merge request belongs to the target project. Source: GitLab, "Predefined
-      // CI/CD variables", for merge request pipelines.
+      // In a pipeline of a fork, `CI_PROJECT_ID` is the id of the fork, but the merge request belongs to the target project. Source: GitLab,
+      // "Predefined CI/CD variables", for merge request pipelines.
       const project = env("CI_MERGE_REQUEST_PROJECT_ID") ? "CI_MERGE_REQUEST_PROJECT_ID" : "CI_PROJECT_ID";
       return { repository: numberIn(env, project, attempted), number };
     },
@@ -104,9 +105,9 @@ function numberIn(env: ReadEnv, name: string, attempted = "find the project"): s
 }
 
 /**
- * The event of a GitLab webhook. Source: GitLab, "Webhook events", comment, issue and merge request events,
- * https://docs.gitlab.com/user/project/integrations/webhook_events/
- * @param text Content of `TRIGGER_PAYLOAD`. Its `ref`, `id` and `variables` may differ from the values that the webhook sent, and texts may be cut.
+ * Source: GitLab, "Webhook events", comment, issue and merge request events, https://docs.gitlab.com/user/project/integrations/webhook_events/
+ * @param text Content of `TRIGGER_PAYLOAD`. Its `ref`, `id` and `variables` may differ from the values that the webhook sent, and texts may be
+ * shortened.
  * @param project Id of the pipeline's project.
  */
 function gitlabEvent(text: string, project: number): AskEvent {

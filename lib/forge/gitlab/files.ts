@@ -1,5 +1,5 @@
 /**
- * Files of a GitLab project, read through trees and blobs.
+ * Reads files of a GitLab project through trees and blobs.
  *
  * @module
  */

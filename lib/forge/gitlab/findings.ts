@@ -1,5 +1,5 @@
 /**
- * The problems of a merge request of GitLab, read through its REST API: failed jobs of its pipeline with the end of their logs, and open threads.
+ * Reads the problems of a merge request of GitLab through its REST API: failed jobs of its pipeline with the end of their logs, and open threads.
  *
  * @module
  */
@@ -39,7 +39,6 @@ const jobSchema = z.lazy(() =>
   })
 );
 // Source: GitLab, "Discussions API", https://docs.gitlab.com/api/discussions/
-/** Position of a note on a line of code. */
 export const positionSchema = z.lazy(() =>
   z.nullish(z.object({
     new_path: z.nullish(z.string()),
@@ -70,15 +69,13 @@ export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string
 /** The role Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
-/** Maximum number of users whose rights are checked. */
+/** Maximum number of users whose permissions are checked. */
 const MAX_USERS = 10;
 
-/** Whether the member in the answer is the requested user and can push. @param id Number of the user. */
 export function isPusher(member: z.output<typeof memberSchema> | null | undefined, id: number): boolean {
   return member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
 }
 
-/** @throws the errors of the client. */
 export async function gitlabFindings(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -143,7 +140,7 @@ async function reviewOf(client: ForgeClient, address: PullRequestAddress): Promi
   return { ...NO_FINDINGS, remarks, leftOut: notes.length - visibleNotes.length };
 }
 
-/** The last comment of each reviewer who requests changes, unless the comment is in a thread. It contains the text of the review. */
+/** The last comment of each reviewer who requests changes, unless the comment is in a thread. The comment contains the text of the review. */
 async function wordsOfReviewers(client: ForgeClient, address: PullRequestAddress, notes: Note[]): Promise<Note[]> {
   const what = `read the reviewers of merge request ${address.url}`;
   const reviewers = await client.getShown(what, `${pathOf(address)}/reviewers`, z.array(reviewerSchema)) ?? [];

@@ -1,5 +1,5 @@
 /**
- * GitLab for programs that run in its jobs. Nothing here merges.
+ * GitLab for programs that run in its jobs, without the parts for merging.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Whether a merge request of GitLab may be merged. The API applies the rules of the project to everybody. Source: GitLab, "Merge requests API",
+ * Reads whether a merge request of GitLab may be merged. The API applies the project's rules to all users. Source: GitLab, "Merge requests API",
  * "Merge a merge request".
  *
  * @module
@@ -15,10 +15,10 @@ import { askGitlab, checksOf, FORM, newestVersion, part, pipelineSchema } from "
 
 export const GITLAB_MERGING: ForgeMerging = { read, checks };
 
-/** Maximum number of users whose rights are checked. */
+/** Maximum number of users whose permissions are checked. */
 const MAX_USERS = 20;
 const PAGE = 100;
-/** How long to wait, in milliseconds, for GitLab to determine whether a merge request can be merged. A request triggers the check. */
+/** Waits until GitLab has determined whether a merge request can be merged. A request triggers this check. */
 const LOOK_MS = [2_000, 4_000];
 const UNCHECKED: readonly (string | null | undefined)[] = ["unchecked", "checking", "preparing", "approvals_syncing"];
 
@@ -74,13 +74,13 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     mergeCommit: facts.state === "merged" ? request.merge_commit_sha ?? request.squash_commit_sha ?? null : null,
     mergedHead: facts.state === "merged" ? facts.commit : null,
     isOutdated: isOpen && typeof count === "number" ? count > 0 : null,
-    // The time of the push. Unlike the date of a commit, nobody can choose it.
+    // Use the time of the push, because users can choose the date of a commit.
     headCommittedAt: version?.head_commit_sha === facts.commit ? version?.created_at ?? null : null,
     changedFiles: isOpen ? await filesOf(client, address, request.changes_count) : null,
   };
 }
 
-/** Opinions with the rights that their users have now; null if there are too many. */
+/** Adds the current permissions of the users; `null` if there are too many opinions. */
 async function withRights(
   client: ForgeClient,
   project: string,
@@ -91,18 +91,17 @@ async function withRights(
   for (const opinion of opinions) {
     const { id, name, isBot } = opinion.by;
     const what = `read the rights of ${name}`;
-    // Lists of users do not show whether a user is a program.
+    // Lists of users do not show whether a user is a bot.
     const account = await client.getShown(what, `/users/${id}`, accountSchema);
     const by = { ...opinion.by, isBot: account?.id === id ? account.bot ?? isBot : isBot };
     const right = await mayPush(client, what, `${project}/members/all/${id}`, id);
-    // A hidden account might belong to a program, whose approval is ignored.
+    // A hidden account might belong to a bot, whose approval is ignored.
     const isUnsure = opinion.word === "approved" && account === undefined && right === true;
     result.push({ ...opinion, by, mayPush: isUnsure ? null : right });
   }
   return result;
 }
 
-/** Null if the right is not shown. */
 async function mayPush(client: ForgeClient, what: string, path: string, id: number): Promise<boolean | null> {
   try {
     return isPusher(await orNull(client.get(what, path, memberSchema)), id);
@@ -112,7 +111,7 @@ async function mayPush(client: ForgeClient, what: string, path: string, id: numb
   }
 }
 
-/** Reasons in words. Source: GitLab, "Merge requests API", "Merge status". */
+/** Source: GitLab, "Merge requests API", "Merge status". */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["not_approved", "the approval rules require an approval that is missing"],
   ["requested_changes", "a reviewer has requested changes"],
@@ -124,7 +123,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["security_policy_violations", "it violates a security policy"],
 ]);
 
-/** Why GitLab refuses the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
+/** Why GitLab blocks the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
 function blockedBy(status: string | null | undefined, canMerge: boolean | null | undefined): string | null {
   if (canMerge === false) return "the token's user is not allowed to merge this merge request";
   if (UNCHECKED.includes(status)) return "GitLab is still checking whether the merge request can be merged";
@@ -133,7 +132,7 @@ function blockedBy(status: string | null | undefined, canMerge: boolean | null |
   return REASONS.get(status) ?? `GitLab shows ${JSON.stringify(status.slice(0, 60))}`;
 }
 
-/** GitLab merges with the method of the project. Only squashing is optional. */
+/** GitLab merges with the project's method. Only squashing is optional. */
 function methodsOf(
   { merge_method: method, squash_option: squash }: z.output<typeof projectSchema>,
 ): MergeMethod[] | null {
@@ -143,7 +142,10 @@ function methodsOf(
   return squash === "never" ? [plain] : [plain, "squash"];
 }
 
-/** Null if not all files are shown. @param count Number of changed files, as GitLab shows it. */
+/**
+ * `null` if not all files are shown.
+ * @param count Number of changed files, as GitLab shows it.
+ */
 async function filesOf(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -156,7 +158,7 @@ async function filesOf(
   return diffs.flatMap(({ old_path: from, new_path: to }) => from === to ? [to] : [to, from]);
 }
 
-/** The checks of the newest pipeline of the commit. */
+/** Uses the newest pipeline of the commit. */
 async function checks(
   client: ForgeClient,
   address: PullRequestAddress,

@@ -1,5 +1,5 @@
 /**
- * Notes on a merge request of GitLab.
+ * Writes notes on GitLab.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { NotePlace } from "../note.ts";
 import { readList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 
-/** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
+/** The permissions that the token needs, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
 export const GITLAB_TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
 
 function meaning(status: number, token: string): string | undefined {
@@ -39,7 +39,7 @@ function gitlabNotes(client: ForgeClient, project: string, { kind, number }: Thr
     where: nameOf({ kind, number }),
     find: (each, what, isEnough) =>
       readList(each, what, list, rowSchema, (rows) => {
-        // Authors have no type on GitLab. If the token is not allowed to read its user, only the marker decides.
+        // GitLab does not show the type of an author. If the token is not allowed to read its user, only the marker decides.
         const notes = rows.filter(({ system }) => !system).map(({ id, body, author }) => ({
           ...{ id, text: body, author: author?.id ?? null, mayBeProgram: true },
         }));
@@ -49,7 +49,7 @@ function gitlabNotes(client: ForgeClient, project: string, { kind, number }: Thr
     path,
     pathOf: (id) => `${path}/${id}`,
     updateMethod: "PUT",
-    // A webhook for comments starts a pipeline for each edit.
+    // A webhook for comments starts a pipeline after each edit.
     maxEdits: 5,
     reason: meaning,
   };

@@ -1,5 +1,6 @@
 /**
- * Commit statuses of GitLab. Source: GitLab, "Commits API", "List the statuses of a commit", "Set commit pipeline status".
+ * Reads and sets commit statuses of GitLab. Source: GitLab, "Commits API", "List the statuses of a commit", "Set commit pipeline status".
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -18,8 +19,7 @@ const requestSchema = z.lazy(() =>
 const projectOf = (repository: string) => `/projects/${encodeURIComponent(repository)}`;
 
 export const GITLAB_STATUSES: ForgeStatuses = {
-  // GitLab does not accept a new text for an existing state: "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue
-  // 25807).
+  // GitLab rejects a new text for an existing state: "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue 25807).
   takesTexts: false,
   async read(client, { repository }, commit, name) {
     const query = new URLSearchParams({ name, per_page: "100" });
@@ -28,7 +28,7 @@ export const GITLAB_STATUSES: ForgeStatuses = {
     const status = list.findLast((each) => each.name === name);
     return status === undefined ? null : statusOf(status.status, status.description, ["pending", "running"]);
   },
-  // Source: GitLab, "Commits API", "List all merge requests associated with a commit". The list has all merge requests that contain the commit.
+  // The list contains all merge requests that contain the commit. Source: GitLab, "Commits API", "List all merge requests associated with a commit".
   async sharers(client, { repository, number }, commit) {
     const path = `${projectOf(repository)}/repository/commits/${commit}/merge_requests?per_page=100`;
     const requests = await client.getShown("read the merge requests of a commit", path, z.array(requestSchema));
@@ -36,7 +36,7 @@ export const GITLAB_STATUSES: ForgeStatuses = {
       .map(({ web_url: url }) => url);
   },
   async set(client, address, commit, { name, state, text, url }) {
-    // Without the pipeline's id, the status would get its own pipeline, for which the merge request does not wait.
+    // Without the id of the pipeline, the status would get its own pipeline, and the merge request would not wait for it.
     const { head_pipeline: head } = await client.get(
       "read the pipeline of a merge request",
       pathOf(address),
