@@ -1,7 +1,3 @@
-/**
- * A campaign file after reading, with its defaults and the contents of the files that it names.
- * @module
- */
 import type { MergeMethod } from "../../forge/model.ts";
 
 export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -36,7 +32,6 @@ export type RepositoryEntry =
     baseBranch: string | undefined;
     /** Normalized. `null` for the root of the repository; `undefined` if the root directory that is set in the service is used. */
     root: string | null | undefined;
-    /** Override the variables of the campaign. */
     variables: Readonly<Record<string, string>>;
     place: Place;
   }
@@ -107,7 +102,6 @@ export interface MergeRules {
   afterMs: number;
   /** Maximum number of merges in 24 hours, including merges by people and updates of branches; `null` if there is no limit. */
   atMost: number | null;
-  /** `null` if any method that the repository allows can be used. */
   method: MergeMethod | null;
   /** Whether to update branches that must be up to date. */
   update: boolean;
@@ -133,18 +127,14 @@ export interface CampaignFile {
   variables: Readonly<Record<string, string>>;
   repositories: readonly RepositoryEntry[];
   exclude: readonly string[];
-  /** `mode` is `null` if the service chooses the mode. */
   agent: { harness: string; mode: string | null };
-  /** A template; `null` if the service chooses the name. */
   branch: string | null;
-  /** `undefined` if runs have no result file. */
   result?: ResultRules | undefined;
   success: { require: Requirement; acceptUnchanged: boolean };
   limits: {
     parallel: number;
     attempts: number;
     runTimeoutMs: number;
-    /** `null` if there is no limit. */
     stopAfterFailures: Threshold | null;
     openPullRequests: number | null;
   };
@@ -164,7 +154,6 @@ export interface ReadCampaign {
   file: CampaignFile;
   /** SHA-256 of the file and the files that it names, as 64 hex digits. The hash does not depend on standard input or line endings. */
   hash: string;
-  /** In the order in which the files were read. */
   includes: string[];
   /** Whether a list from standard input was skipped. If so, repositories may be missing. */
   skippedStdin: boolean;

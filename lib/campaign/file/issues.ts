@@ -39,7 +39,6 @@ const HOMES: Readonly<Record<string, string>> = {
   "root": "repositories: [{ repo: …, root: … }]",
 };
 
-/** Longer words are not compared with the allowed words. */
 const MAX_WORD = 100;
 
 function near(word: string, names: readonly string[]): string | undefined {
@@ -109,7 +108,6 @@ function unknownKey(key: string, names: readonly string[], atTop: boolean): stri
   }`;
 }
 
-/** `path` begins at the root, unlike the path in `issue`. */
 type Leaf = { issue: Issue; path: Path };
 
 /** Whether the issue rules out an alternative of a union: the value has another type, or a required key of the alternative is missing. */
@@ -132,7 +130,6 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   return only.flatMap((each) => leavesOf(each, path, root));
 }
 
-/** Suggests the correct key for a misspelled key in a map that matches no alternative of a union. */
 function misspelt(issue: Issue, node: TreeNode): string {
   if (issue.code !== "invalid_union" || node.kind !== "map") return "";
   const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");
@@ -168,7 +165,6 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
       add(start, start, path, issue.issues[0]?.message ?? issue.message);
     } else if (node === undefined) {
       const start = path.length === 1 ? 0 : keyStartAt(root, path.slice(0, -1)) ?? 0;
-      // The missing key may follow the syntax error.
       add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
     } else if (node.kind !== "broken" && !isCut(node)) {
       add(node.start, node.end, path, messageFor(issue, node, source.text !== "") + misspelt(issue, node));

@@ -27,7 +27,6 @@ export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 type ReadResult =
   | { ok: true; path: string; text: string }
-  /** `why` is only the cause, without the rest of the sentence. */
   | { ok: false; path: string; problem: string; why?: string };
 
 /** Git's settings for line endings must not change these texts, because idempotency keys are derived from them. */
@@ -124,7 +123,6 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
 /** How to treat the list `-`. `read`: read standard input. `skip`: treat the list as empty. `refuse`: report a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
-/** Shown instead of a path in the places of mistakes. */
 const STDIN = "<stdin>";
 
 /** Values that are not text are returned as written. The schema reports them. */
@@ -247,7 +245,6 @@ export class EntryReader {
     for (const line of this.#goodLines(path, text, key, repository)) this.#addName(line.text, line.place, key);
   }
 
-  /** @param wrong Indexes of entries in which the schema found a mistake. */
   async repositories(wrong: ReadonlySet<unknown>, io: FileIo, stdin: StdinRule): Promise<readonly RepositoryEntry[]> {
     const list = nodeAt(this.#tree.root, ["repositories"]);
     const items = list?.kind === "list" ? list.items.slice(0, MAX_ENTRIES) : [];
@@ -298,12 +295,10 @@ interface TemplateProblem {
 
 interface Template {
   parts: TemplatePart[];
-  /** One problem for each `{{` that does not begin a valid variable, up to {@linkcode MAX_PROBLEMS}. */
   problems: TemplateProblem[];
 }
 
 const MAX_PROBLEMS = 100;
-/** Longer names are not compared with existing names to find a suggestion. */
 const MAX_NAME = 100;
 /**
  * In UTF-16 code units: ten times the limit of the service. Without this limit, a few variables could produce gigabytes of text.
@@ -396,7 +391,6 @@ interface TaskItem {
   round: string;
   /** `owner/name`, or the id if the service hides the name. */
   repository: string;
-  /** `null` for the root of the repository, which becomes empty text in templates. */
   root: string | null;
   variables: Readonly<Record<string, string>>;
 }
@@ -477,7 +471,6 @@ function isBlank({ parts }: Template, values: Values): boolean {
   return parts.every((part) => (typeof part === "string" ? part : lookup(values, part.name) ?? "").trim() === "");
 }
 
-/** Returns whether the templates are valid and every variable has a value for every entry. */
 function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   const { texts, entries, variables, entryVariables } = task;
   const ofFile = [...Object.keys(variables), ...BUILT_IN_VARIABLES];

@@ -75,7 +75,6 @@ export class MistakeList {
   readonly #mistakes = new Map<string, Mistake>();
   readonly #files = new Map<string, number>();
   #omitted = 0;
-  /** Converts keys and messages to the form of an object; `undefined` for a file. */
   words: { key(key: string): string; message(message: string): string } | undefined;
 
   /** If `true`, further mistakes are only counted. */

@@ -173,7 +173,6 @@ export type CampaignRepository =
 
 /** Offsets in the tree are indexes into `paths`. From this call on, `mistakes` reports the keys of the object. */
 export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
-  /** The path of each value, with the caller's keys. */
   const paths: Path[] = [];
   const callerKeys = new Map<string, string>();
 

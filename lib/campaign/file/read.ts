@@ -332,7 +332,6 @@ function windowsOf(texts: readonly string[]): StartWindow[] {
   });
 }
 
-/** Reads only the home, before the file is checked; `null` if the file names no home, or a home that is not permitted. */
 export function readFileHome(path: string, io: FileIo): string | null {
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;

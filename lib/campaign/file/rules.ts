@@ -64,7 +64,6 @@ const RUN_TIMEOUT = { min: 60_000, max: 86_400_000 };
 /** Source: GitHub limits names to 100 characters. */
 const MAX_NAME = 100;
 
-/** In characters. The limit is checked both before and after the variables of a branch are replaced. */
 export const MAX_BRANCH = 200;
 
 export const BUILT_IN_VARIABLES: readonly string[] = [
@@ -90,7 +89,6 @@ export function storable(text: string): string | undefined {
   return problem === undefined ? undefined : `${problem}, which the service cannot store; remove it`;
 }
 
-/** The lengths are in UTF-16 code units. */
 export function ofLength(min: number, max: number): Rule {
   return (text) => {
     if (text.length < min) return min === 1 ? "it is empty" : `it must have at least ${min} characters`;
@@ -169,10 +167,6 @@ export function freeVariable(text: string): string | undefined {
 /** Variables whose values can be sent to a webhook without permission from the user. */
 const WEBHOOK = /^(?:CAMPAIGN_|MOGPLEX_WEBHOOK)/;
 
-/**
- * @param permitted Another name that the user has permitted.
- * @param permit The flag or option that permits another name.
- */
 export function webhookVariable(text: string, permitted: string | undefined, permit: string): string | undefined {
   return WEBHOOK.test(text) || text === permitted
     ? undefined
@@ -290,7 +284,6 @@ export function label(text: string): string | undefined {
   return text.includes(",") ? "a label must not contain a comma" : undefined;
 }
 
-/** 30 days. */
 export const MAX_WAIT_S = 2_592_000;
 
 export const WAIT_FORMS = `it must be a duration of at most 720h: ${DURATION_FORMS}`;
@@ -324,7 +317,6 @@ function dayNumber(text: string): number {
   throw new Problem(`there is no day ${JSON.stringify(text)}; write ${DAYS.join(", ")}, or daily${hint}`);
 }
 
-/** `text` is `daily`, a day, a range such as `Sat-Mon`, or a list such as `Mon,Wed,Fri-Sun`. */
 function daysOf(text: string): number[] {
   if (text.toLowerCase() === "daily") return [1, 2, 3, 4, 5, 6, 7];
   const days = new Set<number>();

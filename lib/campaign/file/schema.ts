@@ -20,7 +20,6 @@ export const MAX_ENTRIES = 20_000;
 /** `{id}` is unique to one start, so the file of an earlier run is never read as the result. */
 const DEFAULT_RESULT_PATH = ".mogplex/result-{id}.json";
 
-/** Applies to the campaign and to each entry. */
 export const MAX_VARIABLES = 100;
 
 function obeys<T>(rule: (value: T) => string | undefined) {
@@ -30,7 +29,6 @@ function obeys<T>(rule: (value: T) => string | undefined) {
   });
 }
 
-/** @param allowed Message for a value that is not text. */
 function text(allowed: string, rule: Rule) {
   return z.string({ error: () => allowed }).check(obeys((value) => rules.storable(value) ?? rule(value)));
 }

@@ -15,10 +15,8 @@ interface Span {
 
 export interface ScalarNode extends Span {
   kind: "scalar";
-  /** Interpreted by the rules of YAML 1.2. */
   value: string | number | boolean | null;
   text: string;
-  /** Whether the value has no quotes and is not a block scalar. */
   plain: boolean;
 }
 
@@ -96,7 +94,6 @@ export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
   return node;
 }
 
-/** Returns the offset of the last key of the path. For a list item, returns the offset of the value. */
 export function keyStartAt(root: TreeNode, path: Path): number | undefined {
   const parent = nodeAt(root, path.slice(0, -1));
   if (parent?.kind === "map") return parent.entries.get(String(path.at(-1)))?.keyStart;
@@ -332,7 +329,6 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Matches the parser's messages about text after the end of a value. */
 const AFTER_END = /at node end|in YAML (?:document|stream)/;
 
 function syntaxMessage(message: string, line: string): string {
@@ -480,7 +476,6 @@ function tokensOf(text: string): Tokens {
   return { tokens, properties, tooDeepAt: undefined };
 }
 
-/** Stops the composer, which has no limit for errors. */
 class TooManyErrors extends Error {}
 
 function offsetOf(source: unknown): number {
@@ -520,7 +515,6 @@ function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: S
   return { contents, problems };
 }
 
-/** Keeps only the tokens before a second document, and drops directives. Both are reported. */
 function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList): Tokens {
   const tokens: CST.Token[] = [];
   for (const token of allTokens.tokens) {
@@ -543,7 +537,6 @@ function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList):
   return { ...allTokens, tokens };
 }
 
-/** Returns whether the file contains characters or line breaks that YAML does not allow, and reports them. */
 function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   // deno-lint-ignore no-control-regex
   const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
@@ -572,7 +565,6 @@ function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   });
 }
 
-/** Reads YAML or JSON. Never throws. */
 export function parseText(source: Source, mistakes: MistakeList): Parsed {
   if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
   const result = tokensOf(source.text);

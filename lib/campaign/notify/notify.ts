@@ -1,10 +1,9 @@
 /**
- * Notifies a webhook or a script's function that a campaign needs a person's attention or is done: each event at least once. The journal records for
- * all machines what was sent. A failed webhook changes nothing else: the call is repeated several times, and the next call of the campaign sends the
- * event again.
+ * Notifies a webhook or a script's function that a campaign needs a person's attention or is done. Each event is sent at least once. The journal
+ * records what was sent, for all machines. A failed webhook has no other effect: the call is repeated several times, and the next call of the
+ * campaign sends the event again.
  *
  * A message contains no text of an agent, of the service or of the task, and no name of a repository of the campaign.
- *
  * @module
  */
 import type { PlatformLinks, ReadEnv } from "../../ci/platform.ts";
@@ -36,24 +35,20 @@ export interface NotificationContext {
   clock: Clock;
   signal: AbortSignal | undefined;
   random: (() => number) | undefined;
-  /** Null if the campaign exists only in a script. */
   command: CampaignCommand | null;
-  /** Called instead of the webhook. */
   notifier: Notifier | undefined;
   links: PlatformLinks;
-  /** Called with the reason why nothing was sent, which contains no secret. */
+  /** Called with the reason why nothing was sent. The reason contains no secret. */
   note: (message: string) => void;
 }
 
-/** For one attempt, and for all attempts, in milliseconds. */
 const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
 
 /**
- * Sends the event of the campaign to its webhook, unless it was sent before.
+ * Sends the event of the campaign to its webhook, unless the event was sent before.
  *
- * The journal is shared first, so that the slower of two machines sees what the other did. The event is recorded as sent after the webhook has
- * accepted it. After a crash in between, the event is sent again with the same id.
- *
+ * The journal is shared first, so that the slower of two machines sees what the other machine did. The event is recorded as sent after the webhook
+ * has accepted it. After a crash in between, the event is sent again with the same id.
  * @param stuck Whether the campaign was stopped by an error that no later wave can fix.
  * @throws the errors of the journal; {@linkcode LostRaceError} if another machine has written in the meantime. Failures of the webhook are notes.
  */
@@ -146,7 +141,7 @@ function notificationOf(
     counts: { ...counts },
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),
-    // A path that leaves the checkout is not a file of the job.
+    // A path outside the checkout is not a file of the job.
     page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
       ? null
       : addressOrNull(links.file + file),
@@ -173,22 +168,19 @@ const MERGES_STOPPED =
 
 const UNANSWERED = "needs attention: a start has had no answer for two hours, so an agent may be running";
 
-/** Removes characters that chat services interpret as a command, a link or a mention. */
 function plain(text: string): string {
   return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
 }
 
-/** Null if a message must not contain the text. */
 function addressOrNull(text: string | undefined): string | null {
   return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
 }
 
-/** For services that show text without formatting. */
 function plainLines(sentence: string, message: CampaignNotification): string {
   return lines(sentence, message, bare, (text) => text);
 }
 
-/** @param sentence One sentence without characters that a chat service interprets as a command, a link or a mention. */
+/** @param sentence Must not contain characters that a chat service interprets as a command, a link or a mention. */
 export function bodyFor(format: NotifyFormat, sentence: string, message: CampaignNotification): unknown {
   switch (format) {
     case "json":
@@ -203,10 +195,10 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
           (text) => inBackticks(escapeSlack(text)),
         ),
       };
-    // Source: Google Chat, "Build a Google Chat app as a webhook". Google Chat refuses a message with a field that it does not know.
+    // Source: Google Chat, "Build a Google Chat app as a webhook". Google Chat rejects a message with an unknown field.
     case "google-chat":
       return { text: lines(sentence, message, bare, inBackticks) };
-    // Source: Discord, "Webhook Resource", "Execute Webhook". An address in angle brackets has no preview.
+    // Source: Discord, "Webhook Resource", "Execute Webhook". Angle brackets around an address prevent a preview.
     case "discord":
       return {
         content: cutText(
@@ -241,10 +233,8 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
 /** Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
 
-/** Reserved for the mark at the end of a text that was cut. */
 const MARK_CHARS = 100;
 
-/** `link` and `code` format addresses and the command for the service. */
 function lines(
   sentence: string,
   message: CampaignNotification,
@@ -277,13 +267,11 @@ function cardText(text: string, more: Record<string, unknown> = {}) {
   return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }
 
-/** Delays before the second and the third call, in milliseconds. */
 const AGAIN_MS: readonly number[] = [1_000, 5_000];
 
 /**
- * Calls a script's function up to three times, because a campaign that is done may have no later call to repeat this.
- *
- * @returns Why the last call failed, as a clause; null after a successful call.
+ * Calls a script's function up to three times, because a finished campaign may have no later call that repeats the notification.
+ * @returns Why the last call failed, as a clause; `null` after a successful call.
  */
 async function callNotifier(
   notifier: Notifier,

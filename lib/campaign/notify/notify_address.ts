@@ -1,8 +1,3 @@
-/**
- * Finds the address of a webhook, and checks whether requests to it are permitted.
- *
- * @module
- */
 import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { isLoopback } from "../../loopback.ts";
 import type { Notify } from "../file/campaign_file.ts";
@@ -12,14 +7,14 @@ type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
 
 const refused = (why: string): WebhookAddress => ({ ok: false, why });
 
-/** Plain HTTP is allowed only for this machine in development. Source: the rule for `MOGPLEX_URL`. */
+/** Plain HTTP is allowed only for this machine during development. Source: the rule for `MOGPLEX_URL`. */
 function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
   return env("MOGPLEX_DEV") === "1" && env("NODE_ENV") !== "production" && isLoopback(hostname);
 }
 
 /**
- * The host of the address must be the one in the campaign file. A request to a secret address can do more than notify, such as start a
- * deployment, and users who can edit the file might not be allowed to see the values of variables.
+ * The address must have the host that the campaign file names. A request to a secret address can do more than notify, such as start a deployment, and
+ * users who can edit the file might not be allowed to see the values of variables.
  */
 export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
   const text = env(variable)?.trim() ?? "";
@@ -39,12 +34,10 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
   return { ok: true, url: url.href };
 }
 
-/** In characters. Shorter parts of an address are ordinary words, which must not be masked. */
+/** Shorter parts of an address are ordinary words, which must not be masked. */
 const MIN_PART = 16;
 
-/**
- * Texts to mask: the address without its scheme, the address without its host, and the long parts of its path and query.
- */
+/** Returns the texts to mask: the address without its scheme, the address without its host, and the long parts of its path and query. */
 export function secretsIn({ variable }: Notify, env: ReadEnv): string[] {
   const text = env(variable)?.trim() ?? "";
   if (!URL.canParse(text)) return text === "" ? [] : [text];

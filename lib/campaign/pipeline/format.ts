@@ -1,6 +1,6 @@
 /**
- * The interface of a pipeline format, and what all formats need to put users' texts into shell scripts and YAML. Formats are deterministic:
- * the same input gives the same bytes.
+ * The interface of a pipeline format, and functions that put users' texts into shell scripts and YAML. Formats are deterministic: the same input
+ * gives the same bytes.
  * @module
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
@@ -10,52 +10,45 @@ import { shellWord as posixWord } from "../../text/escape.ts";
 export interface CarriedFile {
   /** Relative to the root of the repository, without `..`; see `checkCarriedPath`. */
   readonly path: string;
-  /** 64 hex digits. Jobs compare the file with this checksum before they use it. */
   readonly sha256: string;
 }
 
 export type PipelineProgram =
-  /** The file `mogplex.mjs` of the repository. */
+  /** The file `mogplex.mjs` in the repository. */
   | ({ readonly kind: "file" } & CarriedFile)
-  /** A command of the image: letters, digits and `._/-`. */
+  /** A command in the image: letters, digits and `._/-`. */
   | { readonly kind: "command"; readonly name: string };
 
 export interface WavePlan {
-  /** The time from the previous wave to each wave, in milliseconds. The first is 0. There is at least one wave. */
   readonly delaysMs: readonly number[];
-  /** Index of the manual wave that opens the gate; null if there is none. */
+  /** Index of the manual wave that opens the gate; `null` if there is none. */
   readonly gate: number | null;
 }
 
 /** Every text has passed the check of its flag, so it cannot break YAML or shell scripts. */
 export interface PipelineSettings {
-  /** Undefined for the default of the format. */
   readonly image: string | undefined;
   readonly tags: readonly string[];
-  /** Minimum time between two waves, in milliseconds. */
   readonly everyMs: number;
-  /** For rehearsals: replaces every delay, in milliseconds. Undefined keeps the real delays. */
+  /** For rehearsals: replaces every delay. `undefined` if the real delays are kept. */
   readonly rehearsalMs: number | undefined;
-  /** Whether jobs are also retried after their runner was interrupted. Older servers reject the keyword for this. */
+  /** Whether jobs are also retried after their runner was interrupted. Older servers reject the keyword for these retries. */
   readonly retryInterrupted: boolean;
-  /** The CI job that creates the pipeline, and has all files in its artifacts; undefined if jobs use the files of their checkout. */
+  /** The CI job that creates the pipeline and has all files in its artifacts; `undefined` if jobs use the files of their checkout. */
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }
 
 export interface PipelineInput {
-  /** `[a-z0-9-]`. */
   readonly campaign: string;
   readonly file: CarriedFile;
-  /** In the order in which they are read. */
   readonly includes: readonly CarriedFile[];
   readonly program: PipelineProgram;
-  /** Where the lock and the journal are kept between waves: `dir` or `git:REMOTE#BRANCH`; undefined for the default. */
+  /** Where the lock and the journal are kept between waves: `dir` or `git:REMOTE#BRANCH`. */
   readonly home: string | undefined;
-  /** The campaign's directory on the machine that creates the pipeline. Jobs can use another one. */
+  /** The campaign's directory on the machine that creates the pipeline. Jobs can use another directory. */
   readonly directory: string;
   readonly waves: WavePlan;
   readonly settings: PipelineSettings;
-  /** A directory below the root of the repository, for several files; undefined for the default. */
   readonly output: string | undefined;
 }
 
@@ -65,10 +58,9 @@ export interface PipelineFile {
   readonly text: string;
 }
 
-/** The GitLab resource group of all waves of a project. They run one after another, because they share the limits of one user. */
+/** The GitLab resource group of all waves of a project. The waves run one after another, because they share the limits of one user. */
 export const GROUP = "mogplex-default";
 
-/** @param value The invalid value, for the message. */
 export function impossible(why: string, advice: string, value?: string): UsageError {
   return new UsageError({ attempted: "make a pipeline", why, value, advice });
 }
@@ -77,13 +69,12 @@ export function refused(what: string, why: string, value: string, advice: string
   return impossible(`${what} ${why}`, advice, JSON.stringify(value));
 }
 
-/** Whether a text is one line without control characters, Unicode line separators or invisible characters. */
 function isPlain(text: string): boolean {
   return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\ufffd]/u.test(text);
 }
 
 /**
- * @param what Names the file in the message.
+ * @param what Name of the file for the message.
  * @returns The path without a leading `./`.
  * @throws {UsageError} if the path leads out of the working directory, or has a character that `sha256sum` escapes or jobs cannot use.
  */
@@ -105,8 +96,8 @@ export function checkCarriedPath(what: string, path: string): string {
 }
 
 /**
- * A word for a POSIX shell in a file that the CI system expands first. It would replace `$[[ … ]]` and `${{ … }}`, so quotes split their
- * opening. The shell joins the parts again.
+ * Quotes a word for a POSIX shell in a file that the CI system expands first. The CI system would replace `$[[ … ]]` and `${{ … }}`, so quotes split
+ * their opening. The shell joins the parts again.
  */
 export function shellWord(text: string): string {
   return posixWord(text).replace(/\$(?=[[{(])/g, "$$''");
@@ -130,7 +121,6 @@ export function commentAbove(document: Document, path: readonly (string | number
   node.commentBefore = ` ${text}`;
 }
 
-/** Adds a blank line between the top-level entries. */
 export function spaceOut({ contents: parent }: Document): void {
   const items = isSeq<Node>(parent) ? parent.items : isMap<Node>(parent) ? parent.items.map(({ key }) => key) : [];
   for (const item of items.slice(1)) item.spaceBefore = true;
@@ -138,7 +128,7 @@ export function spaceOut({ contents: parent }: Document): void {
 
 const MAX_LIST = 100;
 
-/** Writes scripts as literal blocks, and short lists on one line. @param head Lines of the comment at the top. */
+/** Writes scripts as literal blocks, and short lists on one line. */
 export function yamlText(document: Document, head: readonly string[]): string {
   document.commentBefore = head.map((line) => ` ${line}`).join("\n");
   visit(document, {

@@ -1,7 +1,6 @@
 /**
- * GitLab: a child pipeline with one job for each wave. A delayed job uses no runner while it waits. Scripts are written for POSIX shells, and
- * each text of a user is quoted as one shell word.
- *
+ * The GitLab format: a child pipeline with one job for each wave. A delayed job uses no runner while it waits. Scripts are written for POSIX shells,
+ * and each text of a user is quoted as one shell word.
  * @module
  */
 import { Document, type Node, Scalar } from "yaml";
@@ -25,26 +24,24 @@ import {
   yamlText,
 } from "./format.ts";
 
-/** Source: specification of campaigns, section 9; GitLab.com allows 500 jobs in a pipeline of its free tier. */
+/** Source: specification of campaigns, section 9. GitLab.com allows 500 jobs in a pipeline of the free tier. */
 const MAX_WAVES = 200;
 /** One week. Source: GitLab, "Run a job after a delay". */
 const MAX_DELAY_MS = 7 * 86_400_000;
 /** 5 MB. Source: GitLab, "Downstream pipelines", "Dynamic child pipelines". */
 const MAX_BYTES = 5_000_000;
 const DAY_MS = 86_400_000;
-/** Artifacts are kept for twice the planned time and these days, because nobody may open a gate for a long time. */
+/** Artifacts are kept for twice the planned time plus this number of days, because a gate may stay closed for a long time. */
 const SPARE_DAYS = 30;
 const PARENT = "campaign.gitlab-ci.yml";
 
-/** The folder in which all jobs work. It has the files of the campaign, the program, and the directories of the waves. */
+/** The folder in which all jobs work. It contains the files of the campaign, the program, and the directories of the waves. */
 const FOLDER = "mogplex-pipeline";
-/** Has a numbered directory for each wave, so that the artifacts of different waves do not overwrite each other. */
+/** Contains a numbered directory for each wave, so that the artifacts of different waves do not overwrite each other. */
 const WAVES = "mogplex-waves";
-/** Has the reports of the whole campaign. */
 const DIRECTORY = "mogplex-campaign";
 const PROGRAM = "mogplex.mjs";
 
-/** Keys are paths in the job's folder. */
 function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick<CarriedFile, "path" | "sha256">> {
   const all = new Map([file, ...includes].map((each) => [each.path, each]));
   for (const path of all.keys()) {
@@ -66,7 +63,6 @@ function fail(message: string, code: number): string {
   return `{ echo "error: ${message}" >&2; exit ${code}; }`;
 }
 
-/** Enters the folder, and compares the checksums of its files. */
 function checkScript(input: PipelineInput): string {
   const lines = [...carriedOf(input)].map(([path, { sha256 }]) => `${sha256}  ${path}`);
   return [
@@ -99,12 +95,12 @@ function call(input: PipelineInput, verb: string, ...words: readonly string[]): 
   return `${all.join(" ")} 2>&1 || exit $?`;
 }
 
-/** Whether the lock and the journal are in a Git repository. Jobs then do not pass them on as artifacts. */
+/** Whether the lock and the journal are in a Git repository. If so, jobs do not pass them on as artifacts. */
 function isGit({ home }: PipelineInput): boolean {
   return home !== undefined && home !== "dir";
 }
 
-/** Copies the existing plan, or plans the campaign if there is none. Not needed for a home in Git, which has the plan. */
+/** A home in Git already contains the plan, so this script is not needed for it. */
 function planScript(input: PipelineInput): string {
   const { directory, settings: { source } } = input;
   const plan = call(input, "plan", `--dir ${WAVES}/0`);
@@ -137,7 +133,7 @@ function waveScript(input: PipelineInput): string {
   return call(input, "advance", directoryOf(input));
 }
 
-/** For the manual job that opens the gate. The first wave records finished runs, so that a gate that is due is closed before its approval. */
+/** For the manual job that opens the gate. The first wave records finished runs, so a gate that is due is closed before its approval. */
 function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const early = isGit(input)
@@ -156,7 +152,7 @@ function gateScript(input: PipelineInput): string {
   ].join("\n");
 }
 
-/** Reports the newest directory. The last waves may not have left one. */
+/** Reports the newest directory, because the last waves may not have created one. */
 function reportScript(input: PipelineInput, waves: number): string {
   const take = [
     `mogplex_wave=${waves}`,
@@ -170,7 +166,7 @@ function reportScript(input: PipelineInput, waves: number): string {
   return [...isGit(input) ? [] : take, call(input, "report"), call(input, "status", "--exit-status")].join("\n");
 }
 
-/** Splits delays above GitLab's maximum with extra waves. */
+/** GitLab limits the delay of a job, so longer delays are split with extra waves. */
 function withinLimit({ delaysMs, gate }: WavePlan): WavePlan {
   const all: number[] = [];
   let at = gate;
@@ -200,7 +196,7 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
 const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
-/** These files identify the writing process on one machine, and mean nothing on another. */
+/** These files identify the writing process on one machine, and have no meaning on another. */
 const NOT_KEPT = [`${NEWEST}/**/writer*.json`];
 
 interface Row {
@@ -216,14 +212,12 @@ class PipelineDocument {
   readonly #check: Scalar<string>;
   readonly #takeOver = new Scalar(script(takeOverScript()));
 
-  /** @param days How long artifacts are kept. */
   constructor(input: PipelineInput, days: number) {
     this.#input = input;
     this.#days = days;
     this.#check = new Scalar(script(checkScript(input)));
   }
 
-  /** Several jobs run this script. An alias avoids repeating its text. */
   #checkAgain() {
     return this.#document.createAlias(this.#check, "check");
   }
@@ -333,7 +327,6 @@ class PipelineDocument {
     };
   }
 
-  /** @throws {UsageError} when the file is too large for GitLab. */
   #file(path: string, what: string, jobs: Record<string, object>, gate: string | undefined): PipelineFile {
     const { campaign, waves } = this.#input;
     const document = this.#document;
@@ -371,7 +364,6 @@ class PipelineDocument {
     );
   }
 
-  /** @param end Whether the file ends with the report. */
   waves(path: string, what: string, row: Row, end: boolean): PipelineFile {
     const { waves: { gate, delaysMs }, first } = row;
     const jobs = {
@@ -398,7 +390,6 @@ class PipelineDocument {
   }
 }
 
-/** Splits the waves into files of at most {@linkcode MAX_WAVES} waves. The first file triggers the others one after another. */
 function inParts(input: PipelineInput, { delaysMs, gate }: WavePlan, days: number): PipelineFile[] {
   const parts: PipelineFile[] = [];
   for (let first = 0; first < delaysMs.length; first += MAX_WAVES) {

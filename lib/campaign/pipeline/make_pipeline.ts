@@ -1,6 +1,5 @@
 /**
- * `campaign pipeline`: reads a campaign with the files that its jobs need, and renders the files of the CI system. Sends nothing.
- *
+ * Reads a campaign and the files that its jobs need, and renders the files of the CI system. Sends nothing.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -34,25 +33,24 @@ import { renderGitlab } from "./gitlab.ts";
 
 interface PipelineOptions extends CampaignOptions {
   format: string | undefined;
-  /** Path of the program in the repository, or `command:NAME` for a command of the image. @default {"ci/mogplex.mjs"} */
+  /** Path of the program in the repository, or `command:NAME` for a command in the image. @default {"ci/mogplex.mjs"} */
   program?: string | undefined;
-  /** Assumed mean duration of a run in milliseconds, until runs have finished. @default {1_200_000} */
+  /** Assumed mean duration of a run, until runs have finished. @default {1_200_000} */
   meanRunMs?: number | undefined;
   settings: PipelineSettings;
-  /** The directory or file that will be written; undefined for standard output. */
   output: string | undefined;
 }
 
-/** The only value of `--format`. Other systems have recipes that call `campaign advance`. */
+/** For other CI systems, the documentation has recipes that call `campaign advance`. */
 const FORMAT = "gitlab";
 
-/** `init` puts the program there. */
+/** The path at which `init` writes the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
 
 /**
  * @param path Path of the campaign file, below the working directory.
- * @throws {UsageError} when the campaign file has mistakes, there is no plan, jobs could not use a file, or the CI system does not support
- * the pipeline.
+ * @throws {UsageError} if the campaign file has mistakes, there is no plan, jobs could not use a file, or the CI system does not support the
+ * pipeline.
  */
 export async function makePipelineWith(
   path: string,
@@ -127,7 +125,6 @@ function carried(io: Io, what: string, path: string): CarriedFile {
   return { path: short, sha256: sha256Hex(text) };
 }
 
-/** Times are in milliseconds. */
 interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
   everyMs: number;
 }
@@ -140,8 +137,7 @@ const SPARE = { least: 2, share: 0.1 };
 
 /**
  * Plans a wave for each time at which the forecast expects something to do, and some spare waves.
- *
- * @throws {UsageError} when the campaign was stopped, or none of its windows ever opens.
+ * @throws {UsageError} if the campaign was stopped, or none of its windows ever opens.
  */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
   if (memory.stopped !== null) {
@@ -163,7 +159,6 @@ function momentsOf(input: ForecastInput, everyMs: number): number[] {
   throw new UsageError({ attempted: "make a pipeline", why: "no window of the campaign file ever opens" });
 }
 
-/** Null if there is no gate that a person must open. */
 function gateOf(memory: CampaignMemory, input: ForecastInput, everyMs: number): number | null {
   if (closedBy(memory) === "gate") return 0;
   const { lock: { canary }, gates } = memory;

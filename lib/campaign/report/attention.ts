@@ -1,7 +1,5 @@
 /**
- * What needs attention, and what to do about it. There are entries for the campaign as a whole, and one for each group of items with the
- * same cause.
- *
+ * What needs attention, and what to do about it: entries for the campaign as a whole, and one entry for each group of items with the same cause.
  * @module
  */
 import { groupBy } from "../../lookup.ts";
@@ -17,9 +15,8 @@ import { lookup } from "../../lookup.ts";
 import { failedGroups, isAtGate, isOver, isStoppedByFailures, needsRetry, retriedCount } from "./next_step.ts";
 
 interface Step {
-  /** A sentence. It ends with a colon if a command follows. */
+  /** A sentence, or a clause with a colon if a command follows. */
   readonly text: string;
-  /** Null for a step outside the command line. */
   readonly command: string | null;
 }
 
@@ -27,49 +24,46 @@ export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: 
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
-/** Items of a group whose agents' logs end with the same lines. Newest items come first. */
+/** Items of a group whose agents' logs end with the same lines, newest first. */
 interface Ending {
   readonly ids: readonly string[];
-  /** Untrusted. */
+  /** Untrusted text. */
   readonly names: readonly string[];
-  /** The last lines of the newest agent's log. Untrusted. */
+  /** Untrusted text: the last lines of the newest agent's log. */
   readonly lines: readonly string[];
-  /** Of the newest item with a pull request; null if there is none. */
   readonly pullRequest: string | null;
 }
 
 interface Newest {
-  /** Only the item of the newest run. */
   readonly run: Ending;
-  /** Shows the report of the newest run. */
   readonly command: string;
-  /** The ending of the newest run comes first, then the most frequent ones. Agents write these texts, so no decision depends on them. */
+  /**
+   * The ending of the newest run comes first, then the most frequent endings. Untrusted text: agents write these lines, so no decision depends on
+   * them.
+   */
   readonly endings: readonly Ending[];
 }
 
-/** Used where space is short. Otherwise, the limit is `MAX_ALL_ENDINGS`. */
 const MAX_ENDINGS = 3;
 export const MAX_ALL_ENDINGS = 20;
 const MAX_NAMES = 5;
 
 interface NewestOptions {
-  /** Whether an address may be shown as a link. Other addresses are shown as text. @default all addresses */
+  /** Whether an address can be shown as a link. Other addresses are shown as text. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** @default {3} */
   max?: number;
-  /** Where the other endings are shown, as a clause. */
+  /** A clause that says where the other endings are shown. */
   rest: string;
 }
 
 interface NewestParts {
   lastLines: { head: Words; lines: readonly string[] }[];
-  /** Describes the endings that are not shown, or null. */
   more: Words | null;
   step: Words;
   command: string;
 }
 
-/** Parts that help to find the cause of a group, in display order. The lines were written by agents. */
+/** Returns the parts that help to find the cause of a group, in display order. Untrusted text: agents wrote the lines. */
 export function newestParts(
   { newest, count }: Attention,
   { mayLink = () => true, max = MAX_ENDINGS, rest }: NewestOptions,
@@ -110,7 +104,7 @@ function namesOf(names: readonly string[]): Words {
   return [joinWords(names.slice(0, MAX_NAMES).map((name) => ({ name })), ", "), more > 0 ? ` and ${more} more` : ""];
 }
 
-/** Follows the title of a group. Empty if all of its agents ended with the same lines. */
+/** Returns text that follows the title of a group. Empty if all of its agents ended with the same lines. */
 export function endingsText({ newest }: Attention): string {
   const { endings: { length } } = newest ?? { endings: [] };
   return length > 1 ? `, ${length} different endings` : "";
@@ -128,7 +122,6 @@ export function newestBlocks(entry: Attention, options: NewestOptions): ({ text:
   ];
 }
 
-/** For example, `8 items and a closed gate`. */
 export function attentionCount(entries: readonly Attention[]): string {
   const items = entries.reduce((sum, { count }) => sum + count, 0);
   const parts = [
@@ -138,16 +131,14 @@ export function attentionCount(entries: readonly Attention[]): string {
   return parts.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
-/** Introduces the command that cancels the runs that a person has decided to cancel. */
 export const CANCEL_NOW = "To cancel the runs now:";
 
 /** Title of the entry about what to do after all other entries. */
 export const AFTERWARDS = "When that is done";
 
-/** For the gate of the canary, or of too many failures. */
 export const GATE_CLOSED = "gate closed";
 
-/** For {@linkcode attentionCount}: nouns for entries about the whole campaign, by title. */
+/** Nouns for entries about the whole campaign, by title. */
 const NOUNS: Readonly<Partial<Record<string, string>>> = {
   [GATE_CLOSED]: "a closed gate",
   stopping: "a stopped campaign",
@@ -161,17 +152,14 @@ const NOUNS: Readonly<Partial<Record<string, string>>> = {
 
 /** Texts are untrusted. */
 export interface Attention {
-  /** A verdict, or words of this program. */
+  /** A verdict, or a title of this program. */
   readonly title: string;
-  /** One line; empty if the cause is unknown. */
   readonly cause: string;
-  /** Number of items; 0 for an entry about the whole campaign. */
   readonly count: number;
-  /** Of all items, as in `CampaignItem.id`. */
   readonly ids: readonly string[];
-  /** At most {@linkcode MAX_NAMED} items, each with what is needed to find its work. */
+  /** At most {@linkcode MAX_NAMED} items, each with the information that is needed to find its work. */
   readonly items: readonly string[];
-  /** Null if no item has a run that did not succeed. */
+  /** `null` if no item has a run that did not succeed. */
   readonly newest: Newest | null;
   readonly steps: readonly Step[];
   /** Whether other entries must be handled first. */
@@ -181,16 +169,14 @@ export interface Attention {
 interface Context {
   readonly view: CampaignView;
   readonly command: CampaignCommand;
-  /** By the id of the item. */
   readonly names: ReadonlyMap<string, string>;
 }
 
 const MAX_NAMED = 20;
 
 /**
- * Entries about the whole campaign come first, then groups in the order of their verdicts. Larger groups come before smaller ones.
- *
- * @param problem Message of the error that stopped the last step, if the view does not have it. An example is another user's token.
+ * Entries about the whole campaign come first, then groups in the order of their verdicts. Larger groups come before smaller groups.
+ * @param problem Message of the error that stopped the last step, if the view does not contain it.
  */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null): Attention[] {
   const names = itemNames(view.items);
@@ -245,7 +231,6 @@ function afterwardsEntry({ view, command }: Context): Attention {
   return { ...ofCampaign(AFTERWARDS, "", next), isLater: true };
 }
 
-/** Null if no item has a run. */
 function newestOf(
   items: readonly CampaignItem[],
   names: ReadonlyMap<string, string>,
@@ -274,12 +259,11 @@ function newestOf(
   return { run: endingOf([newest]), endings: groups.map(endingOf), command };
 }
 
-/** Replaces all numbers by 0, because times and counts differ between runs. */
+/** Times and counts differ between runs, so all numbers are replaced by 0. */
 function textOf({ lastLines = [] }: CampaignItem): string {
   return lastLines.join("\n").replace(/\d+/g, "0");
 }
 
-/** Skipped items with active runs, grouped by the person who skipped them. */
 function stillRunning({ view, command, names }: Context): Attention[] {
   const people = groupBy(
     view.items.filter(({ skippedBy }) => skippedBy !== undefined),
@@ -314,7 +298,6 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
   );
 }
 
-/** Undefined if nothing delays the whole campaign. */
 function campaignEntry({ view, command }: Context): Attention | undefined {
   const { state, gateReason, nextWaveAt, at, writer, counts, pendingCancels = 0 } = view;
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
@@ -329,7 +312,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
         : "To start the rest after all:",
       campaignCommand(command, "resume"),
     );
-    // The campaign's state has the reason. Runs that continue without a process do not prevent a resume.
+    // The campaign's state contains the reason. Runs that continue without a process do not prevent a resume.
     return ofCampaign(
       writer === null ? "stopped" : state,
       "",
@@ -373,7 +356,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   }
   const due = instantMs(nextWaveAt);
   const now = instantMs(at);
-  // A process that follows the campaign makes its waves when something is due, and writes nothing in between.
+  // A process that follows the campaign starts a wave when one is due, and writes nothing in between.
   if (writer !== null) return undefined;
   if (due !== null && now !== null && now - due > LATE_MS) {
     return ofCampaign(
@@ -385,7 +368,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
-/** The state of the campaign already has the reason. Items that did not succeed come first. */
+/** The state of the campaign already contains the reason. Items that did not succeed come first. */
 function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   const isLater = failedGroups(view).length > 0;
   const isStopped = isStoppedByFailures(view);
@@ -408,7 +391,7 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
 /** For a campaign that was stopped by too many failures. */
 const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
 
-/** What to do before the approval of a failed canary. */
+/** Returns what to do before the approval of a failed canary. */
 export function retryFirst({ canaryGate }: Pick<CampaignView, "canaryGate">): string {
   const then = canaryGate?.gate === "automatic" ? " If they succeed, the campaign continues without approval." : "";
   return `Deal with the items above first. Retried items do not wait for the gate.${then}`;
@@ -435,9 +418,7 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
-/**
- * An item with what is needed to find its work: the run while it waits for an answer, the branch or the pull request while its verdict is unknown.
- */
+/** Adds what is needed to find the item's work: the run while it waits for an answer, or the branch or pull request while the verdict is unknown. */
 function located(item: CampaignItem, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {

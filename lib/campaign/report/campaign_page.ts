@@ -1,6 +1,5 @@
 /**
- * `campaign.html`, a page for people: the state of the campaign, what needs attention, and then everything else.
- *
+ * Renders `campaign.html`, a page for people: the state of the campaign, what needs attention, and details.
  * @module
  */
 import { bar, type ChartLine, figure, lines } from "../../report/chart.ts";
@@ -158,7 +157,6 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
 
 const MAX_TITLE = 300;
 
-/** Why commands on the page may fail while another process is using the campaign. */
 function busyText(writer: string): Part {
   return markup`A process (${
     bare(writer)
@@ -182,7 +180,7 @@ function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone
 
 function summary(view: CampaignView): Part {
   if (!isAtGate(view)) return wordsOf(sentence(stateDetail(view)), bare);
-  // The reason is in the panel of the canary's gate.
+  // The panel of the canary's gate shows the reason.
   const reason = view.state === "gated" ? null : view.stateReason;
   return markup`${reason !== null && `${capital(reason)}. `}${countWords(view)}.`;
 }
@@ -202,7 +200,7 @@ function countWords(view: CampaignView): string {
 /** A canary usually has only a few items. */
 const MAX_CANARY = 50;
 
-/** The panel that asks for the approval of the canary, with what is needed to decide. After a failure, the steps that come first are above it. */
+/** The panel for the approval of the canary, with the information for the decision. After a failure, the first steps are above the panel. */
 function gate(view: CampaignView, command: CampaignCommand, context: RowContext): Html {
   const { names, nowMs } = context;
   const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);
@@ -244,7 +242,7 @@ function waitText(sinceMs: number, nowMs: number): string {
   return `Waiting ${ms < LEAST_WAIT_MS ? "" : `for ${unbroken(spanText(ms))}, `}since ${dayTimeText(sinceMs)}.`;
 }
 
-/** What the command to start an item again does. */
+/** Describes what the command to start an item again does. */
 function againText({ verdict, pullRequest, pullRequestState }: CampaignItem, name: string, isOne: boolean): Part {
   const leavesOpen = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state }) !== null;
   const text = markup`To run ${isOne ? "" : "one again before you decide, for example "}${bare(name)}${
@@ -269,9 +267,7 @@ const CANARY_COLUMNS: readonly Column[] = [
 interface RowContext {
   readonly names: ReadonlyMap<string, string>;
   readonly nowMs: number;
-  /** The ids of the causes on the page, by item. */
   readonly causes: ReadonlyMap<string, string>;
-  /** The ids of the agents' last lines on the page, by item. */
   readonly endings: ReadonlyMap<string, string>;
 }
 
@@ -281,7 +277,7 @@ function whyCell({ id }: CampaignItem, text: string | null, { causes, endings }:
   return oneLine(text, place === undefined ? undefined : `#${place}`);
 }
 
-/** With a local Mogplex, the id links to the run's page. The address of a run in the hosted app is unknown. */
+/** With a local Mogplex, the id links to the page of the run. The address of a run in the hosted app is unknown. */
 function runCell({ runId }: CampaignItem, { about }: CampaignView): Html | null {
   const address = runId === null ? undefined : runAddress(about?.origin ?? "", runId);
   return address === undefined ? shortId(runId) : link(address, shortId(runId));
@@ -324,7 +320,6 @@ function needsPerson(entries: readonly Attention[]): Part {
   return text !== "" && markup`<span class="soft">${text}</span>`;
 }
 
-/** Marks the variables of a task. */
 function withVariables(task: string): Part {
   return parseTemplate(task).parts.map((part) =>
     typeof part === "string" ? part : markup`<var>${`{{ ${part.name} }}`}</var>`
@@ -334,7 +329,7 @@ function withVariables(task: string): Part {
 /** Each change of the campaign's task adds an earlier task. */
 const MAX_EARLIER = 4;
 
-/** Shows the newest task, and earlier tasks of some items; null if there are no tasks. */
+/** Shows the newest task, and the earlier tasks that some items still have; `null` if there are no tasks. */
 function tasks(prompts: readonly string[]): Html | null {
   const newest = prompts.at(-1);
   if (newest === undefined) return null;
@@ -348,7 +343,6 @@ function tasks(prompts: readonly string[]): Html | null {
   );
 }
 
-/** Shows the items as one bar with a legend. Its empty part is the unfinished items. Null if there are no items. */
 function shares(view: CampaignView): Html | null {
   const { items, ended, good, skipped, bad, asking, running } = totalsOf(view.counts);
   if (items === 0) return null;
@@ -377,7 +371,7 @@ function toneOf(verdict: ItemState): Tone {
 }
 
 const MAX_OWNERS = 5;
-/** How long the items of an entry have waited, or when the first and the newest of them ended, and who owns their pull requests. */
+/** Describes how long the items of an entry have waited, or when the first and the newest of them ended, and who owns their pull requests. */
 function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
   const rows = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = rows.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
@@ -403,7 +397,7 @@ function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number
   return `${verdict === "unknown" ? "finished" : verdict} ${first}${first === newest ? "" : `, the newest ${newest}`}`;
 }
 
-/** `at 14:05 UTC` for a time on the same day, otherwise with the date. */
+/** For example, `at 14:05 UTC` for a time on the same day, otherwise with the date. */
 function pastTimeText(ms: number, nowMs: number): string {
   const [day, time] = utcText(ms).split(/ (.*)/);
   return utcText(nowMs).startsWith(`${day} `) ? `at ${time}` : `on ${dayTimeText(ms)}`;
@@ -411,14 +405,12 @@ function pastTimeText(ms: number, nowMs: number): string {
 
 const causeId = (index: number) => `c${index}`;
 
-/** Keys are items. If an item is in several entries, the first entry is used. */
 function causeIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(entries.flatMap(({ ids }, index) => ids.map((item) => [item, causeId(index)] as const)).reverse());
 }
 
 const endingId = (cause: string, index: number) => `${cause}-${index}`;
 
-/** Keys are items. */
 function endingIds(entries: readonly Attention[]): ReadonlyMap<string, string> {
   return new Map(
     entries.flatMap(({ newest }, index) =>
@@ -469,7 +461,6 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   }</div>`;
 }
 
-/** The address of the pull request becomes a link. */
 function linked(name: string, pullRequest: string | null): Words {
   const [before, after] = pullRequest === null ? [] : name.split(pullRequest, 2);
   if (before === undefined || after === undefined || pullRequest === null) return { name };
@@ -491,7 +482,6 @@ function actionsOf(
   }</div>`;
 }
 
-/** Null if all pull requests are merged. */
 function merging(view: CampaignView, command: CampaignCommand): Html | null {
   const rows = mergeRows(view, command);
   const blocks = rows.flatMap(({ text, command: line, links }): Block[] => [
@@ -533,7 +523,6 @@ const HOUR_MS = 3_600_000;
 /** The limit is drawn for at most this time, about two months. */
 const MAX_HOURS = 1_500;
 
-/** The points of a line that counts these times within a period. */
 function counted(times: readonly (number | null)[], fromMs: number, spanMs: number): [number, number][] {
   const points = times.filter((time) => time !== null).sort((a, b) => a - b)
     .map((time, index): [number, number] => [(time - fromMs) / spanMs, index + 1]);
@@ -544,7 +533,6 @@ function counted(times: readonly (number | null)[], fromMs: number, spanMs: numb
 const LEAST_ITEMS = 10;
 const LEAST_MS = 2 * HOUR_MS;
 
-/** Null for a small campaign. */
 function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
@@ -617,7 +605,7 @@ function queued({ items }: CampaignView, names: ReadonlyMap<string, string>): Ht
 }
 
 /**
- * How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run; null if
+ * How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run; `null` if
  * neither is known. The column is sorted by lines, or by files if the lines are unknown.
  */
 function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
@@ -716,7 +704,6 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitingFor }: Campaig
 
 const MAX_DECISIONS = 40;
 
-/** Null if there are no decisions. */
 function decisions({ about }: CampaignView): Html | null {
   const all = about?.decisions ?? [];
   if (all.length === 0) return null;
@@ -732,7 +719,6 @@ function decisions({ about }: CampaignView): Html | null {
   );
 }
 
-/** For example, `ann approved the canary`. */
 function decisionText(what: string, by: string | null): Part {
   return by === null
     ? what

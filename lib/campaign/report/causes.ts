@@ -8,36 +8,32 @@ import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
 import type { CampaignItem, CauseGroup } from "../view/view.ts";
 
-// Reasons are compared without the parts that differ between items: numbers, ids, hashes, temporary folders, and names of repositories and
-// branches.
+// Reasons are compared without the parts that differ between items: numbers, ids, hashes, temporary folders, and names of repositories and branches.
 
-/** A reason, split at its variable parts. There is one more text than there are values. */
 interface CausePattern {
   readonly texts: readonly string[];
   readonly values: readonly string[];
 }
 
-/** Names of a campaign's repositories and branches, for {@linkcode causePattern}. */
 interface CampaignNames {
   /** In lowercase. */
   readonly names: ReadonlySet<string>;
-  /** Maximum number of parts of a name, separated by slashes. */
   readonly parts: number;
 }
 
 // Twice the limit for reasons in the journal.
 const MAX_REASON = 1_000;
-// Longer names exist. They are recognized by their digits or hashes, which names from the service have.
+// Longer names are recognized by their digits or hashes, which names from the service contain.
 const MAX_NAME_PARTS = 6;
 
 /** A word with the punctuation after it. This fast check covers most tokens. */
 const WORD = /^([A-Za-z]+)[.,!?:]*$/;
-/** A sequence of characters in which names, paths and addresses occur. */
+/** A sequence of characters that may contain names, paths and addresses. */
 const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
 const TEMPORARY = ["tmp", "temp", ".tmp", "_temp"];
 const FILE_NAME = /^[^.].*\.[a-z][a-z0-9]{0,4}$/;
 
-// A UUID; a separate number, with its sign; a number with its unit; or a sequence of letters and digits, which is searched for hashes, ids and more
+// A UUID; a separate number with its sign; a number with its unit; or a sequence of letters and digits, which is searched for hashes, ids and more
 // numbers.
 const VARIABLE = new RegExp(
   [
@@ -52,7 +48,7 @@ const WHOLE = /^(?:-?\d+(?:[.,]\d+)*|[^-]*(?:-[^-]*){4})$/;
 const NUMBERS = /\d+(?:[.,]\d+)*/g;
 /** Error codes such as `TS2304` or `E0308`. Another code is another cause. */
 const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
-/** The text before an exit code or a status code, and the code. A different code is a different cause. */
+/** The text before an exit code or a status code. A different code is a different cause. */
 const BEFORE_CODE = /(?:^|[^a-z0-9])(?:code|status|http)[ :=]+$/i;
 const CODE = /^-?\d+[.,:!?]*$/;
 const BEFORE_CODE_LENGTH = 12;
@@ -102,7 +98,6 @@ function isRandom(run: string): boolean {
   return run.length >= MIN_ID && (run.match(/\d[A-Za-z]|[A-Za-z]\d/g)?.length ?? 0) >= 3;
 }
 
-/** Splits a text by a pattern. Each match is passed to `each`, and the rest is added as text. */
 function split(text: string, pattern: RegExp, to: Builder, each: (match: string) => void): void {
   let end = 0;
   for (const match of text.matchAll(pattern)) {
@@ -113,7 +108,7 @@ function split(text: string, pattern: RegExp, to: Builder, each: (match: string)
   to.text(text.slice(end));
 }
 
-/** Finds numbers, UUIDs, hashes and ids in a text without names. */
+/** Finds numbers, UUIDs, hashes and ids in text without names. */
 function variables(text: string, to: Builder): void {
   split(text, VARIABLE, to, (run) => {
     if (!/\d/.test(run)) to.text(run);
@@ -123,7 +118,7 @@ function variables(text: string, to: Builder): void {
   });
 }
 
-/** Position of a path in a temporary folder within a token; undefined if there is none. A file name at the end of the path is not included. */
+/** Returns the position of a path in a temporary folder; `undefined` if there is none. A file name at the end of the path is not included. */
 function temporaryPath(token: string): { from: number; until: number } | undefined {
   const match = /(?<=^|[:@,])(?:file:\/\/)?(?:[A-Za-z]:)?[\\/](?![\\/])[^:]*/.exec(token);
   if (match === null) return undefined;
@@ -138,7 +133,7 @@ function temporaryPath(token: string): { from: number; until: number } | undefin
   return { from: match.index, until: match.index + path.length - nameLength };
 }
 
-/** Whether a piece is the short name of the item's repository, and not a word that only looks like it. */
+/** Whether a piece is the short name of the item's repository, and not a word that only looks like the name. */
 function isShortName(piece: string, own: string, before: string, after: string): boolean {
   if (piece.toLowerCase() !== own) return false;
   return /[^a-z]/.test(own) || /[/'"`]$/.test(before) || /^(?:[/@'"`]|\.git\b)/.test(after);
@@ -155,11 +150,10 @@ interface Names extends CampaignNames {
   readonly own: string;
 }
 
-/** Finds names and other variable parts in a token outside of temporary folders. */
+/** Finds names and other variable parts in a token outside temporary folders. */
 function pieces(token: string, before: string, after: string, { names, parts, own }: Names, to: Builder): void {
   const all = token.split(/([/@:\\]+)/);
   let at = 0;
-  /** Takes the longest name that begins at this position. @returns Whether there is one. */
   function takeName(): boolean {
     for (let count = Math.min(parts, Math.ceil((all.length - at) / 2)); count > 0; count--) {
       const until = at + count * 2 - 1;
@@ -185,9 +179,9 @@ function pieces(token: string, before: string, after: string, { names, parts, ow
 }
 
 /**
- * Finds the parts of a reason that differ from item to item. This takes linear time.
+ * Finds the parts of a reason that differ from item to item, in linear time.
  *
- * File names, words, exit codes and error codes in capitals (`TS2304`) are kept, because a different code is a different cause.
+ * File names, words, exit codes and error codes in capital letters (`TS2304`) are kept, because a different code is a different cause.
  */
 function causePattern({ reason, repository }: CampaignItem, names: CampaignNames): CausePattern {
   const text = plainText((reason ?? "").slice(0, MAX_REASON)).replace(/\s+/g, " ").trim();
@@ -216,17 +210,13 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
   return to.end();
 }
 
-/**
- * Verdicts and states that are grouped: verdicts without success, and starts that fail because of the service. Skipped items are left out, because a
- * person has skipped them.
- */
+/** Verdicts without success, and starts that fail because of the service. Skipped items are left out, because a person has skipped them. */
 const TROUBLES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",
   "starting",
 ];
 
-/** Whether {@linkcode groupByCause} groups all items in a state. */
 export function isTrouble(state: ItemState): boolean {
   return state !== "starting" && TROUBLES.includes(state);
 }
@@ -242,11 +232,11 @@ const FILLERS = new Set(
 interface Group {
   readonly verdict: ItemState;
   readonly texts: readonly string[];
-  /** Null where the values of the items differ. */
+  /** `null` where the values of the items differ. */
   readonly values: (string | null)[];
   readonly key: string;
   readonly items: string[];
-  /** The word of the group if its cause has a fixed one. */
+  /** The fixed word of the group, if its cause has one. */
   readonly word?: string | undefined;
 }
 
@@ -257,7 +247,7 @@ function hashOf(text: string): string {
   return (hash >>> 0).toString(16).padStart(FULL_HASH, "0");
 }
 
-/** The first words that the reasons of all items in the group share. */
+/** Joins the first words that the reasons of all items in the group share. */
 function slugOf({ verdict, texts }: Group): string {
   let slug = "";
   for (const [word] of texts.join(" ").toLowerCase().matchAll(/(?<![\p{L}\p{N}])[a-z]{2,}(?![\p{L}\p{N}])/gu)) {
@@ -292,7 +282,7 @@ function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
 
 function causeOf({ texts, values }: Group): string {
   const cause = texts.map((text, index) => index === 0 ? text : `${values[index - 1] ?? "…"}${text}`).join("");
-  // Several gaps in one word become one.
+  // Several gaps in one word become one gap.
   return cause.replace(/\u2026(?:[:/.,_-]*\u2026)+/g, "…");
 }
 
@@ -303,15 +293,13 @@ function merge(group: Group, { values }: CausePattern): void {
 }
 
 /**
- * Groups items by verdict and cause: two reasons are the same cause if they differ only in numbers, ids, hashes, temporary folders and names of
- * repositories and branches. The text of a group shows such a part only if all its items share it. Takes linear time.
- *
- * @param items All items of the campaign, for their names. Every item that did not succeed is in exactly one group. Items whose pull request is stuck
- * follow, grouped by what they are waiting for.
- * @param unanswered Names of the items whose start has had no answer for so long that a person should look. @default none
- *
- * @returns The largest group first; groups of the same size in the order of verdicts, then of items. The word of a group depends only on its verdict
- * and its cause.
+ * Groups items by verdict and cause. Two reasons have the same cause if they differ only in numbers, ids, hashes, temporary folders, and names of
+ * repositories and branches. The text of a group shows a variable part only if all its items share the value. Takes linear time.
+ * @param items All items of the campaign, because their names are needed. Each item that did not succeed is in exactly one group. Items with a stuck
+ * pull request follow, grouped by what they are waiting for.
+ * @param unanswered Names of items whose start has had no response for so long that a person should check. @default none
+ * @returns The largest group first. Groups of the same size are in the order of verdicts, then of items. The word of a group depends only on its
+ * verdict and its cause.
  */
 export function groupByCause(
   items: readonly CampaignItem[],
@@ -321,7 +309,7 @@ export function groupByCause(
   const groups = new Map<string, Group>();
   for (const item of items) {
     if (!isTrouble(item.verdict) && !unanswered.has(item.id)) continue;
-    // What is wrong with a result file differs from item to item, but the fix is the same for all of them.
+    // The mistakes in a result file differ from item to item, but the fix is the same for all items.
     const cause = item.verdict === "failed" ? item.result?.cause ?? undefined : undefined;
     const pattern = cause === undefined ? causePattern(item, names) : { texts: [cause], values: [] };
     const key = JSON.stringify([item.verdict, pattern.texts]);

@@ -1,6 +1,5 @@
 /**
- * Makes the view of a campaign safe for reports: every text is normalized, redacted and cut. Renderers must get only such views.
- *
+ * Makes the view of a campaign safe for reports: every text is normalized, redacted and cut. Renderers must get only cleaned views.
  * @module
  */
 import { type Redact, remember } from "../../run/clean.ts";
@@ -28,7 +27,7 @@ const MAX_NAME = 400;
 const MAX_REASON = 1_000;
 const MAX_PROBLEM = 4_000;
 
-// For text without line breaks, invisible characters and terminal sequences, the slower `plainText` is not needed.
+// Text without line breaks, invisible characters and terminal sequences does not need the slower `plainText`.
 const ASCII = /^[\x20-\x7e]*$/;
 
 function oneLine(text: string): string {
@@ -39,14 +38,13 @@ function instant(time: string): string | null {
   return isoTimeOrNull(instantMs(time));
 }
 
-/** For fields without text. */
 const keep = <T>(value: T): T => value;
 const orNull = <T, R>(clean: (value: T) => R) => (value: T | null): R | null => value === null ? null : clean(value);
 const all = <T, R>(clean: (value: T) => R) => (values: readonly T[]): R[] => values.map(clean);
 
 /**
- * Returns a function that copies an object with cleaned fields, in the order of the rules. It omits fields without a rule, and fields that
- * become undefined.
+ * Returns a function that copies an object with cleaned fields, in the order of the rules. The copy omits fields without a rule, and fields that
+ * become `undefined`.
  */
 function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Exclude<T[K], undefined>) => T[K] }) {
   const entries = Object.entries(rules) as [keyof T, (value: unknown) => unknown][];
@@ -57,10 +55,9 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
 }
 
 /**
- * Puts every text on one line, normalizes it with `plainText`, redacts it and cuts it. Only this program's own token is removed from ids. An
- * address of a pull request that must not be a link becomes null. An invalid time becomes null, is omitted, or, in a field that requires a
- * time, becomes the beginning of 1970.
- *
+ * Puts every text on one line, normalizes it with `plainText`, redacts it and cuts it. Only this program's own token is removed from ids. An address
+ * of a pull request that must not be a link becomes `null`. An invalid time becomes `null` or is omitted. In a field that requires a time, an invalid
+ * time becomes the beginning of 1970.
  * @param redactToken Removes only this program's own token.
  */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
@@ -77,9 +74,7 @@ export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: R
     const [createdAt, updatedAt] = [timeOrNull(pull.createdAt), timeOrNull(pull.updatedAt)];
     return { ...pull, owner: orNull(name)(pull.owner), reason: orNull(reason)(pull.reason), createdAt, updatedAt };
   }
-  /**
-   * `value` stays unchanged: a value with a secret is refused when it is read, and JSON output escapes invisible characters.
-   */
+  /** `value` stays unchanged: a value with a secret is refused when it is read, and JSON output escapes invisible characters. */
   function result(result: ItemResult): ItemResult {
     const outputs = Object.entries(result.outputs).map(([key, value]) =>
       [key, typeof value === "string" ? reason(value) : value] as const

@@ -1,7 +1,6 @@
 /**
- * The names of a campaign's reports in its directory. This module is separate from the renderers, because programs that only look for the
- * files must not load the renderers.
- *
+ * The names of a campaign's reports in its directory. They are separate from the renderers, so that programs that only look for the files do not load
+ * the renderers.
  * @module
  */
 

@@ -1,7 +1,5 @@
 /**
- * `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs attention and how to fix it, and tables of
- * everything else.
- *
+ * Renders `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs attention and how to fix it, and tables.
  * @module
  */
 import type { PlatformLinks } from "../../ci/platform.ts";
@@ -42,24 +40,21 @@ import {
 } from "./words.ts";
 
 export interface CampaignMarkdownOptions {
-  /** @default {ANY_COMMAND} */
   command?: CampaignCommand | undefined;
-  /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
-  /** Whether an address may be shown as a link. Other addresses are shown as code. @default all addresses */
+  /** Whether an address can be shown as a link. Other addresses are shown as code. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
-  /** Whether the campaign is on a Git branch, where commands also work while a process runs. @default {false} */
+  /** Whether the campaign is on a Git branch, where commands also work while a process runs. */
   isShared?: boolean | undefined;
-  /** Tasks for the HTML page, after redaction. @default {[]} (no tasks on the page) */
+  /** Tasks for the HTML page, after redaction. */
   prompts?: readonly string[] | undefined;
 }
 
-// The sum is far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
+// The sum is far below the limits of 1 MiB for a step summary on GitHub and 1,000,000 characters for a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
 const MAX_ROWS_BYTES = 300_000;
-// A longer table would not be readable. The CSV and JSON files have all items.
+// A longer table would not be readable. The CSV and JSON files contain all items.
 const MAX_ROWS = 500;
 const MAX_EXAMPLES = 10;
 const MAX_EXAMPLE = 200;
@@ -77,9 +72,8 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
 };
 
 /**
- * Untrusted text is always shown as code. Links are only `http(s)` addresses of pull requests and of the job on its CI system. Long lists are
- * cut, with a note.
- *
+ * Untrusted text is always shown as code. Only `http(s)` addresses of pull requests and of the job on its CI system become links. Long lists are cut,
+ * with a note.
  * @returns Less than 600 KB of UTF-8.
  */
 export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
@@ -106,7 +100,7 @@ function stateLine(view: CampaignView, nowMs: number): Words {
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(`next wave: ${wave}`)]),
-    // `stateDetail` has the other numbers.
+    // `stateDetail` contains the other numbers.
     ...(bad + asking === 0 ? [] : [sentence({
       strong: isCounted ? `${formatCount(bad, "item")} did not succeed: see what to do below` : "See what to do below",
     })]),
@@ -218,7 +212,7 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** Returns as many of the first values as fit. @param sizeOf Size of a value in bytes. */
+/** @param sizeOf Size of a value in bytes. */
 function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes: number, maxCount = Infinity): T[] {
   const fittingValues: T[] = [];
   let bytes = 0;

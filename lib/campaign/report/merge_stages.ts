@@ -17,18 +17,16 @@ const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string
   blocked: ["is blocked", "are blocked"],
 };
 
-/** Limits for a line, and for the links of a group. */
+/** Limits for owners in a line, and for links of a group. */
 const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 
 interface MergeRow {
   readonly text: Words;
-  /** Null for merged pull requests. */
   readonly command: string | null;
-  /** If a pull request is blocked, its link is followed by the reason. */
+  /** The link of a blocked pull request is followed by the reason. */
   readonly links: readonly Words[];
 }
 
-/** Returns a row for each stage, or no rows if everything is merged. */
 export function mergeRows(view: CampaignView, command: CampaignCommand): MergeRow[] {
   const { merging = [], at } = view;
   if (merging.every(({ stage }) => stage === "merged")) return [];

@@ -1,12 +1,11 @@
 /**
- * The next step when a campaign is waiting for a person. All reports and screens use this module, so that they show the same step.
- *
+ * The next step when a campaign is waiting for a person. All reports and screens use this module, so they all show the same step.
  * @module
  */
 import { areRunsOver, FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
-/** Whether the campaign was stopped by too many failures, not by a person. */
+/** Whether too many failures, and not a person, stopped the campaign. */
 export function isStoppedByFailures({ state, waitingFor }: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor === "gate";
 }
@@ -16,22 +15,20 @@ export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): bool
   return view.state === "gated" || isStoppedByFailures(view);
 }
 
-/** Whether every item has its final verdict, or all that is left are runs that wait for a person's answer. */
+/** Whether every item has its final verdict, or the only open runs are waiting for a person's answer. */
 export function isOver({ state, nextWaveAt }: Pick<CampaignView, "state" | "nextWaveAt">): boolean {
   return areRunsOver(state) || state === "waiting" && nextWaveAt === null;
 }
 
-/** Causes of items that did not succeed. They must be fixed before a closed gate is approved. */
 export function failedGroups({ causes }: Pick<CampaignView, "causes">): CauseGroup[] {
   return causes.filter(({ stuck, verdict }) => stuck === null && isFinal(verdict));
 }
 
-/** Number of items that have had a run and are waiting for another start. */
 export function retriedCount({ items }: Pick<CampaignView, "items">): number {
   return items.filter(({ verdict, attempts }) => verdict === "waiting" && attempts > 0).length;
 }
 
-/** Whether the canary did not succeed and was not retried. The retry must come first, because an approval also starts the other items. */
+/** Whether the canary did not succeed and was not retried. A retry must come first, because an approval also starts the other items. */
 export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "canaryGate" | "causes">): boolean {
   const { state, gateReason, canaryGate } = view;
   return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
@@ -43,16 +40,12 @@ export function isCanaryRetried({ state, canaryGate }: Pick<CampaignView, "state
 }
 
 interface NextStep {
-  /** What to do before the command, as a clause; null if nothing. */
+  /** What to do before the command, as a clause. */
   readonly first: string | null;
   readonly command: readonly [verb: string, ...args: string[]];
 }
 
-/**
- * Null if nothing is left to do, or if no single command is right.
- *
- * @param wave The command that runs a wave.
- */
+/** Returns `null` if nothing is left to do, or if no single command is right. */
 export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep | null {
   if (view.waitingFor === "stopped" || view.pending?.hold === "stopped") return { first: null, command: ["resume"] };
   const isClosed = isAtGate(view);

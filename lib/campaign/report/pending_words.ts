@@ -1,6 +1,5 @@
 /**
- * Describes what pull requests are waiting for if they still need waves.
- *
+ * Describes what pull requests are waiting for while they still need waves.
  * @module
  */
 import { formatCount } from "../../text/duration.ts";
@@ -30,7 +29,6 @@ export function pendingText({ merges, groups }: PendingPulls): string {
   }`;
 }
 
-/** Reasons that only a person can resolve. */
 export const NEEDS_PEOPLE: readonly PendingReason[] = [
   "review",
   "changes",

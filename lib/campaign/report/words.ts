@@ -1,6 +1,5 @@
 /**
- * Sentences about a campaign. They contain texts from the view that must be made safe before they are printed.
- *
+ * Sentences about a campaign. Untrusted text: they contain text from the view that must be made safe before it is printed.
  * @module
  */
 import { lookup } from "../../lookup.ts";
@@ -25,7 +24,6 @@ export const STATES: readonly ItemState[] = [
   ...GOOD_VERDICTS,
 ];
 
-/** Sorts by the order of tables. */
 export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }): number {
   return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
 }
@@ -38,14 +36,14 @@ const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
 };
 
 /**
- * The word for a state in texts for people. `waiting` becomes `queued`, because a campaign can be waiting as well. Data and `--cause` use the state
+ * The word for a state in text for people. `waiting` becomes `queued`, because a campaign can be `waiting`, too. Data and `--cause` use the state
  * itself.
  */
 export function stateWord(state: ItemState): string {
   return state === "waiting" ? "queued" : state;
 }
 
-/** Omits counts of zero. For example, `3 failed, 1 needs-input`. */
+/** For example, `3 failed, 1 needs-input`. */
 function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
   return states.filter((state) => counts[state] > 0).map((state) =>
     `${counts[state]} ${lookup(PHRASES, state) ?? stateWord(state)}`
@@ -53,7 +51,6 @@ function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly I
     .join(", ");
 }
 
-/** States of open items, in texts for people. Runs that wait for an answer are included. */
 const OPEN: readonly ItemState[] = ["needs-input", ...OPEN_STATES];
 const ENDED: readonly ItemState[] = [
   "succeeded",
@@ -62,7 +59,7 @@ const ENDED: readonly ItemState[] = [
   "skipped",
 ];
 
-/** Returns one sentence about finished items and one about the others; no sentences if there are no items. */
+/** Returns a sentence about finished items and a sentence about the other items. Empty if there are no items. */
 export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
@@ -85,7 +82,6 @@ export function startsText({ minute, hour, day }: QuotaView): string {
     .filter((part) => part !== null).join(", ") || NO_QUOTAS;
 }
 
-/** For a local Mogplex without quotas. */
 export const NO_QUOTAS = "not limited";
 
 /** Returns text that follows "waits for". */
@@ -117,9 +113,8 @@ export function boundText(
 }
 
 /**
- * What the next start is waiting for, as the text after the label "next start"; null if no item is ready for one.
- *
- * @param stays Whether this process makes the starts, so there is no wave to wait for. @default whether a process is working on the campaign
+ * Returns the text after the label "next start"; `null` if no item is ready to start.
+ * @param stays Whether this process makes the starts, so there is no wave to wait for. @default whether a process is running the campaign
  */
 export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
   const { waitingFor, quota, counts, items } = view;
@@ -154,7 +149,7 @@ function nextStart(view: CampaignView, stays: boolean): string {
   return retry === null ? next : `${next}; the rest waits for ${retry}`;
 }
 
-/** Describes the retry of the canary and what follows; null if the canary is not being retried, or nothing waits for it. */
+/** Describes the retry of the canary and what follows; `null` if the canary is not being retried, or nothing waits for it. */
 function canaryRetryText({ canaryGate, items }: CampaignView): string | null {
   const { gate, retried } = canaryGate ?? { gate: "automatic", retried: 0 };
   if (retried === 0 || items.every(({ canary, verdict }) => canary || isFinal(verdict))) return null;
@@ -182,7 +177,6 @@ function doneText(view: CampaignView): string {
 
 const NOTHING_RUNS = "nothing is running";
 
-/** How many runs a person wants cancelled; null if there are none. @param stays See {@linkcode nextStartText}. */
 function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boolean): string | null {
   if (cancels === 0) return null;
   const runs = formatCount(cancels, "run");
@@ -197,7 +191,6 @@ function sendingCount({ items, at }: CampaignView): number {
   ).length;
 }
 
-/** Why nothing is merged and who can change that, as the text after the waiting pull requests. */
 function held({ pending, stateReason }: CampaignView): Words[] {
   switch (pending?.hold) {
     case "stopped":
@@ -211,7 +204,6 @@ function held({ pending, stateReason }: CampaignView): Words[] {
   }
 }
 
-/** In characters. */
 const MAX_ERROR = 200;
 
 /** Returns text that follows the name of the campaign. */
@@ -222,14 +214,13 @@ export function stateClause(view: CampaignView, stays?: boolean): Words {
 }
 
 /**
- * What the campaign is doing and waiting for, as the text after its state.
- *
+ * Returns what the campaign is doing and waiting for, as the text after its state.
  * @param stays See {@linkcode nextStartText}.
  */
 export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
-  // Our own words before a name stay plain text, so that a sentence can begin with them.
+  // The program's own words before a name stay plain text, so that a sentence can begin with them.
   const prefix = stateReason?.startsWith(STOPPED_BY) ? STOPPED_BY : "";
   const because = stateReason === null ? [] : [prefix, { name: stateReason.slice(prefix.length) }, "; "];
   const sending = stays ? sendingCount(view) : 0;
@@ -268,13 +259,12 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   return details[state]();
 }
 
-/** Delay after which a wave that is due is reported as late, in milliseconds. Schedules of CI systems are often late themselves. */
+/** Delay after which a due wave is reported as late. Schedules of CI systems are often late themselves. */
 export const LATE_MS = 15 * 60_000;
 
 /**
- * When the next wave is due: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null if there is no next wave, or if a running process
- * does what is due.
- * @param textOf The text of a time. @default {utcText}
+ * Returns when the next wave is due, for example `2026-12-01 14:05 UTC (in 12 min)`, `due now` or `due since …`; `null` if there is no next wave, or
+ * if a running process replaces the waves.
  */
 export function waveTimeText(
   { nextWaveAt, writer }: CampaignView,
@@ -287,7 +277,7 @@ export function waveTimeText(
   return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs, textOf)}` : "due now";
 }
 
-/** Milliseconds since 1970; null if the end is unknown or in the past. */
+/** Milliseconds since 1970; `null` if the end is unknown or in the past. */
 export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number): number | null {
   const end = instantMs(endsAt);
   return end !== null && end > nowMs ? end : null;
@@ -306,8 +296,8 @@ export function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
 }
 
 /**
- * What a long-running process can show about the future. `start`: when the next start is due, unless the end of a run allows it earlier. `end`: the
- * earliest end, once a run has ended. Milliseconds since 1970; null if unknown.
+ * What a long-running process can show about the future, in milliseconds since 1970; `null` if unknown. `start`: when the next start is due, unless a
+ * run ends earlier. `end`: the earliest end, once a run has finished.
  */
 export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
   const { nextWaveAt, waitingFor, counts } = view;
@@ -324,14 +314,14 @@ export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" 
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
 
-/** The states of the pull requests, and how to read those that were not read; null if there are none. */
+/** Describes the states of the pull requests, and how to read unread pull requests; `null` if there are none. */
 export function pullRequestWords(items: readonly CampaignItem[]): string | null {
   const pulls = pullRequestsSentence(items);
   const advice = unreadAdvice(items);
   return pulls === null || advice === null ? pulls : `${pulls}; ${advice}`;
 }
 
-/** How long the newest run of an item took, or has taken so far, in milliseconds; null if it was not started. */
+/** How long the newest run of an item took, or has taken so far; `null` if the item was not started. */
 export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: number): number | null {
   const began = instantMs(startedAt);
   if (began === null) return null;
@@ -362,17 +352,19 @@ export interface CampaignCommand {
   readonly file: string;
   /** Flags for every command: `--dir` and `--home` with their values. */
   readonly flags: readonly string[];
-  /** Flags that permit things that the file names, such as files outside its folder. Commands that record decisions do not accept them. */
+  /**
+   * Flags that permit things that the campaign file names, such as files outside its folder. Commands that record decisions do not accept these
+   * flags.
+   */
   readonly permits?: readonly string[];
 }
 
-/** Verbs that record what a person decides. They do not read the files that the campaign file names. */
+/** Verbs that record a person's decision. They do not read the files that the campaign file names. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
 /** Used if the real command is unknown. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
-/** @param args Arguments after the file. */
 export function campaignCommand(
   { program, file, flags, permits = [] }: CampaignCommand,
   verb: string,
@@ -381,15 +373,13 @@ export function campaignCommand(
   return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
 }
 
-/** Empty for the default place. */
 export function placeFlags(directory: string | undefined, home: string | undefined): string[] {
   return [...directory === undefined ? [] : ["--dir", directory], ...home === undefined ? [] : ["--home", home]];
 }
 
-/** In characters. */
 const MAX_OUTPUTS = 200;
 
-/** For example, `ok: true, count: 3`; null if there are no outputs. */
+/** For example, `ok: true, count: 3`; `null` if there are no outputs. */
 export function outputsText({ result }: CampaignItem): string | null {
   const parts = Object.entries(result?.outputs ?? {}).map(([name, value]) => `${name}: ${value}`);
   return parts.length === 0 ? null : cutText(parts.join(", "), MAX_OUTPUTS);

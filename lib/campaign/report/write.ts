@@ -1,6 +1,5 @@
 /**
- * Writes the reports of a campaign. It sends no requests and throws no errors: a report that cannot be written does not change the verdict.
- *
+ * Writes the reports of a campaign. Sends no requests and throws no errors: a report that cannot be written does not change the verdict.
  * @module
  */
 import type { PlatformFiles, PlatformLinks } from "../../ci/platform.ts";
@@ -29,7 +28,7 @@ import { CAMPAIGN_FILES } from "./files.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
 import { itemNames, runMs, STATES } from "./words.ts";
 
-/** Renders links to pull requests: the ones that need attention first, then the newest. */
+/** Pull requests that need attention come first, then the newest. */
 function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
@@ -80,7 +79,6 @@ const COLUMNS: readonly Column[] = [
 
 /**
  * Renders a heading, and a line for each item. Lines end with CR LF, texts are quoted, and no cell is a formula. An unknown value is an empty cell.
- *
  * Source: RFC 4180.
  */
 function renderCampaignCsv({ items, at }: CampaignView): string {
@@ -90,7 +88,6 @@ function renderCampaignCsv({ items, at }: CampaignView): string {
   return heading + items.map((item) => csvLine(columns.map(([, cell]) => cell(item, nowMs)))).join("");
 }
 
-/** Columns for tasks that ask for a result: whether the file is valid, and the outputs of all items. */
 function resultColumns(items: readonly CampaignItem[]): Column[] {
   if (items.every(({ result }) => result === undefined)) return [];
   const names = new Set(items.flatMap(({ result }) => Object.keys(result?.outputs ?? {})));
@@ -103,7 +100,6 @@ function resultColumns(items: readonly CampaignItem[]): Column[] {
 
 // The report `campaign.json` is for programs. Its schema is `schema/campaign-report.schema.json`.
 
-/** A list has one line for each entry. */
 function field([name, value]: [string, unknown]): string {
   const text = Array.isArray(value) && value.length > 0
     ? `[\n${value.map((entry) => `    ${jsonText(entry)}`).join(",\n")}\n  ]`
@@ -111,14 +107,14 @@ function field([name, value]: [string, unknown]): string {
   return `  ${jsonText(name)}: ${text}`;
 }
 
-/** Each item has one line, so that a Git diff shows which items have changed. */
+/** Each item has its own line, so that a Git diff shows which items have changed. */
 function renderCampaignJson(view: CampaignView): string {
   return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
 }
 
 /**
- * The mark of a test case (null if it passed), and its text if nothing else is known. `failure`: the agent did not deliver; `error`: something else
- * prevented it.
+ * The mark of a test case (`null` if it passed), and its text if nothing else is known. `failure`: the agent did not deliver. `error`: something else
+ * prevented success.
  */
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
   "needs-input": ["error", "The run waits for an answer"],
@@ -155,7 +151,7 @@ function caseOf(item: CampaignItem, name: string, nowMs: number): Case {
   return { name, timeMs, problem: { mark, type: verdict, message, text: lines.join("\n\n") } };
 }
 
-/** Unique names of test cases. Items have unique names, but two long names may be the same after they were cut. */
+/** Items have unique names, but two long names may be the same after they were cut. */
 function uniqueNames(items: readonly CampaignItem[]): string[] {
   const used = new Set<string>();
   const next = new Map<string, number>();
@@ -180,8 +176,8 @@ function earliest(items: readonly CampaignItem[]): string | null {
 }
 
 /**
- * Renders the suite. Items without a verdict, and items that a person skipped, are skipped. The name of the suite does not contain the round, so that
- * GitLab compares a round with the one before.
+ * Items without a verdict, and items that a person skipped, are skipped tests. The name of the suite does not contain the round, so that GitLab
+ * compares a round with the previous round.
  */
 function renderCampaignJunit(view: CampaignView): string {
   const { campaign, round, state, items, exitCode, waves } = view;
@@ -279,10 +275,7 @@ function times(view: CampaignView): Family[] {
   ];
 }
 
-/**
- * Renders the metrics: `mogplex_campaign_…`. Unknown values are left out. No label has an id, a repository or the round as its value, because each
- * value would be a new series.
- */
+/** No label has an id, a repository or the round as its value, because each value would be a new series. */
 function renderCampaignMetrics(view: CampaignView): string {
   return renderFamilies([...progress(view), ...quotas(view), ...times(view)], "mogplex_campaign");
 }
@@ -290,10 +283,10 @@ function renderCampaignMetrics(view: CampaignView): string {
 const PREFIX = "MOGPLEX_";
 
 /**
- * The outputs, by the name of their variable: `MOGPLEX_CAMPAIGN_STATE`, and so on. The names are public, so a change requires a new major version.
- * There are only 15, because GitLab limits the variables of a job. An empty value means that there is none, or that it is unknown.
+ * The outputs, by the name of their variable, such as `MOGPLEX_CAMPAIGN_STATE`. The names are public, so a change requires a new major version. There
+ * are only 15, because GitLab limits the variables of a job. Empty if a value is unknown or does not exist.
  *
- * `ITEMS` counts all items, `OPEN` the items that have not ended, and the others the items with a verdict.
+ * `ITEMS` counts all items. `OPEN` counts unfinished items. The other variables count items with a verdict.
  */
 export function campaignVariables(view: CampaignView): Record<string, string> {
   const { items, ended } = totalsOf(view.counts);
@@ -315,7 +308,7 @@ function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
 
-/** Records for `GITHUB_OUTPUT`: the same names in lowercase, without `MOGPLEX_`. */
+/** Renders records for `GITHUB_OUTPUT`: the same names in lowercase, without `MOGPLEX_`. */
 function renderCampaignGithubOutputs(view: CampaignView): string {
   const entries = Object.entries(campaignVariables(view));
   return renderGithubOutputs(
@@ -372,7 +365,11 @@ export const CAMPAIGN_FORMATS = {
 
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
-/** Renders one report for a script. @param view Does not have to be cleaned. @param redact Removes secrets from one text, before it is escaped. */
+/**
+ * Renders one report for a script.
+ * @param view Does not have to be cleaned.
+ * @param redact Removes secrets from text before the text is escaped.
+ */
 export function renderCampaignReport(
   view: CampaignView,
   format: CampaignFormatName,
@@ -384,19 +381,16 @@ export function renderCampaignReport(
 }
 
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {
-  /** Files of the CI system to which outputs and the summary are appended. @default {} */
   files?: PlatformFiles | undefined;
-  /** Removes this program's own token from the finished text. */
   redactToken: Redact;
 }
 
 /**
  * Writes reports to the campaign's directory, and appends outputs and the summary to the files of the CI system.
- *
  * @param view Does not have to be cleaned.
  * @param directory Path of the directory, with `/`.
- * @param redact Removes secrets from one text, before it is escaped.
- * @returns The reports that could not be written. All others have been written.
+ * @param redact Removes secrets from text before the text is escaped.
+ * @returns The reports that could not be written.
  */
 export function writeCampaignReports(
   view: CampaignView,

@@ -1,7 +1,6 @@
 /**
- * What this token can access. The service finds neither what was deleted nor what belongs to another user, and only a deletion is a fact about an
+ * Finds out what this token can access. The service does not distinguish deleted objects from objects of another user, but only a deletion changes an
  * item. No route shows whose token it is, so other runs and repositories of the campaign are read. Reading changes nothing.
- *
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -14,7 +13,7 @@ import { hasVerdict } from "../view/verdicts.ts";
 import { type OpenRun, runIdOf } from "./store.ts";
 import type { Work } from "./work.ts";
 
-/** Checks that a run belongs to the item before anything more is done with the run, because the journal may have been changed. */
+/** Checks that a run belongs to the item before the run is used, because the journal may have been changed. */
 export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
@@ -32,7 +31,6 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
 /**
  * Checks that the token can read the campaign's open runs, or the newest run if none is open. No route of the API shows whose token it is. Runs that
  * this process has read or started need no request.
- *
  * @throws {UsageError} if nothing of the campaign is found, or if a run belongs to another repository.
  */
 export async function proveUser(work: Work): Promise<void> {
@@ -46,11 +44,10 @@ export async function proveUser(work: Work): Promise<void> {
       proveRun(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
       if (error instanceof NotFoundError) {
-        // The run may be gone with its repository. Another run can prove whose token it is.
+        // The run may have been deleted with its repository. Another run can prove whose token it is.
         missing ??= { open: each, cause: error };
         continue;
       }
-      // Another run has proven whose token it is. A run that cannot be read at the moment does not block the start of other items.
       if (laterFailure(error) === undefined || proven.size === 0) throw error;
     }
   }
@@ -58,17 +55,15 @@ export async function proveUser(work: Work): Promise<void> {
   await whyGone(work, missing.open, missing.cause);
 }
 
-/** Returns the run that was started last; undefined if there is none. */
 function newestRun({ store: { memory } }: Work): OpenRun | undefined {
   const start = [...memory.runs.values()].at(-1);
   const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));
   return start === undefined || item === undefined ? undefined : { item, start };
 }
 
-/** Maximum number of other repositories and of other runs that are looked up. */
 const OTHERS = 5;
 
-/** Returns other repositories, spread evenly over the list. The service does not list hidden repositories. */
+/** Returns other repositories, spread evenly over the list. The service does not list hidden repositories, so they prove nothing. */
 function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   const ids = new Set<string>();
   for (const item of lock.items) {
@@ -79,7 +74,6 @@ function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   return [...ids].filter((_, index) => index % step === 0).slice(0, OTHERS);
 }
 
-/** From the journal, newest first. */
 function otherRuns({ store: { memory } }: Work, runId: string): { runId: string; repositoryId: string }[] {
   const owners = new Map<StartMemory, LockItem>();
   for (const { item, starts } of memory.items.values()) for (const start of starts) owners.set(start, item);
@@ -89,7 +83,6 @@ function otherRuns({ store: { memory } }: Work, runId: string): { runId: string;
   }).toReversed();
 }
 
-/** Whether the token can read a run of the given repository. */
 async function reaches(
   { session: { client }, pace, proven }: Work,
   id: string,
@@ -106,7 +99,7 @@ async function reaches(
   }
 }
 
-/** Whether the service lists a repository. The id of a repository is valid for only one user. */
+/** The id of a repository is valid for only one user. */
 export async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
   const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
   if (rows.length > 0) proven.add(id);
@@ -114,8 +107,7 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
 }
 
 /**
- * Finds out why the service does not find a run. The runs of a repository are removed with it. Another user's token finds nothing at all.
- *
+ * Finds out why the service does not find a run. If a repository is removed, its runs are removed, too. Another user's token finds nothing at all.
  * @returns Why the run is gone, for the journal.
  * @throws {UsageError} if neither another run nor a repository of the campaign is found. The journal then records this.
  */
@@ -151,7 +143,7 @@ export async function whyGone(
   throw error;
 }
 
-/** Whether a person has given up an item and nothing else is left to do. It then no longer matters whose token it is. */
+/** Whether a person has given up an item and nothing else is left to do. In this case, it does not matter whose token it is. */
 function isGivenUp(memory: CampaignMemory, id: string): boolean {
   if (memory.stopped?.cancel) return false;
   return [...memory.items.values()].every(({ item, state, skipped }) =>
@@ -171,15 +163,15 @@ function otherUser(runId: string, cause: unknown): UsageError {
 }
 
 /**
- * Checks that the token can access the repository of an item, or at least another repository of the campaign. Call this if the service refuses a
- * start because it does not know the repository, before that is recorded.
- *
- * @throws {UsageError} if the token can access none of them. It belongs to a different user than the one who planned, or that user has lost access.
+ * Checks that the token can access the repository of an item, or at least another repository of the campaign. Must be called before a start is
+ * recorded as refused because the service does not know the repository.
+ * @throws {UsageError} if the token can access none of them. Either the token belongs to a different user than the one who planned the campaign, or
+ * that user has lost access.
  */
 export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   const { session: { client }, pace, proven } = work;
   const others = othersOf(work, item);
-  // A run that was read proves whose token it is, and without other repositories there is nothing to compare.
+  // A run that was read proves whose token it is. Without other repositories, there is nothing to compare.
   if (others.length === 0 && proven.size > 0) return;
   for (const id of [item.repositoryId, ...others]) {
     const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));

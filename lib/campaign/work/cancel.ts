@@ -1,6 +1,5 @@
 /**
- * Cancels runs of a campaign. Runs that may come back are read until they are known to have ended.
- *
+ * Cancels runs of a campaign. Runs that may become active again are read until their end is certain.
  * @module
  */
 import { MogplexError } from "../../errors.ts";
@@ -12,8 +11,8 @@ import { type OpenRun, runIdOf } from "./store.ts";
 import type { Work } from "./work.ts";
 
 /**
- * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds. A worker may still begin such a run, so all of these
- * reads must show its end.
+ * Waits between reads of runs that were cancelled before they had a sandbox. A worker may still start such a run, so all of these reads must show its
+ * end.
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 
@@ -24,15 +23,13 @@ function reasonOf({ store: { memory: { stopped } } }: Work): string {
 }
 
 export interface ToCancel extends OpenRun {
-  /** Whether an open start has just found the run. Such a run may not have a sandbox yet, so it is read until its end is certain. */
+  /** Whether an open start has just found the run. In this case, the run may not have a sandbox yet. */
   isFound: boolean;
-  /** Null for the usual reason. */
   why: string | null;
 }
 
 /**
- * Cancels runs. Runs that were just found without a sandbox are read until their end is certain. Each run is tried, even if others fail.
- *
+ * Runs that were just found without a sandbox are read until their end is certain. An error does not prevent the other attempts.
  * @returns Names of the items that have changed, and the errors.
  */
 export async function cancelRuns(
@@ -93,7 +90,6 @@ export async function cancelRuns(
   return { changed, failures };
 }
 
-/** @returns The run after it was cancelled; undefined if it had already ended or is gone, which is recorded. */
 async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
   return await unlessGone(work, open, async () => {
     if (!work.proven.has(runIdOf(open))) await read(work, open);
@@ -104,7 +100,10 @@ async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
   });
 }
 
-/** Reads a cancelled run, and cancels it again if it has come back. @returns Whether it had. */
+/**
+ * Reads a cancelled run, and cancels it again if it has become active.
+ * @returns Whether the run was still cancelled.
+ */
 async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
   const { session, pace } = work;
   const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
@@ -115,7 +114,6 @@ async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean
   return false;
 }
 
-/** For a process that ends while the run is active. The run's end is recorded. */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   const run = await cancelOne(work, open);
   if (run !== undefined) {

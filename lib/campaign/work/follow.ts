@@ -1,6 +1,5 @@
 /**
- * Follows a campaign in one process: looks at its runs, starts what the quotas allow, and waits for the next event.
- *
+ * Follows a campaign in one process: reads its runs, starts what the quotas allow, and waits for the next event.
  * @module
  */
 import { isTerminal } from "../../service/contract.ts";
@@ -18,30 +17,27 @@ import { previewStarts } from "./wave.ts";
 import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from "./work.ts";
 
 /**
- * Follows a campaign until nothing more happens without a person, or until the deadline of the session.
- *
+ * Follows a campaign until only a person can continue it, or until the deadline of the session.
  * @throws an error that a retry cannot fix (see `laterFailure`), or the last error if the deadline comes first.
  */
 export async function followToRest(work: Work): Promise<void> {
   await new Follower(work).run();
 }
 
-/** Maximum duration of one sleep, in milliseconds. The wall time, on which windows and quotas depend, may jump during a sleep. */
+/** The wall time, on which windows and quotas depend, may jump during a sleep. */
 const LONGEST_SLEEP_MS = 60_000;
-/** Time until a failed cancel is tried again, in milliseconds. */
 const OBEY_AGAIN_MS = 60_000;
-/** How often a process that follows a campaign checks for decisions made on other machines, in milliseconds. */
+/** How often a process that follows a campaign checks for decisions made on other machines. */
 const ELSEWHERE_MS = 60_000;
-/** How often a process that follows a campaign checks for stops requested by other processes on this machine, in milliseconds. */
+/** How often a process that follows a campaign checks for stops requested by other processes on this machine. */
 const STOPS_MS = 10_000;
-/** Maximum age of the last look at a run before a decision that depends on it, in milliseconds: a start, or leaving the campaign to a person. */
 const FRESH_MS = 5_000;
-/** How long a run with an open stream is not looked at, in milliseconds. A proxy may delay the messages of the stream. */
+/** How long a run with an open stream is not read. A proxy may delay the messages of the stream. */
 const STREAM_MS = 5 * 60_000;
-/** Waits between looks after a stream has reported an end, in milliseconds. The service may write the verdict later. */
+/** Waits between reads after a stream has reported an end. The service may write the verdict later. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** Whether a run is waiting for a person. The stream of such a run reports its end each time it is opened, so only looks can show an answer. */
+/** Whether a run is waiting for a person. The stream of such a run reports its end each time it is opened, so only a read can show an answer. */
 function isWaiting({ start }: OpenRun): boolean {
   return start.status === "awaiting_input";
 }
@@ -49,19 +45,13 @@ function isWaiting({ start }: OpenRun): boolean {
 class Follower {
   readonly #work: Work;
   readonly #pacer;
-  /** The time of the last look at each run, by the clock of this process. */
   readonly #seenAt = new Map<string, number>();
-  /** What the next start is waiting for; undefined if this must be computed. */
   #rest: Rest | undefined;
-  /** When people's decisions are carried out again, by the clock of this process. */
   #obeyAt = -Infinity;
-  /** When the home is checked for changes by other machines, by the clock of this process. */
   #elsewhereAt: number;
   #failures = 0;
-  /** The error of the last step. */
   #error: MogplexError | undefined;
   readonly #streams: RunStreams;
-  /** Looks that are due because a stream reported an end: the time of the next look, and the number of looks so far. */
   readonly #soon = new Map<string, { at: number; count: number }>();
 
   constructor(work: Work) {
@@ -75,7 +65,6 @@ class Follower {
   async run(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
     const ending = new AbortController();
-    // The loop ends with the signal. The next record throws an error of the journal, so the error is ignored here.
     this.#watchStops(ending.signal).catch(() => {});
     try {
       await takeStops(this.#work);
@@ -84,7 +73,7 @@ class Follower {
         if (isAtRest(store.memory)) await this.#lookAtWaiting();
       }
       if (cancelsAreNew(this.#work)) await this.#obey();
-      // A step whose error remains at the end is the reason to leave.
+      // If the error of a step remains at the end, it is the reason why the process ends.
       const { failures, unreadResults } = this.#work;
       const all = [...failures, ...unreadResults.values(), ...this.#error === undefined ? [] : [this.#error]];
       if (all.length > 0) throw worstOf(all);
@@ -97,7 +86,7 @@ class Follower {
   async #followToRest(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
     while (!isAtRest(store.memory) && clock.now() < deadline) {
-      // This is also done whenever the journal is opened, but one process may keep it open for days.
+      // Open starts are also given up whenever the journal is opened, but one process may keep the journal open for days.
       store.giveUpOpenStarts(clock.wallTime());
       if (isAtRest(store.memory)) return;
       await this.#lookElsewhere();
@@ -113,14 +102,14 @@ class Follower {
       );
       if (at > clock.now()) await this.#streams.sleep(at - clock.now());
       if (next !== null && next.atMs <= clock.now()) await this.#look(next.open);
-      // A run that has just ended may have a pull request, and a pull request may allow another start.
+      // A run that has just finished may have a pull request, and a pull request may allow another start.
       if (isAtRest(this.#work.store.memory)) await this.#pullRequests();
     }
   }
 
   /**
-   * Looks at runs that are waiting for an answer before the campaign is left to a person. Somebody may have answered or cancelled them since the last
-   * look.
+   * Reads runs that are waiting for an answer before the campaign is left to a person. A person may have answered or cancelled them since the last
+   * read.
    */
   async #lookAtWaiting(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
@@ -150,7 +139,6 @@ class Follower {
     this.#elsewhereAt = clock.now() + ELSEWHERE_MS;
   }
 
-  /** By the clock of this process. */
   #startAt(): number {
     if (this.#rest === undefined) return -Infinity;
     const { nextMs } = this.#rest;
@@ -165,7 +153,6 @@ class Follower {
     }
   }
 
-  /** Each merge makes room for another pull request. */
   async #merge(): Promise<void> {
     for (const item of await this.#work.merge()) {
       this.#rest = undefined;
@@ -173,12 +160,10 @@ class Follower {
     }
   }
 
-  /** By the clock of this process. */
   #obeyDueAt(): number {
     return cancelsAreNew(this.#work) ? -Infinity : this.#obeyAt;
   }
 
-  /** Carries out what people have decided about runs. A failed step is tried again later. */
   async #obey(): Promise<void> {
     const { session: { clock, ...session }, failures } = this.#work;
     if (this.#obeyDueAt() > clock.now()) return;
@@ -201,8 +186,8 @@ class Follower {
   }
 
   /**
-   * Reads the active runs before a start if their failures would stop the campaign. Otherwise, the first end that is read makes room for a start,
-   * although other runs have already failed.
+   * Reads the active runs before a start if their failures would stop the campaign. Otherwise, the first finished run would allow a start, although
+   * other runs have already failed.
    */
   async #lookBeforeStart(): Promise<void> {
     const { session: { clock }, store } = this.#work;
@@ -242,15 +227,14 @@ class Follower {
   }
 
   /**
-   * The status by which the next look at a run is scheduled. An open run with a final status was either found by the key of its start and not looked
-   * at yet, or its events cannot be read. In the latter case, there is no hurry.
+   * Returns the status by which the next read of a run is scheduled. An open run with a final status was either found by the key of its start and not
+   * read yet, or its events cannot be read. In the latter case, the next read is not urgent.
    */
   #statusOf(runId: string, status: string | null): string | null {
     if (status === null || !isTerminal(status)) return status;
     return this.#seenAt.has(runId) ? "awaiting_input" : null;
   }
 
-  /** Whether a stream will report the end of the run, so that no look is due. */
   #isStreamed(open: OpenRun): boolean {
     const runId = open.start.runId ?? "";
     const seenAt = this.#seenAt.get(runId);
@@ -270,13 +254,12 @@ class Follower {
     if (waitMs === undefined) this.#soon.delete(runId);
     else this.#soon.set(runId, { at: now + waitMs, count: count + 1 });
     if (!changed) return false;
-    // A run that has ended makes room for another one, and a gate may be due.
     this.#rest = undefined;
     await this.#work.changed(open.item.item.id);
     return true;
   }
 
-  /** Runs a step. If it fails with an error that a retry can fix, this waits and returns undefined. */
+  /** If the step fails with an error that a retry can fix, waits and returns `undefined`. */
   async #tolerate<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     const { session } = this.#work;
     try {

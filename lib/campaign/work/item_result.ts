@@ -1,8 +1,3 @@
-/**
- * The checked result of an item: the file that its run had to commit. The file is read once the run has succeeded.
- *
- * @module
- */
 import { detected } from "../../ci/detect.ts";
 import { systemClock } from "../../clock.ts";
 import { MogplexError } from "../../errors.ts";
@@ -22,7 +17,6 @@ import { MAX_RESULT_VALUE, type ResultMemory } from "../journal/record.ts";
 import { resultPathOf, resultSchemaOf } from "../plan/make_lock.ts";
 import type { Work } from "./work.ts";
 
-/** Uses the tokens in the environment. */
 export function filesOpener(
   options: CampaignOptions,
   { openGit }: Pick<FilesOptions, "openGit">,
@@ -45,8 +39,7 @@ const MAX_NAMED = 20;
 
 /**
  * Checks that result files can be read for the items that were not started yet. Each repository is tried once.
- *
- * @throws {MogplexError} with a line for each repository that cannot be read: exit code 69 if a server did not answer, otherwise 65.
+ * @throws {MogplexError} with a line for each repository that cannot be read. Exit code 69 if a server did not respond, otherwise 65.
  */
 export async function checkResultsReadable(
   { tasks, items }: UnsealedLock,
@@ -81,7 +74,6 @@ function taskStart({ starts }: ItemMemory): StartMemory | undefined {
   return starts.findLast(({ kind }) => kind === "task");
 }
 
-/** Undefined if the task asks for no result, or before the first start. */
 export function itemResultPath({ lock }: Pick<Work, "lock">, memory: ItemMemory): string | undefined {
   const start = taskStart(memory);
   return start === undefined ? undefined : resultPathOf(lock, memory.item, start.key);
@@ -89,8 +81,7 @@ export function itemResultPath({ lock }: Pick<Work, "lock">, memory: ItemMemory)
 
 /**
  * Must be called only after the run has succeeded.
- *
- * @returns Undefined if the task asks for no result.
+ * @returns `undefined` if the task requests no result.
  * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
  */
 export async function readItemResult(

@@ -9,23 +9,21 @@ import { endOfRun, type EventFacts } from "../../run/result.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 
-/** For an `ended` record. Texts of the service in `reason` are untrusted. */
+/** For an `ended` record. Untrusted text: `reason` may contain text from the service. */
 export interface Judgement {
   as: StartVerdict;
-  /** Null if there is nothing to explain. */
   reason: string | null;
 }
 
 interface Evidence {
   facts: EventFacts;
-  /** Whether the run failed before its agent began; null if the events could not be read. */
+  /** Whether the run failed before its agent started; `null` if the events could not be read. */
   isUnbegun: boolean | null;
   success: CampaignFile["success"];
-  /** Returns a clause if the address of a pull request in an event is not proof of the pull request; otherwise null. */
   doubt: (address: string) => string | null;
 }
 
-/** @returns Undefined while the run is active. An unknown status is treated as active. */
+/** @returns `undefined` while the run is active. An unknown status is treated as active. */
 export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
   { facts, isUnbegun, success, doubt }: Evidence,
@@ -75,7 +73,6 @@ function judgeSuccess(
     : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
 }
 
-/** Whether a run seems to have failed before its agent began. Only the events prove it. */
 export function seemsUnbegun(run: Pick<Run, "status" | "error" | "runtime">): boolean {
   return lackedSandbox(run) || lackedQueue(run);
 }

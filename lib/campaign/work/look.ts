@@ -1,6 +1,5 @@
 /**
- * Looks at the runs of items: reads a run, judges it, cancels it if it is overdue, and records a change or its end.
- *
+ * Reads a run, judges it, cancels it if it is overdue, and records a change or the end of the run.
  * @module
  */
 import { formatCount } from "../../text/duration.ts";
@@ -25,25 +24,20 @@ import { type OpenRun, runIdOf } from "./store.ts";
 import { noteName, serviceNow, type Work } from "./work.ts";
 
 /**
- * Age from which the run's own record is read as well, in milliseconds. Only then does the service repair the record of a run whose worker has died.
- * Workers of the base revision end after 30 minutes. Source: contract 4.8 and section 12.
+ * From this age on, the run's own record is also read. Only this read makes the service repair the record of a run whose worker has died. Workers of
+ * the base revision end after 30 minutes. Source: contract 4.8 and section 12.
  */
 const REPAIR_MS = 35 * 60_000;
 
-/** Number of attempts to read a run with its events before its record is read without them. */
 const EVENT_ATTEMPTS = 4;
 
-/**
- * How long after the end of a run its events are waited for, in milliseconds. Only the events show what the run has changed, or that no agent began.
- */
+/** How long after the end of a run its events are awaited. Only the events show what the run has changed, or that no agent started. */
 const EVENTS_MS = 30 * 60_000;
 
 const CANCEL_MS = 30_000;
 
 /**
- * Reads a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled, unless it is waiting for a
- * person.
- *
+ * Reads a run once, and records what has changed. Cancels a run that takes longer than the campaign allows, unless the run is waiting for a person.
  * @returns Whether the journal has a new record.
  * @throws {UsageError} if the run belongs to another repository, or if the token may belong to another user.
  */
@@ -52,9 +46,8 @@ export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
 }
 
 /**
- * Calls `act` for a run. If the service no longer has the run, this ends its item.
- *
- * @returns The result of `act`; undefined if the run is gone, which is recorded.
+ * If the service no longer has the run, records this as the end of the item.
+ * @returns The result of `act`; `undefined` if the run is gone.
  * @throws {UsageError} if the token may belong to another user.
  */
 export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
@@ -67,7 +60,6 @@ export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promis
     const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
     const facts = { as: "invalid" as const, runId, reason, createdAt, updatedAt, ...none };
     await work.store.record({ type: "ended", item: item.id, start, ...facts });
-    // The sandbox is gone as well.
     work.seen.sandboxes = null;
     return undefined;
   }
@@ -88,13 +80,11 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
 
 interface Seen {
   run: Run;
-  /** Null if the events cannot be read. */
   events: RunEvent[] | null;
 }
 
 /**
- * Reads a run with its events, or without them if they cannot be read.
- *
+ * Reads a run with its events, or only its record if the events cannot be read.
  * @throws {NotFoundError} if the service does not have the run.
  * @throws {UsageError} if the run belongs to another repository.
  */
@@ -110,7 +100,7 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
   }
 
   // The record is read before the events. Otherwise, the events could be older than an end that only the record shows. If the record cannot be read,
-  // the answer of the events contains the run.
+  // the response with the events contains the run.
   if (ageMs(work, open) >= REPAIR_MS) {
     await readRecord().catch((error) => {
       if (!isOutage(error)) throw error;
@@ -137,32 +127,30 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
   }
 }
 
-/** When the run began, or continued after it had waited for an answer, in milliseconds since 1970 by the service's clock; NaN if unknown. */
 function sinceMs({ resumedAt, createdAt, slotAt }: StartMemory): number {
   return Date.parse(resumedAt ?? createdAt ?? slotAt ?? "");
 }
 
-/** How long the run has been running, in milliseconds by the service's clock; 0 if unknown, or if it was waiting for an answer at the last look. */
+/** Returns 0 if the age is unknown, or if the run was waiting for an answer at the last read. */
 function ageMs({ session }: Work, { start }: OpenRun): number {
   const ms = serviceNow(session) - sinceMs(start);
   return start.end === "needs-input" || Number.isNaN(ms) ? 0 : ms;
 }
 
-/** Minimum time between two looks that must agree if only one clock shows a run as overdue, in milliseconds. */
+/** Minimum time between two reads that must agree if only one clock shows a run as overdue. */
 const APART_MS = 60_000;
 
 /**
- * Whether the run takes longer than the campaign allows. Any clock can be wrong, and a cancelled run loses its work. Two of three measurements must
- * therefore agree: the service's `Date`, this machine's clock compared with the record of the start, and the run's own times. After twice the allowed
- * time, one measurement is enough if two looks agree.
+ * Whether the run takes longer than the campaign allows. Any clock can be wrong, and a cancelled run loses its work, so two of three measurements
+ * must agree: the service's `Date`, this machine's clock compared with the record of the start, and the run's own times. After twice the allowed
+ * time, one measurement is enough if two reads agree.
  */
 function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" | "by one clock" | "yes" {
-  // The run has continued since the last look, so it is not overdue yet.
   if (start.end === "needs-input") return "no";
   const { client, clock } = session;
   const { runTimeoutMs } = lock.limits;
   const ages = [
-    // Without a `Date`, the service's time would only be this machine's time.
+    // Without a `Date`, the service's time would be this machine's time.
     client.clockSkewMs === undefined ? Number.NaN : serviceNow(session) - sinceMs(start),
     clock.wallTime() - Date.parse(start.runningAt ?? ""),
     Date.parse(run.updatedAt) - sinceMs(start),
@@ -172,7 +160,6 @@ function overdueOf({ session, lock }: Work, { start }: OpenRun, run: Run): "no" 
   return clock.wallTime() - Date.parse(start.doubtedAt ?? "") >= APART_MS ? "yes" : "by one clock";
 }
 
-/** Whether the error is temporary, so that another request may find the run. */
 function isOutage(error: unknown): boolean {
   return error instanceof MogplexError && error.exit === "unavailable";
 }
@@ -182,8 +169,8 @@ function isJudged({ status }: Run): boolean {
 }
 
 /**
- * Whether the events of a run that has ended may still show its result, or that its agent never began. This holds if no earlier look has seen the end
- * of the run, or if it ended recently.
+ * Whether the events of a finished run may still show its result, or that its agent never started. This is possible if no earlier read has seen the
+ * end of the run, or if the run ended recently.
  */
 function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   const { status, updatedAt } = run;
@@ -191,7 +178,6 @@ function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
-/** Whether an earlier look has seen that the run has ended. The answer to a start, which can also show an ended run, is not a look. */
 function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
   return status !== null && isTerminal(status) && updatedAt !== null;
 }
@@ -204,10 +190,6 @@ function hasAgentBegun(run: Run, events: readonly RunEvent[]): boolean {
   return agent.hasBegun(run);
 }
 
-/**
- * @param isDoubted Whether only one clock shows that the run has taken much too long. @default the result of the last look
- * @returns Whether the journal has a new record.
- */
 export async function recordLook(
   work: Work,
   open: OpenRun,
@@ -216,7 +198,7 @@ export async function recordLook(
 ): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   await noteName(work, open.item, facts.pullRequest.url);
-  // The pull request of a follow-up exists already, and the forge shows whether it has improved.
+  // The pull request of a follow-up already exists, and the forge shows whether it has improved.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
   let end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, {
     facts,
@@ -245,15 +227,14 @@ export async function recordLook(
   return true;
 }
 
-/** Whether the result file decides about an item: its run has succeeded, and is not a follow-up about something else. */
+/** Whether the result file determines the verdict of an item: its run has succeeded, and is not a follow-up about something else. */
 function wantsResult({ start: { kind, followUp } }: OpenRun, { as }: Judgement): boolean {
   return (as === "succeeded" || as === "unchanged") && (kind === "task" || followUp === "result");
 }
 
 /**
- * The verdict according to the result file.
- *
- * @returns No verdict while the file cannot be read. The next looks try again for some time.
+ * Judges an item by its result file.
+ * @returns No verdict while the file cannot be read. Later reads try again for some time.
  */
 async function judgeResult(
   work: Work,
@@ -280,12 +261,11 @@ async function judgeResult(
   }
 }
 
-/** In characters. */
 const MAX_SHOWN_URL = 200;
 
 /**
- * Why the address that an event names does not prove that the item has a pull request; null if it does. Events are not trusted. If there is a token
- * for the forge, the forge is asked in the next step.
+ * Returns why the address in an event does not prove that the item has a pull request; `null` if it does. Untrusted text: events can contain
+ * anything. If there is a token for the forge, the next step asks the forge.
  */
 function doubtOf(
   { lock: { origin }, pulls, forgeHosts }: Work,
@@ -341,11 +321,9 @@ export async function recordEnd(
     createdAt: run.createdAt,
     updatedAt: run.updatedAt,
   });
-  // The run's sandbox may be free now, or still active.
   work.seen.sandboxes = null;
 }
 
-/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it had ended by itself. */
 export async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
   const { client, clock } = work.session;
   // The timeout starts when the request is sent. Before that, the request may wait for its quota.

@@ -1,7 +1,6 @@
 /**
- * The starts of this process, which are missing from the journal after a lost race for the home. If they were sent again, each would use a slot of
- * the quota. If a decision made on another machine prevents that, their runs would be in no journal.
- *
+ * The starts of this process that are missing from the journal after a lost race for the home. If they were sent again, each would use a slot of the
+ * quota. If a decision on another machine prevented that, no journal would contain their runs.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -19,9 +18,8 @@ export interface OwnStart {
 }
 
 export interface OwnStarts {
-  /** Starts that the service has accepted, by key. */
   readonly accepted: Map<string, OwnStart>;
-  /** Intents that other machines may know and that have begun no run, by key: their request was not sent, or was refused. */
+  /** Intents that other machines may know and that have started no run, by key. Their requests were not sent, or were refused. */
   readonly unsent: Map<string, Intent>;
 }
 
@@ -29,7 +27,6 @@ export function noOwnStarts(): OwnStarts {
   return { accepted: new Map(), unsent: new Map() };
 }
 
-/** The records of a start that the journal does not have; null if they no longer fit into the journal. */
 function missingRecords(item: ItemMemory, { intent, started }: OwnStart): RecordBody[] | null {
   const earlierStart = item.starts.find(({ key }) => key === intent.key);
   if (earlierStart === undefined) return hasRun(item) || nextStart(item) !== intent.start ? null : [intent, started];
@@ -38,13 +35,11 @@ function missingRecords(item: ItemMemory, { intent, started }: OwnStart): Record
   return isOpenStart(item) && earlierStart.end === null ? [started] : [intent, started];
 }
 
-/** Whether an intent is the journal's last record about its start, so that the start was not sent again since. */
 function isLastWord({ starts, beforeIntent }: ItemMemory, { key, sentAt }: Intent): boolean {
   const last = starts.at(-1);
   return beforeIntent !== null && last?.key === key && last.sentAt === sentAt && last.openSlotMs !== null;
 }
 
-/** Withdraws intents whose requests were not sent. @throws the errors of the journal. */
 export async function withdrawIntents(store: Store, intents: Iterable<Intent>): Promise<void> {
   const bodies = [...intents].flatMap((intent): RecordBody[] => {
     const item = store.memory.items.get(intent.item);
@@ -54,10 +49,7 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
   if (bodies.length > 0) await store.record(...bodies);
 }
 
-/**
- * Updates the journal after it was read again: records the starts of this process that are missing, and withdraws the intents that have started
- * nothing.
- */
+/** Updates the journal after it was read again: records missing starts of this process, and withdraws the intents that have started nothing. */
 export async function recordOwnStarts(
   store: Store,
   starts: OwnStarts,

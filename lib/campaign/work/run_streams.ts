@@ -1,7 +1,6 @@
 /**
  * The event streams of a campaign's runs, if the service has streams. Each stream reports at once that its run has ended, and one request replaces
- * many looks. An event of a stream is only a reason to look: verdicts come from the run itself.
- *
+ * many reads. An event only triggers a read: verdicts come from the run itself.
  * @module
  */
 import { Reader } from "../../run/events.ts";
@@ -10,7 +9,6 @@ import { isTerminalType } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import type { RequestPace } from "../plan/resolve.ts";
 
-/** Delay before a broken stream is opened again, in milliseconds. */
 const AGAIN_MS = 60_000;
 
 export class RunStreams {
@@ -18,11 +16,9 @@ export class RunStreams {
   readonly #pace: RequestPace;
   readonly #closed = new AbortController();
   readonly #live = new Map<string, AbortController>();
-  /** By run: no stream is opened before this time, by the clock of this process. */
   readonly #notBefore = new Map<string, number>();
   readonly #ended = new Set<string>();
   #wake: (() => void) | undefined;
-  /** Whether the service is known to have no streams. */
   #absent = false;
 
   constructor(session: Session, pace: RequestPace) {
@@ -34,14 +30,12 @@ export class RunStreams {
     return this.#live.has(runId);
   }
 
-  /** Returns the runs whose streams have reported an end since the last call. */
   takeEnded(): string[] {
     const ended = [...this.#ended];
     this.#ended.clear();
     return ended;
   }
 
-  /** Opens streams for runs that have none, and closes all other streams. */
   keep(runIds: readonly string[]): void {
     const wanted = new Set(runIds);
     for (const [runId, controller] of this.#live) if (!wanted.has(runId)) controller.abort();
@@ -51,7 +45,6 @@ export class RunStreams {
     }
   }
 
-  /** Waits for `ms` milliseconds, or until a stream reports an end. @throws `signal.reason` if the session's signal aborts. */
   async sleep(ms: number): Promise<void> {
     const { clock, signal } = this.#session;
     if (this.#ended.size > 0) return;
@@ -63,7 +56,6 @@ export class RunStreams {
     signal?.throwIfAborted();
   }
 
-  /** Ends a {@linkcode RunStreams.sleep} that is in progress. */
   wake(): void {
     this.#wake?.();
   }

@@ -1,6 +1,5 @@
 /**
- * Gives each new pull request the reviewers and labels of the campaign file. This is done only once, so later changes by people are kept.
- *
+ * Gives each new pull request the reviewers and labels of the campaign file. This happens only once, so later changes by people are kept.
  * @module
  */
 import { InterruptedError, MogplexError } from "../../errors.ts";
@@ -10,7 +9,6 @@ import type { PullRequests } from "../pulls.ts";
 import { isSetupDue } from "../view/pending_pulls.ts";
 import type { Store } from "./store.ts";
 
-/** The author of these changes in the journal. */
 const BY = "pull-requests";
 const COMMAND = "campaign advance";
 
@@ -18,7 +16,7 @@ const COMMAND = "campaign advance";
 const MOST = 20;
 
 /**
- * Also finishes changes that got no answer. A change that could not be sent is sent by the next wave. A change that the forge refused is only
+ * Also finishes changes whose response was lost. If a change could not be sent, the next wave sends it. If the forge refused a change, this is only
  * reported.
  */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {

@@ -1,7 +1,6 @@
 /**
- * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have begun a run that nobody has
- * seen. The service has no request that only looks for this run: if the first request never arrived, the same key and body start a run.
- *
+ * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have started a run that has not been
+ * seen. The service has no request that only finds this run. If the first request never arrived, the same key and body start a run.
  * @module
  */
 import { MogplexError } from "../../errors.ts";
@@ -19,13 +18,11 @@ import { type Rest, serviceNow, type Work } from "./work.ts";
 
 interface Settled {
   item: string;
-  /** What happened to the start, as a clause. */
   text: string;
-  /** Whether the service did not answer this time either. */
   unanswered: boolean;
 }
 
-/** @returns The result of each open start, and why something is left to do; undefined if nothing is. */
+/** @returns The result of each open start, and why something is left to do; `undefined` if nothing is left. */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ starts: Settled[]; error: unknown }> {
   const starts: Settled[] = [];
   const rest = await obeyDecisions(work, only, (settled) => starts.push(settled)).catch((error) => {
@@ -47,20 +44,18 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
 }
 
 /**
- * Whether a stop with cancel has been recorded since people's decisions were last carried out. Every part of the work that waits records stops, so
- * this is checked before each sleep and before the work ends.
+ * Whether a stop with cancel was recorded since people's decisions were last carried out. Every step that waits can record a stop, so this is checked
+ * before each sleep and before the work ends.
  */
 export function cancelsAreNew({ store: { memory }, obeyed }: Work): boolean {
   return memory.cancelSeq > obeyed.cancelSeq;
 }
 
 /**
- * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, even if others fail. The errors are in {@linkcode
- * Work.failures}.
- *
- * @param only Names of the items to work on. @default all items
- * @returns What the rest is waiting for; null if nothing is left.
- * @throws the worst error once everything was tried, if there is an error that waiting does not fix.
+ * Cancels the runs and settles the open starts that a person has decided about. An error does not prevent the other attempts. The errors are
+ * collected in {@linkcode Work.failures}.
+ * @returns What the remaining decisions are waiting for; `null` if nothing is left.
+ * @throws the worst error after everything was tried, if waiting cannot fix one of the errors.
  */
 export async function obeyDecisions(
   work: Work,
@@ -69,7 +64,6 @@ export async function obeyDecisions(
 ): Promise<Rest | null> {
   const { session, store, failures } = work;
   failures.length = 0;
-  // A stop that is recorded after this is new.
   if (only === undefined) work.obeyed.cancelSeq = store.memory.cancelSeq;
   const isChosen = ({ item }: ItemMemory) => only === undefined || only.has(item.id);
   const openRuns = store.openRuns().filter(({ item }) => isToCancel(store.memory, item) && isChosen(item));
@@ -82,7 +76,7 @@ export async function obeyDecisions(
   const runsToCancel: ToCancel[] = [];
   let rest: Rest | null = null;
   try {
-    // With another user's token, the request would begin a run of that user.
+    // With another user's token, the request would start a run of that user.
     await proveUser(work);
     for (const item of items) {
       const held = freeMs(work) ?? { because: "unanswered" as const, nextMs: dueMs(work, item) };
@@ -105,7 +99,6 @@ export async function obeyDecisions(
   return rest ?? freeMs(work) ?? { because: "unanswered", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 
-/** Sends an open start again. @returns The start's run, if it must be cancelled. */
 async function ask(
   work: Work,
   item: ItemMemory,
@@ -118,7 +111,6 @@ async function ask(
   const { id } = item.item;
   if (outcome.kind === "refused") {
     const { as } = outcome;
-    // There may be an active agent that cannot be cancelled from here.
     if (as === "unknown") {
       report({ item: id, text: `${item.reason}`, unanswered: false });
       return [];
@@ -149,8 +141,8 @@ async function ask(
 const NOT_ARRIVED = "the start had not arrived; looking it up started a run";
 
 /**
- * When an open start is sent again, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, it is sent at
- * once.
+ * Returns when an open start is repeated, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, it is
+ * repeated at once.
  */
 function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory): number {
   if (item.settleTries === 0) return -Infinity;
@@ -158,7 +150,7 @@ function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory)
   return Math.max(readyMs(item, nowMs, isShared), pausedUntilMs(memory, nowMs) ?? -Infinity);
 }
 
-/** When a start can be sent, in milliseconds since 1970 by the service's clock; null if it can be sent now. Only the start quotas matter here. */
+/** Returns when the start quotas allow a start, in milliseconds since 1970 by the service's clock; `null` if they allow one now. */
 function freeMs(
   { session, store: { memory: { slotsMs, refusedUntilMs, refusedBy } } }: Work,
 ): Pick<Rest, "because" | "nextMs"> | null {
@@ -177,7 +169,6 @@ async function cancelAll(work: Work, runs: readonly ToCancel[]): Promise<void> {
   for (const item of changed) await work.changed(item);
 }
 
-/** Ends the step if no later step can fix an error, such as a refused token or a run that may not belong to the campaign. */
 function stopIfHopeless(failures: readonly unknown[]): void {
   if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
 }
@@ -188,7 +179,7 @@ const WORST: readonly number[] = [
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/** A lost race is the worst error, because everything is then read again. Next are errors of classes that are not defined by this program. */
+/** A lost race is the worst error, because everything is read again after it. Next are errors that are not a `MogplexError`. */
 export function worstOf(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) =>
     error instanceof LostRaceError ? -2 : error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;

@@ -1,6 +1,5 @@
 /**
- * Starts as many items as the quotas allow. For each item, the journal records the intent before the request is sent, and the answer afterwards.
- *
+ * Starts as many items as the quotas allow. For each start, the journal records the intent before the request is sent, and the response afterwards.
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -27,23 +26,20 @@ import { type Intent, withdrawIntents } from "./own_starts.ts";
 import { itemResultPath } from "./item_result.ts";
 import { type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work.ts";
 
-/** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
+/** Statuses of a sandbox that counts toward the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
 
-/** Number of consecutive refusals because of the service after which starts pause. */
+/** Number of consecutive refusals for which the service is responsible, after which starts pause. */
 const MAX_TROUBLE = 2;
 
-/** In milliseconds. */
 const TROUBLE_MS = 60_000;
 
-/** How long starts pause after the journal could not be shared, in milliseconds. */
 const UNSHARED_MS = 60_000;
 
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
- *
  * @returns What further starts are waiting for.
- * @throws {UsageError} if the token belongs to a different user. Nothing is started then.
+ * @throws {UsageError} if the token belongs to a different user. In this case, nothing is started.
  * @throws {UnauthorizedError | ForbiddenError} if the token is not allowed to start runs.
  */
 export async function startSome(work: Work): Promise<Rest> {
@@ -57,13 +53,11 @@ export async function startSome(work: Work): Promise<Rest> {
   } finally {
     tellOld(work, old);
     await withdraw(work, batch).catch((error) => {
-      // The earlier error is more important than this one.
       if (isDone) throw error;
     });
   }
 }
 
-/** A start that was announced to other machines and whose request is about to be sent. */
 interface Announced {
   readonly item: ItemMemory;
   readonly intent: Intent;
@@ -72,14 +66,13 @@ interface Announced {
   isSent: boolean;
 }
 
-/** How long an announced start may wait for its request, in milliseconds. After five minutes other machines treat it as abandoned. */
+/** How long an announced start can wait for its request. After five minutes, other machines treat the start as abandoned. */
 const ANNOUNCED_MS = 4 * 60_000;
 
 /**
- * Announces to other machines which starts are about to be sent. If this machine is lost, the others know each request that may have arrived.
- *
+ * Tells other machines which starts are about to be sent. If this machine is lost, the other machines know each request that may have arrived.
  * @param batch Receives the starts, unless the campaign was stopped in the meantime or the starts could not be shared.
- * @throws the errors of {@linkcode Store.share}. Nothing was announced then.
+ * @throws the errors of {@linkcode Store.share}. In this case, nothing was announced.
  */
 async function announce(work: Work, items: readonly ItemMemory[], batch: Announced[]): Promise<void> {
   const { store, started, session: { clock } } = work;
@@ -90,19 +83,18 @@ async function announce(work: Work, items: readonly ItemMemory[], batch: Announc
   if (store.isStopped) return;
   await store.record(...intents);
   await store.share();
-  // The push may have arrived even if its answer was lost.
+  // The push may have arrived even if its response was lost.
   for (const intent of intents) started.unsent.set(intent.key, intent);
   batch.push(...items.map((item, index) => ({ item, intent: intents[index] as Intent, atMs, isSent: false })));
   if (store.unshared !== undefined) await withdraw(work, batch);
 }
 
-/** Withdraws the announced starts that were not sent. @param batch Empty afterwards. */
 async function withdraw({ store }: Work, batch: Announced[]): Promise<void> {
   const unsent = batch.splice(0).filter(({ isSent }) => !isSent);
   await withdrawIntents(store, unsent.map(({ intent }) => intent));
 }
 
-/** Removes the slots of announced starts, which are checked against the quotas when they are sent. */
+/** Removes the slots of announced starts, because these starts are checked against the quotas when they are sent. */
 function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): number[] {
   const slots = [...slotsMs];
   for (const { intent } of batch) {
@@ -112,10 +104,6 @@ function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): 
   return slots;
 }
 
-/**
- * @param old Receives the repositories of items whose run had ended before the plan.
- * @param batch The starts that were announced and not sent.
- */
 async function startThem(work: Work, old: string[], batch: Announced[]): Promise<Rest> {
   const { session, store } = work;
   let sandboxes: number | null = null;
@@ -127,8 +115,8 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await store.record(gate);
       await work.gateClosed(gate.gate, gate.reason);
     }
-    // Answers have whole seconds, so the service's time can go back after a new answer. Without the maximum, the list of sandboxes could be read
-    // endlessly.
+    // The service's time has a precision of one second, so it can go back after a new response. Without the maximum, the list of sandboxes could be
+    // read endlessly.
     nowMs = Math.max(nowMs, serviceNow(session));
     if (session.clock.now() - (batch[0]?.atMs ?? Infinity) > ANNOUNCED_MS) await withdraw(work, batch);
     let { items, held } = batch.length > 0
@@ -142,7 +130,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
     };
     let { starts, ...rest } = nextStarts(input);
     if (starts === 0 && rest.because === "pull-requests" && items.some(({ followUp }) => followUp !== null)) {
-      // Follow-ups add no pull request, so the limit of open pull requests does not apply to them.
+      // Follow-ups create no pull request, so the limit of open pull requests does not apply to them.
       items = items.filter(({ followUp }) => followUp !== null);
       ({ starts, ...rest } = nextStarts({ ...input, waiting: items.length, pullRequests: null }));
     }
@@ -150,7 +138,7 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await noteOthers(work, rest, input);
       return rest.because === "nothing" && held !== null ? held : rest;
     }
-    // A start that could not be announced to other machines is not sent.
+    // A start is sent only if it can be announced to other machines.
     if (store.unshared !== undefined) await store.share();
     if (store.unshared !== undefined) return { because: "home", nextMs: serviceNow(session) + UNSHARED_MS };
     if (sandboxes === null) {
@@ -175,15 +163,14 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
     }
     trouble = 0;
     if (outcome.old) old.push(item.item.repository);
-    // Only the service knows whether the sandbox of a replayed run was counted already. A run that has ended needs no sandbox.
+    // Only the service knows whether it already counted the sandbox of a replayed run. A finished run needs no sandbox.
     if (!outcome.found) sandboxes = work.seen.sandboxes = outcome.replayed ? null : sandboxes + 1;
-    // The run has ended, so the next start of the item may have to follow at once.
     if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) await work.changed(item.item.id);
   }
 }
 
 /**
- * Number of the user's active sandboxes, including sandboxes that are booting for the campaign's own runs. Records which of them belong to ended
+ * Counts the user's active sandboxes, including sandboxes that are booting for the campaign's own runs. Records which sandboxes belong to finished
  * runs, if that has changed.
  */
 async function readSandboxes(work: Work): Promise<number> {
@@ -201,14 +188,14 @@ async function readSandboxes(work: Work): Promise<number> {
 }
 
 /**
- * Number of the campaign's runs that have no sandbox yet. The service counts sandboxes that are booting, but does not list them. @param places See
- * {@linkcode placeOf}.
+ * The service counts sandboxes that are booting, but does not list them.
+ * @param places See {@linkcode placeOf}.
  */
 function bootingRuns({ store, booting }: Work, places: ReadonlySet<string>): number {
   return store.openRuns().filter(({ item, start }) => {
     const { runId, status } = start;
     if (runId === null || isTerminal(status ?? "") || !booting.has(runId) && status !== null) return false;
-    // The sandbox may have booted since its run was read.
+    // The sandbox may have booted since the run was read.
     return !placesOf(item, start).some((place) => places.has(place));
   }).length;
 }
@@ -217,60 +204,49 @@ function placeOf(repositoryId: string, branch: string): string {
   return `${repositoryId} ${branch}`;
 }
 
-/** The repository and branches in which the sandbox of a start may work. */
 function placesOf({ item: { repositoryId }, branch }: ItemMemory, start: StartMemory): string[] {
   const names = [start.branch, start.answered, isSpent(start) ? branch : null];
   return names.flatMap((name) => name === null ? [] : [placeOf(repositoryId, name)]);
 }
 
-/** Finds the items whose run has ended and whose sandbox is still active. A sandbox outlives its run, even if the item is started again. */
+/** A sandbox outlives its run, even if the item is started again. */
 function lingeringItems({ store: { memory } }: Work, places: ReadonlySet<string>): string[] {
   if (places.size === 0) return [];
   return [...memory.items.values()].filter((item) => {
     const spent = item.starts.findLast(isSpent);
     const last = item.starts.at(-1);
     if (spent === undefined || last === undefined || spent.runId === null) return false;
-    // A later run on the same branch uses that sandbox.
     const taken = last === spent ? [] : placesOf(item, last);
     return placesOf(item, spent).some((place) => places.has(place) && !taken.includes(place));
   }).map(({ item }) => item.id);
 }
 
-/** Records that sandboxes other than those of active runs block starts, so that readers of the journal can see why nothing is started. */
+/** Records that other sandboxes block starts, so that readers of the journal can see why nothing is started. */
 async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, running }: PaceInput): Promise<void> {
   if (because !== "sandboxes" || sandboxes === null || sandboxes <= running) return;
   if (store.memory.sandboxes !== sandboxes) await store.record({ type: "sandboxes", used: sandboxes });
 }
 
 type StartOutcome =
-  /**
-   * The service accepted the start. `found`: its run has ended, or is waiting for a person. `replayed`: its key matched a run that already existed.
-   * `old`: that run had ended before the plan.
-   */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean; old: boolean }
-  /** The service refused the start. The journal has the reason. */
   | { kind: "refused"; as: StartVerdict }
-  /** Nothing was sent, because the campaign was stopped in the meantime. */
   | { kind: "stopped" };
 
-/** Maximum number of consecutive attempts for one start. A probe gets only one, because each attempt uses a start of the quota. */
+/** A probe gets only one attempt, because each attempt uses a start of the quota. */
 const ATTEMPTS = 3;
 
-/** The delay after a 429 that names no delay, in milliseconds. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
 
-/** Stops a start before its request is sent, if the campaign was stopped. */
 const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 
-/** Maximum delay that is recorded, in milliseconds. No limit of the service is longer than a day. */
+/** Maximum delay that is recorded. No limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
 /**
- * Starts an item, or sends its unanswered start again. The same key finds the run that an earlier request may have begun.
- *
- * @param ready The announced start, if other machines already know of it.
- * @throws {UnauthorizedError | ForbiddenError} if the service refuses the token. The item is not changed, and its start is sent again later.
- * @throws {UsageError} if the token cannot access any repository of the campaign. The item is not changed in this case either.
+ * Starts an item, or repeats its open start. A repeated start has the same key, so it finds the run that an earlier request may have started.
+ * @param ready The announced start, if other machines already know about it.
+ * @throws {UnauthorizedError | ForbiddenError} if the service refuses the token. The item stays unchanged, and its start is repeated later.
+ * @throws {UsageError} if the token cannot access any repository of the campaign. The item stays unchanged in this case, too.
  */
 export async function startItem(work: Work, item: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
@@ -289,7 +265,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
       key,
       memory: session.memory,
       call: { signal, deadline },
-      // Each attempt that may use a slot has its own record, because the quota counts it.
+      // Each attempt that may use a slot has its own record, because the quota counts each attempt.
       async announce() {
         await takeStops(work);
         if (isStopped()) throw STOPPED;
@@ -327,7 +303,6 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
   const why = notOurs(work, item, run);
   if (why === undefined) {
     const { runId, status, replayed, createdAt } = run;
-    // If the request names no branch, the answer does.
     const branch = request.workingBranch === undefined ? run.branch.working : undefined;
     const slotAt = isoTime(serviceNow(session));
     const facts = { runId, status, replayed, createdAt, slotAt, branch };
@@ -339,17 +314,16 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
   return await recordRefused(work, item.item.id, number, { as: "conflict", slot: true, reason: work.reason(why) });
 }
 
-/** The request of the item's next start, and a function that creates the intent to record before each attempt. */
 async function planOf(work: Work, item: ItemMemory) {
   const { session, lock } = work;
   const start = nextStart(item);
   const last = item.starts.at(-1);
-  // A start that may have begun a run is sent unchanged, even if the item has another task now.
+  // A start that may have started a run is repeated unchanged, even if the item has another task now.
   const open = isOpenStart(item) ? last : undefined;
   const task = open === undefined ? undefined : taskOfStart(lock, item, open, followUpHash, taskHash);
   const lockItem = task === undefined ? item.item : { ...item.item, task };
   const { followUp, branch: runBranch } = open ?? { followUp: item.followUp, branch: followUpBranch(item).branch };
-  // Only a follow-up needs the branch of an earlier run, and no follow-up is requested without such a branch.
+  // Only a follow-up needs the branch of an earlier run. Without this branch, no follow-up is requested.
   const isFollowUp = followUp !== null && runBranch !== null;
   if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${lockItem.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
@@ -376,10 +350,7 @@ async function planOf(work: Work, item: ItemMemory) {
   return { start, key, request, intent };
 }
 
-/**
- * What the forge shows about the problem that a follow-up has to fix; null if there is nothing, or if it cannot be read. The agent then has to find
- * the problem itself.
- */
+/** If the forge shows nothing about the problem, the agent has to find the problem itself. */
 async function quoteFor({ pulls, redact }: Work, { pullRequest, result }: ItemMemory, followUp: FollowUp) {
   if (followUp === "result") return result?.mistakes.join("\n") ?? null;
   const of = findingsFor(followUp);
@@ -392,12 +363,6 @@ function isLimit({ cause }: Failure): boolean {
   return cause === "rate_limit" || cause === "start_limit";
 }
 
-/**
- * Records a start that produced no run.
- *
- * @param failed `mayExist`: whether an earlier request with the same key may have begun a run.
- * @throws the error if it concerns all items: a refused token, or a bug.
- */
 async function recordFailure(
   work: Work,
   item: ItemMemory,
@@ -406,7 +371,7 @@ async function recordFailure(
 ): Promise<StartOutcome> {
   const { session, store } = work;
   const { id } = item.item;
-  // The service checks the token before anything else, so this request has begun no run.
+  // The service checks the token before anything else, so this request has not started a run.
   if (isRefusal(error)) {
     const reason = work.reason(error.message) ?? error.name;
     await store.record({ ...troubleBody(reason, error), refused: { item: id, start } });
@@ -415,13 +380,12 @@ async function recordFailure(
   if (!(error instanceof MogplexError)) throw error;
   const as = endOf(error, failure);
   const text = work.reason(messageOf(error));
-  // The client has found that the answer names another repository.
+  // The client has noticed that the response names another repository.
   const isForeign = error instanceof ConflictError && error.status < 400;
   if (mayExist && as === "conflict" && !isForeign) {
     const reason = "its key has a run that the service does not show: check the app";
     return await recordRefused(work, id, start, { as: "unknown", slot: true, reason });
   }
-  // The service checks the repository and the request before it checks the key. Source: contract 1.6.
   if (isForeign || mayExist && as === "invalid" && !await isGone(work, item.item)) {
     return await recordRefused(work, id, start, { as: "service", slot: true, answered: true, reason: text });
   }
@@ -437,24 +401,22 @@ async function recordFailure(
 }
 
 /**
- * Whether the run in the service's answer belongs to the item's repository, according to the run itself. A recorded run of another repository would
- * stop the whole campaign. A run that cannot be read now is checked with the next look.
+ * Whether the run in the service's response belongs to the item's repository, according to the run itself. If the journal contained a run of another
+ * repository, the whole campaign would stop. A run that cannot be read now is checked the next time it is read.
  */
 async function isOfItem({ session: { client, signal }, pace }: Work, { item }: ItemMemory, { runId }: StartResult) {
   try {
     const run = await pace.request((call) => client.getRun(runId, { ...call, maxAttempts: 1 }));
     return run.repoId.toLowerCase() === item.repositoryId;
   } catch (error) {
-    // The run must be in the journal before the job ends.
     if (signal?.aborted) return true;
     if (error instanceof NotFoundError) return false;
     if (laterFailure(error) === undefined) throw error;
-    // Status 200 means that the client has rejected the answer, because the start had named another repository.
+    // Status 200 means that the client rejected the response because the start named another repository.
     return !(error instanceof UnavailableError && error.status === 200);
   }
 }
 
-/** Whether the repository of an item is gone, although the token can access others. @throws the errors of {@linkcode proveAccess}. */
 async function isGone(work: Work, item: LockItem): Promise<boolean> {
   if (await lists(work, item.repositoryId)) return false;
   await proveAccess(work, item);
@@ -496,13 +458,12 @@ function startedOutcome(
   proven.add(run.runId.toLowerCase());
   if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
   const isEnded = hasEnded(run.status);
-  // A run that was created after the plan is the campaign's own: the answer to its start was lost.
+  // A run that was created after the plan belongs to the campaign: the response to its start was lost.
   const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
   const old = run.replayed && isEnded && start.number === 1 && Date.parse(run.createdAt) < plannedMs;
   return { kind: "started", start, found: isEnded, replayed: run.replayed, old };
 }
 
-/** Reports in one line which items had a finished run before the plan. */
 function tellOld({ session }: Work, [first, ...others]: readonly string[]): void {
   if (first === undefined) return;
   const message = others.length === 0
@@ -512,7 +473,6 @@ function tellOld({ session }: Work, [first, ...others]: readonly string[]): void
   session.notify({ kind: "text", message });
 }
 
-/** Why the run in the service's answer cannot belong to the start, as a clause; undefined if it can. */
 function notOurs(
   { store: { memory } }: Work,
   { starts }: ItemMemory,

@@ -1,6 +1,5 @@
 /**
- * The journal of a campaign together with its memory: each record that is written is applied to the memory at once.
- *
+ * The journal of a campaign and its memory. Each record that is written is applied to the memory at once.
  * @module
  */
 import { MogplexError } from "../../errors.ts";
@@ -13,7 +12,6 @@ import { fitBody, type JournalRecord, type RecordBody, type StopRequest } from "
 import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 
-/** An item whose newest start has an unfinished run. */
 export interface OpenRun {
   item: ItemMemory;
   start: StartMemory;
@@ -27,11 +25,9 @@ export function runIdOf({ start }: OpenRun): string {
 export class Store {
   readonly #home: Home;
   readonly memory: CampaignMemory;
-  /** Items with an unfinished run, in the order of their starts. */
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
   #unshared: MogplexError | undefined;
-  /** The last call of {@linkcode Store.takeStops}. Calls run one after another. */
   #lastTake: Promise<unknown> = Promise.resolve();
   #isTaking = false;
 
@@ -41,10 +37,7 @@ export class Store {
   }
 
   /**
-   * Reads a journal.
-   *
-   * @param nowMs The current time, in milliseconds since 1970, for {@linkcode giveUpOpenStarts}. @default {-Infinity} (open starts stay open)
-   * @param quotas Start quotas of the service. @default {QUOTAS}
+   * @param nowMs The current time, for {@linkcode giveUpOpenStarts}. @default {-Infinity} (open starts stay open)
    * @throws {UsageError} if the journal was changed, contradicts itself, or does not fit the lock.
    */
   static async open(home: Home, lock: Lock, nowMs = -Infinity, quotas?: readonly Quota[]): Promise<Store> {
@@ -56,20 +49,19 @@ export class Store {
   }
 
   /**
-   * Writes records. They are on the disk when the call returns.
-   *
-   * @throws {UsageError} if a record contradicts earlier ones. Nothing is written then.
+   * The records are on the disk when the call returns.
+   * @throws {UsageError} if a record contradicts earlier records. In this case, nothing is written.
    */
   async record(...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { lock: { hash: lock }, lockHash } = this.memory;
-    // A lock hash that no record carries yet goes into the next record.
+    // If no record contains the hash of the lock yet, the next record gets it.
     const [first, ...rest] = bodies;
     const carried = first === undefined || lock === lockHash.current ? bodies : [{ ...first, lock }, ...rest];
     for (const record of await this.#home.append(carried)) this.#take(record);
   }
 
-  /** Replaces the lock. The records carry its hash and are written first. After a crash in between, the campaign continues with the old lock. */
+  /** The records with the lock's hash are written first. After a crash in between, the campaign continues with the old lock. */
   async changeLock(lock: Lock, ...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { hash } = lock;
@@ -77,14 +69,13 @@ export class Store {
     await this.#home.writeLock(lock);
   }
 
-  /** Why the journal could not be shared; undefined if it was shared. */
   get unshared(): MogplexError | undefined {
     return this.#unshared;
   }
 
   /**
-   * Shares the journal with other machines. Runs can be followed while the home cannot be reached. {@linkcode Store.unshared} then has the reason.
-   *
+   * Shares the journal with other machines. If the home cannot be reached, sets {@linkcode Store.unshared} instead of throwing, because runs can
+   * still be followed.
    * @throws the errors of {@linkcode Home.flush} that waiting cannot fix.
    */
   async share(): Promise<void> {
@@ -96,7 +87,10 @@ export class Store {
     }
   }
 
-  /** Shares the journal before something that it announces is sent. @throws the errors of {@linkcode Home.flush}. Nothing must be sent then. */
+  /**
+   * Shares the journal before something that it announces is sent.
+   * @throws the errors of {@linkcode Home.flush}. In this case, nothing must be sent.
+   */
   async publish(): Promise<void> {
     await this.#home.flush();
     this.#unshared = undefined;
@@ -106,7 +100,7 @@ export class Store {
     return this.#home.isShared;
   }
 
-  /** Like {@linkcode Home.checkUnmoved}, but ignores all errors except a lost race. The next push reports the others. */
+  /** Like {@linkcode Home.checkUnmoved}, but ignores all errors except a lost race. The next push reports them. */
   async checkUnmoved(): Promise<void> {
     try {
       await this.#home.checkUnmoved();
@@ -123,11 +117,6 @@ export class Store {
     return this.#isTaking || this.memory.stopped !== null;
   }
 
-  /**
-   * Records the stops that other processes on this machine have requested.
-   *
-   * @returns The stops that are new.
-   */
   takeStops(redact: (text: string) => string): Promise<StopRequest[]> {
     const taken = this.#lastTake.then(() => this.#takeStops(redact)).finally(() => this.#isTaking = false);
     this.#lastTake = taken.catch(() => {});
@@ -155,12 +144,10 @@ export class Store {
     giveUpOpenStarts(this.memory, nowMs, this.isShared);
   }
 
-  /** For a process that is not allowed to write. */
   applyWithoutWriting(body: RecordBody): void {
     for (const record of this.#recordsOf(body)) this.#take(record);
   }
 
-  /** Does not write if this is a dry run. @throws the errors of {@linkcode Store.record}. */
   async take(body: RecordBody, isDryRun: boolean): Promise<void> {
     if (isDryRun) this.applyWithoutWriting(body);
     else await this.record(body);
@@ -179,7 +166,7 @@ export class Store {
     });
   }
 
-  /** Mean duration of finished runs that were not cancelled, in milliseconds; null if there are none. */
+  /** Mean duration of finished runs that were not cancelled; `null` if there are none. */
   get meanRunMs(): number | null {
     const { sum, count } = this.#runMs;
     return count === 0 ? null : sum / count;

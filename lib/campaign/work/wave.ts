@@ -1,7 +1,6 @@
 /**
- * Makes one wave: looks at every run, starts what the quotas allow, and ends. A wave stays a few seconds longer if something is about to happen: if
- * it missed a start by a second, the campaign would have to wait for the next wave.
- *
+ * Makes one wave: reads every run, starts what the quotas allow, and ends. A wave continues for a few seconds if something is about to happen. If it
+ * missed a start by a second, the campaign would have to wait for the next wave.
  * @module
  */
 import { laterFailure } from "../../service/retry.ts";
@@ -17,9 +16,11 @@ import { startSome } from "./start_item.ts";
 import type { OpenRun, Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
-/** @throws the worst error of what could not be read, cancelled or settled, after everything else was done. Other errors are thrown at once. */
+/**
+ * @throws the worst error about anything that could not be read, cancelled or settled, after everything else was done. Other errors are thrown at
+ * once.
+ */
 export async function runWave(work: Work): Promise<void> {
-  /** Errors of reads that may succeed later. */
   const unread: unknown[] = [];
   const attempt = async (act: () => Promise<unknown>) => {
     try {
@@ -35,18 +36,16 @@ export async function runWave(work: Work): Promise<void> {
   if (all.length > 0) throw worstOf(all);
 }
 
-/** Maximum time that a wave waits for the next start and for ends of runs, in milliseconds. */
 const LINGER_MS = 20_000;
-/** How much later than its expected end a run is looked at, in milliseconds. The service's time is known only to the second. */
+/** How long after its expected end a run is read. The service's time has a precision of one second. */
 const END_GUARD_MS = 1_500;
 
-/** The run's end if it takes the mean time, in milliseconds since 1970 by the service's clock; NaN if unknown. */
+/** Returns when the run ends if it takes the mean time, in milliseconds since 1970 by the service's clock; `NaN` if unknown. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
   if (start.status === "awaiting_input") return Number.NaN;
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
 }
 
-/** @param unread Receives errors of reads that may succeed later. */
 async function lookAndStart(work: Work, unread: unknown[]): Promise<void> {
   const { session, store, failures } = work;
   const { clock, signal } = session;
@@ -80,7 +79,7 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
     isNew = await lookAtRun(work, open);
   } catch (error) {
     work.session.signal?.throwIfAborted();
-    // A run that cannot be read does not block other starts. If the service cannot be reached, the start fails with that reason.
+    // A run that cannot be read does not block other starts. If the service cannot be reached, the start fails for that reason.
     if (laterFailure(error) === undefined) throw error;
     unread.push(error);
     return;
@@ -88,7 +87,7 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
   if (isNew) await work.changed(open.item.item.id);
 }
 
-// What the next wave would do, computed without a request and without a change, for `--dry-run`.
+// What the next wave would do, computed without requests and without changes, for `--dry-run`.
 
 export interface Preview {
   /** Names of items whose runs the wave would read. */
@@ -122,7 +121,6 @@ export async function previewWave(
   });
 }
 
-/** Uses only the journal. */
 export function previewStarts(store: Store, nowMs: number): string[] {
   const { memory } = store;
   const { items } = readyItems(memory, nowMs, store.isShared);

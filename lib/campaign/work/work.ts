@@ -1,7 +1,6 @@
 /**
  * What the steps of a wave share: the service, the time, the lock and the journal. Each step throws `signal.reason` if the signal of its session
  * aborts, and the errors of the client and the journal.
- *
  * @module
  */
 import type { MogplexError } from "../../errors.ts";
@@ -27,16 +26,12 @@ import type { Store } from "./store.ts";
 
 export type Rest = Omit<Pace, "starts">;
 
-/** Called after each change, once its record is written. The work waits until the call returns, and ends with any error that it throws. */
+/** Called after each change, once its record is written. The work waits until the call returns, and ends with any error that the call throws. */
 interface Listener {
-  /** @param item Name of the item. */
   changed(item: string): Promise<void>;
   gateClosed(gate: GateName, reason: string): Promise<void>;
-  /** Called after a stop of another process was recorded. Runs may still have to be cancelled. */
   stopped(): void;
-  /** Called when nothing more is started for now. */
   waits(rest: Rest): Promise<void>;
-  /** Merges what the campaign file allows. @returns Names of the items that have changed. */
   merge(): Promise<string[]>;
 }
 
@@ -44,53 +39,48 @@ export interface Work extends Listener {
   readonly session: Session;
   readonly lock: Lock;
   readonly store: Store;
-  /** Ids that this process has verified as belonging to this token's user: runs of their item's repository, and repositories. */
+  /** Ids that this process has verified as belonging to the token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
-  /** Addresses of pull requests for which the service was asked for the name of the repository, each with its item. */
+  /** Items with the repository name in the address of their pull request, for which the service was already asked for the current name. */
   readonly named: Set<string>;
-  /** Runs whose events could not be read the last time. */
   readonly withoutEvents: Set<string>;
-  /** Errors about single items when people's decisions were last carried out. */
   readonly failures: unknown[];
-  /** Sequence number of the last stop with cancel that was carried out or tried; 0 before the first. */
+  /** Sequence number of the last stop with cancel that was carried out or tried; 0 if there is none. */
   readonly obeyed: { cancelSeq: number };
-  /** Why result files could not be read at the last attempt, by the name of the item. */
   readonly unreadResults: Map<string, MogplexError>;
-  /** Starts that this process has sent, and starts that it has announced but not sent. */
   readonly started: OwnStarts;
-  /** Number of the user's active sandboxes when they were last read, including those that are booting for this campaign; null before that. */
+  /**
+   * Number of the user's active sandboxes when they were last read, including sandboxes that are booting for this campaign; `null` if they were not
+   * read yet.
+   */
   readonly seen: { sandboxes: number | null };
   /** Runs that this process has seen without a sandbox. Their sandboxes are booting, and the service does not list them yet. */
   readonly booting: Set<string>;
-  /** Undefined if pull requests are not requested, or if there is no token. */
+  /** `undefined` if pull requests are not read, or if there is no token. */
   readonly pulls: PullRequests | undefined;
-  /** For result files. */
   readonly openFiles: OpenFiles;
-  /** Includes forges without a token. */
   readonly forgeHosts: readonly string[];
   readonly pace: RequestPace;
-  /** Cleans a text of the service for the journal. */
+  /** Cleans untrusted text of the service for the journal. */
   readonly reason: (text: string | null) => string | null;
   readonly redact: (text: string) => string;
-  /** Whether verdicts carry the last lines of the agent's log. */
+  /** Whether verdicts include the last lines of the agent's log. */
   readonly showTask: boolean;
 }
 
-/** @param reason Already cleaned for the journal. */
 export function troubleBody(reason: string, error: MogplexError): Extract<RecordBody, { type: "trouble" }> {
   return { type: "trouble", reason, ...(error.exit === "unauthorized" && { exit: EXIT.unauthorized }) };
 }
 
 /**
- * Informs the client that the token has worked before, if the journal shows this. The service's first answer may then be a temporary 401. This does
- * not apply after a wave that ended with a refused token.
+ * If the journal shows that the token has worked before, tells the client. A first 401 response may then be temporary. This does not apply after a
+ * wave that ended with a refused token.
  */
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
   if (store === undefined || store.memory.tokenRefused) return;
   memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
-/** @returns Whether other processes on this machine have requested new stops. */
 export async function takeStops({ store, redact, session, stopped }: Work): Promise<boolean> {
   const stops = await store.takeStops(redact);
   for (const { by } of stops) {
@@ -139,7 +129,6 @@ export function workOn(
   };
 }
 
-/** The function cleans, masks and cuts reasons. */
 export function reasonCleaner(redact: (text: string) => string): Work["reason"] {
   return (text) => {
     if (text === null) return null;
@@ -149,14 +138,14 @@ export function reasonCleaner(redact: (text: string) => string): Work["reason"] 
   };
 }
 
-/** Milliseconds since 1970: this machine's time, corrected by the `Date` of the last answer. */
+/** This machine's time, corrected by the `Date` header of the last response. */
 export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">): number {
   return clock.wallTime() - (client.clockSkewMs ?? 0);
 }
 
 /**
- * Asks the service for the name of an item's repository if the address of its pull request has another name. A repository that was renamed or
- * transferred keeps its id. Each address is asked about once.
+ * Asks the service for the name of an item's repository if the address of its pull request contains another name. A repository that was renamed or
+ * transferred keeps its id. The service is asked once for each address.
  */
 export async function noteName(work: Work, item: ItemMemory, url: string | null): Promise<void> {
   const { session: { client }, pace, store, lock: { origin }, named } = work;
@@ -170,11 +159,6 @@ export async function noteName(work: Work, item: ItemMemory, url: string | null)
   await store.record({ type: "renamed", item: id, repository: repository.full_name });
 }
 
-/**
- * Reads the pull requests that were not read recently, and looks up the names of repositories that may have been renamed.
- *
- * @returns Names of the items that have changed.
- */
 export async function readPullRequests(work: Work): Promise<string[]> {
   const changed = await refreshPullRequests(work);
   if (work.pulls === undefined) return changed;
@@ -182,7 +166,6 @@ export async function readPullRequests(work: Work): Promise<string[]> {
     try {
       await noteName(work, item, item.pullRequest);
     } catch (error) {
-      // The next wave tries again.
       if (laterFailure(error) === undefined) throw error;
     }
   }
@@ -190,8 +173,7 @@ export async function readPullRequests(work: Work): Promise<string[]> {
 }
 
 /**
- * Reads the pull requests that were not read recently. If the file allows it, this also requests follow-ups for pull requests with red checks.
- *
+ * Reads the pull requests that were not read recently. If the campaign file allows it, also requests follow-ups for pull requests with failed checks.
  * @returns Names of the items that have changed.
  */
 export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
