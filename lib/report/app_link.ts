@@ -7,7 +7,7 @@ import { isLoopback } from "../loopback.ts";
 import { webUrl } from "../text/escape.ts";
 
 /**
- * The page of a run on a local Mogplex; undefined elsewhere, because the service does not document an address for a run.
+ * Returns the page of a run on a local Mogplex; `undefined` elsewhere, because the service does not document an address for a run.
  * @param origin Origin of the service. Untrusted text.
  */
 export function runAddress(origin: string, runId: string): string | undefined {
@@ -17,9 +17,9 @@ export function runAddress(origin: string, runId: string): string | undefined {
 }
 
 /**
- * The page of a run, otherwise the front page of the app.
+ * Returns the page of a run, otherwise the front page of the app.
  * @param origin Origin of the service. Untrusted text.
- * @returns Undefined if the origin is not a web address.
+ * @returns `undefined` if the origin is not a web address.
  */
 export function appAddress(origin: string, runId: string | null): string | undefined {
   return (runId === null ? undefined : runAddress(origin, runId)) ?? webUrl(origin);

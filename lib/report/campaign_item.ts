@@ -1,15 +1,14 @@
 /**
- * How to retry a failed run that a campaign started. Only the campaign can retry its item. A run that is started outside the campaign would leave the
+ * How to retry a failed run that a campaign started. Only the campaign can retry its item: a run that is started outside the campaign would leave the
  * item failed.
- *
  * @module
  */
 
-/** How to start a failed item of a campaign again. Untrusted texts. */
+/** Untrusted text. */
 export interface CampaignRetry {
   /** Name of the campaign. */
   readonly campaign: string;
-  /** The command that starts the item again; null if the campaign's file is unknown. */
+  /** The command that starts the item again; `null` if the campaign's file is unknown. */
   readonly command: string | null;
   /** What to do, shown before the command. */
   readonly step: string;

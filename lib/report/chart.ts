@@ -1,6 +1,6 @@
 /**
- * Charts as inline SVG. Widths are percentages and heights are pixels, so that texts keep their size on a phone. Colors are attributes, for servers that
- * block styles, and classes, for dark mode. The label of each chart describes its content in words.
+ * Charts as inline SVG. Widths are percentages and heights are pixels, so that text keeps its size on a phone. Colors are attributes, for servers
+ * that block styles, and classes, for dark mode. The label of each chart describes its content in words.
  * @module
  */
 import { type Fill, fill, type Html, markup, type Part } from "./page.ts";
@@ -20,17 +20,15 @@ export function legend(entries: readonly (readonly [color: Fill, name: Part])[])
   return markup`<ul class="legend">${entries.map(([color, name]) => markup`<li>${swatch(color)}${name}</li>`)}</ul>`;
 }
 
-/** @param aside The unit, or the legend. */
 export function figure(heading: Part, aside: Part, drawing: Part, ...more: readonly Part[]): Html {
   return markup`<figure class="panel pad"><figcaption><h3>${heading}</h3>${aside}</figcaption>${drawing}${more}</figure>`;
 }
 
-/** Thinnest part of a bar that is visible, as a share. */
 const LEAST = 0.006;
 
 /**
- * A bar on a track. Its parts follow each other, and each part is as wide as its share of the whole. The track shows the rest.
- * @param label The content in words; null if the text beside the bar contains it.
+ * Each part of the bar is as wide as its share of the whole. The track shows the missing share.
+ * @param label The content in words; `null` if the text beside the bar contains it.
  */
 export function bar(
   label: string | null,
@@ -51,7 +49,10 @@ export function bar(
   }/>${shapes}</svg>`;
 }
 
-/** Runs in order as small bars. The bars of failed runs are taller. @param label The content in words. */
+/**
+ * The bars of failed runs are taller.
+ * @param label The content in words.
+ */
 export function strip(label: string, colors: readonly Fill[]): Html {
   const width = Math.max(1, colors.length * 7 - 2);
   return markup`<svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${label}">${
@@ -62,7 +63,9 @@ export function strip(label: string, colors: readonly Fill[]): Html {
   }</svg>`;
 }
 
-/** Has no axis, because the last value is shown beside the line. Null for fewer than three values, or if the last value is unknown. */
+/**
+ * Has no axis, because the last value is shown beside the line. Returns `null` if there are fewer than three values, or if the last value is unknown.
+ */
 export function spark(values: readonly (number | null)[]): Html | null {
   const points = values.flatMap((value, index) => value === null ? [] : [[index, value] as const]);
   if (points.length < 3 || values.at(-1) === null) return null;
@@ -76,17 +79,14 @@ export function spark(values: readonly (number | null)[]): Html | null {
   }" r="3"${fill("run")}/></svg>`;
 }
 
-// Charts with an axis.
-
 const HEIGHT = 220;
-/** Room above the highest line of the axis, for the totals on columns. */
 const ABOVE = 18;
 const BELOW = 26;
 /** Where the drawing begins, as a share of the width. The numbers of the axis are to its left. */
 const LEFT = 0.08;
 const MAX_PARTS = 3;
 
-/** Round numbers from 0 to the first one that is not less than the greatest value, at most four. */
+/** Returns round numbers from 0 to the first number that is not less than the greatest value, at most four. */
 function ticksOf(greatest: number): number[] {
   const least = greatest / MAX_PARTS;
   const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
@@ -95,9 +95,7 @@ function ticksOf(greatest: number): number[] {
 }
 
 interface Axis {
-  /** Lines and numbers. */
   readonly drawing: readonly Html[];
-  /** The vertical position of a value, in pixels. */
   y(value: number): number;
 }
 
@@ -121,17 +119,14 @@ function chart(label: string, height: number, content: readonly Part[]): Html {
 }
 
 export interface ChartColumn {
-  /** Text below the column. @default nothing */
   readonly name?: string | undefined;
-  /** Parts from the bottom to the top. */
+  /** From bottom to top. */
   readonly parts: readonly (readonly [color: Fill, value: number])[];
-  /** Text above the column. @default nothing */
   readonly text?: string | undefined;
-  /** Whether the period of the column is not over yet. The column is then pale. @default {false} */
+  /** Whether the period of the column is not over yet. Such columns are pale. */
   readonly isOpen?: boolean;
 }
 
-/** Columns, each made of stacked parts. @param label The content in words. */
 export function columns(label: string, all: readonly ChartColumn[], height = HEIGHT): Html {
   const totals = all.map(({ parts }) => parts.reduce((sum, [, value]) => sum + value, 0));
   const { drawing, y } = axisOf(Math.max(1, ...totals), height);
@@ -143,7 +138,7 @@ export function columns(label: string, all: readonly ChartColumn[], height = HEI
     const rects = parts.filter(([, value]) => value > 0).map(([color, value]) => {
       const [from, to] = [y(below), y(below + value)];
       below += value;
-      // A gap distinguishes each part from the next.
+      // A gap separates each part from the next.
       const size = Math.max(1, from - to - 1);
       return markup`<rect x="${percent(x)}" y="${to.toFixed(1)}" width="${percent(slot * 0.6)}" height="${
         size.toFixed(1)
@@ -164,12 +159,10 @@ export function columns(label: string, all: readonly ChartColumn[], height = HEI
 }
 
 export interface ChartLine {
-  /** Text at the end of the line. */
   readonly name: string;
   readonly color: "run" | "idle" | "good";
-  /** @default {false} */
   readonly dashed?: boolean;
-  /** The values, each with its position from 0 to 1 along the time axis. */
+  /** Each value has a position from 0 to 1 along the time axis. */
   readonly points: readonly (readonly [at: number, value: number])[];
 }
 
@@ -177,10 +170,9 @@ const STROKES = { run: "#4468e6", idle: "#828c98", good: "#2b9a57" } as const;
 const LINE_HEIGHT = 15;
 
 /**
- * Lines over the same period.
  * @param label The content in words.
  * @param names Names below the axis, each with its position from 0 to 1.
- * @param isStepped Whether a value lasts until the next one. @default {false}
+ * @param isStepped Whether a value lasts until the next value. @default {false}
  */
 export function lines(
   label: string,
@@ -189,7 +181,6 @@ export function lines(
   { isStepped = false, height = HEIGHT, greatest = 0 }: {
     isStepped?: boolean;
     height?: number;
-    /** The axis reaches at least this value. */
     greatest?: number;
   } = {},
 ): Html {
@@ -228,22 +219,20 @@ export function lines(
   ]);
 }
 
-/** Share of the width that the name of a line takes: at least a quarter, and more if the name is long, because a phone is narrow. */
+/** A name takes at least a quarter of the width, and more if it is long, because a phone is narrow. */
 const shareOf = (name: string) => Math.max(0.25, name.length * 0.022);
 /** Height of a name above and below its baseline, and the distance from its line. */
 const [ASCENT, DESCENT, GAP] = [10, 3, 7];
 
 interface Place {
   readonly name: string;
-  /** The end of the name, from 0 to 1 along the time axis. */
   readonly at: number;
-  /** The baseline of the name. */
   readonly place: number;
 }
 
 /**
- * Finds a place for each name: above its line, otherwise below it, so that it covers neither a line nor another name. Without such a
- * place, names are stacked.
+ * Places each name above its line, otherwise below it, so that the name covers neither a line nor another name. If there is no such place, names are
+ * stacked.
  */
 function placesOf(all: readonly ChartLine[], y: (value: number) => number): Place[] {
   const rows = all.flatMap(({ name, points }) => {
@@ -278,7 +267,6 @@ function placesOf(all: readonly ChartLine[], y: (value: number) => number): Plac
   return places;
 }
 
-/** Null if the line has no point within the period. */
 function spanFrom(points: ChartLine["points"], from: number, to: number): { least: number; most: number } | null {
   const values = points.flatMap(([at, value], index) => {
     if (at > to) return [];
@@ -291,13 +279,12 @@ function spanFrom(points: ChartLine["points"], from: number, to: number): { leas
 
 export interface GanttRow {
   readonly name: string;
-  /** From 0 to 1; null for a row that was not reached. */
+  /** From 0 to 1; `null` if the row was not reached. */
   readonly span: readonly [from: number, to: number] | null;
   readonly color: Fill;
   readonly text: Part;
 }
 
-/** Parts of a period, each in its own row. */
 export function gantt(rows: readonly GanttRow[]): Html {
   return markup`<ol class="gantt">${
     rows.map(({ name, span, color, text }) => {

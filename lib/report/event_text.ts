@@ -1,6 +1,5 @@
 /**
- * Events as lines of a log. The lines are not escaped: each output does that itself.
- *
+ * Renders events as lines of a log. The lines are not escaped: each output escapes them itself.
  * @module
  */
 import { lookup } from "../lookup.ts";
@@ -11,18 +10,17 @@ import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText, detach, plainText } from "../text/plain_text.ts";
 import { cutOpenText, type MaskText } from "../text/redact.ts";
 
-/** Longest line in the compact form, in UTF-16 units. The reports contain the rest. */
+/** Maximum length of a line in the compact form, in UTF-16 units. The reports contain the whole text. */
 export const COMPACT_WIDTH = 300;
-/** Longest line in the full form, in UTF-16 units, because CI systems limit the log of a job. */
+/** Maximum length of a line in the full form, in UTF-16 units, because CI systems limit the log of a job. */
 export const FULL_WIDTH = 50_000;
-/** The agent's text is broken at a space after this many UTF-16 units. */
+/** The agent's text is broken at a space after this number of UTF-16 units. */
 const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
-/** Length to which the texts of a running tool are cut, in UTF-16 units. It is more than a line shows. */
 const MAX_TOOL_TEXT = 1_000;
-/** Longer text is cut off in one piece and broken after it was masked. Otherwise, the rest would be masked again for each line. */
+/** Longer text is cut off in one piece, and broken after masking. Otherwise, the remaining text would be masked again for each line. */
 const MAX_LINEWISE = 1_000;
-/** Maximum length of an unfinished line of text that is held back, in UTF-16 units. */
+/** Maximum length of an unfinished line that is held back, in UTF-16 units. */
 const MAX_PENDING = 10_000;
 
 // Shorter words for types, so that most messages begin in the same column.
@@ -33,29 +31,31 @@ const LABELS: Record<string, string> = {
   tool_finished: "tool done",
 };
 
-/** Kinds of the agent's own texts. The harness `mogplex` reports in whole messages, under the kind `run_progress`. */
+/** Kinds of the agent's own text. The harness `mogplex` reports whole messages, under the kind `run_progress`. */
 const AGENT_KINDS: readonly unknown[] = ["assistant_delta", "assistant_final", "run_progress"];
 
-/** `agent` for the agent's own text, otherwise the event's type or a shorter word. Untrusted text. */
+/** Returns `agent` for the agent's own text, otherwise the event's type or a shorter word. Untrusted text. */
 export function eventLabel({ type, payload }: Pick<RunEvent, "type" | "payload">): string {
   return AGENT_KINDS.includes(payload.kind) ? "agent" : lookup(LABELS, type) ?? type;
 }
 
-/** Each line of the log must begin with our own label. A second line would begin with untrusted text. */
+/** Each line of the log must begin with this program's own label. A second line would begin with untrusted text. */
 function oneLine(text: string): string {
   return plainText(text).replace(/\n/g, " ").trim();
 }
 
-/** In UTC, by the service's clock; the text itself if it is not a time. */
 function timeOf(createdAt: string): string {
   const ms = Date.parse(createdAt);
   return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
 }
 
-/** A line in the columns of the log. @param time `hh:mm:ss`, or an empty string. */
+/**
+ * Renders a line in the columns of the log.
+ * @param time `hh:mm:ss`, or empty.
+ */
 export type Row = (time: string, label: string, text: string) => string;
 
-/** A line without a time, for CI systems that add a time to each line of the log. */
+/** Renders a line without a time, for CI systems that add a time to each line of the log. */
 export function bareRow(_time: string, label: string, text: string): string {
   return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
 }
@@ -72,7 +72,6 @@ function toolLine({ message, toolName }: Pick<RunEvent, "message" | "toolName">)
   return oneLine(message ?? "") || oneLine(toolName ?? "tool");
 }
 
-/** One line: time, type, tool, and the first line of the message. @param note Our own words after the message. */
 function compactEvent(event: RunEvent, row: Row, note = ""): string {
   const { type, message, payload } = event;
   const [first = "", ...rest] = plainText(message ?? "").trim().split("\n");
@@ -104,8 +103,8 @@ function breakProse(text: string): string[] {
 }
 
 /**
- * The compact form has one line for each event, with two exceptions. Pieces of the agent's text are joined into lines, and a tool call gets one line
- * when it finishes.
+ * Renders one line for each event, with two exceptions: pieces of the agent's text are joined into lines, and a tool call gets one line when it
+ * finishes.
  */
 export class CompactLog {
   readonly #redact: MaskText;
@@ -115,13 +114,12 @@ export class CompactLog {
   #time = "";
   #isCancelled = false;
 
-  /** @param redact Masks secrets before text is broken into lines. */
   constructor(redact: MaskText, row: Row = timedRow) {
     this.#redact = redact;
     this.#row = row;
   }
 
-  /** Untrusted texts. */
+  /** Untrusted text. */
   get running(): string[] {
     return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
   }
@@ -144,7 +142,7 @@ export class CompactLog {
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
     if (isTerminalType(type)) before.push(...this.end());
     this.#isCancelled ||= type === "cancelled";
-    // The service can also fail a run that was cancelled. That message explains nothing.
+    // The service can also mark a cancelled run as failed. The message of that event explains nothing.
     const note = type === "failed" && this.#isCancelled ? " (after the cancellation)" : "";
     return [...before, compactEvent(event, this.#row, note)];
   }
@@ -172,7 +170,6 @@ export class CompactLog {
     return [...this.flush(), ...open];
   }
 
-  /** The part of a tool's event that is needed when the tool has finished. */
   #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
     const shorten = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
     return {
@@ -212,7 +209,7 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** Where to break an unfinished line that is too long in its masked form; -1 if it cannot be broken. */
+  /** Returns where to break an unfinished line that is too long in its masked form; -1 if the line cannot be broken. */
   #lineEnd(text: string): number {
     if (text.length > MAX_LINEWISE) return cutOpenText(text, this.#redact);
     const masked = this.#redact(text);
@@ -236,8 +233,7 @@ function isAboutService({ type, payload }: RunEvent): boolean {
 }
 
 /**
- * The lines that the agent wrote and the lines of its tools, each with the event that completed the line. Untrusted text.
- *
+ * Returns the lines of the agent and its tools, each with the event that completed the line. Untrusted text.
  * @param events Oldest first.
  * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
  */
@@ -250,17 +246,14 @@ export function agentLines<E extends RunEvent>(events: readonly E[], redact: Red
     .map(({ text, event }) => ({ text: redact(text), event })).filter(({ text }) => text.trim() !== "");
 }
 
-/** The last of the {@linkcode agentLines}, without leading and trailing whitespace. */
 export function lastAgentLines(events: readonly RunEvent[], redact: Redact, count: number): string[] {
   return agentLines(events, redact).slice(-count).map(({ text }) => text.trim());
 }
 
-/** Number of lines. The log and `events.ndjson` contain more. */
 const LINES = 10;
 
 /**
- * The last ten lines of the compact log, with the end of the run. Untrusted text.
- *
+ * Returns the last lines of the compact log, including the end of the run. Untrusted text.
  * @param events Oldest first.
  * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
  */
@@ -270,7 +263,7 @@ export function lastLines(events: readonly RunEvent[], redact: Redact): string[]
   return [...lines, ...log.end()].slice(-LINES).map((line) => cutText(redact(line), COMPACT_WIDTH));
 }
 
-/** The question of an agent that waits for an answer is its last message. Undefined without one; untrusted text. */
+/** Returns the question of an agent that waits for an answer, which is its last message; `undefined` if there is none. Untrusted text. */
 export function questionIn(events: readonly RunEvent[]): string | undefined {
   const isMessage = (event: RunEvent) =>
     event.type === "log" && (event.message ?? "").trim() !== "" && !isAboutService(event);

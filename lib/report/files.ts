@@ -1,6 +1,5 @@
 /**
- * The names of the files of a run. They are separate from the renderers, so that a program that only looks for the files does not load the renderers.
- *
+ * The names of the files of a run. They are separate from the renderers, so that programs that only look for the files do not load the renderers.
  * @module
  */
 

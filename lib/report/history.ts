@@ -1,5 +1,5 @@
 /**
- * The history: a file with one line of JSON for each run. People may have edited the file, and other programs may have written to it.
+ * The history: a file with one line of JSON for each run. Untrusted text: people may have edited the file, and other programs may have written to it.
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
@@ -18,78 +18,70 @@ export interface HistoryRecord {
   /** When the job wrote the record, in ISO 8601. */
   at: string;
   runId: string;
-  /** The job in its CI system; null outside CI. Runs of the same job, repository and task are compared. */
+  /** The job in its CI system; `null` outside CI. Runs of the same job, repository and task are compared. */
   job: string | null;
-  /** Null if unknown. */
   repoId: string | null;
-  /** Null if unknown. */
   repository: string | null;
-  /** Null for an automation run. */
+  /** `null` if this is an automation run. */
   harness: string | null;
-  /** The beginning of the SHA-256 of the task; null if unknown. */
+  /** The beginning of the SHA-256 of the task; `null` if unknown. */
   task: string | null;
-  /** First line of the task, shortened; null if unknown or not shown. Untrusted text. */
+  /** First line of the task, shortened; `null` if unknown or not shown. Untrusted text. */
   title: string | null;
   /** `not_started`: no agent started because no sandbox was free. The job might have been stopped while it was waiting for a sandbox. */
   outcome: Exclude<AnyResult["outcome"], "started"> | "not_started";
   exitCode: number;
-  /** First line of the reason why the run did not succeed, shortened; null if unknown. Untrusted text. */
+  /** First line of the reason why the run did not succeed, shortened; `null` if unknown. Untrusted text. */
   reason: string | null;
-  /** Last line from the agent, shortened; null after a success, or if unknown or not shown. Untrusted text. */
+  /** Last line from the agent, shortened; `null` after a success, or if unknown or not shown. Untrusted text. */
   lastLine: string | null;
-  /** Address of the job, otherwise of its pipeline; null outside CI. */
+  /** Address of the job, otherwise of its pipeline; `null` outside CI. */
   jobUrl: string | null;
-  /** Duration of the run in milliseconds, from the service; null if its end was not seen, or no agent started. */
+  /** Duration of the run according to the service; `null` if its end was not seen, or no agent started. */
   tookMs: number | null;
-  /** Duration of the job in milliseconds. */
   durationMs: number;
   requests: number;
-  /** Idempotency key, with which the run can be found again. */
+  /** Idempotency key, by which the run can be found again. */
   key: string | null;
-  /** When the run ended according to the service, in ISO 8601; null if its end was not seen. */
+  /** When the run ended according to the service, in ISO 8601; `null` if its end was not seen. */
   endedAt: string | null;
-  /** Address of the run's pull request; null without one. */
+  /** Address of the run's pull request; `null` if there is none. */
   pullRequest: string | null;
-  /** Name of the campaign that started the run; null for a single run. */
+  /** Name of the campaign that started the run; `null` if this is a single run. */
   campaign: string | null;
   /** Whether somebody requested the run with a mention. */
   mention: boolean;
 }
 
-/** A source of runs that a program could not read when it collected histories, such as a project. */
+/** A source of runs, such as a project, that a program could not read when it collected histories. */
 export interface UnreadSource {
   /** Untrusted text. */
   source: string;
   /** A sentence. Untrusted text. */
   why: string;
-  /** Whether no run from it was ever collected. */
   isEmpty: boolean;
 }
 
 interface SkippedLine {
-  /** From 1. */
   line: number;
-  /** A clause. */
   why: string;
 }
 
 export interface History {
   /** Oldest first, with only the last record of each run. */
   records: HistoryRecord[];
-  /** Lines of the kind `problem`, only the last line of each source. */
+  /** Lines of the kind `problem`, with only the last line of each source. */
   unread: UnreadSource[];
-  /** The first lines that are not records, at most {@linkcode MAX_TOLD}. */
   skipped: SkippedLine[];
   skippedCount: number;
 }
 
-/** Largest file to read, in bytes: about 60,000 runs. */
+/** About 60,000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
 const MAX_TOLD = 5;
-/** Longest text of a record, in UTF-16 units. It keeps a line short enough for a single write. */
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
-/** Digits of the hash of a task: enough to distinguish tasks. */
+/** Enough digits of the hash to distinguish tasks. */
 const TASK_CHARS = 16;
 
 type Cut = (text: string, maxLength: number) => string;
@@ -106,13 +98,9 @@ function jobAddress(text: string | null): string | null {
 }
 
 /**
- * Creates the record of a run. Undefined if there is no run, or if the run was only started here and is followed elsewhere.
+ * Returns `undefined` if there is no run, or if the run was only started here and is followed elsewhere.
  * @param result Result after `cleanResult`.
- * @param at Wall time now, in milliseconds since 1970.
- * @param job The job in its CI system; null outside CI.
- * @param jobUrl Address of the job. @default unknown
  * @param lastLine Last line from the agent, without secrets. @default not shown
- * @param mention Whether somebody requested the run with a mention. @default false
  */
 export function recordOf(
   result: AnyResult,
@@ -152,7 +140,7 @@ export function recordOf(
   };
 }
 
-/** The campaign has a verdict on the item of this run. */
+/** A run whose item has a verdict in its campaign. */
 export interface CampaignRun {
   campaign: string;
   runId: string;
@@ -160,7 +148,6 @@ export interface CampaignRun {
   outcome: "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
   reason: string | null;
   lastLine: string | null;
-  /** ISO 8601, like `endedAt`. */
   startedAt: string | null;
   endedAt: string | null;
   pullRequest: string | null;
@@ -169,9 +156,8 @@ export interface CampaignRun {
 const EXITS = { ...END_EXIT, deadline: "deadline", error: "failed" } as const;
 
 /**
- * Creates the record of a run that a campaign started. The campaign follows many runs at once, so the record has the run's own duration instead of
- * the job's, and no number of requests.
- * @param run A run whose texts are already cleaned. For the other parameters, see {@linkcode recordOf}.
+ * The campaign follows many runs at once, so the record has the run's own duration instead of the job's, and no number of requests.
+ * @param run Its texts must already be cleaned.
  */
 export function campaignRecordOf(
   run: CampaignRun,
@@ -224,7 +210,6 @@ type Texts = Pick<
   "job" | "repoId" | "repository" | "harness" | "task" | "title" | "reason" | "lastLine" | "key" | "campaign"
 >;
 
-/** A record or an unread source; otherwise a text that explains what is wrong with the line. */
 function readRecord(text: string): HistoryRecord | UnreadSource | string {
   if (text.length > MAX_LINE) return "it is too long";
   const value = parseJson(text);
@@ -276,7 +261,7 @@ function readRecord(text: string): HistoryRecord | UnreadSource | string {
   };
 }
 
-/** Reads a history. It never throws: lines that are not records are skipped and counted. */
+/** Never throws: lines that are not records are skipped and counted. */
 export function readHistory(text: string): History {
   const records = new Map<string, HistoryRecord>();
   const unread = new Map<string, UnreadSource>();
@@ -305,13 +290,11 @@ export function readHistory(text: string): History {
 // Compares a run with earlier runs.
 
 interface Comparison {
-  /** Undefined for the first run. */
   before: HistoryRecord | undefined;
-  /** `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which also failed.`; null without an earlier run. */
+  /** For example, `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which also failed.` `null` if there is no earlier run. */
   sentence: string | null;
-  /** Newest first. */
   earlier: readonly HistoryRecord[];
-  /** How many runs in a row had this outcome, including this one. */
+  /** How many runs in a row had this outcome, including this run. */
   streak: number;
 }
 
@@ -320,10 +303,7 @@ function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
-/**
- * Whether two runs of a job had the same task. If neither task is known, only runs of a CI job are treated as having the same task. A campaign has
- * its own task.
- */
+/** If neither task is known, only runs of a CI job are treated as having the same task. A campaign has its own task. */
 function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.campaign === b.campaign && a.task === b.task && (a.task !== null || a.job !== null);
 }
@@ -333,14 +313,13 @@ function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
 
-/** @param longerMs Milliseconds by which the run took longer than the previous run; null if a duration is unknown. */
+/** @param longerMs Negative if the run was shorter than the previous run; `null` if a duration is unknown. */
 function timeText(longerMs: number | null, tookMs: number): string | null {
   if (longerMs === null) return null;
   if (isSmall(longerMs, tookMs)) return "About as long as";
   return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"} than`;
 }
 
-/** @param same How many runs in a row before this run had the same verdict. */
 function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
   const verb = OUTCOME_WORDS[before].past;
   if (outcome !== before) return verb;
@@ -354,8 +333,8 @@ const UNFINISHED: readonly HistoryRecord["outcome"][] = ["awaiting_input", "inte
 
 /**
  * Compares a run with the earlier runs of the same kind, job, repository and task.
- * @param run The run; it may already be in the history.
- * @param records Records of the history, oldest first.
+ * @param run The run, which may already be in the history.
+ * @param records Oldest first.
  */
 export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[]): Comparison {
   const now = Date.parse(run.at);
@@ -366,7 +345,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   ).reverse();
   const [before] = earlier;
   if (before === undefined) return { before, sentence: null, earlier: [], streak: 1 };
-  // The duration of a run that has not finished only shows how long the job followed it.
+  // The duration of an unfinished run only shows how long the job followed the run.
   const isOpen = [run, before].some(({ outcome }) => UNFINISHED.includes(outcome));
   const longerMs = isOpen || run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
   const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
@@ -379,14 +358,12 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
 
 export interface Earlier {
   sentence: string;
-  /** How many runs in a row had the outcome of this run, including this one. */
   streak: number;
   runs: readonly HistoryRecord[];
 }
 
 const ORDINALS = ["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth"];
 
-/** `Third failure in a row.` @param streak Failures in a row, including this one. */
 export function streakText(streak: number): string {
   const ordinal = ORDINALS[streak - 1];
   return ordinal === undefined ? `${streak} failures in a row.` : `${ordinal} failure in a row.`;

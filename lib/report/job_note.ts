@@ -1,6 +1,5 @@
 /**
  * Renders and writes the note of a job on its issue or pull request, while the run is in progress and at its end.
- *
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -27,11 +26,10 @@ import {
 import { withPageLink } from "./page_link.ts";
 import { pagePath, type ReportTarget } from "./write.ts";
 
-/** A note to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote
   extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links">, Omit<NoteWords, "steps"> {
   place: NotePlace;
-  /** Variable with the token; undefined if the token has no variable of its own. */
+  /** Variable with the token; `undefined` if the token has no variable of its own. */
   tokenVariable?: string | undefined;
   /** Distinguishes the notes of different jobs in one place: the name of the job and its node; see `noteMarker`. */
   job: readonly [job: string, node: string];
@@ -42,17 +40,16 @@ export interface PlannedNote
   /** Reads the next steps to show at the end of the job; see {@linkcode NoteWords.steps}. */
   steps?: ((result: AnyResult) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /**
-   * Reads what is missing to merge the pull request of the note or of the run, as trusted Markdown; null if nothing is missing.
-   * @param url Address of the run's pull request; null without one. Untrusted text. @default not read
+   * Reads what is missing to merge the pull request of the note or of the run, as trusted Markdown; `null` if nothing is missing.
+   * @param url Address of the run's pull request; `null` if there is none. Untrusted text. @default not read
    */
   needs?: ((url: string | null) => Promise<string | null>) | undefined;
-  /** A trusted line above the text. It can contain the run's id. @default none */
+  /** A trusted line above the text. The line can contain the run's id. @default none */
   head?: ((end: NoteState) => string) | undefined;
   /** A trusted paragraph below the text. @default none */
   foot?: ((end: NoteState) => string | undefined) | undefined;
 }
 
-/** Renders the summary in a note. For the parameters, see the options of `renderMarkdown`. */
 export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
 export interface NoteContent {
@@ -60,16 +57,14 @@ export interface NoteContent {
   state: NoteState;
   /** Trusted Markdown below the text. @default none */
   needs?: string | null | undefined;
-  /** Time limit for writing the note, in milliseconds. @default the usual limit for notes */
   limitMs?: number | undefined;
 }
 
 export interface NoteState {
   runId: string | null;
-  /** Null while the job is running. */
   exitCode: number | null;
   hasEnded: boolean;
-  /** Whether the run ended because no sandbox was free, so that no agent has started. */
+  /** Whether the run ended because no sandbox was free, so no agent has started. */
   lacksSandbox: boolean;
 }
 
@@ -83,7 +78,7 @@ export interface NoteContext {
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
 
-/** Time limit for the note after a signal, in milliseconds. Runners soon kill their jobs. */
+/** Time limit for the note after a signal. Runners soon kill their jobs. */
 const INTERRUPTED_MS = 3_000;
 
 /** The state before there is a run. */
@@ -93,13 +88,11 @@ export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: f
 
 const EDITS = /\n<!-- mogplex:edits (\d{1,6}) of ([0-9a-z-]{1,36}) -->\s*$/;
 
-/** The run that a note is about, and how often the note was changed for that run, according to its last line. */
 function editsIn(body: string): { run: string; edits: number } {
   const [, count, run = "none"] = EDITS.exec(body) ?? [];
   return { run, edits: Number(count ?? 0) };
 }
 
-/** @param count Counts the changes. @default not counted */
 function noteText(
   { writer: { redact } }: NoteContext,
   plan: PlannedNote,
@@ -114,7 +107,7 @@ function noteText(
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const first = head === undefined ? "" : `${head(state)}\n\n`;
-  // A note with a head belongs to one request. The next run of the same job reuses any other note.
+  // A note with a head belongs to one request. Any other note is reused by the next run of the same job.
   const { runId } = state;
   const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
   return (before) => {
@@ -128,8 +121,8 @@ function noteText(
 }
 
 /**
- * @param id Id of the note; undefined to search for the note, and create it if it does not exist.
- * @param count See {@linkcode noteText}.
+ * @param id Id of the note. If `undefined`, searches for the note, and creates it if it does not exist.
+ * @param count Counts the changes. @default not counted
  */
 export async function writeContent(
   context: NoteContext,
@@ -145,7 +138,7 @@ export async function writeContent(
 
 /**
  * Writes the result of a run into the note that another process of the job started.
- * @returns Undefined if there is no such note, or if it is about another run. In both cases, nothing is written.
+ * @returns `undefined` if there is no such note, or if it is about another run. In both cases, nothing is written.
  */
 export async function endBegunNote(
   context: NoteContext,
@@ -164,16 +157,13 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
     const written = await writeContent(context, plan, content, { id: first?.id, count });
-    // Whether the note existed before the job. A new note may have replaced a deleted one.
+    // The first note shows whether the note existed before the job. A new note may have replaced a deleted one.
     if (first?.id !== written.id) first = written;
     return first;
   });
 }
 
-/**
- * @param words Words from the note's plan.
- * @param targets Reports of the job. The note links to the page among them.
- */
+/** @param targets Reports of the job. The note links to the page among them. */
 export function resultContent(
   context: NoteContext,
   result: AnyResult,

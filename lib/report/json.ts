@@ -1,12 +1,12 @@
 /**
- * `result.json`: the result for programs. The schema for a run is `schema/result.schema.json`, the schema for an automation
- * run `schema/automation-result.schema.json`; `kind` distinguishes them.
+ * Renders `result.json`: the result for programs. The schema for a run is `schema/result.schema.json`. The schema for an automation run is
+ * `schema/automation-result.schema.json`. `kind` distinguishes the two.
  * @module
  */
 import type { AnyResult } from "../run/result.ts";
 import { jsonText } from "../text/escape.ts";
 
-/** The fields of `result.json`. Events are left out because they are in `events.ndjson`. The value of a result file is the top-level `value`. */
+/** Events are left out because they are in `events.ndjson`. The value of a result file is the top-level `value`. */
 export function resultFields(result: AnyResult): object {
   if (result.kind !== "run") return result;
   const { events: _events, ...rest } = result;
@@ -15,11 +15,7 @@ export function resultFields(result: AnyResult): object {
   return { ...rest, value, resultFile };
 }
 
-/**
- * Renders {@linkcode resultFields}.
- *
- * @param result Result after `cleanResult`.
- */
+/** @param result Result after `cleanResult`. */
 export function renderJson(result: AnyResult): string {
   return `${jsonText(resultFields(result), 2)}\n`;
 }

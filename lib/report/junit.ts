@@ -1,7 +1,6 @@
 /**
- * `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, and the others are the phases. This renderer
- * is written by hand, because the package `junit-report-builder` has 160 KB.
- *
+ * Renders `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, and the others are the phases. The
+ * renderer is written by hand, because the package `junit-report-builder` has 160 KB.
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -19,31 +18,28 @@ import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 
-// Readers compare suites of different pipelines by the names of suite and cases (GitLab does, to distinguish a new failure from an old one), so a
-// name must not contain anything that differs from run to run.
+// Readers compare suites of different pipelines by the names of suite and cases. For example, GitLab distinguishes a new failure from an old one. A
+// name must therefore not contain anything that differs from run to run.
 //
 // Source: GitLab, lib/gitlab/ci/parsers/test/junit.rb and "Unit test reports"; the schema of Jenkins' xUnit plugin.
 
-/** Element of a case that did not pass. */
 export type Mark = "failure" | "error" | "skipped";
 
 export interface Case {
-  /** The name must be unique in its suite, because GitLab drops the second of two cases with the same name. */
+  /** Must be unique in its suite, because GitLab drops the second of two cases with the same name. */
   readonly name: string;
   readonly timeMs: number;
-  /** Absent if the case passed. `type` is always our own word, because GitLab's converter interprets the types `yaml` and `file`. */
+  /** `undefined` if the case passed. `type` is always this program's own word, because GitLab's converter interprets the types `yaml` and `file`. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
 /** Names and values must have passed `plainText`. */
 interface Suite {
-  /** Distinguishes the suites of a pipeline. */
   readonly name: string;
-  /** Shown in the column "Suite" of GitLab's page. */
+  /** Shown in the "Suite" column of GitLab's page. */
   readonly className: string;
-  /** Start of the work, in ISO 8601; null if unknown. */
+  /** Start of the work, in ISO 8601; `null` if unknown. */
   readonly beganAt: string | null;
-  /** Facts about the whole suite; the caller leaves out empty values. */
   readonly properties: readonly (readonly [name: string, value: string])[];
   readonly cases: readonly Case[];
 }
@@ -60,7 +56,7 @@ function seconds(ms: number): string {
   return (ms / 1_000).toFixed(3);
 }
 
-/** A time without its zone, because the format has no place for a zone. */
+/** The format has no place for a time zone. */
 function timestamp(time: string | null): string | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : /^\d{4}-.{14}/.exec(new Date(ms).toISOString())?.[0] ?? null;
@@ -99,7 +95,7 @@ export function renderSuite({ name, className, beganAt, properties, cases }: Sui
   ].join("\n");
 }
 
-// `failure`: the run itself failed; `error`: something else kept it from succeeding. Only exit code 0 permits a case that is not red.
+// `failure`: the run itself failed. `error`: something else prevented its success. Only exit code 0 permits a case that is not red.
 const MARKS: Readonly<Record<Outcome | AutomationOutcome, Mark | null>> = {
   success: null,
   failed: "failure",
@@ -206,7 +202,7 @@ function properties(view: ResultView): [string, string][] {
 }
 
 /**
- * Renders the run as a test suite. The verdict fails for every exit code except 0, and is skipped for a run that was started but not followed.
+ * The verdict fails for every exit code except 0, and is skipped if a run was started but not followed.
  * @param result After `cleanResult`.
  * @param redact Removes secrets from text that is joined from several events.
  */

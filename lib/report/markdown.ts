@@ -1,6 +1,6 @@
 /**
- * `summary.md`, also the step summary on GitHub: repository, task and result in one line; the reason and what to do; the task and the agent's last
- * messages; everything else folded at the end.
+ * Renders `summary.md`, which is also the step summary on GitHub: repository, task and result in one line; the reason and what to do; the task and
+ * the agent's last messages; details, folded at the end.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
@@ -32,13 +32,11 @@ import { lastLines, questionIn } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
 export interface MarkdownOptions {
-  /** Whether an address may be shown as a link. Other addresses are shown as code. @default all addresses */
+  /** Whether an address can be shown as a link. Other addresses are shown as code. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
-  /** Pages of the job on its CI system. @default {{}} */
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
-  /** The program in the command that cancels the run. Null: no command is shown. @default {"mogplex-ci"} */
   program?: string | null | undefined;
   /** Comparison with the previous run, as a trusted sentence. @default none */
   compared?: string | undefined;
@@ -49,17 +47,16 @@ export interface MarkdownOptions {
 // Keeps the whole text far below 1 MiB, even at three bytes per unit. Source: GitHub, "Workflow commands", adding a job summary.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
-// Limit of the task, the agent's message and the log: each is less than MAX_SUMMARY_TEXT.
+// Limit for the task, the agent's message and the log.
 const MAX_PROSE = 20_000;
 const OPEN_LINES = 6;
-/** UTF-16 units of the task that are not folded. */
+/** In UTF-16 units. A longer task is folded. */
 const MAX_OPEN = 800;
-// A feed holds 200 events with at most one phase each; a longer table is not readable.
+// A longer table would not be readable. A feed has 200 events with at most one phase each.
 const MAX_ROWS = 50;
 
 /**
- * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the
- * pull request, of the job on its CI system, and of the app.
+ * Untrusted text is always shown as code. Only `http(s)` addresses of the pull request, of the job on its CI system, and of the app become links.
  * @param result After `cleanResult`.
  * @returns Less than 1 MiB of UTF-8.
  */
@@ -80,14 +77,13 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions): str
 function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): Words {
   const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
   const { end } = headlineOf(view);
-  // Outside of code and links, "#12" is a reference to an object of the forge itself.
+  // Outside code and links, "#12" is a reference to an object of the forge itself.
   const linked = url === null ? end : mayLink(url) ? { link: url, words: end } : { name: end };
   return [`${view.verdict.mark} `, headlineWords(view, linked)];
 }
 
 const NOW = { strong: "What to do now:" };
 
-/** The reason and what to do now, the task, and the agent's last messages. */
 function story(view: ResultView, { redact, compared, campaign, program = "mogplex-ci" }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, nextStep, resume, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
@@ -111,7 +107,7 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
     ...(compared ? [{ text: compared }] : []),
     ...resultParts(view),
     ...(task ? taskParts(task.trim()) : []),
-    // The question is the last message of an agent that waits.
+    // If an agent waits for an answer, its last message is the question.
     ...(finalMessage && outcome !== "awaiting_input"
       ? part("Last message from the agent", { code: cutText(finalMessage, MAX_PROSE) })
       : []),
@@ -120,7 +116,6 @@ function story(view: ResultView, { redact, compared, campaign, program = "mogple
   ];
 }
 
-/** Includes where to answer the question. */
 function questionParts({ events, origin, runId }: ResultView): Block[] {
   const text = questionIn(events);
   const app = appAddress(origin, runId);
@@ -134,7 +129,6 @@ function followAgain(resume: string, isCommand: boolean): Block[] {
   return isCommand ? [{ text: "Follow it again:" }, { code: resume }] : [{ text: followAgainWords(resume) }];
 }
 
-/** Empty if the run has finished, or if no command can cancel it. */
 function cancel({ kind: { noun }, runId }: ResultView, program: string | null): Block[] {
   if (noun !== "run" || runId === null || program === null) return [];
   return [{ text: "Cancel it:" }, { code: cutText(`${program} runs cancel ${runId}`, MAX_PROSE) }];
@@ -153,7 +147,6 @@ function part(heading: string, ...blocks: readonly Block[]): Block[] {
   return [{ heading, level: 3 }, ...blocks];
 }
 
-/** Shows the value, or what is wrong with the file. */
 export function resultBlocks({ resultFile }: ResultView): Block[] {
   if (resultFile === null) return [];
   const { cause, value, mistakes, path, commit } = resultFile;
@@ -256,7 +249,6 @@ function phases({ phases }: ResultView): Block[] {
   return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Started", "Duration"], rows }];
 }
 
-/** Empty without waits. */
 export function waitTable({ waits }: ResultView): Block[] {
   const rows = waits.slice(0, MAX_ROWS)
     .map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], count, formatDuration(totalMs)]);

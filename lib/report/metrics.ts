@@ -1,6 +1,6 @@
 /**
- * `metrics.txt`: the run as OpenMetrics text. This renderer is written by hand, because `prom-client` (67 KB) is made for long-running processes.
- *
+ * Renders `metrics.txt`: the run as OpenMetrics text. The renderer is written by hand, because `prom-client` (67 KB) is made for long-running
+ * processes.
  * @module
  */
 import type { AnyResult } from "../run/result.ts";
@@ -11,15 +11,15 @@ import { cutText } from "../text/plain_text.ts";
 // Families of metrics as OpenMetrics text, for GitLab's table of metrics and for programs that collect such files.
 //
 // A label must not contain the id of a run. A new value in every run would create new series each time, in a database and in GitLab's table, which
-// compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
+// compares two pipelines. All families are gauges, which are the same in Prometheus' older format.
 //
 // Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
 
-/** Labels whose text is null or empty are left out. */
+/** Labels whose text is `null` or empty are left out. */
 export type Labels = Readonly<Record<string, string | null>>;
 
 export interface Family {
-  /** Name without the prefix. It ends in the unit if there is one. */
+  /** Name without the prefix. The name ends with the unit, if there is one. */
   readonly name: string;
   readonly unit?: "seconds";
   readonly help: string;
@@ -28,17 +28,14 @@ export interface Family {
 
 const MAX_LABEL = 200;
 
-/** Cuts a label after 200 characters and escapes it. */
 export function labelText(text: string): string {
   return escapeLabel(cutText(text, MAX_LABEL));
 }
 
-/** Has no samples if the value is unknown. */
 export function single(name: string, help: string, value: number | null): Family {
   return { name, help, samples: value === null ? [] : [[{}, value]] };
 }
 
-/** The value is 1 or 0. Has no samples if the answer is unknown. */
 function flag(name: string, help: string, value: boolean | null): Family {
   return single(name, help, value === null ? null : Number(value));
 }
@@ -60,7 +57,7 @@ function renderFamily({ name: ending, unit, help, samples }: Family, prefix: str
   ];
 }
 
-/** @param prefix Beginning of every name, without a trailing `_`; empty for complete names. */
+/** @param prefix Beginning of every name, without a trailing `_`. Empty if the names are complete. */
 export function renderFamilies(families: readonly Family[], prefix: string): string {
   return `${[...families.flatMap((family) => renderFamily(family, prefix)), "# EOF"].join("\n")}\n`;
 }

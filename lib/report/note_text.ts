@@ -1,5 +1,5 @@
 /**
- * The text of a job's note: its state in one line, then what happened and where to look. Untrusted text is always code.
+ * The text of a job's note: its state in one line, then what happened and where to find more. Untrusted text is always shown as code.
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -17,17 +17,20 @@ import { resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
 import type { ReportLinks } from "./page_link.ts";
 
-/** The parts of a note that depend on where it is posted, such as the words that stop the run. */
+/** The parts of a note that depend on its place, such as the words that stop the run. */
 export interface NoteWords {
   /** What readers write to stop the run, such as `@mogplex stop`. @default readers cannot stop it */
   stop?: string | undefined;
-  /** Returns the short name of a pull request in the note's own project, such as `#8`; undefined for any other pull request. @default addresses are shown */
+  /**
+   * Returns the short name of a pull request in the note's own project, such as `#8`; `undefined` if the pull request is in another project. @default
+   * addresses are shown
+   */
   pullName?: ((url: string) => string | undefined) | undefined;
   /** The next step for each outcome, for readers who cannot start the job again. @default advice for people who can start the job */
   steps?: Readonly<Record<string, Words>> | undefined;
   /** The task, if the note is allowed to show it; untrusted text. @default not shown */
   task?: string | undefined;
-  /** Whether the task comes from an earlier request and is therefore not in the text above the note. @default {false} */
+  /** Whether the task comes from an earlier request and is therefore not in the text above the note. */
   isRepeated?: boolean | undefined;
 }
 
@@ -49,21 +52,17 @@ function toStop(stop: string | undefined): Words[] {
   return stop === undefined ? [] : [["To cancel, write ", { name: stop }]];
 }
 
-/** The last line: links, and how to stop the run. Empty without either. */
 function endLine(links: ReportLinks, stop?: string): Block[] {
   const parts = [...linksOf(links), ...toStop(stop)];
   return parts.length === 0 ? [] : [{ text: joinWords(parts, dot) }];
 }
 
-/** Maximum length of a task or a reason on the first line, in UTF-16 units. */
 const MAX_LINE = 200;
 
 function named(text: string | null | undefined): Words {
   const [line = ""] = (text ?? "").trim().split("\n");
   return line === "" ? null : [": ", { name: line, max: MAX_LINE }];
 }
-
-// While the run is in progress.
 
 /** Words for the kind of an event, without its text. */
 const EVENTS: ReadonlyMap<string, string> = new Map([
@@ -77,33 +76,28 @@ const EVENTS: ReadonlyMap<string, string> = new Map([
 
 export interface NoteProgress extends Pick<NoteWords, "stop" | "task"> {
   links: ReportLinks;
-  /** `start` before there is a run, otherwise one of the run's phases. */
   phase: string;
-  /** Phases that have ended, with their durations in milliseconds. @default none */
+  /** Durations of finished phases, in milliseconds. */
   ended?: readonly (readonly [phase: string, ms: number])[] | undefined;
-  /** When the run and its current phase started, in milliseconds since 1970. */
   since: number;
   phaseSince: number;
   nowMs: number;
-  /** The last event. @default unknown */
   last?: { readonly type: string; readonly at: string } | undefined;
-  /** Whether the note is updated so rarely that durations would be out of date. @default {false} */
   isRare?: boolean | undefined;
-  /** Why the run cannot start yet. @default unknown */
+  /** Why the run cannot start yet. */
   trouble?: Words | undefined;
 }
 
-/** `06:20 UTC`. */
 function clockText(ms: number): string {
   return `${new Date(ms).toISOString().slice(11, 16)} UTC`;
 }
 
-/** Renders a note while its run is in progress. It shows states, times and kinds of events, but nothing that the agent wrote. */
+/** Shows states, times and kinds of events, but nothing that the agent wrote. */
 export function progressNote(
   { links, phase, ended = [], since, phaseSince, nowMs, last, isRare = false, task, trouble, stop }: NoteProgress,
 ): string {
   const isStarting = phase === "start";
-  // The text stays until the next event, which can take minutes. A first `0 s` would look like a run that hangs.
+  // The text stays until the next event, which can take minutes. If it began with `0 s`, the run would seem to hang.
   const span = (front: string, ms: number) => isRare || !(ms >= 500) ? "" : `${front}${spanText(ms)}`;
   const age = isRare ? `, as of ${clockText(nowMs)}` : isStarting ? "" : span(" for ", nowMs - since);
   const steps = PHASES.map((name): Words => {
@@ -127,15 +121,12 @@ export function progressNote(
   }\n`;
 }
 
-// At the end.
-
 export interface NoteOptions extends NoteWords {
-  /** Whether an address may be shown as a link. Other addresses are shown as code. */
+  /** Whether an address can be shown as a link. Other addresses are shown as code. */
   mayLink: (url: string) => boolean;
   links: ReportLinks;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
-  /** How many runs in a row had this outcome, including this one. @default {1} */
   streak?: number | undefined;
   /** What happened to the run when a signal stopped the job, as a clause. @default no signal stopped the job */
   stopped?: string | undefined;
@@ -149,16 +140,16 @@ const TIMED: ReadonlyMap<string, string> = new Map([
   ["deadline", "after"],
 ]);
 
-/** For a success without changes. The agent may have given an answer, or the task needed no change. Only the agent's text shows which. */
+/** For a success without changes. Only the agent's text shows whether the agent gave an answer or the task needed no change. */
 const UNCHANGED = ": nothing was changed";
 
-/** A question mark that ends a word. Question marks also occur in addresses. */
+/** A question mark at the end of a word. Question marks also occur in addresses. */
 const QUESTION = /[?\uff1f\u061f](?=[\s"'`)*_]|$)/;
 
 const MAX_PROSE = 20_000;
 const MAX_REASON = 10_000;
 
-/** Renders a note at the end of its job. @param result After `cleanResult`. */
+/** @param result After `cleanResult`. */
 export function resultNote(result: AnyResult, options: NoteOptions): string {
   const view = viewOf(result);
   const { outcome, tookMs, reason, finalMessage, exitCode } = view;
@@ -199,7 +190,7 @@ function isLong(reason: string): boolean {
   return reason.length > MAX_LINE || reason.trim().includes("\n");
 }
 
-/** The text after the state: the pull request, the reason, or what the agent waits for. */
+/** Returns the text after the state: the pull request, the reason, or what the agent is waiting for. */
 function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
   if (outcome === "awaiting_input") return ": the agent is waiting for an answer";
@@ -218,7 +209,7 @@ function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): 
   return branch === null ? "" : [": the branch ", { name: branch }, " was pushed"];
 }
 
-/** Explains why the agent's work is on a branch other than the requested one. Source: contract, 4.6. */
+/** Explains why the agent's work is on a different branch than the requested one. Source: contract, 4.6. */
 function otherBranchLine({ git }: ResultView): Block[] {
   const { base = null, requested = null, pushed = null } = git?.branch ?? {};
   if (pushed === null || requested === null || pushed === requested || requested === base) return [];
@@ -230,7 +221,6 @@ function hasFiles({ git }: ResultView): boolean {
   return git?.files?.some((name) => name.trim() !== "") === true;
 }
 
-/** The first file and the number of other files, with the links; empty without files. */
 function filesLine(view: ResultView, links: ReportLinks): Block[] {
   const [first, ...others] = (view.git?.files ?? []).filter((name) => name.trim() !== "");
   if (first === undefined) return [];
@@ -243,7 +233,7 @@ function question({ events }: ResultView): Block[] {
   return text === undefined ? [] : [{ code: cutText(text, MAX_REASON) }];
 }
 
-/** How many times the run failed, what was delivered, and what to do; empty after a success. */
+/** Returns how many times the run failed, what was delivered, and what to do. Empty after a success. */
 function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): Block[] {
   const { outcome, git, advice, nextStep, origin, runId, resume, resumeIsCommand, kind: { noun } } = view;
   if (outcome === "success") return [];
@@ -254,7 +244,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
     const orStop: Words = stop === undefined ? "" : [", or cancel the run with ", { name: stop }];
     return [{ text: ["Replies in this thread do not reach the agent. Answer ", place, run, orStop, "."] }];
   }
-  // The scheduled check of a mention repeats a start with an unknown result, so nobody else has to.
+  // The scheduled check of a mention repeats a start with an unknown result, so readers do not have to repeat it.
   const ownStep = lookup(steps ?? {}, outcome);
   const isToRepeat = mayHaveStarted(view) || outcome === "error" && ownStep !== undefined;
   const toFix = steps !== undefined && isToRepeat ? null : advice;
@@ -278,7 +268,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   ];
 }
 
-/** The answer of an agent that changed nothing is what the reader asked for. Any other message is folded. */
+/** If an agent changed nothing, its answer is what the reader requested. Any other message is folded. */
 function messageBlocks(message: string, isAnswer: boolean): Block[] {
   return isAnswer ? [{ code: message }] : [{ summary: "Last message from the agent", details: [{ code: message }] }];
 }

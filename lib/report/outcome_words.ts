@@ -7,9 +7,9 @@ import type { Tone } from "./page.ts";
 
 interface OutcomeWords {
   readonly tone: Tone;
-  /** The word on pages. Readers filter lists by it, so outcomes that call for the same action share a word. */
+  /** The word on pages. Readers filter lists by this word, so outcomes that require the same action share a word. */
   readonly state: string;
-  /** Sign and first words of a note. A note shows only one run, so its words can be more exact. */
+  /** A note shows only one run, so its words can be more exact. */
   readonly note: readonly [sign: string, word: string];
   /** What happened in an earlier run, after "the previous run". */
   readonly past: string;
@@ -39,7 +39,7 @@ export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"] | "not_started
   not_started: { tone: "bad", state: "not started", note: ["❌", "Not started"], past: "was not started" },
 };
 
-/** A report of a run that is still in progress. */
+/** For a report of a run that is still in progress. */
 const STILL_RUNNING: OutcomeWords = {
   ...OUTCOME_WORDS.started,
   note: ["⏳", "Still running"],

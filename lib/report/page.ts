@@ -1,5 +1,5 @@
 /**
- * A whole page: one file that loads nothing else. Its policy permits only its own style and script.
+ * Renders a whole page as one file that loads nothing else. Its policy permits only the page's own style and script.
  * @module
  */
 import { html, raw } from "hono/html";
@@ -10,30 +10,29 @@ import { cutText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 
-// The template of pages and their building blocks. Texts passed to them are shown as texts. Charts are in chart.ts.
+// The template of pages and their building blocks. All text that is passed to them is escaped. Charts are in `chart.ts`.
 
-/** Markup made by {@linkcode markup}. It is a String object, so the compiler does not treat it as a string. */
+/** Markup made by {@linkcode markup}. It is a String object, so that the compiler does not treat it as a string. */
 export interface Html {
   /** Marks the markup as already escaped. */
   readonly isEscaped: true;
   toString(): string;
 }
 
-/** A value in {@linkcode markup}: null, undefined and false are left out, and lists are joined. */
+/** A value in {@linkcode markup}. `null`, `undefined` and `false` are left out, and lists are joined. */
 export type Part = Html | string | number | null | undefined | false | readonly Part[];
 
 /**
- * Markup from a template literal: the literal is used as it is, values are escaped. A value may be in content and in quoted attributes, but not in
- * scripts, styles, names, or unchecked addresses.
- * It is Hono's `html` with fewer accepted types: a promise would return a promise, and an object would become `[object Object]`. The name differs
- * because `deno fmt` formats templates with the tag `html`, which adds whitespace to texts and splits tags.
+ * Creates markup from a template literal: the literal is used unchanged, and values are escaped. A value is allowed in content and in quoted
+ * attributes, but not in scripts, styles, names, or unchecked addresses. This is Hono's `html` with fewer accepted types: a promise would return a
+ * promise, and an object would become `[object Object]`. The name differs because `deno fmt` formats templates with the tag `html`, which adds
+ * whitespace to text and splits tags.
  */
 export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
-/** A kind of state. Each kind is shown as a shape, a word and a color, except for `none`, which is only a word. */
+/** A kind of state. Each kind is shown as a shape, a word and a color. `none` is shown only as a word. */
 export type Tone = "good" | "bad" | "warn" | "run" | "queued" | "skipped" | "none";
 
-/** Colors of shapes: as attributes for servers that block styles, and as classes for dark mode. */
 export type Fill = "good" | "bad" | "warn" | "run" | "idle" | "track";
 
 const FILLS: Readonly<Record<Fill, string>> = {
@@ -79,30 +78,28 @@ const SYMBOLS = markup`<svg hidden>${
   )
 }</svg>`;
 
-/** @param size In pixels. @default {16} */
 export function icon(tone: Tone, size = 16): Html | null {
   if (tone === "none") return null;
   return markup`<svg width="${size}" height="${size}" aria-hidden="true"><use href="#i-${tone}"/></svg>`;
 }
 
-/** At most 32 UTF-16 units of a text are shown. A longer text would make a column as wide as the page. */
+/** Shows at most 32 UTF-16 units, because a longer text would make a column as wide as the page. */
 export function state(word: string | Html, tone: Tone = "none"): Html {
   const text = typeof word === "string" ? cutText(word, MAX_LINE) : word;
   return tone === "none" ? bare(text) : markup`<span class="state ${classOf(tone)}">${icon(tone)}${text}</span>`;
 }
 
-// Longer than names that forges permit.
+// Longer than the names that forges permit.
 const MAX_NAME = 500;
 const MAX_BLOCK = 50_000;
 
-/** If `webUrl` refuses the address, only the text is shown. @param text @default the address */
+/** Shows only the text if `webUrl` refuses the address. @default `text` is the address */
 export function link(address: string, text: Part = address): Html {
   const url = webUrl(address);
   if (url === undefined) return markup`<bdi>${text}</bdi>`;
   return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
 }
 
-/** Cut after 500 characters; null for null or an empty text. */
 export function code(text: string | null): Html | null {
   return text === null || text === "" ? null : framed(cutText(text, MAX_NAME));
 }
@@ -111,14 +108,13 @@ function framed(name: string): Html {
   return markup`<code><bdi>${name}</bdi></code>`;
 }
 
-/** A text with its line breaks. @param max Maximum number of UTF-16 units shown. @default {50_000} */
 export function block(text: string, max = MAX_BLOCK): Html {
   return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
 }
 
 /**
- * A command to copy: one click selects it, and the button "Copy" appears if scripts run. Lines break between words, and inside a word only if the
- * word is longer than a line.
+ * A command to copy. One click selects the command, and a "Copy" button appears if scripts run. Lines break between words, or inside a word that is
+ * longer than a line.
  */
 function command(text: string): Html {
   // Browsers break a line after a hyphen, which would split flags.
@@ -128,16 +124,18 @@ function command(text: string): Html {
   }</code></div>`;
 }
 
-/** @param isFirst Whether the command is the recommended one. @default {false} */
 export function action(text: Part, commandText: string, isFirst = false): Html {
   return markup`<div class="act${isFirst && " first"}"><p>${text}</p>${command(commandText)}</div>`;
 }
 
-// Lines that are visible without opening anything.
+// Limits of the part that is visible without opening the text.
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
-/** A text by a person or an agent, with its line breaks. The rest of a long text is folded. @param max Maximum number of UTF-16 units shown. @default {50_000} */
+/**
+ * Text by a person or an agent, with its line breaks. The end of a long text is folded. @param max Maximum number of UTF-16 units shown. @default
+ * {50_000}
+ */
 export function longText(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
@@ -151,7 +149,6 @@ function prose(text: string, max: number): Html {
   return markup`<pre class="prose" dir="auto">${cutText(text, max)}</pre>`;
 }
 
-/** `2026-12-01 14:05:09 UTC`; the text itself if it is not a time, null for null. */
 function time(text: string | null): Html | null {
   if (text === null) return null;
   const ms = Date.parse(text);
@@ -164,19 +161,16 @@ export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
 
-/** A fold in a row of a list. A link to the row opens it. */
 export function more(summary: Part, content: Part): Html {
   return markup`<details class="more"><summary>${summary}</summary><div class="stack">${content}</div></details>`;
 }
 
-/** Maximum length of a line in a table, in UTF-16 units. */
 const MAX_LINE = 32;
 
 /**
- * A text in a list, where a cell has one line. A click shows the rest of a long text. Null for null or an empty text.
- *
+ * Text in a list, where a cell has one line. A click shows the end of a long text. `null` if the text is `null` or empty.
  * @param href Address on this page or beside it, never from untrusted text. For a long text, the link is a separate word after the text, because a
- * click on the text shows the rest of it. @default no link
+ * click on the text opens it. @default no link
  */
 export function oneLine(text: string | null, href?: string): Html | null {
   if (text === null || text === "") return null;
@@ -193,18 +187,16 @@ function isText(cell: Cell): boolean {
 
 const WHOLE_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-/** An id. A UUID shows only its first eight digits, but a click selects the whole id for copying. Null for null. */
+/** Shows only the first eight digits of a UUID. A click selects the whole id for copying. */
 export function shortId(id: string | null): Html | null {
   if (id === null) return null;
   return WHOLE_ID.test(id) ? markup`<code class="id">${id}</code>` : markup`<code>${cutText(id, MAX_LINE)}</code>`;
 }
 
-/** The text of the link is the number, as `#7`, or the whole address if the address does not end in a number. */
 export function pullLink(address: string): Html {
   return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
 }
 
-/** Leaves out rows with a null or empty value; null if no row is left. */
 export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
   const filledRows = rows.filter(([, value]) =>
     value !== null && value !== undefined && value !== "" && value !== false
@@ -217,7 +209,6 @@ function isEmpty(part: Part): boolean {
   return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
 }
 
-/** Null without content. @param id Unique on the page. @param aside A few words in a softer color after the heading. */
 export function section(id: string, heading: Part, aside: Part, ...content: readonly Part[]): Html | null {
   if (content.every(isEmpty)) return null;
   return markup`<section aria-labelledby="${id}"><div class="sec"><h2 id="${id}">${heading}</h2>${
@@ -230,7 +221,6 @@ export function panel(...content: readonly Part[]): Html | null {
   return content.every(isEmpty) ? null : markup`<div class="panel pad stack">${content}</div>`;
 }
 
-/** Boxes side by side, or below each other on a phone. A single box takes the whole width, except in `quarters`. Null without boxes. */
 export function grid(columns: "halves" | "thirds" | "quarters", ...parts: readonly Part[]): Html | null {
   const boxes = parts.filter((part) => !isEmpty(part));
   if (boxes.length === 0) return null;
@@ -244,13 +234,11 @@ export interface Call {
   readonly tone: Tone;
   readonly heading: Part;
   readonly line: Part;
-  /** Evidence for the decision, shown at full width. */
   readonly evidence?: Part;
-  /** The first action is the recommended one; see {@linkcode action}. The others are side by side. */
+  /** The first action is the recommended one; see {@linkcode action}. */
   readonly actions?: readonly Part[];
 }
 
-/** The box at the top of a page, with its decision or its result. */
 export function call({ id, tone, heading, line, evidence = null, actions = [] }: Call): Html {
   const [first, ...others] = actions.filter((each) => !isEmpty(each));
   return markup`<section aria-labelledby="${id}"><div class="panel call ${
@@ -265,17 +253,13 @@ export interface Todo {
   readonly tone: Tone;
   readonly subject: Part;
   readonly line: Part;
-  /** Shown below the line, for copying; null without a command. */
+  /** Shown below the line, for copying; `null` if there is no command. */
   readonly command: string | null;
-  /** Shown below the command. @default nothing */
   readonly note?: Part;
-  /** With its unit: `for 5 h`, `1 h ago`. */
   readonly age: Part;
-  /** The text of the link says where it leads. */
   readonly link: Part;
 }
 
-/** @param entries Most urgent first. */
 export function todoList(entries: readonly Todo[]): Html {
   return markup`<ul class="panel todo">${
     entries.map(({ tone, subject, line, command: text, note = null, age, link }) =>
@@ -288,16 +272,14 @@ export function todoList(entries: readonly Todo[]): Html {
   }</ul>`;
 }
 
-/** A cell: its content, and its sort value if that differs. */
+/** The content of a cell, and its sort value if that differs. */
 export type Cell = Part | { readonly show: Part; readonly value: string | number };
 
 export interface Column {
   readonly name: string;
-  /** Whether the column has numbers, which are aligned on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether the column's name is shown before the value on a phone, where there are no columns. @default {false} */
+  /** Whether the column's name is shown before the value on a phone, where there are no columns. */
   readonly named?: boolean;
-  /** Whether the column gets its own line on a phone. @default {false} */
   readonly full?: boolean;
 }
 
@@ -305,9 +287,7 @@ export interface Column {
 const MAX_NAMED = 200;
 
 export interface TableRow {
-  /** Kind of the row, for the filter. @default none */
   readonly kind?: string | undefined;
-  /** Anchor of the row, for links. @default none */
   readonly id?: string | undefined;
   readonly cells: readonly Cell[];
 }
@@ -348,7 +328,7 @@ function hasText(cell: Cell): boolean {
 }
 
 /**
- * A table in which the first cell of a row is its header. Without room for columns, the cells of a row are wrapped.
+ * The first cell of a row is its header. If there is no room for columns, the cells of a row are wrapped.
  * @param caption What the table contains, for screen readers.
  */
 export function table(
@@ -356,7 +336,7 @@ export function table(
   columns: readonly Column[],
   rows: readonly TableRow[],
 ): Html {
-  // Text columns get the remaining room, and the other columns are as narrow as possible.
+  // Text columns get the remaining space. Other columns are as narrow as possible.
   const head = columns.map((column, index) => {
     const isTight = !rows.some(({ cells }) => isText(cells[index]));
     return markup`<th scope="col"${columnClass(column, isTight)}>${column.name}</th>`;
@@ -384,7 +364,7 @@ export function wordsOf(words: Words, show: (name: string) => Html = framed): Pa
   return words.map((each) => wordsOf(each, show));
 }
 
-/** Makes the spaces in the durations of our own text non-breaking, so that a number and its unit stay on one line. */
+/** Makes the spaces in durations non-breaking, so that a number and its unit stay on one line. */
 export function unbroken(text: string): string {
   return text.replace(/(\d) (?=(?:s|min|h|d)\b)/g, "$1\u00a0");
 }
@@ -403,7 +383,6 @@ export function htmlOf(blocks: readonly Block[]): Part {
     if ("code" in part) return command(part.code);
     if ("details" in part) return fold(part.summary, htmlOf(part.details));
     const { head, rows } = part;
-    // Numbers are aligned on the right.
     const columns = head.map((name, index) => ({ name, number: rows.every((row) => typeof row[index] === "number") }));
     return table(part.table, columns, rows.map((row) => ({ cells: row.map((cell) => wordsOf(cell)) })));
   });
@@ -411,15 +390,11 @@ export function htmlOf(blocks: readonly Block[]): Part {
 
 interface ListTools {
   readonly name: string;
-  /** Plural noun for its rows. */
   readonly rows: string;
-  /** Kinds of rows, with their counts. */
   readonly kinds: readonly (readonly [kind: string, count: number])[];
-  /** Whether the list is a table that can be copied. @default {false} */
   readonly copy?: boolean;
 }
 
-/** The tools to search and filter the list appear only if scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
   return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="Search ${rows}" placeholder="Search ${rows} ( / )"><select aria-label="Kind of ${rows}"><option value="">All ${rows}</option>${
     kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
@@ -428,7 +403,7 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
   }<output aria-live="polite"></output></div>${content}</div>`;
 }
 
-/** The content security policy of a page: it permits the page's own style and script, and no requests. */
+/** Returns the content security policy of a page: it permits the page's own style and script, and no requests. */
 export function policyOf(script: boolean): string {
   // Browsers request an icon from the server if a page does not contain one.
   return `default-src 'none'; style-src 'sha256-${sha256Base64(STYLE)}'; ` +
@@ -444,27 +419,24 @@ export interface Crumb {
 
 export interface Page {
   readonly title: string;
-  /** Where the page is, outermost first, without the home page. */
+  /** Location of the page, outermost first, without the home page. */
   readonly path: readonly Crumb[];
-  /** The page above all others. @default {{ name: "Mogplex" }}; a dashboard that publishes the page puts its own link there */
+  /** The page above all others. A dashboard that publishes the page replaces the default with its own link. @default {{ name: "Mogplex" }} */
   readonly home?: Crumb | undefined;
-  /** When the data of the page was read, for the bar. @default the heading has the time */
+  /** When the data of the page was read. @default the heading contains the time */
   readonly asOf?: Part;
-  /** A shape before the heading. */
   readonly tone: Tone;
   readonly heading: Part;
-  /** A word after the heading that names the state. @default none */
   readonly state?: string | undefined;
   readonly summary: Part;
   readonly body: Part;
   readonly notes: readonly Part[];
-  /** Whether the page includes the script for lists and commands. @default {true} */
   readonly script?: boolean;
   /** Seconds after which the browser reloads the page. @default never */
   readonly reloadSeconds?: number | undefined;
 }
 
-// The letter m as two arches. Its last leg ends in a dot, like a run that ends.
+// The letter m as two arches. The last leg ends in a dot.
 const ARCHES = "M5.5 17.5V10a3.25 3.25 0 0 1 6.5 0v7.5M12 10a3.25 3.25 0 0 1 6.5 0v2.7";
 const ICON = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E` +
   `%3Crect width='24' height='24' rx='6' fill='%232a4fd0'/%3E%3Cpath d='${ARCHES}' fill='none' stroke='white' ` +
@@ -476,13 +448,13 @@ function crumb({ name, href }: Crumb): Html {
   return markup`<li>${href === undefined ? name : markup`<a href="${href}">${name}</a>`}</li>`;
 }
 
-/** All pages begin with this text. A page with another beginning is not ours. */
+/** All pages begin with this text. A page with another beginning was not written by this program. */
 const BEGINNING = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 `;
-/** The placeholder that a copy of a page replaces with the link to the page above. */
+/** The placeholder that is replaced with the link to the home page when a page is published. */
 const HOME = "<li data-home>Mogplex</li>";
 
 function policyTag(policy: string): Html {
@@ -490,10 +462,9 @@ function policyTag(policy: string): Html {
 }
 
 /**
- * Prepares a page from another job to be published beside this page. A policy at the beginning permits only the script that all pages share, whatever
- * the job has written.
- * @param home The link to the page above.
- * @returns Undefined if the text is not one of our pages, or if it redirects the browser.
+ * Prepares a page from another job to be published beside this page. Untrusted text: a policy at the beginning permits only the script that all pages
+ * share, whatever the job has written.
+ * @returns `undefined` if the text is not a page of this program, or if it redirects the browser.
  */
 export function publishedPage(text: string, home: Required<Crumb>): string | undefined {
   if (!text.startsWith(BEGINNING) || /http-equiv\s*=\s*["']?\s*refresh/i.test(text)) return undefined;

@@ -1,12 +1,12 @@
 /**
- * Where the CI system shows the page of a run, once the job has uploaded its files.
+ * Links to the page of a run on the CI system, which shows the page once the job has uploaded its files.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
 import { webUrl } from "../text/escape.ts";
 
 export interface ReportLinks extends PlatformLinks {
-  /** The page of the run among the job's artifacts; absent if unknown. */
+  /** The page of the run among the job's artifacts; `undefined` if unknown. */
   page?: string | undefined;
   /** The comment or label that requested the run. @default none */
   ask?: AskLink | undefined;
@@ -15,14 +15,14 @@ export interface ReportLinks extends PlatformLinks {
 export interface AskLink {
   readonly words: "Comment" | "Label";
   readonly url: string;
-  /** Name of the user; undefined if unknown. Untrusted text. */
+  /** Name of the user; `undefined` if unknown. Untrusted text. */
   readonly by: string | undefined;
 }
 
 /**
- * Adds a link to the page to a job's links, if the page is inside the project's directory and the CI system can show a single file of the artifacts. The
- * link works only if the job uploads the page as an artifact, as the components do.
- * @param path Path of the page, without `./`; undefined without a page.
+ * Adds a link to the page to a job's links, if the page is inside the project's directory and the CI system can show a single file of the artifacts.
+ * The link works only if the job uploads the page as an artifact, as the components do.
+ * @param path Path of the page, without `./`; `undefined` if there is no page.
  */
 export function withPageLink(links: PlatformLinks, path: string | undefined): ReportLinks {
   const parts = path?.split("/") ?? [];

@@ -1,5 +1,5 @@
 /**
- * `run.html`: the page of a run, for people with a browser. The parts of this file are in the order of the page.
+ * Renders `run.html`, the page of a run. The parts of this file are in the order of the page.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
@@ -60,16 +60,12 @@ import {
 } from "./page.ts";
 
 export interface Setting {
-  /** The name of the flag, without dashes. */
   readonly name: string;
-  /** As the user wrote it; otherwise the documented default. */
   readonly value: string;
-  /** `flag`, the name of the variable, or `default`. */
   readonly from: string;
 }
 
 export interface RunPageOptions {
-  /** Pages of the job on its CI system. @default {{}} */
   links?: PlatformLinks | undefined;
   /** Earlier runs, already cleaned. @default not shown */
   earlier?: Earlier | undefined;
@@ -78,8 +74,8 @@ export interface RunPageOptions {
   /** Settings of the job with their sources, already cleaned. @default {[]} (not shown) */
   settings?: readonly Setting[] | undefined;
   /**
-   * The program as the user called it, for commands to copy; already cleaned. Null if the project has no such program: the page then has no
-   * commands. @default {"mogplex-ci"}
+   * The program as the user called it, for commands to copy; already cleaned. `null` if the project has no such program, so the page has no commands.
+   * @default {"mogplex-ci"}
    */
   program?: string | null | undefined;
   /** How to start the task of an interrupted job again without a command, as a trusted clause. @default unknown */
@@ -93,7 +89,7 @@ export interface RunPageOptions {
 const MAX_TASK = 100_000;
 const MAX_NAME = 400;
 
-/** @param result After `cleanResult`. All its texts are escaped. Of the addresses in it, only the pull request becomes a link. */
+/** @param result After `cleanResult`. All its texts are escaped. Only the address of the pull request becomes a link. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { runId, repository, repoId, kind: { noun } } = view;
@@ -102,7 +98,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
   const heading = title ?? `Mogplex ${noun}`;
   const place = repository ?? repoId;
   return page({
-    // A tab shows only the beginning.
+    // A browser tab shows only the beginning.
     title: cutText(
       `${capital(word)}: ${[where, title].filter(Boolean).join(", ") || noun}`,
       MAX_NAME,
@@ -140,7 +136,6 @@ function stateOf(view: ResultView): [tone: Tone, word: string] {
   return [tone, state];
 }
 
-/** Without a known end, the last known time; null if no time is known. */
 function endMsOf({ createdAt, tookMs, events, times }: ResultView): number | null {
   const last = instantMs(times?.completedAt ?? events.at(-1)?.createdAt ?? null);
   const created = instantMs(createdAt);
@@ -177,7 +172,7 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
 ];
 
 /**
- * What to do after an outcome other than success; undefined if nothing is known to help.
+ * Returns what to do after an outcome other than success; `undefined` if no step is known to help.
  * @param follow How to follow the run again without a command.
  * @param restart See {@linkcode RunPageOptions.restart}.
  */
@@ -202,7 +197,6 @@ function nextOf(view: ResultView, follow: string | undefined, restart: string | 
   return lookup(texts, outcome);
 }
 
-/** A heading has at most this many UTF-16 units of a reason. */
 const MAX_REASON = 160;
 
 function callOf(view: ResultView, tone: Tone, options: RunPageOptions): Html {
@@ -326,17 +320,15 @@ function successCall(view: ResultView, tone: Tone): Html {
 }
 
 const MAX_LEAD_FILES = 3;
-/** Maximum number of lines of a tool's output to show. */
 const MAX_OUTPUT_LINES = 6;
-/** Maximum number of lines from the agent and the service to show. */
 const MAX_LAST_LINES = 5;
 const MAX_LAST_MESSAGE = 300;
 
 type NumberedEvent = RunEvent & { number: number };
 
 /**
- * The last output of a tool and what the agent wrote after it; if the agent wrote nothing, the last events. Each line links to its event in the
- * list. False without events.
+ * Shows the last output of a tool and what the agent wrote after it. If the agent wrote nothing, shows the last events. Each line links to its event
+ * in the list.
  */
 function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions): Part {
   const events = view.events.slice(-MAX_EVENTS).map((event, index) => ({ ...event, number: index + 1 }));
@@ -349,7 +341,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
       Number.isNaN(ms) ? "?" : clockText(ms - firstMs + 500)
     }</a><span dir="auto"${isBad && markup` class="bad"`}>${cutText(text, MAX_LAST_MESSAGE)}</span></li>`;
   };
-  // After a cancellation, the service also marks the run as failed. That message explains nothing.
+  // After a cancellation, the service also marks the run as failed. The message of that event explains nothing.
   const failures = events.filter(({ type }) => type === "failed");
   const failure = view.outcome === "cancelled"
     ? undefined
@@ -372,7 +364,6 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
   return all.length > 0 && markup`<ol class="log" aria-label="Last lines">${all}</ol>`;
 }
 
-/** Null if the payload has no output. */
 function outputOf({ payload }: RunEvent): string | null {
   const { output } = payload;
   return typeof output === "string" && output.trim() !== "" ? output : null;
@@ -414,10 +405,9 @@ function words(view: ResultView): Html | null {
   );
 }
 
-/** Maximum number of phases shown. A run has four kinds of phases. */
 const MAX_PHASES = 100;
 
-/** How long a phase without a known end has taken: until the last event or, in the job that started the run, until the end of the job. */
+/** Returns how long a phase without a known end has taken: until the last event or, in the job that started the run, until the end of the job. */
 function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {
   const began = Date.parse(startedAt);
   const last = Date.parse(events.at(-1)?.createdAt ?? "");
@@ -444,7 +434,7 @@ function phases(view: ResultView): Html | null {
     return { name: cutText(name, MAX_WORD), from, to: at, isBad, text: `${text}${isBad ? ", failed" : ""}` };
   });
   const whole = Math.max(1, at);
-  // The head of the page shows the time of the job, which also waited and started the run.
+  // The head of the page shows the time of the job, which also includes waiting and the start of the run.
   const [inPhases, took] = [formatDuration(at), formatDuration(view.tookMs)];
   const sum = hasEnded && view.tookMs > at && took !== inPhases ? `${inPhases} (the command took ${took})` : inPhases;
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));
@@ -463,7 +453,6 @@ function phases(view: ResultView): Html | null {
   );
 }
 
-/** Maximum number of runs in the chart, including this one. */
 const MAX_RUNS = 10;
 
 function lastRuns(view: ResultView, earlier: Earlier | undefined): Html | null {
@@ -502,11 +491,9 @@ function files(names: readonly string[]): Block[] {
   ];
 }
 
-/** Maximum number of events shown. A feed has 200 events. */
 const MAX_EVENTS = 400;
-/** Shortest pause that is shown, in milliseconds. */
 const QUIET_MS = 60_000;
-/** Maximum size of all events together, in bytes, so that a browser shows the page at once. */
+/** Keeps the page small enough for a browser to show it at once. */
 const MAX_BYTES = 2_200_000;
 const MAX_MESSAGE = 4_000;
 const MAX_WORD = 100;
@@ -516,18 +503,17 @@ const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
   ["cancelled", "skipped"],
 ]);
 
-/** The kind of a row. The start and the end of a tool share a row. */
 function rowKind(event: RunEvent): string {
   return event.type === "tool_finished" ? "tool" : eventLabel(event);
 }
 
-/** Returns the number of UTF-16 units if the text is certainly small enough, because a unit takes at most three bytes. */
+/** A UTF-16 unit takes at most three bytes, so short text does not have to be encoded. */
 function bytesOf(text: Html, enough: number): number {
   const { length } = text.toString();
   return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
 }
 
-/** The markup takes at most `maxBytes`. An escaped character takes up to six bytes. */
+/** Cuts the text so that its markup takes at most `maxBytes`. An escaped character takes up to six bytes. */
 function within(text: string, maxBytes: number, render: (text: string) => Html): Html {
   let length = text.length;
   for (;;) {
@@ -543,7 +529,7 @@ function payloadText(events: readonly RunEvent[]): string {
   return payloads.map((payload) => jsonText(payload, 1)).join("\n");
 }
 
-/** Starts of tools whose end was seen, by their positions in the list. */
+/** Returns the tools whose end was seen, by the positions of their events in the list. */
 function toolRows(events: readonly RunEvent[]): { start: number; end: number }[] {
   const open = new Map<string, number>();
   const spans: { start: number; end: number }[] = [];
@@ -559,7 +545,7 @@ function toolRows(events: readonly RunEvent[]): { start: number; end: number }[]
   return spans;
 }
 
-/** The tool's name and the first text of its input, such as the command. */
+/** Returns the tool's name and the first text of its input, such as the command. */
 function toolText(event: RunEvent, events: readonly RunEvent[]): string {
   const { toolName, message, payload: { toolCallId, input } } = event;
   const begun = isObject(input)
@@ -613,7 +599,7 @@ function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: Resul
   return [`${seen} seen, times from the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(" ");
 }
 
-/** The time of the first event if the time of creation is unknown. */
+/** Uses the time of the first event if the time of creation is unknown. */
 function beginning({ createdAt, events }: ResultView): number {
   const created = Date.parse(createdAt ?? "");
   const firstMs = Date.parse(events[0]?.createdAt ?? "");
@@ -673,7 +659,6 @@ function requests(view: ResultView): Block[] {
   ];
 }
 
-/** Folds the defaults. */
 function settingsOf(settings: readonly Setting[]): Block[] {
   const set = settings.filter(({ from }) => from !== "default");
   const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
@@ -693,7 +678,7 @@ function settingRows(settings: readonly Setting[]): Block {
   };
 }
 
-/** The emulator scenario that ends in the same way as a run. */
+/** Returns the emulator scenario that ends in the same way as the run. */
 function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {
   if (outcome === "failed") {
     if (phases.at(-1)?.name === "deliver") return "delivery-failure";
@@ -703,7 +688,7 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
   return lookup({ awaiting_input: "awaiting-input", deadline: "stuck-streaming" }, outcome);
 }
 
-/** Longest task inside a command, in UTF-16 units. A longer task is read from a file. */
+/** A longer task is read from a file instead of being part of the command. */
 const MAX_TYPED_TASK = 2_000;
 /** Settings of the job that are part of the request, and its timeout. */
 const REQUEST_SETTINGS: readonly string[] =
@@ -712,7 +697,6 @@ const REQUEST_SETTINGS: readonly string[] =
 /** Settings that a follow-up takes from its pull request. `run` refuses their flags together with `--after`. */
 const BRANCH_SETTINGS: readonly string[] = ["base-branch", "branch", "create-branch", "no-create-branch"];
 
-/** Empty if the result has no run id. */
 function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   const { runId, kind: { noun }, origin } = view;
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return [];
@@ -735,8 +719,8 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
 }
 
 /**
- * The command that starts the same task again, with a text about what is missing. Null if the repository is unknown, if a run without a known id may
- * be in progress, or if there is no program.
+ * Returns the command that starts the same task again, and a text about what is missing. `null` if the repository is unknown, if a run without a
+ * known id may be in progress, or if there is no program.
  */
 function startCommand(
   view: ResultView,
@@ -757,7 +741,7 @@ function startCommand(
   const sent = isSet("after") ? set.filter(({ name }) => !BRANCH_SETTINGS.includes(name)) : set;
   const flags = [
     ...["--repo", repo],
-    // If the command has the option and nobody set it, the server chooses the agent again.
+    // If the user did not set the option, the server chooses the agent again.
     ...harness === null || settings.some(({ name }) => name === "harness") ? [] : ["--harness", harness],
     ...sent.flatMap(flagOf),
     "--new",
@@ -775,7 +759,7 @@ function startCommand(
   return { text: `Start the task again${masked}`, command: `${start} ${shellWord(task)}` };
 }
 
-/** A setting as arguments. The value of a switch may come from a variable. */
+/** The value of a switch may come from a variable. */
 function flagOf({ name, value }: Setting): string[] {
   if (!name.endsWith("create-branch")) return [`--${name}`, value];
   return [value === "false" || value === "0" ? "--no-create-branch" : `--${name}`];
@@ -785,7 +769,6 @@ function isLocal(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
-/** Empty without an earlier run. */
 function earlierRuns(earlier: Earlier | undefined): Block[] {
   if (earlier === undefined) return [];
   const rows = earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => [

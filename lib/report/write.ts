@@ -34,13 +34,12 @@ const MAX_LINKS = 20;
 
 interface Annotation {
   label: string;
-  /** The link is left out if the address is null, or if `webUrl` refuses it. */
   address: string | null;
 }
 
 /**
- * Renders the first 20 links, in less than 80 KB. Without links, the object is empty, which GitLab accepts.
- * Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
+ * Renders at most 20 links, in less than 80 KB. GitLab accepts an empty object if there are no links. Source: GitLab, "Artifacts reports types",
+ * annotations; parse_annotations_artifact_service.rb.
  */
 export function renderLinks(links: readonly Annotation[]): string {
   const rows = links.flatMap(({ label, address }) => {
@@ -51,10 +50,8 @@ export function renderLinks(links: readonly Annotation[]): string {
 }
 
 /**
- * Renders the links: one to the pull request, and one to the service, with the run's id. The service does not document a page for a run, so the
- * second link leads to its front page.
+ * The service does not document a page for a run, so the link to the service leads to its front page and has the run's id as its text.
  * @param result Cleaned by `cleanResult`.
- * @param links Includes the page of the run, which comes first. @default {{}}
  */
 function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
   const { git, runId, origin, kind: { noun } } = viewOf(result);
@@ -66,9 +63,9 @@ function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): strin
   ]);
 }
 
-// The outputs for later steps and jobs: GitHub outputs, variables of other systems, GitLab's dotenv file.
+// The outputs for later steps and jobs: GitHub outputs, variables of other systems, and GitLab's dotenv file.
 
-// Public names of the GitHub output and the dotenv variable: a change is a new major version.
+// Public names of the GitHub outputs and the dotenv variables. A change requires a new major version.
 const NAMES: Readonly<Record<OutputName, string>> = {
   run_id: "MOGPLEX_RUN_ID",
   status: "MOGPLEX_RUN_STATUS",
@@ -90,22 +87,16 @@ export type OutputName =
   | "replayed"
   | "result_path";
 
-/** Values by name of the output. An absent output is not written. The schema of a result file can add outputs named `result_…`. */
+/** Values by name of the output. A missing output is not written. The schema of a result file can add outputs named `result_…`. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
-/** Maximum size of a dotenv file with the values of a result, in bytes. GitLab refuses a file of more than 5,000 bytes. */
+/** Maximum size of a dotenv file with the values of a result. GitLab refuses a file of more than 5,000 bytes. */
 const MAX_RESULT_BYTES = 4_000;
 
-/**
- * All outputs of a result. An empty value means that there is none, or that it is unknown. `run_id` can be the id of an automation run; `branch` is
- * the pushed branch.
- * @param valuePath Path of the copy of the value; undefined if the value is not copied.
- */
 export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
   return { ...runOutputs(result), ...resultOutputs(result, valuePath).outputs };
 }
 
-/** @param isStep Whether the job has outputs in GitHub's format. */
 export function omittedOutputs(
   result: AnyResult,
   valuePath: string | undefined,
@@ -116,9 +107,8 @@ export function omittedOutputs(
 }
 
 /**
- * The outputs of the result file. A value is left out if it is not safe in a script, or if it does not fit into the file of all outputs. An empty
- * text would be a wrong answer.
- * @returns `omitted` has the names of the outputs that are left out.
+ * Leaves out a value of the result file if it is not safe in a script, or if it does not fit into the file of all outputs. Empty text would be a
+ * wrong answer.
  */
 function resultOutputs(
   result: AnyResult,
@@ -165,7 +155,7 @@ export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, str
   return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** By variable name, `MOGPLEX_…`. A value that is not safe without quotes becomes empty. */
+/** A value that is not safe without quotes becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value = ""]) => [
     variableName(name),
@@ -184,7 +174,7 @@ function renderDotenv(result: AnyResult, { valuePath }: Surroundings): string {
   return renderOutputsEnv(outputsOf(result, valuePath));
 }
 
-// The formats of `--report`. To add one, add a renderer and a row here; a renderer uses the view that `viewOf` makes of any kind of result.
+// The formats of `--report`. To add a format, add a renderer and a row here. A renderer uses the view that `viewOf` makes of any kind of result.
 
 type Surroundings = MarkdownOptions & RunPageOptions & Pick<WriteReportsOptions, "valuePath">;
 
@@ -192,7 +182,10 @@ interface ReportFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** A pure function. @param result Cleaned by `cleanResult`. */
+  /**
+   * A pure function.
+   * @param result Cleaned by `cleanResult`.
+   */
   readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
@@ -226,8 +219,6 @@ export const REPORT_FORMATS = {
   openmetrics: { file: REPORT_FILES.openmetrics, help: "metrics for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;
 
-// The files of reports: parses `--report FORMAT[=PATH]`, and checks the files before anything is started.
-
 /** A report and its file. */
 export interface ReportTarget<F = ReportFormatName> {
   /** Name of the format. */
@@ -256,7 +247,6 @@ export function unknownFormat(attempted: string, format: string, formats: readon
 }
 
 /**
- * Parses a value of `--report`.
  * @param text `FORMAT` or `FORMAT=PATH`.
  * @param directory Output directory, for a value without a path.
  * @throws {UsageError} if the format is unknown or the path does not name a file.
@@ -287,12 +277,10 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   return { format, path };
 }
 
-/** Removes `./` and repeated slashes, so that paths can be compared. */
 export function plainPath(path: string): string {
   return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
 }
 
-/** Without `./`; undefined if none of the reports is a page. */
 export function pagePath(targets: readonly ReportTarget[]): string | undefined {
   const target = targets.find(({ format }) => format === "html");
   return target && plainPath(target.path);
@@ -301,7 +289,6 @@ export function pagePath(targets: readonly ReportTarget[]): string | undefined {
 /** The reports for a person at a terminal. The others are for CI systems and later jobs. */
 export const TERMINAL_FORMATS: readonly ReportFormatName[] = ["json", "markdown", "html"];
 
-/** Uses the default names of the reports. @param formats @default all formats */
 export function defaultTargets(
   directory: string,
   formats: readonly ReportFormatName[] = Object.keys(REPORT_FORMATS) as ReportFormatName[],
@@ -318,13 +305,13 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
 }
 
 /**
- * Checks that a file can be replaced, and removes it unless it stays. @throws if the file cannot be replaced, because it is a device or behind a
- * symbolic link.
+ * Checks that a file can be replaced, and removes it unless it stays.
+ * @throws if the file is a device or behind a symbolic link.
  */
 export function proveReplaceable(io: ReportIo, path: string, stays: boolean): void {
   if (!stays) return proveWritable(io, path);
   proveWritable(io, `${path}.new`);
-  // This refuses everything except a regular file.
+  // Refuses everything except a regular file.
   io.readFile(path, undefined, "refuse", "replace");
 }
 
@@ -367,7 +354,6 @@ export function problemOf(format: string, path: string, error: unknown): ReportP
   return { format, path, message, ...(isFull(error) && { isFull: true }) };
 }
 
-/** One line for each problem. Reports that do not fit on a full disk share a line. */
 export function problemLines(problems: readonly ReportProblem[]): string[] {
   const full = problems.filter((problem) => problem.isFull);
   if (full.length < 2) return problems.map(({ message }) => message);
@@ -378,7 +364,6 @@ export function problemLines(problems: readonly ReportProblem[]): string[] {
   ];
 }
 
-/** If writing fails, the problem is recorded, and the next report is still written. */
 type Attempt = (format: string, path: string, write: () => void) => void;
 
 export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {
@@ -395,9 +380,8 @@ export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt
   };
 }
 
-/** Whether the next text would continue the last line of a file, because an earlier program did not end it. */
+/** Whether an earlier program did not end the last line of a file, so that the next text would continue the line. */
 function isLineOpen(path: string, io: ReportIo): boolean {
-  // Deno has no read permission. CI systems give each step an empty file, so the line is most likely complete.
   return valueOr(() => /[^\n]$/.test(io.readFile(path) ?? ""), false);
 }
 
@@ -406,7 +390,7 @@ interface OutputTexts {
   variables(): string;
 }
 
-/** @param redactToken Removes our own token from the finished text. */
+/** @param redactToken Removes this program's own token from the finished text. */
 export function appendOutputs(
   texts: OutputTexts,
   { outputs, variables }: PlatformFiles,
@@ -423,22 +407,20 @@ export function appendOutputs(
 
 export interface WriteReportsOptions {
   files?: PlatformFiles | undefined;
-  /** Pages of the job on its CI system. @default {} */
   links?: PlatformLinks | undefined;
-  /** Settings of the job, for the page; not yet cleaned. @default {[]} */
+  /** Settings of the job, for the page; not cleaned yet. @default {[]} */
   settings?: readonly Setting[] | undefined;
-  /** The program as the user called it, for commands to copy; not yet cleaned. Null: no commands. @default {"mogplex-ci"} */
+  /** The program as the user called it, for commands to copy; not cleaned yet. `null` if no commands are shown. @default {"mogplex-ci"} */
   program?: string | null | undefined;
   /** How to start the task of an interrupted job again without a command, as a trusted clause. @default unknown */
   restart?: string | undefined;
-  /** The comment that repeats the run, not yet cleaned. @default a command repeats it */
+  /** The comment that repeats the run, not cleaned yet. @default a command repeats it */
   repeat?: string | undefined;
   earlier?: Earlier | undefined;
-  /** How to start a failed run again if a campaign started it; not yet cleaned. @default no campaign started it */
+  /** How to start a failed run again if a campaign started it; not cleaned yet. @default no campaign started it */
   campaign?: CampaignRetry | undefined;
-  /** Path for a copy of the value of a result file. @default no copy */
   valuePath?: string | undefined;
-  /** Removes our own token from the finished text, keys of JSON included. */
+  /** Removes this program's own token from the finished text, including JSON keys. */
   redactToken: Redact;
 }
 
@@ -447,10 +429,10 @@ function textsOf(values: Outputs): OutputTexts {
 }
 
 /**
- * Publishes the id of a run or an automation run at once, so that a cleanup step finds it even if this process is killed: GitHub output `run_id`, and
- * `MOGPLEX_RUN_ID` in the dotenv report. It is added to the file of pipeline variables only at the end, because CI systems do not document how they
- * treat a repeated name.
- * @param targets All targets; only `dotenv` is written.
+ * Publishes the id of a run or an automation run at once as the GitHub output `run_id` and as `MOGPLEX_RUN_ID` in the dotenv report, so that a
+ * cleanup step finds the id even if this process is killed. The id is added to the file of pipeline variables only at the end, because CI systems do
+ * not document how they treat a repeated name.
+ * @param targets All targets. Only `dotenv` is written.
  */
 export function writeRunId(
   runId: string,
@@ -472,9 +454,9 @@ export function writeRunId(
 
 /**
  * Writes all reports, and appends outputs and summary to the files of the CI system.
- * @param result Not yet cleaned.
- * @param redact Removes secrets from one text, before it is escaped.
- * @returns The reports that could not be written. All others have been written.
+ * @param result Not cleaned yet.
+ * @param redact Removes secrets from text before the text is escaped.
+ * @returns The reports that could not be written.
  */
 export function writeReports(
   result: AnyResult,
@@ -516,7 +498,7 @@ export function writeReports(
   }
   for (const { format, path } of targets) {
     const { render }: ReportFormat = REPORT_FORMATS[format];
-    // Overwrites in place on a full disk. Otherwise, later jobs would read the outputs of the start.
+    // Overwrites the file in place if the disk is full. Otherwise, later jobs would read the outputs from the start of this job.
     attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around)), format === "dotenv"));
   }
   appendOutputs(textsOf(outputsOf(clean, valuePath)), files, io, attempt, redactToken);
