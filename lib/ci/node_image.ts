@@ -3,8 +3,8 @@
  * @module
  */
 
-/** A long-term support release, supported until April 2028. Source: the release schedule of Node.js. */
+/** This long-term support release is supported until April 2028. Source: the release schedule of Node.js. */
 export const NODE_VERSION = "24.11.0";
 
-/** An exact version, so that existing jobs do not change. */
+/** The version is exact, so that existing jobs do not change. */
 export const NODE_IMAGE: string = `node:${NODE_VERSION}-bookworm`;

@@ -46,7 +46,6 @@ export interface PlatformFiles {
 export interface PlatformLinks {
   job?: string | undefined;
   pipeline?: string | undefined;
-  /** The system's own word for a pipeline. @default {"pipeline"} */
   pipelineNoun?: "workflow run" | undefined;
   commit?: string | undefined;
   file?: string | undefined;
@@ -80,7 +79,9 @@ export interface Platform {
   readonly hidesNode: boolean;
   /** Whether a job can only be run again in a new pipeline. If so, the pipeline identifies the execution when the system shows no attempt. */
   readonly rebuilds: boolean;
-  /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise it is an id, or the number of the pipeline. */
+  /**
+   * Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1. Otherwise, the attempt is an id, or the number of the pipeline.
+   */
   readonly countsAttempts: boolean;
   /** What a user does on a job's page to run the job again with the same identity. Absent if only the whole pipeline can be run again. */
   readonly retryJob?: string;
@@ -95,7 +96,6 @@ export interface Platform {
   links(env: ReadEnv): PlatformLinks;
   remote(env: ReadEnv): string | undefined;
   readonly interruptMs: number;
-  /** Whether the system shows terminal colors in its log, although a job has no terminal. */
   readonly showsColors: boolean;
   stampsLines(env: ReadEnv): boolean;
   /**
@@ -179,7 +179,6 @@ export interface PlatformTable extends
     >
   > {
   name: string;
-  /** Base URL of the server, reduced to its scheme, host and path. With `serverOrigin`, any URL on the server, reduced to its origin. */
   server?: Source;
   serverOrigin?: boolean;
   project?: Source;
@@ -190,7 +189,6 @@ export interface PlatformTable extends
   created?: Source;
   schedule?: Source;
   state?: Source;
-  /** @default all syntaxes */
   log?: readonly LogSyntax[];
   outputs?: string;
   variables?: string;
@@ -438,7 +436,6 @@ export function fileVariableAdvice(forFile?: string): string {
 /**
  * A variable whose name ends in `_FILE` may contain the path of a file.
  * @param forFile Variable that is allowed to be of type File.
- * @throws {UsageError} if the variable is of type File.
  */
 export function readTextVariable(env: ReadEnv, name: string, forFile?: string): string | undefined {
   const value = env(name);

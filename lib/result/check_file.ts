@@ -8,30 +8,25 @@ import type { ResultSchema } from "./result_schema.ts";
 import { secretIn } from "./secrets.ts";
 import { decodeStrictly, JsonMistake, parseStrictJson } from "./strict_json.ts";
 
-/** A file with a value that the next step can use. */
 export interface GoodFile {
   kind: "good";
   /** The value as it is in the file. */
   value: unknown;
-  /** The output of the caller's validator. Without a validator, this is the value itself. */
+  /** The output of the caller's validator. Without a validator, the output is the value itself. */
   output: unknown;
 }
 
-/** Why a file is refused. */
 export interface BadFile {
   kind: "result-not-json" | "result-invalid";
   /** One line for each mistake. The lines contain no part of the value, except for names of properties. Untrusted texts. */
   mistakes: readonly string[];
 }
 
-/** Checks a value with the caller's validator. @returns The validator's output, or the mistakes. */
 export type CheckByCaller = (value: unknown) => Promise<{ value: unknown } | { mistakes: readonly string[] }>;
 
 interface FileRules extends CheckLimits {
   schema: ResultSchema;
-  /** Used instead of the schema. @default the schema is used */
   check?: CheckByCaller | undefined;
-  /** Masks secrets. */
   redact(text: string): string;
 }
 

@@ -1,7 +1,3 @@
-/**
- * The result file that a caller requests from a run, and its checks before the start.
- * @module
- */
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
 import { isObject } from "../lookup.ts";
@@ -72,7 +68,6 @@ export type ResultValue<S, F extends boolean = true> =
 export interface WantedResult {
   readonly path: string;
   readonly schema: ResultSchema;
-  /** Used instead of the schema. */
   readonly check?: CheckByCaller | undefined;
   readonly retries: number;
 }

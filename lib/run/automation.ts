@@ -253,7 +253,6 @@ function answer(status: string | undefined, hadEnded: boolean, text: string): St
   return { answered: true, status, outcome, byItself, text };
 }
 
-/** Triggers an automation without following its run, or finds the run that was triggered with the same key. */
 export async function triggerAutomation(
   automationId: string,
   request: TriggerRequest,
@@ -384,7 +383,6 @@ function isSame(sent: unknown, recorded: unknown): boolean {
     names.every((name) => Object.hasOwn(recorded, name) && isSame(sent[name], recorded[name]));
 }
 
-/** `false` if the record does not show the input. */
 function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFacts, outcome: string): boolean {
   if (metadata === null) return false;
   // Later revisions compare inputs themselves, and may have added other names.
@@ -446,8 +444,8 @@ export class AutomationVerdictError extends MogplexError {
 }
 
 /**
- * The service accepted a trigger but started nothing, because too many automation runs are active. Exit code 75: as after a 429, a later trigger can
- * succeed. The key is still unused.
+ * The service accepted a trigger but started nothing, because too many automation runs are active. Exit code 75, because a later trigger can succeed,
+ * as after a 429. The key is still unused.
  */
 export class AutomationSuppressedError extends MogplexError {
   /** @internal */

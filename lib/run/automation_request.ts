@@ -67,15 +67,15 @@ export interface TriggeredRun {
   status: string;
   /** Whether the key found an existing run, so that nothing was started. */
   replayed: boolean;
-  /** Why the run did not start at once, in the service's words; null if the service gave no reason. */
+  /** Why the run did not start at once, in the service's words; `null` if the service gave no reason. */
   reason: string | null;
   /** Key that finds the run again, exactly as it was sent. */
   idempotencyKey: string;
   /** Scope of the key; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
-   * Whether this job, or an earlier attempt of it, triggered the run. False if your own key found an existing run; `cancel()` and
-   * `cancelOn` cancel that run all the same.
+   * Whether this job, or an earlier attempt of it, triggered the run. `false` if your own key found an existing run; `cancel()` and `cancelOn` cancel
+   * that run all the same.
    */
   owned: boolean;
 }
@@ -127,7 +127,6 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
 }
 
-/** Nothing is triggered. */
 export async function planTrigger(
   session: Session,
   automation: string,

@@ -57,7 +57,6 @@ export class EventFile implements EventSink {
     return this.#begun;
   }
 
-  /** The error that made the file incomplete; `undefined` if the file contains every event so far. */
   get problem(): unknown {
     return this.#problem;
   }

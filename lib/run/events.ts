@@ -12,7 +12,7 @@ import { streamRefusal } from "../service/stream.ts";
 export interface News {
   /** The service reads the run before the events, so the run may be a little older. */
   run: Run;
-  /** All events of the page, or only events not seen before if they did not come as a page. Oldest first. */
+  /** If the events are a page, the list contains all events of the page. Otherwise, it contains only events not seen before. Oldest first. */
   events: RunEvent[];
   /** `null` if the events are not a page, because they came by stream or were not requested. */
   limit: number | null;
@@ -112,8 +112,8 @@ export class Reader implements Subject<News> {
 /** The first ids of a run are never forgotten, because some revisions of the service always show the first 200 events. */
 const FIRST_IDS = 1_000;
 /**
- * At least this many of the newest other ids are kept, and at most twice as many. A page of events, or the beginning of a stream, has at most 200
- * events, which are the first or the newest ones. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
+ * In addition to the first ids, at least this many of the newest ids are kept, and at most twice as many. A page of events, or the beginning of a
+ * stream, has at most 200 events: either the first or the newest events. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
 /** The service's ids have 36 characters. A longer id, which may have millions of characters, is replaced by a hash. */
@@ -257,7 +257,7 @@ interface Place {
   to: number;
 }
 
-/** The texts are in a ring. Its block grows with its content. */
+/** The block is used as a ring, and grows with its content. */
 class TextRing {
   readonly #limit: number;
   #bytes = new Uint8Array(0);

@@ -140,7 +140,6 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     return await this.#stopped(verdict, interrupts?.signal.reason, reason, text);
   }
 
-  /** The caller's signal ended the call. The operation continues. */
   async #left(by: unknown): Promise<JobEnd<R>> {
     const { label, mayExist, isSeen, idle } = this.#operation;
     this.#operation.part?.(mayExist ? "detached" : "ended");
@@ -194,9 +193,7 @@ export type Look =
   | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
 
 export type StopCause =
-  /** `limitMs` is the time for the whole cancel. */
   | { kind: "deadline"; limitMs: number }
-  /** `owned` means that this job started the operation. */
   | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
 
 export interface Stopped {
@@ -223,7 +220,6 @@ export interface Operation<I extends JobItem, R> {
   /** Why nothing is running now although a run was started, as a clause. */
   readonly idle?: string | undefined;
   readonly foundEnded?: boolean;
-  /** Starts the operation, or finds the operation that an earlier attempt of the job started. */
   start(): Promise<void>;
   /**
    * If the operation ends, the last item is `end`.
@@ -293,7 +289,7 @@ export function settle<R extends AnyResult>(
   },
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
-  // The reason of the caller's signal may be an error of the toolkit. It is thrown in any case.
+  // The reason of the caller's signal may be an error of the toolkit. This error is always thrown.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !isReturned) {

@@ -33,7 +33,6 @@ interface KeyParts {
 }
 
 interface Key {
-  /** The key without a suffix. */
   key: string;
   /** `random` if the identity was incomplete. */
   scope: KeyScope;
@@ -128,7 +127,7 @@ export function splitSuffix(key: string): { key: string; suffix: number } {
 /** Options for the idempotency key of a start. */
 export interface KeyOptions {
   /**
-   * Key to use unchanged, at most 200 characters. If it finds a run, that run is used, however it ended.
+   * Key to use unchanged, at most 200 characters. If the key finds a run, that run is used, however it ended.
    * @default derived from the other options
    */
   idempotencyKey?: string | undefined;

@@ -1,7 +1,3 @@
-/**
- * Options for following an operation, and their checks.
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import { didYouMean } from "../nearest.ts";
@@ -39,9 +35,8 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly repositoryOrigin: string | undefined;
   readonly openFiles: OpenFiles | undefined;
   readonly redactFile: ((text: string) => string) | undefined;
-  /** The result file of a run that the job attaches to. For a start, the request contains the result file. */
   readonly resultFile: PlannedResult | undefined;
-  /** If true, two tasks of one job are two runs. */
+  /** If `true`, two tasks of one job are two runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
   readonly isSeries: boolean;
@@ -62,7 +57,6 @@ export interface StatePlace {
   readonly resumePath?: string | undefined;
   /** The run in the file at `resumePath`, if the file was just read and the request is the same. The run is then followed without a start. */
   readonly resumeRun?: Run | undefined;
-  /** Maximum time since the end of the run that the reused key finds. @default {Infinity} */
   readonly maxEndAgeMs?: number | undefined;
 }
 

@@ -37,7 +37,7 @@ import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOpti
 import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
-/** Starts a run, or finds the run that was started with the same key: the verb `start` of a client. */
+/** Starts a run, or finds the run that was started with the same key. */
 export async function start(request: RunRequest, options: StartOptions & ConnectOptions): Promise<StartedRun> {
   checkRequestKeys(request);
   if (request.result !== undefined) {
@@ -109,7 +109,6 @@ export function plannedResult(wanted: WantedResult | undefined, key: string): Pl
   return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
 }
 
-/** @throws {UsageError} if the task with the paragraph about the result file is too long. */
 export function withPlannedResult(request: StartRequest, result: PlannedResult | undefined): StartRequest {
   return result === undefined
     ? request
@@ -210,7 +209,7 @@ export async function planLater(
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
-    // The earlier start was not answered. Repeating the same bytes with the same key finds its run or starts it, so no other key is used.
+    // The earlier start was not answered. Sending the same bytes with the same key finds the run of that start, or starts it. No other key is used.
     const message =
       "the start of an earlier attempt got no answer, so it is sent again unchanged, without reading the forge again";
     session.notify({ kind: "text", message });

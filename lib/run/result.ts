@@ -10,17 +10,17 @@ import { NO_SANDBOX } from "./no_sandbox.ts";
 
 /** The parts of the error that stopped a job, as results and reports show them. Texts are untrusted. */
 export interface ResultError {
-  /** What was attempted: the words after "Cannot" in the message. Null when the message is not about an attempt. */
+  /** What was attempted: the words after "Cannot" in the message. `null` if the message is not about an attempt. */
   attempted: string | null;
-  /** Why it failed; the whole message when the error has no parts. */
+  /** Why it failed; the whole message if the error has no parts. */
   why: string;
-  /** The invalid value, quoted; null if there is no such value. */
+  /** The invalid value, quoted; `null` if there is no such value. */
   value: string | null;
   /** What the reader can do; `null` if there is no advice. */
   advice: string | null;
   /**
-   * The error code of the service, such as `FORBIDDEN`. Also `NO_SANDBOX` if no sandbox was free and no agent has begun, or `STILL_RUNNING`
-   * if the run had not ended when it was reported. Null when there is no code.
+   * The error code of the service, such as `FORBIDDEN`; `null` if there is no code. The code can also be `NO_SANDBOX`, if no sandbox was free and no
+   * agent has begun, or `STILL_RUNNING`, if the run had not ended when the result was reported.
    */
   code: string | null;
 }
@@ -70,7 +70,7 @@ export interface RunPhase {
   name: string;
   /** When the phase began, in ISO 8601. */
   startedAt: string;
-  /** Length of the phase in milliseconds; null while it is running, or when its end was not seen. */
+  /** Length of the phase in milliseconds; `null` if the phase is still running, or its end was not seen. */
   durationMs: number | null;
 }
 
@@ -91,22 +91,22 @@ export type ResultCause = "result-missing" | "result-not-json" | "result-invalid
 export interface ResultFile {
   /** Path in the repository. */
   path: string;
-  /** Branch from which it was read; null when the run named none. */
+  /** Branch from which the file was read; `null` if the run named no branch. */
   branch: string | null;
-  /** Commit from which it was read, as hex digits; null when it could not be read. */
+  /** Commit from which the file was read, as hex digits; `null` if the file could not be read. */
   commit: string | null;
-  /** Its Git blob, as hex digits; null when there is no such file. */
+  /** Git blob of the file, as hex digits; `null` if there is no such file. */
   blob: string | null;
   /**
-   * Null when the file is valid. `result-missing`: the run did not write it. `result-not-json`: it is not strict JSON. `result-invalid`: it
-   * does not match the schema. `result-unreadable`: it is not known what the run wrote.
+   * `null` if the file is valid. `result-missing`: the run did not write the file. `result-not-json`: the file is not strict JSON. `result-invalid`:
+   * the file does not match the schema. `result-unreadable`: it is not known what the run wrote.
    */
   cause: ResultCause | null;
-  /** What is wrong with the file, one line for each mistake, at most 20; never a part of the value. */
+  /** What is wrong with the file, one line for each mistake, at most 20. The lines contain no part of the value. */
   mistakes: string[];
   /** Top-level values that are outputs for later steps, by name. */
   outputs: Record<string, string | number | boolean>;
-  /** The value as it is in the file; null unless the file is valid. */
+  /** The value as it is in the file; `null` unless the file is valid. */
   value: unknown;
 }
 
@@ -116,32 +116,32 @@ export interface RunResult<V = unknown> {
   schemaVersion: 1;
   /** Distinguishes this result from the result of an automation run. */
   kind: "run";
-  /** UUID of the run; null when none was started. */
+  /** UUID of the run; `null` if no run was started. */
   runId: string | null;
   /** UUID of the repository. */
   repoId: string | null;
-  /** Name of the repository, `owner/name`; null when the service did not report it in time. */
+  /** Name of the repository, `owner/name`; `null` if the service did not report the name in time. */
   repository: string | null;
   /**
-   * The task as it was sent, without the paragraph about a result file; null when only the id of the run is known, or when the task should
-   * not be shown.
+   * The task as it was sent, without the paragraph about a result file; `null` if only the id of the run is known, or if the task should not be
+   * shown.
    */
   task: string | null;
   /** Agent, such as `codex` or `claude-code`. */
   harness: string | null;
-  /** Last status that the service reported; null when it reported none. */
+  /** Last status that the service reported; `null` if the service reported no status. */
   status: RunStatus | null;
   /** How the run or the job ended. */
   outcome: Outcome;
   /** Exit code for the outcome. */
   exitCode: number;
-  /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
+  /** Why the run ended this way, in one or more lines; `null` if there is nothing to report. */
   reason: string | null;
   /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
   /** `failure_code` of the last `failed` event. */
   failureCode: string | null;
-  /** True when the start found an existing run; null when the job attached by id. */
+  /** `true` if the start found an existing run; `null` if the job attached by id. */
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
@@ -152,23 +152,25 @@ export interface RunResult<V = unknown> {
   mayExist: boolean;
   /** Branches of the run. `pushed` comes from the events; it is `null` if the events do not name the branch. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
-  /** `none` only if the service reported that it made no pull request; `unknown` when the events that would show it were not seen. */
+  /**
+   * `none` only if the service reported that the run made no pull request; `unknown` if the events that would show the pull request were not seen.
+   */
   pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
   /** Whether the agent changed anything; `null` if this is unknown. */
   changed: boolean | null;
   /**
-   * Paths in the delivery event, at most 25. They are the files that the service committed; files that the agent committed itself are not
-   * included. Null when no such event was seen.
+   * Paths in the delivery event, at most 25; `null` if no such event was seen. The paths are the files that the service committed. Files that the
+   * agent committed itself are not included.
    */
   files: string[] | null;
   /** Last message of the agent, at most 20,000 UTF-16 units; `null` if the agent sent none or the service does not report it. */
   finalMessage: string | null;
   /**
-   * The checked value of the result file, as the validator returned it. Null if no result was requested, or if `resultFile.cause` is set.
+   * The checked value of the result file, as the validator returned it. `null` if no result was requested, or if `resultFile.cause` is set.
    * `result.json` has the value as it is in the file.
    */
   value: V;
-  /** The result file; null if no result was requested, or the run did not succeed. */
+  /** The result file; `null` if no result was requested, or the run did not succeed. */
   resultFile: ResultFile | null;
   /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
@@ -186,7 +188,7 @@ export interface RunResult<V = unknown> {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again: a command, or an instruction such as `retry this job`. Null when the run has ended. */
+  /** How to check the run again: a command, or an instruction such as `retry this job`. `null` if the run has ended. */
   resume: string | null;
   /** Whether `resume` is a command to copy. */
   resumeIsCommand: boolean;
@@ -248,21 +250,21 @@ export interface AutomationResult {
   schemaVersion: 1;
   /** Distinguishes this result from the result of a run. */
   kind: "automation-run";
-  /** UUID of the automation; empty when none was named. */
+  /** UUID of the automation; empty if no automation was named. */
   automationId: string;
-  /** UUID of the automation run; null when none is known. */
+  /** UUID of the automation run; `null` if none is known. */
   runId: string | null;
   /** UUID of the repository; `null` if it is not known. */
   repoId: string | null;
-  /** Name of the repository, `owner/name`; null when the service did not report it in time. */
+  /** Name of the repository, `owner/name`; `null` if the service did not report the name in time. */
   repository: string | null;
-  /** Last status that the service reported; null when it reported none. */
+  /** Last status that the service reported; `null` if the service reported no status. */
   status: string | null;
   /** How the run ended. `suppressed`: nothing was started, because too many runs are active. */
   outcome: Exclude<Outcome, "awaiting_input" | "started"> | "suppressed";
   /** Exit code for the outcome. */
   exitCode: number;
-  /** Why the run ended this way, in one or more lines; null when there is nothing to report. */
+  /** Why the run ended this way, in one or more lines; `null` if there is nothing to report. */
   reason: string | null;
   /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
@@ -277,11 +279,11 @@ export interface AutomationResult {
   mayExist: boolean;
   /** When the service created the run, in ISO 8601. */
   createdAt: string | null;
-  /** When the run began, in ISO 8601; null while it is waiting for a slot. */
+  /** When the run began, in ISO 8601; `null` while the run is waiting for a slot. */
   startedAt: string | null;
-  /** When the run ended, in ISO 8601; null while it is running. */
+  /** When the run ended, in ISO 8601; `null` while the run is in progress. */
   completedAt: string | null;
-  /** Milliseconds that the run took, according to the service. */
+  /** Duration of the run in milliseconds, according to the service. */
   runDurationMs: number | null;
   /** Number of HTTP requests sent, including retries. */
   requests: number;
@@ -291,7 +293,7 @@ export interface AutomationResult {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again; null when the run has ended. */
+  /** How to check the run again; `null` if the run has ended. */
   resume: string | null;
   /** Whether `resume` is a command to copy. */
   resumeIsCommand: boolean;

@@ -28,7 +28,7 @@ export const AGENT = "Read what the agent said and did last, make the task more 
 const FOLLOW = "Follow the run to get its verdict.";
 export const SILENT = "Read the last lines of the log, then change the task and start again.";
 
-// By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
+// Keyed by outcome, `failure_code`, phase or cause. Source: API reference, "List run events", `failed`.
 const STEPS: Readonly<Record<string, string>> = {
   cancelled: "The run was cancelled. Start it again if that was a mistake.",
   model_access_denied: "Choose an agent with a model that the account can use.",

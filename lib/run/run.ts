@@ -101,7 +101,6 @@ export async function attachJob(runId: string, options: RunJob): Promise<JobEnd<
 
 export const LOOK_MS = 60_000;
 
-/** Reads a run once. The outcome is `deadline` if the run has not finished. */
 export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<RunResult>> {
   const operation = new RunOperation(options, runId, undefined);
   return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
@@ -601,7 +600,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (this.#lacksSandbox || runId === undefined && this.#series?.mayExist !== true) return none();
     const known = runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false };
     if (!cancels(known?.owned ?? true)) return leave("detached", "the run continues");
-    // A later step must know that the deadline cancels the run, whatever a signal would have done.
+    // A later step must know that the deadline cancels the run, even if a signal would not.
     const late = cause.kind === "deadline" && known === undefined;
     this.#state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
     try {

@@ -133,7 +133,6 @@ export function checkFollowTimeout(timeoutMs: number | undefined): void {
 /** Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
 
-/** `C` has the client methods that the call needs. */
 export interface Connected<C = unknown> {
   readonly client: C & ClientFacts;
   readonly clock: Clock;
@@ -150,7 +149,6 @@ export interface Connected<C = unknown> {
   readonly deadline: number;
   readonly random: () => number;
   readonly memory: TokenMemory;
-  /** @param signal Ends every wait. @default {@linkcode Connected.signal} */
   pacer(signal?: AbortSignal): Pacer;
 }
 
@@ -161,7 +159,7 @@ export interface Session extends Connected<ServiceClient> {
 /** Options of every verb. */
 export interface VerbOptions {
   /**
-   * Ends the call. It then rejects with `signal.reason`. After a start was sent, or if the call follows an existing run, it rejects with an
+   * Ends the call, which then rejects with `signal.reason`. After a start was sent, or if the call follows an existing run, the call rejects with an
    * {@linkcode AbortedError} instead. The run itself continues, unless the call has `cancelOn` with `abort`.
    */
   signal?: AbortSignal | undefined;
@@ -187,11 +185,9 @@ export interface ConnectOptions extends VerbOptions {
 
 export interface SessionInternals {
   random?: (() => number) | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default the file cannot be read */
   readFile?: ((path: string) => string | undefined) | undefined;
   /** If this is set, the session options are ignored. */
   session?: Session | undefined;
-  /** Service and token, if the caller has resolved them. @default resolved from the options */
   connection?: Connection | undefined;
   platform: Platform;
   onSession?: ((session: Session) => void) | undefined;

@@ -11,7 +11,7 @@ export interface Subject<N> {
   read(call: CallOptions): Promise<N>;
   /**
    * Reads the record of the run after a long silence and at the deadline. This makes the service repair the record of a run whose worker died.
-   * {@linkcode Subject.read} does not.
+   * {@linkcode Subject.read} does not do this.
    */
   readRecord?(call: CallOptions): Promise<N>;
 }
@@ -79,7 +79,7 @@ export class PollingSource<N> implements Source<N> {
     this.#leave?.();
   }
 
-  /** A refusal applies to all followers of the process. Each of them waits for its turn, and none slows down alone. */
+  /** A refusal applies to all followers of the process, so all of them slow down together. */
   #delayAfterRefusal(namedMs: number | null): number {
     const { memory: { pace }, clock, tokenShare } = this.#options;
     pace.refused(clock.now(), namedMs);
@@ -222,7 +222,7 @@ const IDLE_AFTER_MS = 120_000;
 /** Applies to runs with few events. Some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** A run with more news is not a run with few events: boot and preparation take two to five polls. Source: contract 4.2. */
+/** Boot and preparation take two to five polls with news. A run with more news is not treated as a run with few events. Source: contract 4.2. */
 const SPARSE_NEWS = 5;
 
 /** An idle run takes at most 72 requests in ten minutes. */
@@ -233,7 +233,7 @@ const JITTER = 0.06;
 /** Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
 
-/** 54 is 90 % of the limit, which leaves room for starts and other commands. */
+/** 54 requests in the window are 90 % of the limit, which leaves room for starts and other commands. */
 const FAIR_MS = WINDOW_MS / 54;
 
 /** If this job sent at most this many polls in an exhausted window, other jobs sent most of the requests. */

@@ -55,8 +55,6 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Starts a run, or finds the run that an earlier attempt of the job started. If a derived key finds a run that failed or was cancelled, the next
-   * key of the series is tried.
    * @returns After {@linkcode MAX_KEYS} keys, the run may be one that failed or was cancelled earlier.
    * @throws {StartUnknownError} if an attempt may have started a run although no answer confirms it. The error contains the key.
    * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt succeeded before the deadline. Nothing was started.
@@ -177,7 +175,7 @@ export class StartSeries<R extends StartAnswer> {
    * @throws {UnavailableError} if the service failed the run while it answered with 5xx, because its queue was down.
    */
   #isOurs(run: R): boolean {
-    // The service's `Date` has whole seconds and is older than the answer, so times derived from it are never too late.
+    // The service's `Date` has whole seconds and is older than the answer, so a time derived from `Date` is never too late.
     const isExact = this.#session.client.clockSkewMs !== undefined;
     const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
     if (

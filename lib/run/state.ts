@@ -47,7 +47,7 @@ export interface RunState {
   phase: "starting" | "started";
   /** `null` if the job only followed the run. */
   idempotencyKey: string | null;
-  /** `null` if this is unknown. See `ownsRun`. */
+  /** `null` if the owner is unknown. See `ownsRun`. */
   owned: boolean | null;
   /** ISO 8601 wall time before the first request. If a replayed run is older, another job started it. */
   startedAt: string;
@@ -57,7 +57,7 @@ export interface RunState {
   requestHash: string | null;
   /** Input of a {@linkcode LaterRequest} or of a claim; `null` for every other start. */
   asked: string | null;
-  /** The request, while the run is unknown. Only a repeated request finds the run. */
+  /** The request is kept while the run is unknown, because only a repeated request finds the run. */
   request: StartRequest | null;
   result: StateResult | null;
   job: JobIdentity | null;
@@ -273,7 +273,7 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
     claims,
     proven(seal) {
       if (proof === seal(sealed)) return claims;
-      // An earlier process was killed before its start, made with another token, was answered. An earlier run of the folder may still be running.
+      // An earlier process, with another token, was killed before its start was answered. An earlier run of the folder may still be running.
       const [earlier, ...others] = Array.isArray(before) ? before.filter(isObject) : [];
       if (earlier !== undefined) {
         const earlierFiles = { ...files, readFile: () => jsonText({ ...earlier, before: others }) };

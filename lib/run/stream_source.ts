@@ -55,7 +55,6 @@ export class StreamSource implements Source<News> {
   #first: LinkStep | undefined;
   #run: Run | undefined;
   #drops = 0;
-  /** Whether the next probe reads the record of the run instead of its events. */
   #probesRecord = false;
   #dropped = "";
   #endings: number[] | undefined;
@@ -235,8 +234,8 @@ export class StreamSource implements Source<News> {
   }
 
   /**
-   * After a long silence, reads either the events or the record of the run, in turn. New events prove that the connection is dead, so it is replaced.
-   * Reading the record makes the service repair it if the run's worker died.
+   * After a long silence, reads either the events or the record of the run, in turn. New events prove that the connection is dead, so the connection
+   * is replaced. Reading the record makes the service repair the record if the run's worker died.
    */
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
@@ -288,7 +287,6 @@ export class StreamSource implements Source<News> {
       step.cut ||= cut || isTooMuch;
       ended = isTooMuch || fresh.some(endsRun);
     }
-    // The time is up, and there may be more messages.
     if (!ended) step.cut = true;
   }
 
@@ -442,7 +440,6 @@ export class StreamFeed {
     this.#seen = seen;
   }
 
-  /** `undefined` if the stream begins with the newest events. */
   get lastId(): string | undefined {
     return this.#lastId;
   }

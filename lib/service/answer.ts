@@ -14,10 +14,9 @@ export interface Answer {
   dateMs: number | null;
 }
 
-/** The body would use too much memory. The message explains why. */
 export class TooLarge extends Error {}
 
-/** Eight times 200 events of 20,000 characters. */
+/** Eight times the size of 200 events of 20,000 characters. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** The API's own errors have a few hundred bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;

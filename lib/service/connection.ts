@@ -177,7 +177,6 @@ export interface Connection extends Origin, FoundToken {
 
 const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
 
-/** Systems where a workflow copies the token from a secret into a variable or an input. */
 const WITH_SECRETS: readonly string[] = ["github", "gitea", "forgejo"];
 
 export function findToken(options: ConnectionOptions): FoundToken {

@@ -54,7 +54,6 @@ export const START_LIMITS: readonly { readonly count: number; readonly windowMs:
   { count: 30, windowMs: 3_600_000 },
   { count: 150, windowMs: 86_400_000 },
 ];
-/** Source: API reference, "Start a run". */
 export const BASE_HARNESSES = ["codex", "claude-code"] as const;
 /** `mogplex` exists only in later revisions. It needs `createBranch` and accepts no `mode`. */
 export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
@@ -99,7 +98,7 @@ export function branchProblem(name: string): string | undefined {
 
 export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
 
-/** Normalizes a root directory as the service does: `/apps//web/` becomes `apps/web`, and `.` becomes `null`. */
+/** `/apps//web/` becomes `apps/web`, and `.` becomes `null`, as in the service. */
 export function normalizeRoot(text: string): RootResult {
   if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
   // The service checks only these two forms, before it trims blanks. Source: API reference, "Start a run", `rootDirectory`.
@@ -283,7 +282,6 @@ export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
 );
 export interface AutomationRunRecord extends AutomationRun {
   repo?: { id: string | null } | null;
-  /** The input, mixed with the service's own names. */
   metadata?: Record<string, unknown> | null;
 }
 const automationRunSchema: Schema<AutomationRunRecord> = z.lazy(() =>
@@ -336,7 +334,7 @@ export const TOO_DEEP = "[nested too deeply]";
 /** Agents write messages, and every text that is logged or reported is searched for secrets several times. */
 const MAX_MESSAGE_LENGTH = 64 * 1024;
 const MAX_TEXT_LENGTH = 4 * 1024;
-/** In UTF-16 units. The service accepts at most half a million. */
+/** The service accepts at most half a million UTF-16 units. */
 const MAX_INPUT_LENGTH = 1024 * 1024;
 
 function inputFieldOf(schema: unknown): string | undefined {

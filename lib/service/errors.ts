@@ -187,7 +187,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   return new ApiError({ attempted: what, why: `the service refuses the request ${said}`, advice }, "usage", facts);
 }
 
-/** An answer about another run, repository or automation, for example from a cache, must not become an outcome. */
+/** An answer about another run, repository or automation, for example from a cache, must not decide the outcome of this run. */
 function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResult<T>): ReadResult<T> {
   if (!result.ok) return result;
   if (automationId !== undefined) {

@@ -1,7 +1,3 @@
-/**
- * State that this process keeps about services, tokens and clients.
- * @module
- */
 import { type Clock, loopTurn } from "../clock.ts";
 import type { AutomationRun, Repo } from "../model.ts";
 import type { AutomationRunRecord } from "./contract.ts";
@@ -92,14 +88,13 @@ export interface TokenMemory {
    * service's database.
    */
   workedBefore: boolean;
-  /** Whether a request of this process got an answer from the service, or from a proxy in between. */
   answered: boolean;
   answerBy: number;
   /** A function that provides the token may return another token after a refusal. */
   readonly renews: boolean;
   advised: boolean;
   readonly pace: TokenPace;
-  /** By repository id. The empty key requests all repositories. */
+  /** Keyed by repository id. The empty key requests all repositories. */
   readonly nameRequests: Map<string, NameRequest>;
 }
 
@@ -143,7 +138,6 @@ const SLOWER = 1.5;
 const EASE = 0.9;
 /** This interval is reached if other programs use nearly all requests. */
 const MAX_TURN_MS = 20_000;
-/** When this many tokens are stored, tokens without a follower are forgotten. */
 const MAX_TOKENS = 100;
 
 class TokenPace {

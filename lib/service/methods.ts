@@ -64,16 +64,15 @@ export interface MogplexApi {
   /**
    * Starts a run, or returns the run that was started with the same key. Every attempt sends the same key and the same bytes.
    *
-   * @throws {UsageError} when a field violates a rule of the service; nothing was sent.
-   * @throws {StartUnknownError} when no attempt got an answer that shows whether the run exists.
+   * @throws {UsageError} if a field violates a rule of the service; nothing was sent.
+   * @throws {StartUnknownError} if no attempt got an answer that shows whether the run exists.
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, options?: CallOptions): Promise<StartResult>;
   /**
-   * Checks whether the token can start runs, without starting one. It sends a start without a key, which the service refuses and which does
-   * not use up a start slot.
+   * Checks whether the token can start runs, without starting one. The check sends a start without a key. The service refuses this start, and does
+   * not count it against the start limit.
    *
-   * @throws {ForbiddenError} if the token cannot start runs. The error's `code` is `AUTOMATION_REQUIRED` if the token can only trigger
-   * automations.
+   * @throws {ForbiddenError} if the token cannot start runs. The error's `code` is `AUTOMATION_REQUIRED` if the token can only trigger automations.
    */
   checkStartAccess(options?: CallOptions): Promise<void>;
   /** Gets a run. */
@@ -81,12 +80,12 @@ export interface MogplexApi {
   /** Gets a run and at most `limit` (1 to 200, default 200) of its events. */
   getRunEvents(runId: string, query?: { limit?: number | undefined }, options?: CallOptions): Promise<RunEvents>;
   /**
-   * Opens the stream of a run's events. Only later revisions of the service have this route. The stream yields the run first, then at most
-   * `limit` (1 to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the
-   * stream after an event that ends a run, and after 800 s at the latest; a closed stream does not mean that the run has ended. The limits
-   * in `options` apply to opening the stream; `signal` also ends the stream.
+   * Opens the stream of a run's events. Only later revisions of the service have this route. The stream yields the run first, then at most `limit` (1
+   * to 200, default 200) of its newest events, or all events after `lastEventId`, then each new event. The service closes the stream after an event
+   * that ends a run, and after 800 s at the latest. A closed stream does not mean that the run has ended. The limits in `options` apply to opening
+   * the stream; `signal` also ends the stream.
    *
-   * @throws {UnavailableError} with status 404, 405 or 200 when the service does not have the route.
+   * @throws {UnavailableError} with status 404, 405 or 200 if the service does not have the route.
    */
   openRunEvents(
     runId: string,

@@ -30,7 +30,6 @@ const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const PAGE = 200;
 const MAX_NEAR = 3;
 
-/** The text may be a name, the address of a page, or a clone URL. */
 export function repoName(text: string): string {
   return text.trim().replace(/^.*(?:\/\/|@)[^/:]+(?::\d+\/|[/:])/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
 }
@@ -111,7 +110,7 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
         .filter((each) => NAME.test(each));
       const best = nearest(foldedName, names.map(foldName));
       const first = names.find((each) => foldName(each) === best);
-      // Suggest names with a typing error, and the same name under other owners.
+      // Suggest similar names, and the same name under other owners.
       const same = names.filter((each) => foldName(each).endsWith(`/${foldedName.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);

@@ -1,7 +1,3 @@
-/**
- * The only retry loop of the toolkit.
- * @module
- */
 import type { Clock } from "../clock.ts";
 import {
   ApiError,
@@ -34,7 +30,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
     }
     if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
     const failure = firstUnauthorized(error, unauthorized);
-    // Only one request waits this long. After it gives up, other requests of this process fail at once.
+    // Only one request waits this long. After this request gives up, other requests of this process fail at once.
     memory.workedBefore = failure !== undefined;
     return failure;
   }
@@ -95,7 +91,6 @@ function withAdvice(failure: Failure, memory: TokenMemory): Failure {
 
 interface RetryOptions<T> {
   memory: TokenMemory;
-  /** Ends the loop before the next attempt or after a failed attempt, but does not end a running attempt. */
   signal?: AbortSignal | undefined;
   attempt(count: number): Promise<T>;
   judge?: ((error: unknown) => Failure | undefined) | undefined;
@@ -234,8 +229,8 @@ export interface CallOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Time on the client's clock (`clock.now()`) until which the call may wait and retry. If the next wait would pass it, the call throws the last
-   * error at once. The first attempt is always made and gets at least 2 s (or `requestTimeoutMs` if that is shorter), so that a last read at a
+   * Time on the client's clock (`clock.now()`) until which the call may wait and retry. If the next wait would pass this time, the call throws the
+   * last error at once. The first attempt is always made and gets at least 2 s (or `requestTimeoutMs` if that is shorter), so that a last read at a
    * deadline is possible. A date, such as `Date.now()` plus a duration, is refused.
    * @default now + 120,000 ms
    */
@@ -268,7 +263,6 @@ export class CallLimits {
   readonly #options: CallOptions;
   readonly deadline: number;
 
-  /** @param what The attempted action, as it follows "Cannot" in a message: `read run "…"`. */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
     this.#world = world;
     this.#what = what;

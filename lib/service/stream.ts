@@ -76,8 +76,8 @@ export function readRunEvents(
  * Why a stream could not be opened.
  * - `absent`: The service, or a proxy in front of it, has no streams.
  * - `forgotten`: The service no longer knows the event after which the stream should continue.
- * - `unauthorized`: The service's database may be failing, as for any request.
- * - `lasting`: A retry does not help, as for any request.
+ * - `unauthorized`: The service's database may be failing. Any other request can get the same answer.
+ * - `lasting`: A retry does not help. Any other request would get the same answer.
  * - `busy`: A stream can be opened after the delay that the service names.
  * - `broken`: Any other error. Other requests may still succeed.
  */
