@@ -10,7 +10,6 @@ export interface Opinion {
   /** The id is not positive if the user has no account, for example a deleted user or the forge itself. */
   readonly by: ForgeUser;
   readonly word: "approved" | "changes-requested";
-  /** The reviewed commit; `null` if the forge does not show it. */
   readonly commit: string | null;
   /** ISO 8601. */
   readonly at: string | null;
@@ -19,9 +18,7 @@ export interface Opinion {
 }
 
 export interface ReviewReading {
-  /** The newest commit of the branch; `null` if the forge does not show it. */
   readonly head: string | null;
-  /** Number of approvals that the target requires; `null` if the forge does not show the number. */
   readonly required: number | null;
   readonly opinions: readonly Opinion[] | null;
   readonly author: ForgeUser | null;
@@ -67,11 +64,9 @@ export interface ApprovalVerdict {
    * are required.
    */
   readonly needed: number | null;
-  /** Users whose approvals count. */
   readonly by: readonly ForgeUser[];
   /** Time of the approval that completed the required number, in ISO 8601; `null` if the number was not reached, or if the time is not shown. */
   readonly lastAt: string | null;
-  /** A clause for readers, such as `1 of 2 approvals of the newest commit; ann wrote some of the commits`. */
   readonly reason: string;
 }
 
@@ -184,7 +179,6 @@ export async function withRequesters(
   return judgeApprovals(review, notCounted).state === "approved" ? { ...review, requesters: await read() } : review;
 }
 
-/** Why a user is not a person, as a clause; `null` for a person. */
 export function notAPerson(
   { id, name, isBot }: ForgeUser,
   { notPeople }: Pick<NotCounted, "notPeople">,

@@ -13,10 +13,8 @@ import type { ForgeSetup, Threads } from "./threads.ts";
 /** `open`, `users` and `label` throw a `UsageError` if a setting is invalid. */
 interface ForgeCheckOptions {
   isCi: boolean;
-  /** Name of the agent in mentions, without `@`. */
   agent: string;
   open(): OpenForge;
-  /** Names of the users who can ask, and the flag or variable that contains them; `undefined` if everyone who can push may ask. */
   users(): { readonly allowed: readonly string[] | undefined; readonly from: string };
   label(): string;
 }
@@ -200,7 +198,6 @@ function eventsOf(bare: string): string {
   return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
 }
 
-/** Whether a comment makes the workflow call `respond`, by the command or by the action's input. */
 function answersComments(text: string): boolean {
   const bare = bareWorkflow(text);
   const isCommand = /\bmogplex(?:-ci(?:@[\w.-]+)?|[\w.-]*\.mjs)["']?[\s\\]+respond\b/.test(bare);
@@ -264,12 +261,10 @@ function unlessPolled(check: Check, polls: ForgeSetup["polls"]): Check {
   return (polls?.length ?? 0) > 0 ? check : { ...check, lacksTrigger: true };
 }
 
-/** A poll also looks for labels. */
 function withoutLabelEvents(polls: ForgeSetup["polls"]): string {
   return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label starts nothing";
 }
 
-/** Converts a cron pattern to a word of `init --schedule`, if possible. */
 function scheduleWord(cron: string): string {
   const fields = cron.trim().split(/\s+/);
   const times = fields.slice(0, 2).map((field) => /^\d+$/.test(field) ? "fixed" : field).join(" ");
@@ -278,7 +273,6 @@ function scheduleWord(cron: string): string {
   return isEachDay && times === "fixed fixed" ? "daily" : JSON.stringify(cron.trim());
 }
 
-/** @param hidden Why the cron patterns are not shown. */
 function checkSchedule(polls: readonly string[] | null | undefined, hidden = ""): Check {
   const name = "schedule";
   if (polls === null || polls === undefined) return unread(skipped(name, hidden));

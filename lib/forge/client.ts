@@ -14,7 +14,6 @@ import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
 import { type CallOptions, callWithin, isAmbiguous, isUnauthorized, isUnreached } from "../service/retry.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
-/** `place` is used in messages, for example `variable GITHUB_TOKEN`. */
 export interface ForgeToken {
   token: string;
   place: string;
@@ -34,7 +33,6 @@ export interface ForgeWorld {
   fetch?: Fetch | undefined;
   signal?: AbortSignal | undefined;
   onNotice?: OnNotice | undefined;
-  /** Returns random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
   /** How long requests wait for the first answer from a host, counted from the first request to the host. @default no limit */
   answerMs?: number | undefined;
@@ -48,7 +46,6 @@ export function notFoundText(system: string): string {
 }
 
 interface ForgeCall<T> {
-  /** Completes an error message that begins with "Cannot". */
   what: string;
   /** Path and query below the API, with a leading slash. */
   path: string;
@@ -67,7 +64,6 @@ interface ForgeCall<T> {
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed if the forge is too slow for this request. If true, this request is sent only once. @default {false} */
   divisible?: boolean | undefined;
-  /** Called after each failed attempt. If the callback throws an error, the call ends with that error. */
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
   /**
    * Returns the value from the JSON of a 2xx answer; `undefined` if the answer is not from the API.
@@ -93,7 +89,6 @@ const WRITE_PAUSE_MS = 1_000;
 /** The wait if a rate limit gives no time. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
-/** How long optional parts are skipped after a part could not be read. */
 const PARTS_MS = 5 * 60_000;
 
 /** Exit codes for answers about the token. CI systems must not retry after these codes. */
@@ -145,7 +140,6 @@ export class ForgeClient {
     this.#rules = narrowed?.rules ?? {};
   }
 
-  /** Creates a client with stricter rules that shares the connection, the token memory and the request budget of this client. */
   within(rules: CallRules): ForgeClient {
     const narrowed = { client: this, rules };
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
@@ -164,7 +158,6 @@ export class ForgeClient {
     await clock.sleep(ms, { signal });
   }
 
-  /** `failureOf` uses `errorClass` to decide whether to retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
@@ -246,7 +239,6 @@ export class ForgeClient {
     const world = { clock, onNotice, random, memory: this.#memory };
     const lasts = (error: unknown) =>
       isUnauthorized(error) || call.divisible === true && isTooMuch(error) || call.write === "once" && !isUnsent(error);
-    // A redirect is followed and is not a failure.
     const onFailure = async (error: unknown) =>
       error instanceof Moved ? undefined : await call.onFailure?.(error as MogplexError);
     return await callWithin(world, { what, options, lasts, onFailure }, async (limits) => {
@@ -304,7 +296,6 @@ export class ForgeClient {
     return await this.call({ what, path, read: (_value, text) => text });
   }
 
-  /** @returns `undefined` if the object was deleted, or if the token cannot see the object. */
   async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
     try {
       return await this.get(what, path, schema);
@@ -401,7 +392,6 @@ function movedTo({ status, headers }: Answer, api: string): string | undefined {
   const location = headers.get("location") ?? "";
   if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
   const [to, from] = [new URL(location, api), new URL(api)];
-  // The path of an API at the root is "/".
   const base = from.pathname.replace(/\/$/, "");
   const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${base}/`);
   return isSame && to.username === "" ? to.pathname.slice(base.length) + to.search : undefined;

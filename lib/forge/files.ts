@@ -22,7 +22,6 @@ import { forgeOfJob, hostIn, tokenAt, type TokenOptions } from "./open.ts";
 export interface WantedRepository {
   /** `owner/name`, with all groups. */
   readonly name: string;
-  /** Scheme, host and port of the repository's server; `undefined` if only the name is known. */
   readonly origin?: string | undefined;
   /** Name of the forge at that origin, as in a `PullRequestAddress`. */
   readonly forge?: string | undefined;
@@ -32,7 +31,6 @@ export interface WantedRepository {
 
 export interface RepositoryFiles {
   readonly origin: string;
-  /** How files are read, for messages, such as `the API of GitHub with variable GITHUB_TOKEN`. */
   readonly way: string;
   /**
    * @param branch `undefined` for the default branch.
@@ -60,7 +58,6 @@ export interface FilesOptions extends TokenOptions {
 
 interface Place {
   readonly origin: string;
-  /** `undefined` if the server is not a known forge. Only Git can then read the repository. */
   readonly forge: FileForge | undefined;
 }
 
@@ -180,7 +177,6 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   return [...local, ...first];
 }
 
-/** Lists what reading a repository may access, for `permissions`. */
 export interface FilesNeeds {
   /** Hosts of APIs. Git is not included, because it runs in a separate process. */
   readonly net: readonly string[];

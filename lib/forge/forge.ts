@@ -21,11 +21,8 @@ import type { ForgeWrites } from "./writes.ts";
  * can only leave out whole records.
  */
 export interface FileForge extends ClientPlace {
-  /** Name in records and keys, such as `github`. */
   readonly name: string;
-  /** Other forges with the same API, for messages. */
   readonly relatives?: readonly string[];
-  /** Public host of the forge, such as github.com. */
   readonly publicHost?: string;
   readonly variable: string;
   /** The host that may receive the token in {@linkcode FileForge.variable}: the forge's server in a job of the forge, otherwise the public host. */
@@ -75,7 +72,6 @@ export interface WantedBranch {
 }
 
 export interface ForgePulls {
-  /** Maximum number of pull requests in a call of `read`. */
   readonly largest: number;
   /** Returns outcomes in the order of `batch`, which has at most {@linkcode ForgePulls.largest} entries. */
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
@@ -88,15 +84,12 @@ export interface ForgePulls {
 }
 
 export interface ForgeFiles {
-  /** The permission that a token needs to read files, such as `the permission "contents: read"`. */
   readonly needs: string;
   open(client: ForgeClient, repository: string): TreeReader;
 }
 
 export interface ForgeNotes {
-  /** The forge's word for a note, such as `note`. */
   readonly noun: string;
-  /** Name in messages, such as `merge request !7`. */
   nameOf(thread: ThreadPlace): string;
   open(client: ForgeClient, repository: string, thread: ThreadPlace): NotePlace;
 }
@@ -108,9 +101,7 @@ export interface ForgeNotes {
 export interface TokenNeeds {
   readonly respond: string;
   readonly note: string;
-  /** For `gate` without `--status`. */
   readonly gate: string;
-  /** For `gate --status`. */
   readonly status: string;
 }
 
@@ -125,7 +116,6 @@ export interface ForgeJob {
   tokenVariable(env: ReadEnv): string;
   /** The same variable without validation, for masking. Absent if the variable is {@linkcode FileForge.variable}. */
   secretVariable?(env: ReadEnv): string;
-  /** User name and variable of a token that only Git accepts. */
   readonly git?: { readonly username: string; readonly variable: string };
   readonly needs: TokenNeeds;
   /** Workflows pass an unset variable as an empty string. */
@@ -139,13 +129,11 @@ export interface ForgeJob {
    * @throws {UsageError} if a variable has a value that the CI system never sets.
    */
   api(env: ReadEnv): string;
-  /** @throws {UsageError} if a variable has a value that the CI system never sets. */
   place(env: ReadEnv): RepositoryPlace;
   /** Base address of the pull requests in the job's repository, without the number. */
   pullsAt(env: ReadEnv): string;
   /** Hosts on which a link to an issue or a pull request creates a reference, no matter who wrote the link. */
   linkHosts(env: ReadEnv): readonly string[];
-  /** The text of the event that started the job, or the path of the file that contains the text. */
   payload(env: ReadEnv): { readonly text: string } | { readonly path: string };
   event(env: ReadEnv, text: string, repositoryId: () => Promise<number>): Promise<AskEvent>;
   /**
@@ -153,16 +141,12 @@ export interface ForgeJob {
    * @throws {UsageError} if the job must have a pull request, but the environment does not show it.
    */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
-  /** Variables that contain the name and the id of the user who started the job. */
   readonly user: { readonly name: string; readonly id: string | null };
   /** Whether the job that `init` writes receives no event for a label on a pull request. Only a poll then finds the label. */
   readonly missesPullLabels?: boolean;
-  /** Pattern of names that only bots have. Absent if names do not identify bots. */
   readonly botNames?: RegExp;
   readonly notes: JobNotes;
-  /** Other variables that are read, for `permissions`. */
   readonly variables: readonly string[];
-  /** Folders of workflows. Only the first existing folder is used. */
   workflowFolders?(ciSystem: string): readonly string[];
 }
 

@@ -22,7 +22,6 @@ export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-
 export interface PullRequestFacts {
   /** The current address, which differs from the requested one if the repository was renamed. */
   url: string;
-  /** The forge's own id of the repository. */
   repositoryId: string | null;
   state: PullRequestStatus;
   draft: boolean;
@@ -50,7 +49,6 @@ export interface PullRequestFacts {
   mergedAt: string | null;
   /** Set only if the pull request was closed without a merge. */
   closedAt: string | null;
-  /** What could not be read, as a clause; `null` if everything was read. */
   problem: string | null;
 }
 
@@ -77,13 +75,11 @@ export type PullRequestOutcome =
 
 export interface PullRequestAddress {
   forge: string;
-  /** Scheme, host and port. */
   origin: string;
   /** Host in lower case, with the port if it is not the default port. */
   host: string;
   /** `owner/name`. On GitLab, with all groups. */
   repository: string;
-  /** 1 to 999,999,999. */
   number: number;
   url: string;
 }

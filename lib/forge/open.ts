@@ -17,7 +17,6 @@ export interface TokenOptions {
   readonly forges: readonly FileForge[];
   readonly env: ReadEnv;
   readonly ciSystem: string;
-  /** Values of `--forge-host`. */
   readonly hosts?: readonly string[] | undefined;
   /** Returns the token that replaces the token in `variable`, for example the input of an action. */
   tokenInstead?(variable: string): ForgeToken | undefined;
@@ -35,7 +34,6 @@ export interface OpenForge {
   readonly threads: Threads;
   readonly token: string;
   readonly tokenPlace: string;
-  /** Sends only one request, even if it is called several times. */
   repositoryId(): Promise<number>;
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
@@ -43,7 +41,6 @@ export interface OpenForge {
   mayLink(url: string): boolean;
   /** `#8`, or `!8` on GitLab, for a pull request in the same repository; `undefined` for any other address. */
   pullName(url: string): string | undefined;
-  /** Number of the newest pull request from the branch; `null` if there is no pull request; `undefined` if the pull requests could not be read. */
   pullFrom(branch: string): Promise<number | null | undefined>;
   readonly workflowFolders?: readonly string[];
 }
@@ -215,7 +212,6 @@ export function openPull(
   };
 }
 
-/** @param isSet Whether the variable exists, even if it is empty. */
 function adviceOf({ needs, tokenLine, noteAdvice }: ForgeJob, use: keyof TokenNeeds, isSet: boolean): string {
   if (use === "note" && noteAdvice !== undefined) return noteAdvice;
   const put = isSet || tokenLine === undefined ? "put a token there" : `add "${tokenLine}" to the env of the step`;
@@ -267,7 +263,6 @@ function notesOf({ notes, system }: Forge): ForgeNotes {
 
 const hostnameOf = (url: string) => new URL(url).hostname;
 
-/** Whether an address consists of the base and the number of a pull request. */
 export function isPull(url: string, base: string): boolean {
   return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
@@ -347,7 +342,6 @@ interface TokenCheck {
   attempted: string;
   system: string;
   place: string;
-  /** `undefined` if the token comes from an input. */
   variable?: string | undefined;
   advice: string;
   isMogplex(token: string): boolean;
@@ -372,8 +366,7 @@ function checkToken(
   throw new UnauthorizedError({ attempted, why: `the value of ${place} cannot be a token` });
 }
 
-// Chooses the token for each forge if a command uses several forges. A token is sent only to its own forge, and only to a host that the user has
-// named.
+// A token is sent only to its own forge, and only to a host that the user has named.
 
 export interface ForgeAccess {
   readonly tokens: ReadonlyMap<string, ForgeToken>;
@@ -382,7 +375,6 @@ export interface ForgeAccess {
   readonly only: { forge: string; host: string } | undefined;
 }
 
-/** For use in a sentence, for example `GitHub, GitLab or Gitea`. */
 export function forgeNamesText(forges: readonly FileForge[]): string {
   return forges.flatMap(({ system, relatives = [] }) => [system, ...relatives]).join(", ").replace(
     /, ([^,]*)$/,
@@ -511,7 +503,6 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
   return [host, { token: only.token, place: `variable ${only.name}` }];
 }
 
-/** The host is not validated. */
 export function hostIn(text: string): string {
   return text.split("=")[0]?.trim().toLowerCase() ?? "";
 }

@@ -41,7 +41,6 @@ export interface Thread extends ThreadPlace {
   readonly changes: readonly TextChange[] | null;
   readonly pull: {
     readonly source: string;
-    /** Whether the source branch is outside this repository: it is in a fork, or does not exist, as with Gitea's `refs/for`. */
     readonly isForeign: boolean;
     readonly target: string;
     readonly commit: string | null;
@@ -55,7 +54,6 @@ export function closedWord(thread: Pick<Thread, "isMerged"> | null): "merged" | 
 export interface CodeLine {
   /** `file:line`, or only the file. */
   readonly place: string;
-  /** The diff hunk up to the line; `null` if the forge does not show it. */
   readonly hunk: string | null;
 }
 
@@ -102,18 +100,14 @@ export type Reaction = "seen" | "done" | "failed";
 
 /** A setting is `null` if the token cannot see it. */
 export interface ForgeSetup {
-  /** Whether a webhook starts a pipeline, and which events the webhook lacks. */
   readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
-  /** Whether any user may pass variables to a pipeline. */
   readonly mayHaveVariables: boolean | null;
-  /** Cron patterns of the active schedules that poll for mentions. */
   readonly polls: readonly string[] | null;
 }
 
 export interface WorkflowWanted {
   /** As on the forge, only the first existing folder is used. */
   readonly folders: readonly string[];
-  /** Files with a matching name are read first. */
   readonly first: RegExp;
   isIt(text: string): boolean;
 }
@@ -132,7 +126,6 @@ export interface Threads {
   readonly pullNoun: PullNoun;
   /** The text between `#` and the id in the address of a comment. */
   readonly anchor: string;
-  /** The anchor of a comment on a line of code, if it differs from `anchor`. */
   readonly lineAnchor?: string;
   readonly origin: string;
   readonly requests: number;
@@ -156,21 +149,15 @@ export interface Threads {
   mayWrite?(what: "notes" | "statuses"): Promise<boolean | null>;
   user(name: string): Promise<ForgeUser | null>;
   hasLabel(label: string): Promise<boolean>;
-  /** The last event that added the label; `null` if the thread does not have the label now. */
   labelled(
     thread: ThreadPlace,
     label: string,
   ): Promise<{ readonly id: number; readonly by: ForgeUser; readonly at: string } | null>;
   branch(name: string): Promise<{ readonly isProtected: boolean; readonly commit: string | null } | null>;
   setup?(): Promise<ForgeSetup>;
-  /** Searches the default branch. Absent if the forge has no workflow files. */
   workflow?(wanted: WorkflowWanted): Promise<WorkflowSearch>;
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
   findings(number: number, of: FindingsOf): Promise<Findings>;
-  /**
-   * Returns new comments and changed open threads with the label, oldest first.
-   * @param since A time in ISO 8601.
-   */
   news(since: string, label: string): Promise<readonly News[]>;
   commentsOf(user: ForgeUser, since: string): Promise<readonly PlacedComment[]>;
   /** Numbers of the open pull requests whose source branch is in this repository. */
@@ -184,7 +171,6 @@ export interface Threads {
     comment: CommentPlace | null,
     by: { readonly me: ForgeUser; readonly since: string },
   ): Promise<boolean>;
-  /** Removes a comment by the token's user. A missing comment is not an error. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void>;
   /** Whether a successful run sets the commit status by default. True only if the status alone cannot cause a merge. */
@@ -193,7 +179,6 @@ export interface Threads {
   setStatus(commit: string, status: { readonly url: string; readonly text: string }): Promise<void>;
 }
 
-/** Whether the object does not exist, or is hidden from the token. */
 export function isGone(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && error.status === 404;
 }
@@ -221,7 +206,6 @@ export function factsOf(name: string, outcome: PullRequestOutcome | undefined): 
   throw new MogplexError({ attempted: `read ${name}`, why: outcome?.reason ?? "it was not read" }, "unavailable");
 }
 
-/** @param pull The forge's word for a pull request, followed by its sign, such as `merge request !`. */
 export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"): string {
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }

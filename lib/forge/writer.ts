@@ -30,14 +30,12 @@ import type {
 
 export type WritableForge = Forge & { readonly writes: ForgeWrites; readonly notes: ForgeNotes };
 
-/** All methods throw the errors of the client. The exit code is 64 for a rejected token, and 65 for a missing permission. */
 export class PullRequestWriter {
   readonly address: PullRequestAddress;
   readonly #client: ForgeClient;
   readonly #forge: WritableForge;
   readonly #command: string;
 
-  /** @param command Used in messages, for example `campaign merge`. */
   constructor(forge: WritableForge, client: ForgeClient, address: PullRequestAddress, command: string) {
     this.#forge = forge;
     this.#client = client;
@@ -54,17 +52,12 @@ export class PullRequestWriter {
     });
   }
 
-  /**
-   * Reads everything that affects the decision about a merge.
-   * @returns The reading, or a clause that explains why the pull request is not shown.
-   */
   async read(): Promise<MergeReading | string> {
     const { merging, system } = this.#forge;
     if (merging === undefined) return `merges are not possible on ${system}`;
     return await merging.read(this.#client, this.address);
   }
 
-  /** The checks of a commit in the pull request's repository, without our own checks; `null` if the checks are not shown. */
   async checks(commit: string): Promise<ChecksState | null> {
     return await this.#forge.merging?.checks(this.#client, this.address, commit) ?? null;
   }
@@ -85,7 +78,6 @@ export class PullRequestWriter {
     }
   }
 
-  /** @param handle Handle of a pending merge; `null` if there is no handle. */
   async progress(handle: string | null): Promise<MergeProgress> {
     return await this.#forge.writes.progress(this.#for("merge"), this.address, handle);
   }

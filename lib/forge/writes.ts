@@ -21,15 +21,12 @@ export interface MergeOrder {
 }
 
 export type MergeOutcome =
-  /** `commit` is the commit on the target; `null` if the forge does not show it. */
   | { readonly kind: "merged"; readonly commit: string | null }
-  /** The pull request is in a queue or a merge train. */
   | { readonly kind: "queued" }
   /** The forge will merge later. `handle` identifies the pending merge. */
   | { readonly kind: "pending"; readonly handle: string }
   /** Another merge of the same pull request is pending, with options that this program did not set. */
   | { readonly kind: "foreign"; readonly handle: string }
-  /** The head is a different commit. */
   | { readonly kind: "moved" }
   | { readonly kind: "later"; readonly reason: string }
   /** The answer was lost, so the forge may have merged. Read the progress before you send anything else. */
@@ -42,12 +39,10 @@ export interface LandedQuestion {
   /** The newest commits of the target before the merge was sent (`since`) and now (`until`). */
   readonly since: string;
   readonly until: string;
-  /** The same values as in the merge order. */
   readonly commit: string;
   readonly method: MergeMethod;
   readonly title: string;
   readonly body: string;
-  /** Commits of other merges. */
   readonly others: readonly string[];
 }
 
@@ -67,7 +62,6 @@ export interface Reviewers {
  * rule applies, and its pattern is a regular expression.
  */
 export interface CodeOwnersForm {
-  /** Only the first existing path is used. */
   readonly paths: readonly string[];
   readonly rules: "last" | "sections" | "all";
 }
@@ -80,7 +74,6 @@ export interface Refused {
 export interface PullRequestMarks {
   readonly state: PullRequestStatus;
   readonly author: string | null;
-  /** Users and teams whose review was requested. */
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly labels: readonly string[];
@@ -103,16 +96,13 @@ export interface ForgeWrites {
   readonly jobUser?: string;
   readonly codeOwners: CodeOwnersForm;
   merge(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome>;
-  /** Reads the result of a merge without changing anything. */
   progress(client: ForgeClient, address: PullRequestAddress, handle: string | null): Promise<MergeProgress>;
   /**
    * Looks for our merge on the target while the pull request is still open. Absent if the forge performs each merge completely or not at all.
    * @returns The commit of the merge; `null` if the target does not contain it; `undefined` if the forge does not show it.
    */
   landed?(client: ForgeClient, question: LandedQuestion): Promise<string | null | undefined>;
-  /** @returns `false` if the pull request was not in a queue or merge train. */
   leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean>;
-  /** Updates the branch with the newest commits of its target. */
   update(
     client: ForgeClient,
     address: PullRequestAddress,
@@ -134,6 +124,5 @@ export interface ForgeWrites {
     branch: string,
     commit: string,
   ): Promise<"deleted" | "moved" | "gone" | Refused>;
-  /** `null` if the forge does not show the user, for example for the token of a job. */
   me(client: ForgeClient): Promise<ForgeUser | null>;
 }

@@ -108,7 +108,6 @@ async function noteOf(
   return marks.find(({ mark }) => isSameAsk(mark.ask, ask));
 }
 
-/** Whether a note answers its mention with a run, with a reason why there is no run, or with the stopped runs. */
 export function saysEnd(marked: MarkedNote | undefined): boolean {
   return marked !== undefined && marked.mark.state !== "starting";
 }
@@ -147,11 +146,9 @@ export function isRepeated(exitCode: number): boolean {
   return AGAIN.includes(exitCode) || exitCode === EXIT.unauthorized;
 }
 
-/** Facts about the start of a run that the run's result does not contain. */
 export interface Doubts {
   /** Whether the mention gets no further start if no sandbox is free. */
   isLastStart: boolean;
-  /** Whether the run must be cancelled, but could not be cancelled yet. */
   isUnwanted: boolean;
   /** Whether the service has a run for the mention, but the id of the run is unknown. */
   isHidden: boolean;
@@ -209,13 +206,11 @@ function nextStep(
   return `\n\n${start} ${checksText(checks, repeated, instead)}`;
 }
 
-/** What users can do in a comment if the agent failed. */
 const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
   [AGENT, "Read what the agent said and did last, then write a more precise task in a new comment."],
   [SILENT, "Read the last lines below, then write a changed task in a new comment."],
 ]);
 
-/** The end of advice that users cannot follow in a comment. */
 const START_AGAIN = "then start again.";
 
 function stepsFor(

@@ -22,7 +22,6 @@ type Absence = "deleted" | "system";
 
 export interface Assumed {
   readonly forge: Forge;
-  /** Scheme and host. */
   readonly origin: string;
   /** `owner/name`. */
   readonly repository: string;
@@ -52,7 +51,6 @@ export interface Assumed {
 export interface AssumedPlace {
   readonly forge: Forge;
   readonly isForgeKnown: boolean;
-  /** Scheme and host; `undefined` for the public host of the forge. */
   readonly origin: string | undefined;
   readonly repository: string | undefined;
 }
@@ -61,7 +59,6 @@ export interface AssumedWishes {
   readonly place: AssumedPlace;
   readonly name: string | undefined;
   readonly association: Association | undefined;
-  /** Whether the branch of the pull request is in a fork. The value in an event takes precedence. */
   readonly isForeign: boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -300,7 +297,6 @@ export function isElsewhere({ forge, isForgeKnown }: Assumed): boolean {
   return isForgeKnown && forge.publicHost !== DELIVERY_HOST;
 }
 
-/** The host of links if no host is known. */
 const EXAMPLE_HOST = "forge.example";
 
 function assume(
@@ -401,7 +397,6 @@ function editOf({ comment, absence }: Assumed): string {
   return comment.editedAt === null ? " It was not edited." : " It was edited.";
 }
 
-/** Who can see the job's log, if this decides whether a run starts. */
 function visibilityOf({ thread: { isInternal }, isPublic }: Assumed): string[] {
   if (isInternal !== true) return [];
   if (isPublic !== undefined) return [`It is confidential. The project is ${isPublic ? "not private" : "private"}.`];
@@ -429,7 +424,6 @@ function deliveryOf(assumed: Assumed): string[] {
   ];
 }
 
-/** The beginnings of sentences that end with the name of the user who asks. */
 function requestsOf({ comment, labels, absence, earlierLabels }: Assumed): string[] {
   if (absence === "system") return ["This is not a comment, but the forge's record of an action"];
   if (absence === "deleted" && comment === null) return ["The thread was deleted"];

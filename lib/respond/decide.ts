@@ -47,10 +47,8 @@ export interface Wanted {
   readonly isTried: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
-  /** The task as shown in the note. */
   readonly task: string;
   readonly prompt: string;
-  /** The comment's original text, from the event; `undefined` if the text is unknown. */
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
   /** Sentence for the asker about thread content that the agent does not receive. `undefined` if the agent receives everything. */
   readonly leftOut: string | undefined;
@@ -106,7 +104,6 @@ interface Answer {
 
 const DAY_MS = 86_400_000;
 export const MAX_POLL_MS = 7 * DAY_MS;
-/** Maximum number of notes in a thread that one job updates with the results of their runs. */
 const MAX_LEFT = 5;
 const LATE_MS = 60 * 60_000;
 /** Maximum number of users in a thread whose permission is checked. Comments by all other users are left out. */
@@ -316,7 +313,6 @@ export class Decider {
       : undefined;
   }
 
-  /** Finds the run of a request whose thread was closed, or whose comment was deleted, after the run started. */
   async #runOf(place: ThreadPlace, ask: AskId, me: ForgeUser): Promise<Attach | undefined> {
     const thread = await this.#world.threads.thread(place);
     if (thread === null) return undefined;
@@ -455,7 +451,6 @@ export class Decider {
     return by !== null && isSameAsk(by.ask, ask) ? by.asker : undefined;
   }
 
-  /** The task named by a mark, for the note; `undefined` if the task was changed or is no longer visible. */
   async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
     const me = await this.#world.threads.me();
     const thread = await this.#world.threads.thread(place);
@@ -717,7 +712,7 @@ export class Decider {
   }
 
   /**
-   * Notes about earlier runs, which prompts do not quote. Empty if a note already informs users about this, because one such sentence per thread is
+   * Notes about earlier runs, which prompts do not quote. Empty if a note has already informed users about this, because one notice per thread is
    * enough.
    */
   #earlierNotes(marks: readonly MarkedNote[], { ask, at }: { ask: AskId; at: string }): readonly MarkedNote[] {
@@ -771,9 +766,7 @@ interface Task {
   readonly text: string;
   readonly of: AskId;
   readonly quote: string | null;
-  /** The task as shown in the note. @default `text` */
   readonly shown?: string;
-  /** Number of open review comments left out of the quote because their authors have no permission. @default {0} */
   readonly outsiders?: number;
 }
 
@@ -794,10 +787,6 @@ const CHECKS = {
   none: "there are no checks",
 } as const;
 
-/**
- * Reads the problems to fix, without remarks by users who cannot push. Empty for a conflict.
- * @param may Whether a remark is included. @default according to the forge
- */
 export async function membersFindings(
   threads: Pick<Threads, "findings">,
   number: number,
@@ -808,10 +797,6 @@ export async function membersFindings(
   return of === null ? NO_FINDINGS : await ofMembers(await threads.findings(number, of), may);
 }
 
-/**
- * Why there is nothing to fix, as a clause; `null` if there is something to fix.
- * @param who The users whose review threads are included, as a clause.
- */
 export function nothingToFix(
   fix: Fix,
   facts: Awaited<ReturnType<Threads["facts"]>>,

@@ -29,14 +29,12 @@ interface RespondLog {
   note(text: string): void;
 }
 
-/** The data of a `respond` job that all mentions share. */
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
   /** The forge's answers are not cached. */
   openForge(): OpenForge;
   readonly settings: RespondSettings;
-  /** The Mogplex token, which seals the marks. */
   readonly token: string;
   /** The part of a request that all mentions share. The default repository is the job's repository. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
@@ -50,7 +48,6 @@ export interface RespondJob extends NoteContext {
 
 export interface AskedStart {
   readonly request: RunRequest;
-  /** The first idempotency key of a series of starts. */
   readonly idempotencyKey: string;
   /** Whether the job may wait for a free sandbox before another start. */
   readonly waitsForSandbox: boolean;

@@ -30,7 +30,6 @@ export type Ask =
 /** In UTF-16 code units. */
 const MAX_TEXT = 100_000;
 
-/** Words that neither change the meaning of a command nor form a task. */
 const FILLERS =
   ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
     "can could hey oh oops nope actually").split(" ");
@@ -46,7 +45,6 @@ const HIDDEN = /<!--[^]*?(?:-->|$)/g;
 const INLINE_CODE = /(?<!`)(`+)(?!`)[^`]+\1/g;
 const INDENTED = /^(?: {4}|\t)/;
 const LIST_MARKER = /^ {0,3}(?:[-*+]|\d{1,3}[.)]) +/;
-/** Signs of a quote, code, a table or a link. */
 const QUOTING = /[`<>|[\]\\$~{}"“”„«»]/;
 /** An abbreviation such as `e.g.` does not end a sentence. */
 const SENTENCE_END = /(?<=[\p{L}\p{N}]{2}[)*_]{0,3})[.!?…]+\s|\(/u;
@@ -82,7 +80,6 @@ const OF_STOP = [
     .split(" "),
 ];
 const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\(|(?:because|since|until)\b)/i;
-/** A call in code, such as `cancel()`. */
 const CALL = /\w\(/;
 /** Maximum length of a text that can be a command, such as `fix conflict`. */
 const MAX_WORDS = 100;
@@ -152,7 +149,6 @@ function readLines(text: string, name: string): Ask | null {
   // A letter after the dot makes the name a domain, as in `@mogplex.com is down`.
   const mention = new RegExp(`^@${name}(?!\\.[a-z\\d])(?=[\\s,:;.!?，。：；！？、]|$)[,:，：、]?`, "i");
   const lines = text.split(/\r?\n/);
-  /** The marker of the open block of code; empty outside a block. */
   let fence = "";
   let isTop = true;
   let mayBegin = true;
@@ -220,7 +216,6 @@ function askOf(text: string): Ask {
     };
 }
 
-/** Reads a comment whose first line contains only a command, with an explanation below. */
 function explainedFix(top: string, task: string, [verb = "", ...others]: readonly string[]): Ask | undefined {
   const explanation = task.slice(top.length).trim();
   const fix = explanation === "" ? undefined : fixOf(verb, others, top);
@@ -245,7 +240,6 @@ export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
 }
 
-/** Whether a comment with a stop contains other sentences, such as a task. */
 export function hasMoreThanStop(text: string, name: string): boolean {
   const words = [name.toLowerCase(), "no", ...FILLERS];
   const isSentence = (part: string) => wordsIn(part).some((word) => !words.includes(word));

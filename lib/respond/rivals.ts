@@ -39,14 +39,11 @@ type BranchPlace = Extract<Place, { kind: "branch" }>;
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-/** Maximum number of runs in other threads whose branches are read. */
 const MAX_OTHER_RUNS = 20;
-/** Maximum number of other pull requests of a branch whose notes are read. */
 const MAX_OTHER_PULLS = 5;
 /** How long another request is assumed to be starting its run. After this time, its job may have been killed. */
 export const STARTING_MS = 10 * 60_000;
 
-/** Terms for another run in messages. `where` completes the advice to write a stop. */
 const IN_THREAD = { noun: "another run", place: "in this thread", where: "" };
 const ON_BRANCH = { noun: "a run from another thread", place: "on this branch", where: " there" };
 
@@ -128,7 +125,6 @@ export class Rivals {
       : this.#busy(IN_THREAD, thread, { note, isWaiting: busy.isWaiting });
   }
 
-  /** @param thread The thread of the note about the active run. */
   #busy(
     { noun, place, where }: typeof IN_THREAD,
     thread: Thread | null,
@@ -154,7 +150,6 @@ export class Rivals {
     return this.#busy(ON_BRANCH, await this.#world.threads.thread(other.note.thread), other);
   }
 
-  /** Finds an earlier note on another pull request of the same branch whose run is starting or active. */
   async #takenBranch(
     { number }: Thread,
     { workingBranch }: BranchPlace,
@@ -273,7 +268,6 @@ export function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote
   return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
 }
 
-/** `others` is the subset of `marks` whose runs block the run of this request. */
 function othersOf(
   { thread, ask, of }: { thread: Thread; ask: AskId; of: AskId },
   notes: readonly MarkedNote[],
@@ -287,7 +281,6 @@ function openRuns(marks: readonly MarkedNote[]): string[] {
   return [...new Set(ids)];
 }
 
-/** @param withinMs Maximum age of the note of a job that may still start its run. */
 export function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
   return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
 }

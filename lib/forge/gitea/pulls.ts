@@ -95,7 +95,6 @@ const branchSchema = z.lazy(() =>
   z.object({
     commit: z.nullish(z.object({ id: z.string() })),
     user_can_merge: z.nullish(z.boolean()),
-    // Shown only to administrators of the repository.
     effective_branch_protection_name: z.nullish(z.string()),
     protected: z.boolean(),
     required_approvals: z.nullish(z.int()),
@@ -126,7 +125,6 @@ interface PullAnswer {
   readonly target?: Branch | undefined;
   readonly statuses?: readonly Check[] | undefined;
   readonly reviews?: readonly Review[] | undefined;
-  /** `undefined` if the commits were not read because no approval is for the newest commit. */
   readonly commits?: PullCommits | null | undefined;
 }
 
@@ -166,7 +164,6 @@ async function readAll(
 
 const refuse = (reason: string): PullAnswer => ({ outcome: { ok: false, reason } });
 
-/** The waits for the server's conflict check. */
 const LOOK_MS = [2_000, 4_000];
 
 export const FORM = "the answer does not have the format that Gitea documents";
@@ -283,7 +280,6 @@ const STATUSES = new Map<string, Check["state"]>([
   ["error", "red"],
 ]);
 
-/** The newest status of each context, including the statuses that Gitea's own actions write. */
 export async function statusesOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,
@@ -377,13 +373,11 @@ async function reviewsOf(
 }
 
 interface PullCommits {
-  /** Authors and committers who have an account. */
   readonly writers: readonly ForgeUser[];
   /** Creation times by commit hash. */
   readonly dates: ReadonlyMap<string, string>;
 }
 
-/** `null` if not all commits are shown. */
 export async function commitsOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -404,7 +398,6 @@ export async function commitsOf(
   }
 }
 
-/** Leaves out the authors of the commits. `target` is `undefined` if the branch is not shown. */
 export function readingOf(
   { head, user }: PullRequest,
   target: Branch | undefined,
@@ -439,14 +432,12 @@ async function reviewOf(
   };
 }
 
-/** Whether the branch is the default branch or is protected; `null` if the forge does not show this. */
 async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: PullRequest): Promise<boolean | null> {
   const { head, base } = pull;
   if (base.repo?.default_branch === head.label) return true;
   try {
     return (await branchOf(client, place, head.label))?.protected ?? null;
   } catch (error) {
-    // The other facts are still useful. Only a follow-up needs this value.
     if (error instanceof MogplexError) return null;
     throw error;
   }

@@ -75,7 +75,6 @@ const reactionSchema = z.lazy(() =>
 );
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
-/** Advice if the permissions of users are hidden. docs/ask.md explains the risk of the alternative. */
 const NAME_USERS =
   "put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
 const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
@@ -117,7 +116,6 @@ export class GiteaThreads implements Threads {
   readonly #repository: string;
   /** Teams with access to the repository; empty if the owner is not an organization; `null` if the teams are not shown. */
   readonly #allTeams = remembered(() => giteaTeams(this.#client, this.#repository));
-  /** Whether the members of a team are shown, by team id. */
   readonly #seen = new Map<number, boolean>();
 
   constructor(client: ForgeClient, { origin, repository }: RepositoryPlace) {
@@ -268,7 +266,6 @@ export class GiteaThreads implements Threads {
     return { list, isWhole: true };
   }
 
-  /** @param most Maximum number of reviews, newest first. */
   async #lineComments(thread: ThreadPlace, most = MAX_REVIEWS): Promise<readonly ThreadComment[]> {
     if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;

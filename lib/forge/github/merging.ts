@@ -241,7 +241,6 @@ const contextsOf = ({ commits }: Node) => {
 /** The checks of this rule have no names. */
 const WORKFLOWS = "workflows";
 
-/** `isWhole`: whether all rules are shown. */
 function requiredChecks(
   node: Node,
   rules: Rules | undefined,

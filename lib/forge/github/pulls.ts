@@ -122,7 +122,6 @@ const schema = z.lazy(() => {
 });
 type Node = z.output<typeof schema>;
 
-/** `null` if the checks of the newest commit are not shown, which is different from having no checks. */
 function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): ChecksState | null {
   const commit = commits?.nodes?.[0]?.commit;
   // GitHub lists at most 250 commits, so the last one may not be the newest.
@@ -213,7 +212,6 @@ function ownerOf({ assignees, reviewRequests }: Node): string | null {
   return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
 }
 
-/** Whether the branch is the default branch or has a rule; `null` if this is hidden. */
 function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
   if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
   return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
@@ -253,7 +251,6 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
   };
 }
 
-/** `path` is the part that is missing from the answer. */
 interface PartError {
   type: string;
   path: readonly string[];
@@ -304,7 +301,6 @@ interface Answered {
   errors: PartError[];
 }
 
-/** An answer without any data is not an answer to this query. */
 export function readBody(body: unknown): Answered | undefined {
   return isObject(body) && isObject(body.data) ? { data: body.data, errors: errorsOf(body) } : undefined;
 }
@@ -312,7 +308,6 @@ export function readBody(body: unknown): Answered | undefined {
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
   readonly node: Record<string, unknown>;
-  /** Fields that this token cannot see. */
   readonly hidden: ReadonlySet<string>;
 }
 

@@ -15,7 +15,6 @@ import { askGitlab, checksOf, FORM, newestVersion, part, pipelineSchema } from "
 
 export const GITLAB_MERGING: ForgeMerging = { read, checks };
 
-/** Maximum number of users whose permissions are checked. */
 const MAX_USERS = 20;
 const PAGE = 100;
 /** Waits until GitLab has determined whether a merge request can be merged. A request triggers this check. */
@@ -142,10 +141,6 @@ function methodsOf(
   return squash === "never" ? [plain] : [plain, "squash"];
 }
 
-/**
- * `null` if not all files are shown.
- * @param count Number of changed files, as GitLab shows it.
- */
 async function filesOf(
   client: ForgeClient,
   address: PullRequestAddress,

@@ -131,7 +131,6 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
   return (await answerOf(client, address, request, (read) => client.getPart(read))).outcome;
 }
 
-/** If the request was refused, only `outcome` is set. If the merge request is not open, `review` is `undefined`. */
 interface RequestAnswer {
   readonly outcome: PullRequestOutcome;
   readonly request?: MergeRequest;
@@ -339,7 +338,6 @@ function toCheck({ name, status, allow_failure: isOptional }: z.output<typeof st
   return { name, state: state === "none" ? "pending" : state };
 }
 
-/** `undefined` if the token cannot see the part, or if this version of GitLab does not have the part. */
 export async function part<T extends z.core.$ZodType>(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -513,7 +511,6 @@ async function guardOf(
     );
     return row.protected || row.default === true;
   } catch (error) {
-    // The other facts are still useful. Only a follow-up needs this value.
     if (error instanceof MogplexError) return null;
     throw error;
   }

@@ -104,7 +104,6 @@ const schedulesSchema = z.lazy(() => z.object({ id: z.int(), active: z.boolean()
 const scheduleSchema = z.lazy(() =>
   z.object({ variables: z.nullish(z.array(z.object({ key: z.string(), value: z.string() }))) })
 );
-/** Maximum number of schedules whose variables are read. Each schedule costs a request. */
 const MAX_SCHEDULES = 20;
 const isPoll = ({ key, value }: { key: string; value: string }) => key === "MOGPLEX_SCHEDULE" && value === "respond";
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
