@@ -8,7 +8,6 @@ import type { PullRequestAddress } from "./model.ts";
 
 export interface AddressForm {
   readonly name: string;
-  /** Matches the repository and the number. */
   readonly path: RegExp;
   /** The part between the repository and the number, in its usual form. */
   readonly part: string;

@@ -27,7 +27,7 @@ export interface ForgeReading {
 /** Maximum time for reading from one host. A thousand merge requests take half of this time. */
 const READING_MS = 10 * 60_000;
 
-/** The reason appears where it is clear what was attempted. */
+/** Leaves out what was attempted, because the context already shows it. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value, advice } = error;
@@ -73,7 +73,6 @@ export class Forges {
     return this.#access.tokenFor({ forge, host }) !== undefined;
   }
 
-  /** `undefined` if the host is unknown or has no token. */
   #reachOf({ forge: name, host, origin }: Pick<PullRequestAddress, "forge" | "host" | "origin">): Reach | undefined {
     const key = `${name} ${origin}`;
     const earlier = this.#reaches.get(key);
@@ -195,11 +194,6 @@ export class Forges {
     }
   }
 
-  /**
-   * @param command Used in messages, for example `campaign merge`.
-   * @returns `undefined` if there is no token for the host, if the text is not the address of a pull request, or if this forge does not support
-   * changes.
-   */
   writer(url: string, command: string): PullRequestWriter | undefined {
     const place = this.#placeOf(url);
     if (place === undefined) return undefined;
@@ -209,7 +203,6 @@ export class Forges {
     return new PullRequestWriter({ ...forge, writes, notes }, client, address, command);
   }
 
-  /** @returns `undefined` if there is no token for the host, or if the text is not the address of a pull request. */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     const place = this.#placeOf(url);
     return await place?.reach.forge.pulls.findings(place.reach.client, place.address, of);

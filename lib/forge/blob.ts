@@ -29,14 +29,12 @@ export async function readHead(
   return branch === undefined && name ? await commitOf(name) ?? null : null;
 }
 
-/** @returns `null` if the answer has no content, as for a very large file. */
 export function contentOf({ content, encoding }: z.output<typeof blobSchema>): Uint8Array | null {
   const base64 = (content ?? "").replace(/\s/g, "");
   if (encoding !== "base64" || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) return null;
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** @returns `undefined` if the file is too large for an answer. */
 export async function readBlob(client: ForgeClient, path: string): Promise<Uint8Array | undefined> {
   try {
     return contentOf(await client.get("read a file", path, blobSchema)) ?? undefined;

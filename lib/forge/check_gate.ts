@@ -13,7 +13,6 @@ interface GateCheckOptions {
   /** Whether the forge is known from the job or from a named pull request. */
   isThere: boolean;
   open(): Threads;
-  /** Judges a pull request without setting its status; `undefined` if the job has no pull request. */
   judge(): Promise<GateResult | undefined>;
 }
 

@@ -12,7 +12,6 @@ export const GATE_CHECK = "mogplex/gate";
 
 export interface Check {
   readonly name: string;
-  /** `null` if the state of the check is unknown. */
   readonly state: Exclude<ChecksState, "none"> | null;
 }
 
@@ -24,7 +23,6 @@ export function isOwnCheck(name: string): boolean {
   return name === OWN_CHECK || (name.split(" / ").at(-1) ?? "").startsWith(`${OWN_CHECK}/`);
 }
 
-/** Ignores our own checks. */
 export function checksState(checks: readonly Check[]): ChecksState | null {
   const states = checks.filter(({ name }) => !isOwnCheck(name)).map(({ state }) => state);
   if (states.includes("red")) return "red";

@@ -11,10 +11,6 @@ const MAX_PATTERN = 500;
 /** Maximum number of steps in all comparisons. With this limit, no file takes more than a few seconds. */
 const MAX_STEPS = 30_000_000;
 
-/**
- * Counts steps.
- * @throws {TooLong} if the limit is exceeded.
- */
 type Spend = (steps: number) => void;
 
 class TooLong extends Error {}
@@ -24,7 +20,6 @@ interface Rule {
   readonly owners: readonly string[];
 }
 
-/** @returns The owners, or a clause that explains why the owners cannot be determined. */
 export function ownersOf(text: string, form: CodeOwnersForm["rules"], files: readonly string[]): Reviewers | string {
   const sections = sectionsOf(text, form);
   if (typeof sections === "string") return sections;
@@ -51,7 +46,6 @@ export function ownersOf(text: string, form: CodeOwnersForm["rules"], files: rea
   return { users: names.filter((name) => !name.includes("/")), teams: names.filter((name) => name.includes("/")) };
 }
 
-/** The sections do not affect each other. */
 function sectionsOf(text: string, form: CodeOwnersForm["rules"]): Rule[][] | string {
   const sections = new Map<string, Rule[]>([["", []]]);
   let section = "";
@@ -104,7 +98,6 @@ function glob(pattern: string): Rule["matches"] | undefined {
   };
 }
 
-/** Returns the positions in a path at which a pattern can end. */
 function endsOf(steps: readonly string[], path: string, spend: Spend): Set<number> {
   let places = new Set([0]);
   for (const step of steps) {
@@ -112,7 +105,6 @@ function endsOf(steps: readonly string[], path: string, spend: Spend): Set<numbe
     const [first = 0] = places;
     spend(1 + (step.startsWith("*") ? path.length - first : places.size));
     if (step === "**/") {
-      // Any number of complete folders.
       for (let at = first; at <= path.length; at++) {
         if (places.has(at) || at > first && path[at - 1] === "/") next.add(at);
       }

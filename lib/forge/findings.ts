@@ -10,7 +10,6 @@ export interface ForgeUser {
   /** Id of the account on the forge. A name does not identify an account, because another user can take over the name. */
   readonly id: number;
   readonly name: string;
-  /** `null` if the forge does not show whether the user is a bot. */
   readonly isBot: boolean | null;
 }
 
@@ -19,7 +18,6 @@ export type FindingsOf = "checks" | "review";
 export interface FailedCheck {
   readonly name: string;
   readonly url: string | null;
-  /** The end of the check's output; empty if the forge does not show the output. */
   readonly text: string;
 }
 

@@ -16,7 +16,6 @@ export interface GateRules {
   readonly approvals: number;
   /** Only pull requests by this author need approvals. `undefined` if all pull requests need approvals. */
   readonly author?: string | undefined;
-  /** Users who requested the work, in addition to the users named in the comments. */
   readonly requesters: readonly string[];
   /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
@@ -28,11 +27,9 @@ export interface GateRules {
 export type GateState = "approved" | "not-approved" | "changes-requested" | "unknown" | "not-needed";
 
 export interface GateResult {
-  /** Address of the pull request, as the forge shows it. */
   readonly url: string;
   readonly state: GateState;
   readonly isOpen: boolean;
-  /** A clause for readers. */
   readonly text: string;
   /** Whether a status was set; `false` if the commit already has the status. */
   readonly isSet: boolean;

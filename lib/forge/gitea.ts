@@ -1,8 +1,3 @@
-/**
- * Gitea and Forgejo with all of their parts.
- *
- * @module
- */
 import type { Forge } from "./forge.ts";
 import { GITEA_FOR_JOBS } from "./gitea/for_jobs.ts";
 import { GITEA_MERGING } from "./gitea/merging.ts";

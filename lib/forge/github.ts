@@ -1,8 +1,3 @@
-/**
- * GitHub with all of its parts.
- *
- * @module
- */
 import type { Forge } from "./forge.ts";
 import { GITHUB_FOR_JOBS } from "./github/for_jobs.ts";
 import { GITHUB_MERGING } from "./github/merging.ts";

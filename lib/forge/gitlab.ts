@@ -1,8 +1,3 @@
-/**
- * GitLab with all of its parts.
- *
- * @module
- */
 import type { Forge } from "./forge.ts";
 import { GITLAB_FOR_JOBS } from "./gitlab/for_jobs.ts";
 import { GITLAB_MERGING } from "./gitlab/merging.ts";

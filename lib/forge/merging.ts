@@ -7,7 +7,6 @@ import type { ReviewReading } from "./approvals.ts";
 import type { ForgeClient } from "./client.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } from "./model.ts";
 
-/** Reads from one forge before and after a merge. Nothing is changed. */
 export interface ForgeMerging {
   /**
    * Reads everything again.
@@ -23,7 +22,6 @@ export interface MergeReading {
   readonly facts: PullRequestFacts;
   readonly repositoryId: string;
   readonly base: string;
-  /** Newest commit of the target branch; `null` if it is not shown. */
   readonly baseCommit: string | null;
   readonly review: ReviewReading;
   /** Whether the target requires a check; `null` if this is not shown. */
@@ -35,7 +33,6 @@ export interface MergeReading {
    * if there is no other reason.
    */
   readonly blocked: string | null;
-  /** Merge methods that the repository allows; `null` if they are not shown. */
   readonly methods: readonly MergeMethod[] | null;
   /** Whether the pull request is part of a stack. Its merge would also merge the pull requests below it. */
   readonly isStacked: boolean;
@@ -47,6 +44,5 @@ export interface MergeReading {
   readonly isOutdated: boolean | null;
   /** ISO 8601. */
   readonly headCommittedAt: string | null;
-  /** Paths of the changed files; `null` if not all files could be read. */
   readonly changedFiles: readonly string[] | null;
 }

@@ -71,10 +71,6 @@ export async function readPages<T>(
   return { list, isWhole: false };
 }
 
-/**
- * Uses the page parameters that GitHub and GitLab share.
- * @param row Schema of a row.
- */
 export function readList<T extends z.core.$ZodType>(
   client: ForgeClient,
   what: string,

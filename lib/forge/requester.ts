@@ -10,7 +10,6 @@ import { type ForgeClient, isHidden } from "./client.ts";
 import type { Forge } from "./forge.ts";
 import type { PullRequestAddress } from "./model.ts";
 
-/** @param id Id of the account on the forge. */
 export function requesterLine(id: number): string {
   return `<!-- mogplex-requester ${id} -->`;
 }
@@ -19,7 +18,6 @@ function requestersIn(text: string): number[] {
   return [...text.matchAll(/^<!-- mogplex-requester (\d{1,15}) -->\r?$/gm)].map(([, id]) => Number(id));
 }
 
-/** The first user that a note names; `undefined` if the note names no user. */
 export function requesterIn(text: string): { readonly id: number } | undefined {
   const [id] = requestersIn(text);
   return id === undefined ? undefined : { id };

@@ -22,7 +22,6 @@ export interface ForgeStatuses {
   /** Whether the text of a status can change while its state stays the same. */
   readonly takesTexts: boolean;
   read(client: ForgeClient, address: PullRequestAddress, commit: string, name: string): Promise<CommitStatus | null>;
-  /** @param url The page that the status links to. */
   set(
     client: ForgeClient,
     address: PullRequestAddress,

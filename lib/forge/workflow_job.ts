@@ -34,7 +34,6 @@ export function serverOf(env: ReadEnv): string {
   });
 }
 
-/** @throws {UsageError} if the variable has a value that the runner never sets. */
 export function repositoryOf(env: ReadEnv): string {
   const repository = env("GITHUB_REPOSITORY") ?? "";
   if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || /(?:^|\/)\.{1,2}(?:\/|$)/.test(repository)) {
@@ -96,7 +95,7 @@ export const WORKFLOW_JOB: Pick<
   "payload" | "event" | "pull" | "notes" | "variables" | "missesPullLabels" | "passesUnset"
 > = {
   passesUnset: true,
-  // The event `pull_request_target` would run with secrets, so users must add this event themselves.
+  // A label on a pull request needs the event `pull_request_target`, which would run with secrets. Users must add this event themselves.
   missesPullLabels: true,
   payload: (env) => ({ path: env("GITHUB_EVENT_PATH") ?? "" }),
   event: async (env, text, repositoryId) => workflowEvent(env("GITHUB_EVENT_NAME") ?? "", text, await repositoryId()),

@@ -17,7 +17,6 @@ const fileSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encod
 /** Maximum number of files that are read. Each file costs a request. */
 const MAX_FILES = 20;
 
-/** @param repository Path of the repository below the API. */
 export async function findWorkflow(
   client: ForgeClient,
   repository: string,

@@ -182,7 +182,6 @@ export class PullRequestWriter {
     return [...new Set(people.map(({ name }) => name))];
   }
 
-  /** `null` if the forge does not show the token's user. */
   async me(): Promise<ForgeUser | null> {
     return await this.#forge.writes.me(this.#client);
   }

@@ -24,7 +24,6 @@ import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
 
 export interface AnswerOptions {
-  /** Whether to look for all new mentions, regardless of the event. */
   readonly isPoll: boolean;
   readonly sinceMs: number;
   readonly timeoutMs: number;
@@ -208,7 +207,6 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   }
   const { reason, tell } = decision;
   if (tell !== null) {
-    // The job that created the note may be about to add its run.
     if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
       return none(job, "another job is answering it");
     }

@@ -1,5 +1,5 @@
 /**
- * The answers that a rehearsal assumes from the forge, based on a text or on the event of a webhook.
+ * Creates the answers that a rehearsal assumes from the forge, based on a text or on the event of a webhook.
  *
  * @module
  */
@@ -111,11 +111,6 @@ export function assumedLabel(label: string, isPull: boolean, wishes: AssumedWish
 const NO_ASK = "it does not contain a comment or a label on an issue or pull request";
 const ASK_ADVICE = "give the event of a comment or a label";
 
-/**
- * Reads the comment or the label of an event.
- * @param forges The known forges. The format of the event shows which forge sent it.
- * @throws {UsageError} if the event is about neither a comment nor a label.
- */
 export async function assumedEvent(text: string, forges: readonly Forge[], wishes: AssumedWishes): Promise<Assumed> {
   const attempted = "read the event";
   const body = parseJson(text);
@@ -207,7 +202,7 @@ function workflowFacts(body: unknown): Facts {
     text: at("body"),
     url,
     isOpen: at("state") !== "closed",
-    // In the event of a comment, the pull request is a part of its issue.
+    // In a comment event, the pull request is part of the issue.
     isMerged: (at("merged_at") ?? at("pull_request", "merged_at")) !== undefined,
     isForeign: branches[0] !== branches[1],
     source: at("head", "ref"),
@@ -230,7 +225,7 @@ function workflowFacts(body: unknown): Facts {
 const PRIVATE = 0;
 const POSITION = ["object_attributes", "position"] as const;
 
-/** Source: GitLab, "Webhook events", comment, issue and merge request events. They have only the author's number, and no rights. */
+/** These events contain only the author's id, and no permissions. Source: GitLab, "Webhook events", comment, issue and merge request events. */
 function gitlabFacts(body: unknown): Facts {
   const isNote = field(body, "object_kind") === "note";
   const holder = !isNote ? "object_attributes" : isObject(field(body, "merge_request")) ? "merge_request" : "issue";
@@ -279,20 +274,17 @@ function gitlabFacts(body: unknown): Facts {
   };
 }
 
-/** The only host to which the service delivers branches and pull requests. Source: its repositories belong to installations of its GitHub app. */
+/** The only host to which the service delivers branches and pull requests, because its repositories belong to installations of its GitHub app. */
 const DELIVERY_HOST = "github.com";
 
-/**
- * The address of a pull request that the service would deliver. If the mention is on another forge, its numbers are not related to the numbers on the
- * delivery host.
- */
+/** If the mention is on another forge, the numbers there are not related to the numbers on the delivery host. */
 export function deliveredPull(assumed: Assumed, number: number): string {
   const { forge, origin, repository } = assumed;
   if (!isElsewhere(assumed)) return addressAt(forge.address, origin, repository, number).url;
   return `https://${DELIVERY_HOST}/${/^[^/]+\/[^/]+$/.test(repository) ? repository : "OWNER/NAME"}/pull/NUMBER`;
 }
 
-/** Whether the service would deliver to a different forge than the one with the mention. */
+/** Whether the service would deliver to a forge other than the forge of the mention. */
 export function isElsewhere({ forge, isForgeKnown }: Assumed): boolean {
   return isForgeKnown && forge.publicHost !== DELIVERY_HOST;
 }
@@ -403,7 +395,7 @@ function visibilityOf({ thread: { isInternal }, isPublic }: Assumed): string[] {
   return ["It is confidential. The event does not show whether the project is private. Assumed: yes."];
 }
 
-/** The repository in which the service works, unless it is certainly the repository with the mention. */
+/** Describes the repository in which the service works, unless it is certainly the repository of the mention. */
 function deliveryOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {
@@ -417,7 +409,7 @@ function deliveryOf(assumed: Assumed): string[] {
   }
   const { host, hostname } = new URL(origin);
   if (!isForgeKnown || hostname === DELIVERY_HOST) return [];
-  // The contract of the service does not say whether it delivers to a self-hosted GitHub.
+  // The contract of the service does not specify whether it delivers to a self-hosted GitHub.
   return [
     `Mogplex delivers to ${host}. Check this with a first run: Mogplex knows repositories only by name, and ` +
     `${repository} on ${DELIVERY_HOST} can be a different one.`,

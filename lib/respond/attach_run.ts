@@ -11,7 +11,6 @@ import type { Attach, Decider } from "./decide.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import { afterRun } from "./start_run.ts";
 
-/** @returns The exit code for the run; `null` if the service no longer shows the run. */
 export async function attachRun(
   job: Responding,
   asked: Asked,

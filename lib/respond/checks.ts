@@ -9,9 +9,7 @@ export const CHECK_SCHEDULES = ["hourly", "daily", "none"] as const;
 export type CheckSchedule = typeof CHECK_SCHEDULES[number];
 
 export interface Checks {
-  /** `undefined` if the schedule is unknown. */
   readonly schedule: CheckSchedule | undefined;
-  /** How far back a check looks. */
   readonly sinceMs: number;
 }
 
@@ -22,7 +20,6 @@ export function lookBackMs(schedule: CheckSchedule | undefined): number {
   return (schedule === "daily" ? 48 : 24) * HOUR_MS;
 }
 
-/** What adds the result to the note of a killed job, as the subject of a sentence. */
 export function completerText(schedule: CheckSchedule | undefined): string {
   if (schedule === "none") return "the next mention in this thread";
   return schedule === undefined ? "the scheduled check, if there is one," : `the ${schedule} check`;

@@ -39,7 +39,6 @@ export interface RespondJob extends NoteContext {
   /** The part of a request that all mentions share. The default repository is the job's repository. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
   readonly showsTask: boolean;
-  /** Whether a successful run sets the commit status; `undefined` for the forge's default. */
   readonly setsStatus: boolean | undefined;
   /** @param timeoutMs Time limit for all calls together. @default {120_000} */
   openService(timeoutMs?: number): { session: Session; call: CallOptions };
@@ -49,13 +48,11 @@ export interface RespondJob extends NoteContext {
 export interface AskedStart {
   readonly request: RunRequest;
   readonly idempotencyKey: string;
-  /** Whether the job may wait for a free sandbox before another start. */
   readonly waitsForSandbox: boolean;
   /** Called before each repeated attempt of a start, and before another start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
-  /** Called when the run is started or found. Called again after another start. */
   onStarted(started: Pick<StartedRun, "runId"> & { readonly run: Pick<Run, "status"> }): void;
-  /** Called with the end of the run. The return value is published. */
+  /** Receives the end of the run, and returns the end to publish. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
@@ -78,7 +75,6 @@ export interface RunAskedOptions {
 
 /** Ends a job without a verdict, because there is no run. */
 export class NoRun extends Error {
-  /** Whether the note already contains another job's answer. */
   readonly isAnswered: boolean;
   /** The reason for the asker, as trusted Markdown. */
   readonly text: string;
@@ -100,7 +96,6 @@ export interface Asked {
   readonly onNote?: (() => void) | undefined;
 }
 
-/** Counters for all mentions of a job together. */
 export interface Spent {
   waits: number;
   /** Number of times that the service did not answer a request about another job's run. */
@@ -110,7 +105,6 @@ export interface Spent {
 export type Responding = RespondJob & {
   readonly forge: OpenForge;
   readonly spent: Spent;
-  /** The forge's cached answers, for a poll; `undefined` for an event. */
   readonly remembered?: RememberedThreads | undefined;
 };
 

@@ -27,7 +27,6 @@ const LEFT_LOOK_MS = 20_000;
  * service has a problem.
  */
 const MAX_FAILED_LOOKS = 3;
-/** Maximum number of threads in which a poll looks for unfinished notes. */
 const MAX_THREADS = 20;
 
 /**
@@ -142,7 +141,6 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
 
 const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
 
-/** Newest first. */
 async function threadsWithLeftNotes(job: Responding, since: string): Promise<readonly ThreadPlace[]> {
   const { writer, forge: { threads } } = job;
   try {

@@ -75,7 +75,6 @@ export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: M
 
 type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
 
-/** Whether a text has the form of a note, with or without a mark. */
 export function isNote(text: string): boolean {
   return /^<!-- mogplex:[0-9a-f]{40} -->\r?\n/.test(text);
 }

@@ -23,15 +23,12 @@ export interface Told {
   readonly isTask: boolean;
   /** The prompt contains the title and the description only if this value is `yes`. */
   readonly ownsText: OwnsText;
-  /** Comments by users with permission, oldest first. */
   readonly comments: readonly ThreadComment[];
-  /** Number of comments by other users that were left out. */
   readonly leftOut: number;
   /** Number of internal comments, which are left out because a public note would reveal them. */
   readonly internal: number;
 }
 
-/** Added to the asker's note if the thread has notes about earlier runs. */
 export const NOTES_UNSEEN = "The agent has not seen the notes above.";
 
 export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allowUsers" | "userLists">): string {
@@ -45,7 +42,6 @@ export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allo
 export function leftOutOf(
   { isTask, ownsText, leftOut, internal }: Told,
   { reviewComments, hasNotes }: {
-    /** Number of review comments that `fix review` leaves out because their authors have no permission. */
     reviewComments: number;
     hasNotes: boolean;
   },
@@ -160,7 +156,6 @@ export function promptOf(
   return [values.task, "---", head, ...parts].join("\n\n");
 }
 
-/** @throws {UsageError} if a template has no placeholder for the task, or an unknown placeholder. */
 export function checkTemplate(template: string): void {
   const attempted = "use --template";
   const names = [...template.matchAll(PLACES)].map(([, name = ""]) => name);

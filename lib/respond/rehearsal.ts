@@ -25,7 +25,6 @@ export interface Rehearsal {
   readonly request: AskedStart["request"] | null;
   /** The text of the note after each change, oldest first, without its hidden lines. */
   readonly notes: readonly string[];
-  /** The noun for the result of the run. */
   readonly pullNoun: PullNoun | "pull request on GitHub";
   readonly log: readonly SafeLine[];
 }
@@ -37,7 +36,6 @@ const RUN_ID = "00000000-0000-4000-8000-000000000000";
 
 const refuse: Fetch = () => Promise.reject(new Error("A rehearsal sends nothing"));
 
-/** The assumed end of the run: a pull request, or only an answer. */
 export type AssumedEnd = "pull-request" | "answer";
 
 export async function rehearse(

@@ -9,13 +9,10 @@ import type { Thread, Threads } from "../forge/threads.ts";
 import type { Checks } from "./checks.ts";
 
 export interface UserList {
-  /** The flag or variable that contains the list, for messages. */
   readonly from: string;
-  /** See {@linkcode RespondSettings.allowUsers}. */
   readonly users: readonly string[];
 }
 
-/** The flags and variables that list the users who can ask, for messages. Empty if there is no list. */
 export function listNames(lists: readonly UserList[]): string {
   const names = lists.map(({ from }) => from);
   return names.length > 1 ? `both ${names.join(" and ")}` : names.join("");
@@ -29,7 +26,6 @@ export interface RespondSettings {
   readonly allowUsers: readonly string[] | null;
   readonly userLists: readonly UserList[];
   readonly limit: number;
-  /** The flag or variable that sets this limit, for messages. */
   readonly limitFrom: string;
   readonly template: string | undefined;
   readonly checks: Checks;
@@ -80,7 +76,6 @@ export class Rights {
     return allowUsers === null ? `cannot push${where}` : `is not in ${listNames(userLists)}`;
   }
 
-  /** Explains why a user cannot ask, as a clause. */
   refusal(user: ForgeUser): string {
     const without = this.#settings.userLists.filter(({ users }) => !isIn(users, user));
     if (without.length === 0) return `the user who asked ${this.lack(" to the repository")}`;

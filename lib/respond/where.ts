@@ -6,7 +6,6 @@
 import type { Thread, Threads } from "../forge/threads.ts";
 import { branchKey, branchNameProblem } from "../service/validate.ts";
 
-/** The branches of a request, or a clause that explains why there is no run. */
 export type Place =
   | { kind: "branch"; baseBranch: string | undefined; workingBranch: string | undefined; createBranch: boolean }
   | { kind: "none"; reason: string };
@@ -39,7 +38,6 @@ function placeOf(
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
 }
 
-/** Uses the forge's current state. */
 export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
   if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
   const [branch, { defaultBranch }] = await Promise.all([threads.branch(thread.pull.source), threads.repository()]);

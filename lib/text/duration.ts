@@ -28,7 +28,6 @@ export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
-/** Used in messages about the argument of {@linkcode parseDuration}. */
 export const DURATION_FORMS = "60m, 1h30m, 45s, or a number of seconds";
 
 /**

@@ -68,7 +68,6 @@ export function cutText(text: string, maxLength: number): string {
  */
 export function cutHead(head: string, length: number, maxLength: number, keep = head.length): string {
   const markOf = (end: number) => maxLength < SHORT ? "…" : `…[+${length - end} characters]`;
-  // The mark with the largest number is the longest mark.
   const end = cutAtWord(head, Math.min(keep, Math.max(0, maxLength - markOf(0).length)));
   return head.slice(0, end) + markOf(end);
 }
@@ -119,7 +118,6 @@ export function plainLines(text: string): string[] {
 // The functions below undo JSON's escapes in any text, to find what the escapes hide. Programs escape different characters, and a text may have been
 // escaped several times.
 
-/** Index of the first UTF-16 code unit, and the index after the last one. */
 export type Span = readonly [start: number, end: number];
 
 interface Unescaped {

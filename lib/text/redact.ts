@@ -41,7 +41,6 @@ const MAX_PATTERN_SECRET = 512;
 const MAX_EXPRESSION = 30_000;
 /** Long secrets are masked in pieces, because texts are cut and split into lines. The last piece of a secret can be longer. */
 const PIECE = 64;
-/** Length of the start of a piece, which is used for the search. */
 const PIECE_HEAD = 16;
 // Our own output uses these words, so masking them would make the output unreadable.
 const NEVER_MASKED = [
@@ -125,7 +124,6 @@ function loosePattern(secret: string): string {
 
 function patternsOf(secret: string): { length: number; pattern: string }[] {
   const forms = [
-    // The secret as it appears in a text that has passed through `plainText`.
     plainText(secret).trim(),
     JSON.stringify(secret).slice(1, -1),
     ...base64Forms(secret),
@@ -137,7 +135,6 @@ function patternsOf(secret: string): { length: number; pattern: string }[] {
   ];
 }
 
-/** Pieces are searched as plain text. */
 function piecesOf(secret: string): string[] {
   const encoded = percentEncoded(secret);
   const component = secret.replace(/[^A-Za-z0-9_.!~*'()-]/gu, (char) => percentEncoded(char).toUpperCase());

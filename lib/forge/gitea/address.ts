@@ -1,8 +1,3 @@
-/**
- * Defines the addresses of pull requests on Gitea and Forgejo.
- *
- * @module
- */
 import type { AddressForm } from "../address.ts";
 
 export const GITEA_ADDRESS: AddressForm = {

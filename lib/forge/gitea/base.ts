@@ -1,8 +1,3 @@
-/**
- * Defines Gitea and Forgejo: their addresses, tokens, files and jobs.
- *
- * @module
- */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { lookup } from "../../lookup.ts";
 import { apiOf } from "../api_of.ts";

@@ -1,8 +1,3 @@
-/**
- * Reads comments of Gitea and Forgejo, the history of a thread, and the note of a job.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { BodyTooLargeError } from "../../errors.ts";
 import type { ForgeClient } from "../client.ts";
@@ -69,7 +64,6 @@ export function listOf<T extends z.core.$ZodType>(client: ForgeClient, what: str
   return readPages(read, { size: PAGE, last: "empty" });
 }
 
-/** @param repository Path of the repository below the API. */
 export async function timelineOf(client: ForgeClient, repository: string, place: ThreadPlace): Promise<Events> {
   const path = `${repository}/issues/${place.number}/timeline`;
   const { list, isWhole } = await listOf(client, `read the timeline of ${wordsOf(place)}`, path, eventSchema);

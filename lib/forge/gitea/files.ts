@@ -1,8 +1,3 @@
-/**
- * Reads files of a Gitea or Forgejo repository through trees and blobs.
- *
- * @module
- */
 import * as z from "zod/mini";
 import type { TreeReader } from "../../git/tree.ts";
 import { encodePath } from "../../text/escape.ts";

@@ -1,5 +1,5 @@
 /**
- * Gitea and Forgejo for programs that run in their jobs, without the parts for merging.
+ * Used by programs that run in jobs on Gitea and Forgejo. Leaves out the parts for merging.
  *
  * @module
  */

@@ -160,7 +160,6 @@ function methodsOf(repository: MergeSettings | null | undefined): MergeMethod[] 
   return allowed.filter(([, isAllowed]) => isAllowed === true).map(([method]) => method);
 }
 
-/** `null` if not all files are shown. */
 async function filesOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

@@ -1,8 +1,3 @@
-/**
- * Defines the addresses of GitHub's pull requests and APIs.
- *
- * @module
- */
 import type { AddressForm } from "../address.ts";
 
 export const GITHUB_ADDRESS: AddressForm = {

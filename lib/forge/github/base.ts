@@ -1,8 +1,3 @@
-/**
- * Defines GitHub, in the cloud and self-hosted: its addresses, tokens, files and jobs.
- *
- * @module
- */
 import { apiOf } from "../api_of.ts";
 import type { FileForge } from "../forge.ts";
 import { isGiteaJob, repositoryOf, serverHost, serverOf, WORKFLOW_JOB } from "../workflow_job.ts";

@@ -1,8 +1,3 @@
-/**
- * Reads the checks of a commit on GitHub: check runs and statuses, and the GraphQL lists that contain them.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
 import type { ChecksState } from "../model.ts";

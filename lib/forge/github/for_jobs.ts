@@ -1,5 +1,5 @@
 /**
- * GitHub for programs that run in its jobs, without the parts for merging.
+ * Used by programs that run in GitHub's jobs. Leaves out the parts for merging.
  *
  * @module
  */

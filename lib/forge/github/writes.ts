@@ -50,7 +50,6 @@ function pathOf({ api }: ForgeClient, { repository, number }: PullRequestAddress
   return `${restOf(api)}/repos/${repository}/pulls/${number}${part}`;
 }
 
-/** `undefined` if the body is not an answer of the asynchronous merge. */
 function outcomeIn(body: unknown): MergeOutcome | undefined {
   const { data } = z.safeParse(asyncSchema, body);
   if (data === undefined) return undefined;
@@ -146,7 +145,6 @@ async function graph(
   });
 }
 
-/** `null` if the server has no queues, or does not show the pull request. */
 async function queuePlace(client: ForgeClient, { repository, number, url }: PullRequestAddress) {
   const [o, n] = repository.split("/");
   const query = `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) {

@@ -1,8 +1,3 @@
-/**
- * Defines the addresses of GitLab's merge requests.
- *
- * @module
- */
 import type { AddressForm } from "../address.ts";
 
 export const GITLAB_ADDRESS: AddressForm = {

@@ -1,8 +1,3 @@
-/**
- * Defines GitLab, in the cloud and self-hosted: its addresses, tokens, files and jobs.
- *
- * @module
- */
 import type { ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { isObject, parseJson } from "../../lookup.ts";

@@ -1,8 +1,3 @@
-/**
- * Reads files of a GitLab project through trees and blobs.
- *
- * @module
- */
 import * as z from "zod/mini";
 import type { TreeReader } from "../../git/tree.ts";
 import { readBlob, readHead } from "../blob.ts";

@@ -69,7 +69,6 @@ export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string
 /** The role Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
-/** Maximum number of users whose permissions are checked. */
 const MAX_USERS = 10;
 
 export function isPusher(member: z.output<typeof memberSchema> | null | undefined, id: number): boolean {
@@ -106,7 +105,6 @@ async function checksOf(client: ForgeClient, address: PullRequestAddress): Promi
   return { ...NO_FINDINGS, checks };
 }
 
-/** Empty if the log is not shown, or if it is too large. */
 async function logOf(client: ForgeClient, path: string, name: string): Promise<string> {
   try {
     return lastLinesOf(await client.getText(`read the log of job ${JSON.stringify(name)}`, path));

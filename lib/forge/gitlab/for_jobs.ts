@@ -1,5 +1,5 @@
 /**
- * GitLab for programs that run in its jobs, without the parts for merging.
+ * Used by programs that run in GitLab's jobs. Leaves out the parts for merging.
  *
  * @module
  */

@@ -1,8 +1,3 @@
-/**
- * Writes notes on GitLab.
- *
- * @module
- */
 import * as z from "zod/mini";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeNotes } from "../forge.ts";
@@ -28,7 +23,6 @@ const nameOf = (thread: ThreadPlace) => wordsOf(thread, "merge request !");
 
 export const GITLAB_NOTES: ForgeNotes = { noun: "note", nameOf, open: gitlabNotes };
 
-/** @param project Id of the project, or its path with all groups. */
 function gitlabNotes(client: ForgeClient, project: string, { kind, number }: ThreadPlace): NotePlace {
   const part = kind === "issue" ? "issues" : "merge_requests";
   const path = `/projects/${encodeURIComponent(project)}/${part}/${number}/notes`;
