@@ -1,8 +1,3 @@
-/**
- * A verb of the command line. Each verb has a row of facts for the parser and the help, and a function that takes a {@linkcode Context}.
- *
- * @module
- */
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
@@ -31,16 +26,16 @@ import { REPOS_LIST, SET_REPO } from "../service/validate.ts";
 import type { VariableName } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
 
-// The same things have different names in different programs: the command has flags, and the GitLab components have inputs.
-
 export const PROGRAM = "mogplex-ci";
 
 export const TOPICS: readonly string[] = ["commands", "environment", "exit-codes", "reports", "keys", "security"];
 
-/** How to continue a run: a command to copy, or an instruction for the user. */
 export type Continuation = { readonly command: string } | { readonly instruction: string };
 
-/** The phrases of one program. Each string except `program` completes a sentence that begins with "give". */
+/**
+ * The terms of one program: the command has flags, and the GitLab components have inputs. Each string except `program` completes a sentence that
+ * begins with "give".
+ */
 export interface Vocabulary {
   readonly program: string;
   readonly prompt: string;
@@ -50,19 +45,15 @@ export interface Vocabulary {
   resume(
     result: Pick<AnyResult, "resume" | "resumeIsCommand" | "outcome" | "runId" | "kind" | "idempotencyKey">,
   ): Continuation | null;
-  /**
-   * How to start the task of a cancelled run again, in a program that has no command for this. @default undefined: a command starts it, or nothing
-   * does
-   */
+  /** How to repeat a cancelled run in a program that has no command for it. */
   readonly restart?: string | undefined;
   cancel(runId: string): string;
-  /** The comment that repeats a run which a user requested in a comment. @default undefined: a command repeats the run */
+  /** The comment that repeats a run that was requested in a comment. `undefined` if a command repeats the run. */
   readonly repeat?: string | undefined;
-  /** Rewrites a message of the library: the program's own terms replace the terms for scripts. */
+  /** Replaces the library's terms in a message with the program's own terms. */
   words(message: string): string;
 }
 
-/** {@linkcode Vocabulary.words} with the phrases for listing repositories, setting a repository, adding a key part and waiting longer. */
 function wordsWith(list: string, setRepo: string, addKeyPart: string, retryLater: string): Vocabulary["words"] {
   return (message) =>
     message.replaceAll(REPOS_LIST, () => list).replaceAll(SET_REPO, () => setRepo)
@@ -86,7 +77,7 @@ export const inputWords = (
 
 /**
  * @param program The command as the user called it, such as `node mogplex.mjs` if the program is not on the PATH.
- * @param isInJob Whether a job runs the command. On a laptop, nothing retries the command.
+ * @param isInJob Whether the command runs in a CI job. Outside CI, nothing retries the command.
  */
 export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary {
   const retryLater = isInJob
@@ -106,7 +97,7 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
     words: (message) => {
       const list = `\`${program} repos list\``;
       const text = wordsWith(list, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME", retryLater)(message);
-      // The library always calls the program `mogplex-ci`. The user may have called it by a different name.
+      // The library always calls the program `mogplex-ci`, but the user may have called it by a different name.
       return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
     },
   };
@@ -114,50 +105,37 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
 
 /** Replacements for tests. */
 export interface MainOptions {
-  /** @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** @default the real clock */
   clock?: Clock | undefined;
-  /** The program as the user called it, for hints. @default {PROGRAM} */
   program?: string | undefined;
-  /** The file of this program, which `init` copies. @default the script of the runtime */
+  /** The program's own file, which `init` copies. @default the running script */
   programFile?: string | undefined;
-  /** Stores the lock and the journal of a campaign. @default the disk */
   files?: DurableFiles | undefined;
-  /** @default the processes of the system */
   processes?: Processes | undefined;
 }
 
 declare const ofOptions: unique symbol;
 
-/**
- * The name of a variable that sets an option. Only `option()` in `lib/cli/options.ts` creates this type, so no other file can give two options the
- * same variable.
- */
+/** Only `option()` in `lib/cli/options.ts` creates this type, which ensures that no two options share a variable. */
 export type OptionVariable<N extends VariableName = VariableName> = N & { readonly [ofOptions]: true };
 
-/** Heading for a flag in the help of a verb with many flags. */
 export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Dry run" | "Keys";
 
 export interface VerbFlag extends Flag {
   /** @default "Other" */
   heading?: Heading;
   variable?: OptionVariable;
-  /** The value if neither the flag nor the variable is set. If the option has no variable, `help` must mention this value. */
+  /** The value to use if neither the flag nor the variable is set. If the option has no variable, `help` must mention this value. */
   fallback?: string;
-  /** Name of the flag to suggest if users pass its text as an argument of a verb that takes no arguments. */
+  /** The flag to suggest if the verb takes no positional arguments but the user passes one. */
   flagForText?: string;
 }
 
 export interface Option<T> extends VerbFlag {
-  /**
-   * @param source The flag or the variable that holds the value, for the error message.
-   * @throws {UsageError} if the value is invalid.
-   */
+  /** @param source The flag or the variable that holds the value, for error messages. */
   parse(text: string, source: string): T;
 }
 
-/** The value of the flag, or else of the variable; undefined if neither is set. @throws {UsageError} See {@linkcode Option}. */
 export type ReadOption = <T>(option: Option<T>) => T | undefined;
 
 export interface VerbFlags {
@@ -168,10 +146,9 @@ export interface VerbFlags {
 }
 
 export interface NotePlanner {
-  /** @throws {UsageError} if a setting is invalid. */
   wanted(context: Context): boolean;
   /**
-   * The plan of a note; undefined if there is no pull request for the note.
+   * `undefined` if there is no pull request for the note.
    * @throws {UsageError} if the job cannot write a note. The caller prints the error and continues.
    */
   plan(context: Context): PlannedNote | undefined;
@@ -179,24 +156,24 @@ export interface NotePlanner {
 
 export interface ExtraEnd {
   result: AnyResult;
-  /** The error that stopped the job without a verdict. */
+  /** The error that stopped the job before it reached a verdict. */
   error: unknown;
   written: readonly ReportTarget[];
 }
 
-/** Additional work of a program during one job. None of these functions throws. */
+/** Hooks that a program adds to one job. They never throw. */
 export interface JobExtra {
   onSession(session: Session): void;
   onRequest(request: RequestReport): void;
   onNotice(notice: Notice): void;
-  /** A sentence for the summary that compares the run with the previous run; null if there is no previous run. */
+  /** `null` if there is no previous run. */
   compare(result: AnyResult): Earlier | null;
-  /** Called last, after the reports were written. */
+  /** Called after the reports are written. */
   ended(end: ExtraEnd): Promise<void>;
 }
 
 export interface ExtraPermissions {
-  /** Hosts, with the port unless it is the default port of the scheme. */
+  /** Hosts. The port is included unless it is the default port of the scheme. */
   net: readonly string[];
   env: readonly string[];
   files: readonly string[];
@@ -205,15 +182,12 @@ export interface ExtraPermissions {
 export interface JobExtras {
   /** Values to mask, such as headers that contain secrets. */
   secrets(env: ReadEnv): string[];
-  /** Prepares one job; undefined if there is nothing to do. @throws {UsageError} if a setting is invalid. */
+  /** `undefined` if there is nothing to do. @throws {UsageError} if a setting is invalid. */
   open(context: Context): Promise<JobExtra | undefined>;
   permissions(context: Context): ExtraPermissions;
 }
 
-/**
- * Functions that are only used outside CI, where users call the program repeatedly in the same folder. `job/laptop.ts`, `job/origin.ts`,
- * `job/short_run_id.ts` and `job/campaign_runs.ts` describe the functions.
- */
+/** Functions that only run outside CI, where users call the program repeatedly in the same folder. */
 export interface Laptop {
   chooseFolder(
     context: Context,
@@ -248,27 +222,26 @@ export interface Laptop {
   openPage(context: Context, path: string): Promise<void>;
 }
 
-/** The folder for the files of a start, and the run to attach to. */
 export interface Folder {
-  /** The request. It contains the id of the repository if the id was looked up. */
+  /** Contains the id of the repository if the id was looked up. */
   request: RunRequest | LaterRequest;
   out: string;
-  /** The claim that keeps other processes from using the folder; undefined if no claim was needed or possible. */
+  /** Keeps other processes from using the folder. `undefined` if no claim was needed or possible. */
   claim?: Claim | undefined;
-  /** Whether the claim created `out`. @default {false} */
+  /** Whether the claim created the `out` folder. @default {false} */
   isNew?: boolean | undefined;
-  /** State file of the run to attach to; undefined for a new run. */
+  /** State file of the run to attach to. `undefined` for a new run. */
   resumePath?: string | undefined;
-  /** The run in that file, as the service just returned it; undefined if only the key of the run is known. */
+  /** The run of the state file, as the service just returned it. `undefined` if only the key of the run is known. */
   resumeRun?: Run | undefined;
-  /** Maximum time since the end of that run, in milliseconds; undefined for no limit. */
+  /** Maximum time since the end of the run, in milliseconds. `undefined` for no limit. */
   maxEndAgeMs?: number | undefined;
 }
 
 export type RunFolder = Pick<Folder, "out" | "claim" | "isNew">;
 
 export interface RunFolderUse {
-  /** The attempted action, for error messages: the words after "Cannot". */
+  /** The words after "Cannot" in error messages. */
   attempted: string;
   /** Whether the folder is reserved for the run while the run is active. */
   claims: boolean;
@@ -278,7 +251,7 @@ export interface RequestedTask {
   /** Name or id of the repository. */
   repository: string;
   task: string;
-  /** Whether the task of the run differs from this text. The task of a follow-up is created from data of the forge. */
+  /** Whether the run receives a different text. The task of a follow-up is created from the forge's data. */
   isLater?: boolean | undefined;
 }
 
@@ -287,37 +260,33 @@ export interface Context {
   flags: VerbFlags;
   /** Reads an option from the flags and the environment. An empty variable is treated as unset. */
   option: ReadOption;
-  /** Reads the variables of the process. Inputs of an action or a component do not override these variables. */
+  /** The variables of the process. Inputs of an action or a component do not override these variables. */
   variables: ReadEnv;
   /** The options that {@linkcode Context.option} has read so far, by name. The values are untrusted. */
   settings: ReadonlyMap<string, Setting>;
-  /** All output must be printed with this writer. */
+  /** All output must go through this writer. */
   writer: Writer;
   clock: Clock;
   fetch: Fetch | undefined;
-  /** Replacements for the disk, for the processes of the machine and for the file of the program. */
   machine: Pick<MainOptions, "files" | "processes" | "programFile">;
   platform: Platform;
   vocabulary: Vocabulary;
-  /** Undefined if the jobs of the program write no notes. */
   notes?: NotePlanner | undefined;
-  /** Whether a mention requested the run of this job. @default false */
+  /** Whether a mention requested the run of this job. @default {false} */
   isMention?: boolean | undefined;
   forges: readonly Forge[];
-  /** Returns the token that replaces the token in a variable, such as an input of an action. */
+  /** Returns a token that takes precedence over the token in a variable, such as the input of an action. */
   tokenInstead?: OpenOptions["tokenInstead"] | undefined;
-  /** Undefined if the jobs of the program only write their reports. */
   extras?: JobExtras | undefined;
-  /** Undefined if the program only runs in CI. */
   laptop?: Laptop | undefined;
   systems: Systems;
-  /** All verbs of the program, for `completion`. If `completion` imported this list, it would import itself. */
+  /** All verbs of the program, for `completion`. Importing the list there would be circular. */
   verbs: readonly Verb[];
-  /** The first call checks whether files of the checkout change the program's settings. @throws {UsageError} See `guardCheckout`. */
+  /** The first call checks whether files in the checkout change the program's settings. @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
-   * The service and the token. The first call resolves both, checks the checkout with {@linkcode Context.guard} and masks the token in all later
-   * output. The code that opens a client prints the notices.
+   * The first call resolves the service and the token, checks the checkout with {@linkcode Context.guard} and masks the token in all later output.
+   * The code that opens a client prints the notices.
    * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
    */
   connection(): Connection;
@@ -331,36 +300,33 @@ export type VerbGroup = "drop-in" | "toolkit";
 export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
 
 /**
- * One verb. The row is a constant beside its function. A row contains only constants and nested arrays, because a bundler can then drop an unused
- * row. A spread, a template or a property access would be a side effect and keep the row in the bundle.
+ * The row of a verb contains only constants and nested arrays. A spread, a template or a property access is a side effect, which would keep an unused
+ * row in the bundle.
  */
 export interface Verb {
-  /** One or two words. If {@linkcode Verb.chosenBy} flags select the row, one of these flags follows the words. */
+  /** One or two words. A flag follows the words if {@linkcode Verb.chosenBy} selects the verb. */
   name: string;
-  /** Words that users might type instead of the last word of the name. They are only used in an error message. @default {[]} */
+  /** Words that users might type instead of the last word of the name. Error messages suggest the right verb for these words. @default {[]} */
   otherNames?: readonly string[];
   chosenBy?: readonly VerbFlag[];
-  /** Arguments, for the help. @default {""} */
   usage?: string;
   /** @default {0} */
   maxPositionals?: number;
-  /** One line. */
   summary: string;
-  /** A sentence for the help of this verb. Lists of verbs do not show it. @default none */
+  /** Shown in the help of this verb, but not in lists of verbs. */
   remark?: string;
   /** Drop-in verbs accept the flags, print the formats and use the exit codes that are documented for the `mogplex` command. */
   group: VerbGroup;
-  /** See {@linkcode flagsOf}. */
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
-  /** Variables that the verb reads in addition to the variables of its flags and those that select the service and the token. @default {[]} */
+  /** Variables that the verb reads in addition to those of its flags, of the service and of the token. @default {[]} */
   variables?: readonly VariableName[];
   /** Variables of CI systems and forges that users set for this verb. */
   otherVariables?: readonly string[];
-  /** Exit codes of the verb, in the order of the table; nested lists are allowed. See {@linkcode codesOf}. @default all codes of the group */
+  /** @default all codes of the group */
   codes?: readonly (ExitName | readonly ExitName[])[];
   /** @default the meanings of its group */
   meanings?: Meanings;
-  /** A flag that makes a drop-in verb exit with a verdict, like a toolkit verb, and the meanings of the exit codes with that flag. */
+  /** A flag that makes a drop-in verb exit with a verdict, as toolkit verbs do, and the meanings of the exit codes with that flag. */
   verdict?: { flag: VerbFlag; meanings: Meanings };
   examples: readonly string[];
   run: VerbFunction;
@@ -375,8 +341,8 @@ export function codesOf({ codes }: Verb): ExitName[] | undefined {
 }
 
 /**
- * The process with stdout and stderr as one stream, for programs whose output only people read. A CI runner merges two pipes in the order of arrival,
- * so an error could appear before or after the verdict.
+ * Combines stdout and stderr, for programs whose output only people read. A CI runner merges two pipes in the order of arrival, so an error could
+ * appear before or after the verdict.
  */
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");

@@ -1,8 +1,3 @@
-/**
- * What the verbs of `campaign` share: the row of a verb, the campaign of a verb, and a wave with its log, reports and exit code.
- *
- * @module
- */
 import {
   type CampaignStand,
   exitCodeOfStand,
@@ -66,7 +61,6 @@ import {
 import { LiveCampaign } from "./live_campaign.ts";
 import { type StatusOptions, statusText } from "./status_text.ts";
 
-/** A verb whose argument is the file of a campaign. */
 export function campaignVerb(
   name: string,
   verb: Omit<Verb, "name" | "usage" | "maxPositionals" | "group">,
@@ -84,7 +78,7 @@ export function writeFile({ io }: Pick<Context, "io">, path: string, text: strin
   }
 }
 
-// Runs one wave of a campaign or the whole campaign, with a log or a live table, reports and an exit code.
+// Runs one wave or the whole campaign, with a log or a live table, reports and an exit code.
 
 interface CampaignWork {
   once: boolean;
@@ -95,7 +89,7 @@ interface CampaignWork {
   plans?: StepInternals["plans"];
 }
 
-/** Minimum time between two writes of the reports while the campaign is running, in milliseconds. */
+/** Minimum time between two writes of the reports while the campaign is running. */
 const REPORT_MS = 5_000;
 /** The pause after a write, as a multiple of the write's duration. Writing 10,000 items takes about a second. */
 const REPORT_REST = 20;
@@ -113,7 +107,6 @@ class PacedReports {
     this.#write = write;
   }
 
-  /** Requests a write after a change. */
   async ask(): Promise<void> {
     const { signal } = this.#ending;
     if (this.#isWaiting || signal.aborted) return;
@@ -137,7 +130,7 @@ class PacedReports {
 }
 
 /**
- * Runs one wave, or follows the campaign to its end, with a log or a live table, reports and a note.
+ * Runs one wave, or follows the campaign to its end.
  * @returns The exit code.
  * @throws {MogplexError} if the campaign could not be opened.
  */
@@ -214,7 +207,7 @@ export async function endWithCampaign(
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /**
-   * @param problem Message of the error that stopped the step; null if there was no error.
+   * @param problem Message of the error that stopped the step. `null` if there was no error.
    * @param short See `StatusOptions.short`.
    */
   const show = async (latestView: CampaignView | null, problem: string | null, short: boolean) => {
@@ -246,7 +239,7 @@ export async function endWithCampaign(
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const wave = once ? "advance" : "run";
-        // If runs still must be cancelled, another wave does that, and nobody has to resume the campaign.
+        // If some runs must still be cancelled, another wave cancels them. Nobody has to resume the campaign.
         const isStopped = failed.view?.waitingFor === "stopped" && failed.view.pendingCancels === undefined;
         const again = campaignCommand(place.command, isStopped ? "resume" : wave);
         writer.note("nothing is lost; once the problem is fixed, continue with:", again);
@@ -286,7 +279,8 @@ export async function endWithCampaign(
 }
 
 /**
- * The last line, which names the next step. Null if there is no next step, or if the previous lines name it, as for a gate that only needs approval.
+ * The last line, which names the next step. `null` if there is no next step, or if the previous lines already name it, as at a gate that only needs
+ * approval.
  */
 function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): string | null {
   const step = nextStep(view, once ? "advance" : "run");
@@ -297,7 +291,6 @@ function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): 
   return `Next: ${step.first === null ? "" : `${step.first}, then `}${campaignCommand(command, ...step.command)}`;
 }
 
-/** Prints a line of `--json`. The event `end` is not printed here, because it must be the last line. */
 function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): void {
   if (event.type !== "end") context.writer.json(context.writer.clean(event));
 }
@@ -329,15 +322,15 @@ function pathOf({ directory }: Pick<CampaignPlace, "directory">, file: string): 
   return `${directory.replace(/\/+$/, "")}/${file}`;
 }
 
-/** Writes the reports again if a wave has written reports, because the existing reports would show an old state of the items. */
+/** The existing reports show an old state of the items. They are only written again if a wave has already written them. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (!hasReports(context, place) || otherCampaign(context, place, view) !== null) return;
   await publishCampaign(context, place, view, { problem: null, note: null });
 }
 
 /**
- * The other campaign whose plan is in the directory of the reports, as text; null if there is no other plan. Always null if the home is a directory:
- * opening the campaign checks the plan there.
+ * The other campaign whose plan is in the directory of the reports, as text. `null` if there is no other plan. Also `null` if the home is a
+ * directory, because opening the campaign checks that plan.
  */
 function otherCampaign(
   { io }: Context,
@@ -357,10 +350,7 @@ function otherCampaign(
     : campaignText({ name: lock.campaign, round: lock.round });
 }
 
-/**
- * The internals of a verb that writes the reports of a campaign with its home on a branch. Before anything starts, they refuse to replace the reports
- * of another campaign.
- */
+/** For a campaign with its home on a branch. Before anything starts, these internals refuse to replace the reports of another campaign. */
 export function ownReports(context: Context, place: CampaignPlace): CampaignInternals {
   return internalsWith(place.internals, {
     onLock(lock: Lock) {
@@ -392,13 +382,13 @@ export interface CampaignPlace {
   directory: string;
   options: CampaignOptions;
   internals: CampaignInternals;
-  /** How printed commands refer to this campaign. */
+  /** The command that printed advice uses for this campaign. */
   command: CampaignCommand;
   /** The tasks of the plan as written in the file, newest last. Empty until the plan is read, and if the tasks must not be shown. */
   tasks: readonly string[];
 }
 
-/** The newest task of a plan and all earlier tasks that items still use, each with its title. */
+/** The newest task of a plan, and all earlier tasks that items still use, each with its title. */
 function tasksOf({ tasks, items }: Lock): string[] {
   const used = new Set(items.map(({ task }) => task)).add(tasks.length - 1);
   return tasks.filter((_, index) => used.has(index))
@@ -474,21 +464,17 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
 // Publishes a campaign: the reports in its directory, the outputs, the annotations and the note on a pull request.
 
 interface PublishOptions {
-  /** Message of the error that stopped the step; null if there was no error. */
+  /** Message of the error that stopped the step. `null` if there was no error. */
   problem: string | null;
   /**
-   * The note at the end of a wave. If set, the outputs, the summary and the annotations are published as well. With null, only the reports are
-   * written.
+   * The note at the end of a wave. If it is set, the outputs, the summary and the annotations are also published. If it is `null`, only the reports
+   * are written.
    */
   note: NotePlan | null;
   /** Messages that were already printed. They are not repeated. @default {new Set()} */
   known?: Set<string>;
 }
 
-/**
- * Publishes a view of the campaign. If a file cannot be written, one line is printed on stderr, and the verdict does not change.
- * @returns Paths of the reports that could not be written.
- */
 export async function publishCampaign(
   context: Context,
   { directory, command, tasks, options }:
@@ -538,7 +524,7 @@ export async function publishCampaign(
 
 /**
  * @param view The view before redaction.
- * @param summary Path of `campaign.md`; null if the file was not written.
+ * @param summary Path of `campaign.md`. `null` if the file was not written.
  */
 function commandCampaign(
   context: { writer: Writer; io: Io },

@@ -1,6 +1,6 @@
 /**
- * The output of `campaign run`. On a terminal, it is a table that is redrawn in place. Otherwise, it is a line for each change and a heartbeat each
- * minute, in one section per wave on systems with sections. `campaign status --watch` prints the same lines.
+ * The output of `campaign run` and of `campaign status --watch`. On a terminal, it is a table that is redrawn in place. Otherwise, it is a line for
+ * each change and a heartbeat each minute. CI systems with sections show one section per wave.
  *
  * @module
  */
@@ -37,11 +37,9 @@ interface LiveCampaignOptions {
   writer: Writer;
   platform: Platform;
   clock: Clock;
-  /** Whether a person watches stdout: see `isInteractive`. */
   interactive: boolean;
-  /** Whether each line begins with its time. Turn this off if the CI system adds the time. @default {true} */
+  /** Whether each line begins with its time. `false` if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
-  /** @default {terminalSize} */
   size?: (() => TerminalSize | undefined) | undefined;
 }
 
@@ -49,7 +47,6 @@ const REDRAW_MS = 1_000;
 
 const HEARTBEAT_MS = 60_000;
 
-/** Used if the terminal does not report its size. */
 const USUAL_SIZE = { columns: 80, rows: 24 };
 
 export class LiveCampaign {
@@ -57,7 +54,7 @@ export class LiveCampaign {
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
   #waitsUntilMs = 0;
-  /** The last printed state, with its reason. */
+  /** The last printed state and its reason. */
   #toldState: string | undefined;
   readonly #section: LogSection;
 
@@ -85,7 +82,7 @@ export class LiveCampaign {
     const { state: word, counts } = view;
     const isIdle = counts.running + counts["needs-input"] === 0;
     if (areRunsOver(word) || word === "stopped" || word === "gated" && isIdle) return;
-    // The campaign may briefly have no active run if an idempotency key finds a run that has already finished. It is not waiting for anything then.
+    // An idempotency key may find a run that has already finished. The campaign then briefly has no active run, but is not waiting for anything.
     if (view.state === "waiting" && view.waitingFor === null && before !== undefined) return;
     const state = stateKey(view);
     if (state !== this.#toldState) {
@@ -152,7 +149,6 @@ export class LiveCampaign {
     writer.transient(...lines);
   }
 
-  /** Prints a line that may contain untrusted text. */
   #print(text: string): void {
     const { writer } = this.#options;
     this.#section.show();
@@ -164,7 +160,6 @@ function logLine(writer: Writer, text: string): SafeLine {
   return cutText(writer.untrusted(text), MAX_LINE);
 }
 
-/** Prints a line for each changed item, and a line if the state of the campaign has changed. */
 export function printChanges(
   { writer, platform, io, clock }: Context,
   before: CampaignView,
@@ -180,11 +175,11 @@ interface LiveTableOptions extends ScreenOptions {
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;
-  /** Time of the next request, in milliseconds since 1970; in the past if no request waits. */
+  /** Time of the next request, in milliseconds since 1970. In the past if no request waits. */
   waitsUntilMs: number;
 }
 
-/** Number of lines for the summary, the heading of the table, and the count of the other items. */
+/** The summary, the heading of the table, and the count of the other items. */
 const OTHER_LINES = 6;
 
 const MAX_MEASURED = 500;
@@ -226,7 +221,7 @@ function parts(spans: readonly (Span | undefined)[]): Span[] {
 
 function progress(screen: Screen, view: CampaignView): Span[] {
   const { items, ended, good, bad, skipped, asking, running } = totalsOf(view.counts);
-  // The other lines already show the states `running` and `waiting`: a run is active, or the next line names the reason for waiting.
+  // In the states `running` and `waiting`, the other lines already show the active runs or the reason for waiting.
   const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
   const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
@@ -247,7 +242,7 @@ function progress(screen: Screen, view: CampaignView): Span[] {
 
 const BAR_CELLS = 20;
 
-/** The items as a bar, in this order: succeeded, needs attention, skipped, running, and all others. */
+/** The parts of the bar are, in this order: succeeded, needs attention, skipped, running, and all others. */
 function bar(view: CampaignView): Span[] {
   const { items, good, skipped, bad, asking, running } = totalsOf(view.counts);
   const shares: [count: number, sign: string, style: Span["style"]][] = [
@@ -315,7 +310,7 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   return [...working, ...inOrder(trouble.slice(0, troubles)), ...inOrder(good.slice(0, free - troubles))];
 }
 
-/** Sorts runs that wait for an answer first, because they occupy a sandbox. The others are sorted by their end, newest first. */
+/** Sorts runs that wait for an answer first, because they occupy a sandbox. The other runs are sorted by their end, newest first. */
 function byUrgency(a: CampaignItem, b: CampaignItem): number {
   const waits = ({ verdict }: CampaignItem) => verdict === "needs-input" ? 1 : 0;
   return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
@@ -331,12 +326,11 @@ function othersText({ counts }: CampaignView, visibleItems: readonly CampaignIte
 
 // Log lines about a campaign in a CI system, one for each change and one each minute. The lines contain untrusted text.
 
-/** Maximum length of a line after redaction, in UTF-16 units. The reports contain the full text. */
+/** In UTF-16 units after redaction. The reports contain the full text. */
 const MAX_LINE = 500;
 
 const VERDICT = 11;
 
-/** The items whose verdict, run or pull request has changed. */
 function changedItems(before: readonly CampaignItem[], after: readonly CampaignItem[]): CampaignItem[] {
   const itemsBefore = new Map(before.map((item) => [item.id, item]));
   return after.filter((item) => {
@@ -347,11 +341,7 @@ function changedItems(before: readonly CampaignItem[], after: readonly CampaignI
   });
 }
 
-/**
- * A line for each changed item.
- * @param times See {@linkcode campaignLine}.
- * @param retriesOnly Whether to include only items that are retried. @default {false}
- */
+/** @param retriesOnly Whether to include only items that are retried. @default {false} */
 function itemLines(
   before: CampaignView,
   view: CampaignView,
@@ -367,7 +357,6 @@ function itemLines(
   );
 }
 
-/** Texts for items whose attempt has just failed and that will be retried, by item id. */
 function retriedItems(before: CampaignView, { items, about }: CampaignView): Map<string, string> {
   const attemptsBefore = new Map(before.items.map(({ id, attempts }) => [id, attempts]));
   const retries = items.filter(({ id, verdict, attempts }) =>
@@ -383,12 +372,10 @@ function retriedItems(before: CampaignView, { items, about }: CampaignView): Map
   }));
 }
 
-/** A state line is printed when this text changes. */
 function stateKey({ state, stateReason }: CampaignView): string {
   return `${state} ${stateReason ?? ""}`;
 }
 
-/** @param stays See `nextStartText`. */
 function stateLine(view: CampaignView, stays?: boolean): string {
   return `campaign ${view.campaign} ${plainWords(stateClause(view, stays))}`;
 }
@@ -414,11 +401,11 @@ function details(item: CampaignItem, nowMs: number): string {
 }
 
 /**
- * The line about a changed item: `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`.
+ * The line about a changed item: `13:53:00 failed acme/web npm test exited with code 1 (19 min)`.
  * @param item The item after the change.
  * @param name The item's display name: see `itemNames`.
  * @param nowMs Time of the change, in milliseconds since 1970.
- * @param times Whether the line begins with its time. Turn this off if the CI system adds the time.
+ * @param times Whether the line begins with its time.
  */
 function campaignLine(item: CampaignItem, name: string, nowMs: number, times: boolean): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";

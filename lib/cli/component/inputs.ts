@@ -1,7 +1,7 @@
 /**
- * Passes the inputs of a GitLab component to the verbs, as variables `MOGPLEX_INPUT_…`, one for each variable `MOGPLEX_…`. The template does not set
- * `MOGPLEX_…` directly, for two reasons: a project variable of the same name would override the template's value, and an empty input would hide a
- * variable that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ * Passes the inputs of a GitLab component to the verbs, as one variable `MOGPLEX_INPUT_…` for each variable `MOGPLEX_…`. The template does not set
+ * `MOGPLEX_…` itself, because a project variable of the same name would override the template's value. Also, an empty input would hide a variable
+ * that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
  *
  * @module
  */
@@ -33,12 +33,11 @@ import { inputWords, type VerbFlag, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
-/** The variable for an input, derived from the name of the `MOGPLEX_…` variable that the input overrides. */
 function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
 
-/** Time limit of the job's script in minutes. The component derives the time limit of the job from it. */
+/** Time limit of the job's script. The component derives the time limit of the job from this value. */
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 const FOLLOW = `${PREFIX}FOLLOW`;
 /** Options that have an input but no `MOGPLEX_…` variable. */
@@ -68,26 +67,25 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...FLAGS.map(flagVariable),
 ];
 
-/** The pattern of an input that names something to read or write, and the `MOGPLEX_…` variable of the input, if there is one. */
+/** The pattern of an input that names something to read or write. `variable` is `null` if the input has no `MOGPLEX_…` variable. */
 export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
 
 export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
 
-/** Patterns of the component `dashboard`. The component writes no history, so its input `history` accepts glob patterns. */
+/** The component `dashboard` writes no history, so its input `history` accepts glob patterns. */
 export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
 
 /**
  * Checks the inputs that name something to read or write. GitLab checks inputs itself, but a project or pipeline variable with the name of an input's
  * variable overrides the input without a check.
- * @param env The environment of the process.
  * @param patterns The patterns of the component. An input of the same name can have a different pattern in another component.
- * @throws {UsageError} if an input does not match its pattern. Nothing was read or written then. The message does not contain the value, because the
- * value may be a token.
+ * @throws {UsageError} if an input does not match its pattern. Nothing was read or written then. The message does not contain the value, which may be
+ * a token.
  */
 export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): void {
   for (const [variable, input, pattern] of patterns) {
     const inputName = flagVariable({ name: input });
-    // If the input is empty, the `MOGPLEX_…` variable is used. Its value can also come from other users, so it is checked as well.
+    // If the input is empty, the `MOGPLEX_…` variable is used. Other users may also have set the variable, so its value is checked as well.
     const name = variable === null || env(inputName) ? inputName : variable;
     const value = env(name) ?? "";
     if (value === "" || pattern.test(value)) continue;
@@ -108,14 +106,13 @@ export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", JOB_LIMIT, PR
 
 // A job waits at most one day. Runners hosted by GitLab.com allow 3 hours.
 const MAX_MINUTES = 24 * 60;
-// Time of the script besides the wait: unpacking before the wait; cancelling, the reports and the note after it.
+// Time for unpacking before the wait, and for cancelling, the reports and the note after the wait.
 const RESERVE_SECONDS = 120;
-// Time of the job besides the script: starting the job, two minutes for `after_script`, and uploading the artifacts.
+// Time for starting the job, two minutes for `after_script`, and uploading the artifacts.
 const JOB_RESERVE_SECONDS = 240;
 // How much longer the input `job-timeout` should be than `timeout-minutes`, as the description of the input recommends.
 const JOB_EXTRA_MINUTES = 10;
 
-/** GitLab's time limit of the job in seconds, which includes the runner's own maximum. Source: GitLab, "Predefined CI/CD variables". */
 function jobSeconds(env: ReadEnv): number {
   const seconds = Number(env(JOB_LIMIT));
   return seconds > 0 ? seconds : Infinity;
@@ -126,7 +123,7 @@ function secondsInJob(env: ReadEnv): number {
   return Math.max(seconds - JOB_RESERVE_SECONDS, seconds / 2);
 }
 
-/** Number of seconds that the script may take; undefined without a limit. */
+/** `undefined` if there is no limit. */
 function scriptSeconds(env: ReadEnv): number | undefined {
   const text = env(MINUTES);
   const minutes = text === undefined ? Infinity : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
@@ -135,8 +132,8 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 }
 
 /**
- * A warning if GitLab can terminate the job before its script reaches the time limit, because a terminated job has neither a cleanup nor reports.
- * This is not an error, because a followed run ends in time. Undefined if the limits are consistent.
+ * A warning if GitLab can terminate the job before its script reaches the time limit. A terminated job has neither a cleanup nor reports. This is not
+ * an error, because a followed run ends in time. `undefined` if the limits are consistent.
  */
 export function limitNotice(env: ReadEnv): string | undefined {
   const minutes = Number(env(MINUTES));
@@ -149,7 +146,7 @@ export function limitNotice(env: ReadEnv): string | undefined {
 }
 
 /**
- * Number of seconds to wait: the input, or the time within the limits of the script and the job, so that the tool's own deadline always comes first.
+ * The number of seconds to wait: the input, or the time within the limits of the script and the job. The tool's own deadline always comes first.
  * @throws {UsageError} if the script's limit is not a whole number of minutes, or leaves less than the requested time.
  */
 function timeout(env: ReadEnv): string | undefined {
@@ -169,7 +166,7 @@ function timeout(env: ReadEnv): string | undefined {
   return seconds ?? String(most);
 }
 
-/** Variables with the same purpose. An input for one of them hides the others. */
+/** Variables with the same purpose. If one of them has an input, the others are ignored. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
 /** Ignored if the input `idempotency-key` is set. The input for the scope has a default, so its variable is always set. */
@@ -177,7 +174,7 @@ const DERIVED: readonly string[] = [KEY_SCOPE.variable, KEY_PART.variable];
 
 /**
  * Reads the environment so that an input overrides the variable with the same purpose. An empty input is treated as unset. The default repository is
- * the path of the project, as in the jobs that `init` writes. The component `respond` asks GitLab for the path instead.
+ * the path of the project, as in the jobs that `init` writes. The component `respond` requests the path from GitLab instead.
  */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
@@ -197,12 +194,12 @@ export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
 }
 
-/** Whether this is a job of the component `respond`. No other component has this input. */
+/** Whether this is a job of the component `respond`, which is the only component with this input. */
 export function isRespond(env: ReadEnv): boolean {
   return env(inputVariable(MENTION_NAME.variable)) !== undefined;
 }
 
-/** The input of an option without a variable; undefined if the option has no input, or if the input is empty. */
+/** The input of an option without a variable. `undefined` if the option has no input, or if the input is empty. */
 export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
   return (FLAGS.includes(flag) && env(flagVariable(flag))?.trim()) || undefined;
 }
@@ -214,7 +211,7 @@ export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
 export function checkPromptFile(env: ReadEnv): void {
   const path = env(PROMPT_FILE.variable)?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
-  // A variable of type File is a file that the runner writes.
+  // The runner writes the value of a variable of type File to this path.
   if (project !== "" && path === `${project}.tmp/MOGPLEX_PROMPT_FILE`) return;
   const inside = !path.startsWith("/") || (project !== "" && path.startsWith(`${project.replace(/\/+$/, "")}/`));
   if (inside && !path.split("/").includes("..")) return;

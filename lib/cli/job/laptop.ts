@@ -1,6 +1,6 @@
 /**
- * The part of a command that only runs outside CI. It finds the run that an earlier command started in the same folder, keeps the files of two runs
- * apart and out of Git, and opens the page of a run.
+ * The part of a command that only runs outside CI: it attaches to the run of an earlier command, keeps the files of each run in a separate folder and
+ * out of Git, and opens the page of a run.
  *
  * @module
  */
@@ -36,37 +36,31 @@ import { ONE_SHOT_MS } from "../context.ts";
 import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { isNotPermitted, isVariableRefused } from "../../runtime.ts";
 
-// A command stores its run in a state file in the folder. A later command remembers that run while the run is active, and for an hour after a success
-// that nobody saw. Outside CI, nothing else shows that a command is being repeated.
-
-/** A run that is active, or whose end nobody saw. */
 interface Remembered {
-  /** Null if the response to the start was lost. Only the key identifies the run then. */
+  /** `null` if the response to the start was lost. Only the key identifies the run then. */
   runId: string | null;
-  /** The run as the service returns it now; undefined if the id is unknown. */
+  /** The run as the service just returned it. `undefined` if the id is unknown. */
   run?: Run;
   /** Whether the request of the run equals the current request. */
   same: boolean;
-  /** Milliseconds since the end of the run; null while the run is active, and if the time is unknown. */
+  /** Milliseconds since the end of the run. `null` if the run is active or the end is unknown. */
   endAgeMs: number | null;
 }
 
 /**
- * How long a command still attaches to a successful run whose end nobody saw, in milliseconds. The limit suits users who come back within the hour,
- * and a command that runs every night still starts a new run each time.
+ * A command attaches to a run that succeeded unseen at most this long ago. The limit lets users come back within the hour, and still lets a nightly
+ * command start a new run.
  */
 const UNSEEN_MS = 3_600_000;
 
-/** Maximum duration of a start after its key was written, in milliseconds. */
+/** A start without a run id is treated as active for this long. */
 const STARTING_MS = 300_000;
 
 /**
  * Reads the run of a state file that was written with this token.
- * @param isSame Whether a state belongs to the current request.
- * @returns Undefined if there is no such run. Also undefined for a finished run, unless it has the same request, succeeded within the last hour, and
- * nobody saw its end.
+ * @returns `undefined` if there is no such run. Also `undefined` for a finished run, unless it has the same request, succeeded within {@linkcode
+ * UNSEEN_MS} and nobody saw its end.
  * @throws {UsageError} if the state is not a regular file.
- * @throws the errors of the client.
  */
 async function rememberedRun(
   session: Session,
@@ -91,29 +85,26 @@ async function rememberedRun(
   const end = endOfRun(run.status);
   if (end === undefined || end === "awaiting_input") return { runId, run, same, endAgeMs: null };
   const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-  // If the run was being cancelled, nobody needs to see how it ended.
+  // Nobody needs to see the end of a run that was being cancelled.
   const isUnseen = state.parting === "following" || state.parting === "detached";
   return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS
     ? { runId, run, same, endAgeMs: ageMs }
     : undefined;
 }
 
-/** The state in a file; undefined unless it was written with this token. */
 function provenState({ clock, token }: Session, files: StateFiles, path: string): RunState | undefined {
   if (token === undefined) return undefined;
   return readState(files, path, { job: null, execution: false, nowMs: clock.wallTime(), notify() {} })
     ?.proven(stateSeal(token));
 }
 
-/** Maximum number of folders to try, one for each active run. */
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start: the folder of a run with the same request that is active or whose end nobody saw, otherwise the first folder without
- * an active run. The folder is claimed, so that another process that starts at the same time sees this start.
- * @param wantsNew Whether to start a new run although a run has the same request.
+ * Chooses the folder of a start. The first choice is the folder of a run with the same request that is active or whose end nobody saw. The second
+ * choice is the first folder without an active run. The folder is claimed so that other processes see this start.
+ * @param wantsNew Whether to start a new run even if another run has the same request.
  * @throws {UsageError} if `--state` names the file of another active run.
- * @throws the errors of the client when it reads the earlier run.
  */
 export async function chooseFolder(
   context: Context,
@@ -129,7 +120,7 @@ export async function chooseFolder(
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   const purpose = { asked: askedHash(asked) };
-  // Without a state file there is no earlier run, and no request is sent.
+  // Without a state file there is no earlier run to request from the service.
   if (!exists(context, statePath(context))) {
     const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
@@ -144,7 +135,7 @@ export async function chooseFolder(
     for (;;) {
       const text = valueOr(() => readStateText(io, path), undefined);
       earlierRun = await rememberedRun(session, io, path, isSame, call);
-      // A finished run does not block the folder.
+      // A finished run does not reserve its folder.
       if (earlierRun !== undefined && (earlierRun.endAgeMs === null || !wantsNew && !ownKey)) break;
       const folder = await claimFolder(context, session, purpose, { request, out, resumePath: undefined }, text);
       if (folder === undefined) continue;
@@ -162,8 +153,8 @@ export async function chooseFolder(
 }
 
 /**
- * @param text Text of the state file when the folder was found free.
- * @returns Undefined if another process has changed the file since then.
+ * @param text Text of the state file when the folder was free.
+ * @returns `undefined` if another process has changed the file since then.
  */
 async function claimFolder<F extends RunFolder>(
   context: Context,
@@ -180,18 +171,17 @@ async function claimFolder<F extends RunFolder>(
     const claim = await claimState({ ...session, token }, context.io, path, purpose, text);
     return claim && { ...folder, claim, isNew };
   } catch {
-    // The job itself handles a signal, and reports a file that cannot be written.
+    // The job itself handles signals and reports files that it cannot write.
     return folder;
   }
 }
 
 /**
- * Chooses the folder of an existing run: the run's own folder, otherwise the first folder whose run can no longer be attached to. A folder's state is
- * the only way back to its run, so another id never replaces it. If the job follows the run, the folder is claimed, so that a start or another
- * `follow` at the same time sees the claim.
+ * Chooses the folder of an existing run: the run's own folder, or the first folder whose run can no longer be attached to. The state in a folder is
+ * the only way back to its run, so the id of another run never replaces the state. If the job follows the run, the folder is claimed so that other
+ * processes see the claim.
  * @throws {NotFoundError} if the service does not know the id. Nothing is written then.
  * @throws {UsageError} if `--state` names the file of another run that can be attached to.
- * @throws the errors of the client when it reads the runs.
  */
 export async function folderOfRun(
   context: Context,
@@ -231,8 +221,8 @@ export async function folderOfRun(
 }
 
 /**
- * The folders that may hold the files of a run: the folder that the user named, and folders inside it. A command that may write to the first folder
- * may also write to all others.
+ * The user's folder, and folders inside it that may hold other runs. A command that is allowed to write to the user's folder is also allowed to write
+ * to the folders inside it.
  */
 export function foldersOf(base: string): string[] {
   const parent = base.replace(/\/+$/, "");
@@ -251,8 +241,8 @@ function attachableState(earlierRun: Remembered): string {
 }
 
 /**
- * Prints why a run gets a folder other than the first one. If several runs are active, the message names a run that waits for an answer, because that
- * run waits until somebody acts.
+ * Prints why the run does not use the first folder. The message prefers a run that waits for an answer, because that run does not end until somebody
+ * acts.
  * @param others The runs in the folders before `out`.
  */
 function noteOtherFolder(
@@ -280,7 +270,7 @@ function usedFolders(attempted: string, state: string): UsageError {
   return new UsageError({ attempted, why: `${MAX_FOLDERS} runs in this folder ${state}`, advice: "give --out" });
 }
 
-/** The request with the id of its repository, and a function that reports whether a state belongs to the request. */
+/** Resolves the request's repository, and returns a function that reports whether a state belongs to the request. */
 async function knownRequest(
   { client }: Session,
   asked: RunRequest | LaterRequest,
@@ -315,14 +305,14 @@ function sentenceOf(earlierRun: Remembered): string {
 }
 
 function exists({ io }: Context, path: string): boolean {
-  // Deno might not be allowed to read the file. The file is then treated as missing.
+  // A file that Deno is not allowed to read is treated as missing.
   return valueOr(() => io.realPath(path) !== undefined, false);
 }
 
 /**
- * Prepares a `.gitignore` for the folder of the reports, so that the reports are not committed by accident. An existing folder with a user-chosen
- * name is not changed.
- * @returns A function that writes the file. A failure is not an error, because the reports show whether the folder is writable.
+ * Prepares a `.gitignore` for the folder of the reports, so that nobody commits the reports by accident. An existing folder with a user-chosen name
+ * is not changed.
+ * @returns A function that writes the file.
  */
 export function ignoringFolder(
   context: Context,
@@ -338,47 +328,44 @@ export function ignoringFolder(
     try {
       context.io.writeFile(path, "*\n");
     } catch {
-      // The reports show whether the folder is writable.
+      // Ignored: the reports show whether the folder is writable.
     }
   };
 }
 
-// The runs that this machine started are listed in a small file in the user's state directory, only outside CI. The file contains no token. It
-// contains only the first line of each task, unless the user turns that off.
+// Outside CI, the runs that this machine started are listed in a small file in the user's state directory. The file contains no token. It contains
+// only the first line of each task, unless the user turns that off.
 //
-// Each line is a JSON object. It describes a start, the end of a run, or the place of a campaign. Campaigns store their runs themselves. A line that
-// has another version, or that a crash cut off, is skipped.
+// Each line is a JSON object that describes a start, the end of a run, or the place of a campaign. Campaigns store their runs themselves. Lines with
+// another version and incomplete lines are skipped.
 
-/** Number of lines that remain when the file is shortened, and the number of lines at which that happens. */
+/** When the file has `MOST` lines, it is shortened to `KEPT` lines. */
 const KEPT = 200;
 const MOST = 400;
 const MAX_BYTES = 1024 * 1024;
-/** Maximum length of a text in the file, in characters. */
+/** In UTF-16 units. */
 const MAX_TEXT = 200;
-/** An absolute path on Unix or Windows. */
 const ABSOLUTE = /^(?:\/|[A-Za-z]:)/;
 
 function isRecentOn(context: Context): boolean {
   return isLaptop(context) && context.io.env("MOGPLEX_RECENT")?.trim() !== "off";
 }
 
-/** Path of the list of runs; undefined in CI, without a home directory, and if the user turned the list off. */
+/** `undefined` in CI, if there is no home directory, or if the user turned the list off. */
 export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
   if (!isRecentOn(context)) return undefined;
   const home = env("HOME");
   const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
-  // Source: XDG Base Directory Specification: a relative path must be ignored.
+  // Source: XDG Base Directory Specification. Relative paths must be ignored.
   return state && ABSOLUTE.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
 }
 
-/** Access that `permissions` leaves out, because a run in a sandbox does not need to know what else this machine runs. */
+/** `permissions` leaves this access out, because a run in a sandbox does not need to know what else this machine runs. */
 const ALLOW_RECENT = "add --allow-env=HOME,XDG_STATE_HOME, and --allow-read and --allow-write for the directory " +
   "mogplex-ci in $XDG_STATE_HOME or ~/.local/state";
 
-/**
- * Why Deno does not let this command read the list, as a clause, and which flags to add; undefined if the list can be read, and if there is no list.
- */
+/** Why Deno does not let this command read the list, and which flags to add. `undefined` if there is no list or the list can be read. */
 export function recentRefusal(context: Context): { why: string; advice: string } | undefined {
   if (!isRecentOn(context)) return undefined;
   const path = recentFile(context);
@@ -404,7 +391,7 @@ export function recentLines(context: Context, path: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** The records of the list that belong to the service of this context, oldest first; empty in CI, and if the list is turned off or cannot be read. */
+/** The records of the list that belong to the service of this context, oldest first. Empty if the list is turned off or cannot be read. */
 export function recentRecords(context: Context): Record<string, unknown>[] {
   const path = recentFile(context);
   if (path === undefined) return [];
@@ -413,7 +400,7 @@ export function recentRecords(context: Context): Record<string, unknown>[] {
 }
 
 /**
- * Adds a line to the list of runs. A failure is ignored: it must not affect a run, and is not worth a message in every log.
+ * Adds a line to the list of runs. Prints no error, because the list is not worth a message in every log.
  * @param isOnce Whether to skip a line that the file already contains.
  */
 function add(context: Context, value: object, isOnce = false): void {
@@ -433,7 +420,6 @@ function add(context: Context, value: object, isOnce = false): void {
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-/** @param out Folder of the reports; null for a run without reports. */
 export function rememberStart(
   context: Context,
   run: Pick<StartResult, "runId" | "branch">,
@@ -441,11 +427,11 @@ export function rememberStart(
   asked: RequestedTask,
 ): void {
   const { io, clock } = context;
-  // In CI, none of the settings below is read.
+  // Returns early so that CI jobs do not read the settings below.
   if (recentFile(context) === undefined) return;
   // Deno may not have permission to resolve the path.
   const folder = out === null ? null : valueOr(() => io.realPath(out), undefined) ?? out;
-  // The run has started, so an invalid setting must not hide its id. It only hides the task.
+  // The run has started, so an invalid setting must not hide its id. The setting only hides the task.
   const isTaskVisible = valueOr(() => context.option(SHOW_TASK) !== false, false);
   const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && isTaskVisible;
   const task = asked.task.trim();
@@ -456,37 +442,36 @@ export function rememberStart(
     runId: run.runId,
     origin: context.connection().origin,
     repository: short(asked.repository),
-    // Without its own branch, the run has no branch until it pushes.
+    // A run without its own branch has no branch until it pushes.
     branch: run.branch.working === run.branch.base ? null : short(run.branch.working),
     folder,
     ...(withTask && { task: line, ...(isWhole && { isWholeTask: true }) }),
   });
 }
 
-/** The task of a run that this machine started; undefined if the task is unknown, or if the list contains only its first line. */
+/** The task of a run that this machine started. `undefined` if the task is unknown, or if the list contains only its first line. */
 export function taskOfRun(context: Context, runId: string): string | undefined {
   const start = recentRecords(context).find((record) => record.runId === runId && record.isWholeTask === true);
   return typeof start?.task === "string" ? start.task : undefined;
 }
 
-/** The name of the repository of a run that this machine started; undefined if the name is unknown. */
+/** The name of the repository of a run that this machine started. `undefined` if the name is unknown. */
 export function repositoryOfRun(context: Context, runId: string): string | undefined {
   return recentRecords(context).map((record) => record.runId === runId ? record.repository : undefined)
     .findLast((name): name is string => typeof name === "string" && name.includes("/"));
 }
 
 export interface CampaignHere {
-  /** Absolute path of the campaign's directory. */
+  /** Absolute path. */
   directory: string;
-  /** Absolute path of the campaign's file. */
+  /** Absolute path. */
   file: string;
-  /** Value of `--home`; null without the flag. */
+  /** Value of `--home`. `null` if the flag was not given. */
   home: string | null;
 }
 
 const MAX_CAMPAIGNS = 50;
 
-/** @param origin Origin of the service that the campaign's plan names. */
 export function rememberCampaign(
   context: Context,
   origin: string,
@@ -506,7 +491,6 @@ function absolutePath({ io }: Context, path: string): string {
     (ABSOLUTE.test(path) ? path : `${valueOr(() => io.realPath("."), undefined) ?? ""}/${path}`);
 }
 
-/** The campaigns on this machine that use the service of this context, newest first. */
 export function recentCampaigns(context: Context): CampaignHere[] {
   return recentRecords(context).flatMap(({ campaign: directory, file, home }) => {
     if (typeof directory !== "string" || typeof file !== "string") return [];
@@ -532,7 +516,7 @@ export function rememberEnd(context: Context, result: AnyResult): void {
   });
 }
 
-/** `--open`: opens the page of a run in a browser. A failure is printed and does not change the verdict. @param path Path of the page. */
+/** A failure is printed and does not change the verdict. */
 export async function openPage({ io, writer }: Context, path: string): Promise<void> {
   const problem = await openFile(path, (name) => io.env(name));
   if (problem !== null) writer.error(`Cannot open page ${JSON.stringify(path)}: ${problem}; open it by hand`);

@@ -36,27 +36,25 @@ import { lookup } from "../../lookup.ts";
 
 export interface Ended<R> extends EndDetails {
   result: R;
-  /** The error that stopped the job without a verdict of the service; undefined if there is a verdict. */
+  /** The error that stopped the job. `undefined` if there is a verdict of the service. */
   error: unknown;
   /** Whether the folder keeps the reports of an earlier run. @default {false} */
   isLeft?: boolean | undefined;
-  /** Set by the publisher of reports, which comes first. */
+  /** Set by the publisher of reports, which runs first. */
   written: readonly ReportTarget[];
   /** Whether the block with the reason was printed. Set by the publisher of the block. @default {false} */
   isShown?: boolean | undefined;
   /** Comparison with the previous run. Set by the publisher of reports. */
   compared?: string | undefined;
-  /** How to start a failed run of a campaign again. Set by the publisher of reports. @default undefined: no campaign started the run */
+  /** How to start a failed run of a campaign again. Set by the publisher of reports. `undefined` if no campaign started the run. */
   campaign?: CampaignRetry | undefined;
 }
 
 export interface Published {
   places: Places;
-  /** The form of the log; null for no log. */
   log: LogForm | null;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
-  /** Additional work of the program besides the reports. @default nothing */
   extra?: JobExtra | undefined;
 }
 
@@ -86,7 +84,6 @@ export interface Prepared<R> {
   ended(end: Pick<Ended<R>, "result" | "error" | "isLeft" | "stopped">): Promise<{ isShown: boolean }>;
 }
 
-/** @throws {UsageError} if a setting of a publisher is invalid. */
 export function prepare<R>(
   publishers: readonly Publisher<R>[],
   context: Context,
@@ -108,7 +105,6 @@ export function prepare<R>(
   };
 }
 
-/** The reports, and the files that the CI system reads. */
 function reports(context: Context, job: Published): Publish<AnyResult> {
   const { io, platform, writer, settings, vocabulary, laptop } = context;
   const { places: { targets, value: valuePath }, eventFiles = [], extra } = job;
@@ -161,19 +157,19 @@ const COLORS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 
 const COPIED = /^(?:pull request|retry|page|resume|cancel|key) /;
 
-/** The lines of the block, with the address of the pull request as a link. */
+/** The address of the pull request becomes a link. */
 function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): SafeLine[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
   const row = `pull request  ${url}`;
   return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
-/** Maximum number of the agent's lines that a command without a log prints. */
+/** Maximum number of lines that a command without a log prints. */
 const MAX_LINES = 10;
-/** Maximum length of such a line, in characters. */
+/** In characters. */
 const MAX_LINE = 200;
 
-/** Prints the last lines of the agent, for a command without a log. */
+/** For a command without a log. */
 function printLastLines({ writer, option }: Context, events: readonly RunEvent[]): void {
   if (option(SHOW_TASK) === false) return;
   const agentLines = lastAgentLines(events, writer.redact, MAX_LINES);
@@ -186,7 +182,6 @@ function printLastLines({ writer, option }: Context, events: readonly RunEvent[]
   );
 }
 
-/** The block at the end of the log, or one JSON line. */
 function block(context: Context, { log, places }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary } = context;
   return {
@@ -222,7 +217,6 @@ function blockInCi(context: Context, job: Published): Publish<AnyResult> {
   return isLaptop(context) ? { ended() {} } : block(context, job);
 }
 
-/** Path of the page, for users to open. */
 function pageOf(context: Context, written: readonly ReportTarget[]): string | undefined {
   return isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
 }
@@ -237,7 +231,7 @@ export function isTogether(context: Context): boolean {
   return context.io.isOneStream === true || isInteractive(context) && isInteractive(context, "stderr");
 }
 
-/** The message of an error, with an advice that was found after the error was thrown. */
+/** The message of an error, with advice that was found after the error was thrown. */
 function withAdvice(message: string, { error }: AnyResult): string {
   const advice = error?.advice ?? null;
   if (advice === null || message.includes(advice)) return message;
@@ -260,14 +254,13 @@ function errorLine(context: Context): Publish<AnyResult> {
         ? vocabulary.words(error.message)
         : null;
       const isReason = errorText !== null && errorText === reason;
-      // If a report was requested for a run that is still active, that is not a failure.
+      // It is not an error that a run is still active when its report is requested.
       const isSaid = isReason && (together || !json && isStillRunning(result));
       if (errorText !== null && !isSaid) writer.error(withAdvice(errorText, result));
     },
   };
 }
 
-/** Opens the page in the browser. */
 function browser(context: Context): Publish<AnyResult> {
   return {
     async ended({ written }) {
@@ -292,8 +285,8 @@ function note(context: Context, { places }: Published): Publish<AnyResult> {
   return {
     item: (item) => job.item(item),
     async ended({ result, error, streak, stopped }) {
-      // After a signal, the job has only a few seconds left, and cancelling the run takes precedence. A note is still completed if it shows the run
-      // as active.
+      // After a signal, the job has only a few seconds left, and cancelling the run takes precedence. A note that shows the run as active is still
+      // completed.
       if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, { streak, stopped });
     },
   };

@@ -1,6 +1,5 @@
 /**
- * Runs a job of the command line: the request, the session and its signals, the places of the files, the log and the publishers, the work, and the
- * end.
+ * Runs a job of the command line, from the request to the reports.
  *
  * @module
  */
@@ -34,27 +33,26 @@ import type { Context, JobExtra, RunFolder } from "../verb.ts";
 import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
-  /** Time limit of the whole job, in milliseconds; undefined for the default. */
+  /** Time limit of the whole job. `undefined` for the default. */
   timeoutMs: number | undefined;
   log: LogForm | null;
-  /** The result file that the job requests. The copy of an earlier job's result file is then removed. @default none */
+  /** The result file that the job requests. If it is set, the copy of an earlier job's result file is removed. @default none */
   wanted?: object | undefined;
 }
 
-/** `A` is the type of the job's request, and `F` is the type of the place of its files. */
+/** `A` is the type of the job's request. `F` is the type of the folder for its files. */
 interface JobPlan<R, A, F> {
   /** The result before anything is known. */
   nothing: R;
   read(): A | Promise<A>;
-  /** Facts that the request names, for the report of a job that ends before its work starts. @default nothing */
+  /** Facts from the request, for the report of a job that ends before its work starts. @default none */
   named?(asked: A): Partial<R>;
   /** Chooses the directory of the reports. @default the directory from flags and variables */
   place?(asked: A, session: Session): Promise<F>;
   /** Whether the followed operation was started before this job. @default {false} */
   exists?: boolean;
-  /** Receives the notices about the work. */
   onNotice?(notice: Notice): void;
-  /** Whether an error is the caller's mistake, for which no reports are written. */
+  /** Whether the error is the caller's mistake. No reports are written then. */
   passes?(error: unknown): boolean;
 }
 
@@ -63,22 +61,19 @@ export interface OpenJob<A, F> {
   folder: F;
   places: Places;
   session: Session;
-  /** Open the log when the operation is known. */
   live: LiveLog;
-  /** Publishes the id of the run; called when the id is known. */
   started(runId: string): void;
   item(item: FollowItem): void;
-  /** The options of the operation: the options of the job and additional options of the work. */
+  /** The job's options, and additional options of the work. */
   complete<I, S>(more: Omit<AskedJob<I, S>, "openSession">): JobOptions<I, S>;
 }
 
 /**
- * Runs a job, and publishes its end. In CI, an error before there is a result is reported as well; otherwise, the reports of an earlier job would be
- * mistaken for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier job stay until
+ * Runs a job and publishes its end. In CI, an error before there is a result is also reported. Otherwise, users could mistake the reports of an
+ * earlier job for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier job stay until
  * this job has a run, or might have started one.
  * @returns The result in the program's own terms, and the places of the reports.
- * @throws {UsageError} if files of the checkout cannot be trusted. No report is written then.
- * @throws the errors of the steps.
+ * @throws {UsageError} if files in the checkout cannot be trusted. No report is written then.
  */
 export async function withJob<R extends AnyResult, A extends JobAsked, F extends RunFolder = RunFolder>(
   context: Context,
@@ -88,7 +83,6 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   context.guard();
   const startedAt = context.clock.now();
   let nothing = plan.nothing;
-  /** @param open What must be closed if the step fails. */
   async function step<T>(open: Refusable, body: () => T | Promise<T>): Promise<T> {
     try {
       return await body();
@@ -170,7 +164,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   });
 }
 
-/** Prints what Ctrl-C did to the run if the log is not on the screen, because the same Ctrl-C ends `tee`. */
+/** Prints what Ctrl-C did to the run if the log is piped, because the same Ctrl-C ends `tee`. */
 function showLeft(context: Context, { outcome, reason, resume }: AnyResult): void {
   const { io, writer } = context;
   const isOnScreen = io.isTerminal("stdout") || io.isTerminal("stderr");
@@ -216,10 +210,9 @@ interface Listeners {
   exit(): void;
 }
 
-/** Maximum time that a job waits for the first response to any of its requests, in milliseconds. */
+/** How long a job waits for the first response to any of its requests. */
 const ANSWER_MS = 300_000;
 
-/** @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}. */
 function openSignals(
   context: Context,
   { timeoutMs }: JobAsked,
@@ -230,7 +223,7 @@ function openSignals(
     request() {},
     exit() {},
   };
-  // The notices of the connection are printed when there is a log.
+  // The notices of the connection are printed once there is a log.
   const connection = { ...context.connection(), notices: [] };
   const closingIo: Pick<Io, "onSignal" | "isTerminal" | "exitNow"> = {
     onSignal: (handler, inJob) => io.onSignal(handler, inJob),
@@ -252,7 +245,6 @@ function openSignals(
   return { session, interrupts, listeners };
 }
 
-/** The places of a job's files, and the files of an earlier job. */
 interface OpenPlaces {
   places: Places;
   /** Whether the folder keeps the reports of an earlier run until the run of this job is known. */
@@ -263,8 +255,8 @@ interface OpenPlaces {
 }
 
 /**
- * Determines the places of the files. Files of an earlier job are removed, because they would be mistaken for files of this job. Outside CI they stay
- * until a run is known, because a rejected start must not replace them.
+ * Determines the places of the files, and removes files of an earlier job, which users could mistake for files of this job. Outside CI, these files
+ * stay until a run is known, because a rejected start must not remove them.
  * @param job `exists`: whether the run was started before the job. `wanted`: the requested result file.
  * @throws {UsageError} if the files cannot be written.
  */
@@ -312,7 +304,6 @@ function removeAll({ io }: Context, paths: readonly string[]): void {
   for (const path of paths) io.removeFile(path);
 }
 
-/** @param stays Whether the value of an earlier job is kept. @throws {UsageError} if the value cannot be written. */
 function proveValue({ io }: Context, path: string, stays: boolean): void {
   try {
     if (stays || io.realPath(path) !== undefined) proveReplaceable(io, path, stays);
@@ -364,18 +355,16 @@ function openLog<R, A extends JobAsked, F>(
   return live;
 }
 
-/** What must be closed if a job is refused. */
 interface Refusable {
-  /** Absent if nothing was opened. */
+  /** `undefined` if nothing was opened. */
   opened?: OpenPlaces;
-  /** Undefined before the session is open. */
   session?: Session;
   close(): void;
 }
 
 /**
- * Ends a job that has no result, and writes reports if the job has a place for them. @throws the given error, or {@linkcode UsageError} if the
- * reports cannot be written.
+ * Ends a job that has no result, and writes reports if the job has a place for them.
+ * @throws the given error, or {@linkcode UsageError} if the reports cannot be written.
  */
 async function refuse<R extends AnyResult>(
   context: Context,
@@ -422,7 +411,7 @@ function isUnanswered({ memory, requests }: Session): boolean {
 
 /**
  * Adds advice to the result if something was unavailable and the job saw no run. If the network prevented every response, the advice is the same as
- * that of `doctor`.
+ * in `doctor`.
  */
 function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknown, isUnanswered: boolean): R {
   const { error, status } = result;
@@ -448,7 +437,6 @@ function checkAccess({ io }: Context, { out }: Places): void {
   }
 }
 
-/** Replaces the terms for scripts in a result with the program's terms. */
 function inWords<R extends AnyResult>(context: Context, result: R): R {
   const { resume, words } = context.vocabulary;
   const { reason, error } = result;
@@ -464,8 +452,8 @@ function inWords<R extends AnyResult>(context: Context, result: R): R {
 }
 
 /**
- * Adds the flags for the places of a run's files, so that the command that continues the run finds and updates the files. In CI, another machine runs
- * that command, so no flags are added.
+ * Adds flags for the places of a run's files, so that the command that continues the run finds and updates these files. In CI, another machine runs
+ * the command, so no flags are added.
  */
 function withPlaces(context: Context, command: string): string {
   if (!isLaptop(context)) return command;

@@ -1,5 +1,5 @@
 /**
- * The log while a run is followed. It contains the events in one section for each phase, and heartbeats. If a person watches, there is also a status
+ * The log of a job that follows a run: the events in one section for each phase, and heartbeats. On an interactive terminal, there is also a status
  * line. With `--json`, stdout contains only JSON lines.
  *
  * @module
@@ -49,33 +49,31 @@ interface LiveLogOptions {
   writer: Writer;
   platform: Platform;
   clock: Clock;
-  /** The form of the log; null for no log. */
+  /** `null` for no log. */
   form: LogForm | null;
   json: boolean;
   /** The status line shows this text until the status of the run is known. @default {"starting"} */
   status?: string | undefined;
   /** Whether a person watches stdout. Only then is there a status line. */
   interactive: boolean;
-  /** Whether each event line begins with its time. Turn this off if the CI system adds the time. @default {true} */
+  /** Whether each event line begins with its time. `false` if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
-  /** Time limit of the job in milliseconds, for the status line. @default not shown */
+  /** Time limit of the job, for the status line. @default not shown */
   timeoutMs?: number | undefined;
-  /** Width in cells at which lines of the compact form are broken. @default {180} */
+  /** Lines of the compact form are broken at this width, in cells. @default {180} */
   width?: number | undefined;
 }
 
-/**
- * Number of bytes of event lines after which only the newest lines are kept. Source: design, "Agent text is hostile"; GitLab truncates logs at 4 MiB.
- */
+/** Once the event lines exceed this size, only the newest lines are kept. Source: design, "Agent text is hostile". GitLab truncates logs at 4 MiB. */
 const MAX_EVENT_BYTES = 1_800_000;
-/** Number of event lines that are kept after that, and printed at the end. Source: see {@linkcode MAX_EVENT_BYTES}. */
+/** The number of event lines that are kept after {@linkcode MAX_EVENT_BYTES}, and printed at the end. */
 const KEPT_LINES = 200;
-/** Maximum size of the kept lines in bytes. The limit keeps the whole log below GitLab's limit. */
+/** Maximum size of the kept lines. The limit keeps the whole log below GitLab's limit. */
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-/** How long the agent's text waits for a line break, in milliseconds. A CI runner only notices a cancelled job when the log grows. */
+/** How long the agent's text waits for a line break. A CI runner only notices that its job was cancelled when the log grows. */
 const HELD_MS = 5_000;
-// Sections of the log, in order. The first section is collapsed, because it only matters if it fails.
+// The first section is collapsed, because it only matters if it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
 const DOING = ["booting the sandbox", "agent working", "delivering"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
@@ -100,7 +98,7 @@ export class LiveLog {
   #requests = () => 0;
   #status: string;
   #statusAt: number;
-  /** What the job waits for after its run has ended; untrusted. */
+  /** What the job waits for after its run has ended. Untrusted text. */
   #waiting: string | undefined;
   #newsAt: number;
   #phase = -1;
@@ -126,7 +124,7 @@ export class LiveLog {
 
   /**
    * Opens the first section when the run is known.
-   * @param status The status that was already printed. @default the last known status
+   * @param status A status that was already printed.
    */
   open(status = this.#status): void {
     this.begin(status);
@@ -136,7 +134,7 @@ export class LiveLog {
 
   /**
    * Fences untrusted output after this call, without opening a section. For work that has no phases.
-   * @param status The status that was already printed.
+   * @param status A status that was already printed.
    */
   begin(status: string): void {
     this.#setStatus(status);
@@ -151,7 +149,7 @@ export class LiveLog {
     this.#statusAt = this.#options.clock.now();
   }
 
-  /** Opens a fence before untrusted output. JSON lines need no fence, because they contain no commands and are read by programs. */
+  /** JSON lines need no fence: only programs read them, and they contain no commands. */
   #fence(): void {
     if (!this.#options.json) this.#options.writer.fence();
   }
@@ -170,7 +168,7 @@ export class LiveLog {
     writer.transient();
   }
 
-  /** Closes the section and the fence immediately, without printing anything else. For a process that must exit now. */
+  /** Closes the section and the fence without printing anything else, for a process that must exit now. */
   leave(): void {
     this.#ticker.abort();
     this.#section.end();
@@ -188,10 +186,6 @@ export class LiveLog {
     else this.#event(item.event);
   }
 
-  /**
-   * @param isTold Whether other lines of the log show the status. The final status arrives before the last events, and the verdict after those events
-   * shows it.
-   */
   status(status: string, isTold: boolean): void {
     this.#change(status, isTold, true);
   }
@@ -205,9 +199,9 @@ export class LiveLog {
   }
 
   /**
-   * Prints a line of the program in the columns of the events. With JSON lines, nothing is printed.
-   * @param timed Whether the line has the current time. Use false between the events of a run, because later events may have earlier times. @default
-   * {true}
+   * Prints a line of the program in the columns of the events. Prints nothing with JSON lines.
+   * @param timed Whether the line has the current time. Use `false` between the events of a run, because later events may have earlier times.
+   * @default {true}
    */
   line(label: string, text: string, timed = true): void {
     const { json, writer, clock } = this.#options;
@@ -219,7 +213,7 @@ export class LiveLog {
     );
   }
 
-  /** Prints a fact that became known late, in the form of the lines at the start. With JSON lines, nothing is printed. */
+  /** Prints a fact that became known late, in the form of the lines at the start. Prints nothing with JSON lines. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;
@@ -228,9 +222,8 @@ export class LiveLog {
   }
 
   /**
-   * Prints a notice. Heartbeats are printed between the events on stdout, and all other notices on stderr. With a status line, there are no
-   * heartbeats. If two jobs share a run, the notice is a warning on the page of the job, because otherwise the second job looks like an ordinary
-   * success.
+   * Prints heartbeats between the events on stdout, and all other notices on stderr. With a status line, there are no heartbeats. If two jobs share a
+   * run, the notice becomes a warning on the page of the job, because otherwise the second job looks like an ordinary success.
    */
   notice(notice: NoticeFacts): void {
     const { json, writer, interactive, form } = this.#options;
@@ -271,7 +264,7 @@ export class LiveLog {
     void this.#showHeld();
   }
 
-  /** Prints text that waits for its line break, after {@linkcode HELD_MS}. */
+  /** Prints text that has waited for its line break for {@linkcode HELD_MS}. */
   async #showHeld(): Promise<void> {
     const { signal } = this.#ticker;
     if (this.#watchesHeld) return;
@@ -349,22 +342,18 @@ export class LiveLog {
   }
 }
 
-// The current activity while a run is followed, for the status line of a terminal and the heartbeats of a log.
+// The current activity of a followed run, for the status line of a terminal and the heartbeats of a log. Times and durations are in milliseconds.
 
-/** Times on the clock and durations are in milliseconds. */
 interface Progress {
   nowMs: number;
-  /** Start of the job. */
+  /** When the job started. */
   startedAt: number;
-  /** Time limit of the job; undefined to leave it out. */
+  /** Time limit of the job. `undefined` to leave it out. */
   timeoutMs: number | undefined;
-  /** Activity in the current phase; undefined before the first phase. */
   doing: string | undefined;
-  /** Tools in use; untrusted. */
+  /** Tools in use. Untrusted text. */
   tools: readonly string[];
-  /** The status as the service names it; untrusted. */
   status: string;
-  /** Time of the last change of the status. */
   statusAt: number;
   newsAt: number;
 }
@@ -374,8 +363,8 @@ function wholeSeconds(ms: number): string {
 }
 
 /**
- * The last news is not shown if it followed the last change of the status within this time, in milliseconds. It would only repeat the duration of the
- * status.
+ * The time since the last news is not shown if the news followed the last change of the status within this time. It would only repeat the duration of
+ * the status.
  */
 const QUIET_MS = 1_000;
 
@@ -391,23 +380,22 @@ function statusParts(progress: Progress): string[] {
   ];
 }
 
-/** One line about a notice, in the terms of the command. It may contain untrusted text. */
+/** One line about a notice, in the terms of the command. May contain untrusted text. */
 export function noticeText(notice: NoticeFacts): string {
   return noticeLine(notice, { keyPart: "`--key-part`" });
 }
 
 // The block at the end of a job: the verdict, the reason, and what the user can do next.
 
-/** Maximum length of a reason or of advice in the block, in UTF-16 units. The reports contain the full text. */
+/** In UTF-16 units. The reports contain the full text. */
 const MAX_BLOCK_TEXT = 4_000;
 
-/** Problems with the events, and with `full` also the number of events. Null if there is nothing to show. */
+/** Problems with the events, and with `full` also the number of events. `null` if there is nothing to show. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
   const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones are not visible"];
   return parts.filter(Boolean).join(", ") || null;
 }
 
-/** The paths of all reports. A shared directory is named only once. */
 function files(reports: readonly ReportTarget[]): string | null {
   const paths = reports.map(({ path }) => path);
   const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
@@ -424,15 +412,10 @@ export interface VerdictOptions {
   reports: readonly ReportTarget[];
   /** How to cancel the run. @default not shown */
   cancel?: ((runId: string) => string) | undefined;
-  /** Whether the idempotency key, the events and the requests are shown. @default {false} */
   full?: boolean | undefined;
-  /** Comparison with the previous run. @default not shown */
   compared?: string | undefined;
-  /** How to start a failed run of a campaign again. @default the run does not belong to a campaign */
   campaign?: CampaignRetry | undefined;
-  /** Path of the page with the run, for users to open. @default not shown */
   page?: string | undefined;
-  /** Path of the copy of the result file's value. @default not shown */
   value?: string | undefined;
 }
 
@@ -445,7 +428,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const { runMs, hereMs } = timesOf(view);
   const took = formatDuration(view.durationMs);
   const started = runId !== null;
-  // Only a start with an unknown outcome needs the key to continue. If there is a command to resume, it already contains the key.
+  // Only a start with an unknown outcome needs the key to continue. A command to resume already contains the key.
   const lost = !started && resume === null && mayHaveStarted(result);
   return factsText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
@@ -476,7 +459,6 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   ]);
 }
 
-/** The verdict. A failure also names the phase, and a success says if nothing was changed. */
 function endWords(view: ResultView): string {
   const { outcome, verdict: { word }, git } = view;
   if (outcome === "success" && git?.changed === false) return `${word}, no changes`;

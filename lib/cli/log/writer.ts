@@ -1,6 +1,6 @@
 /**
- * Prints all output of the program to the terminal and the log. Every line is a `SafeLine`: either a fixed text of the program, or untrusted text
- * that was normalized, redacted and escaped. Before a line is printed, the user's own token is masked again.
+ * Prints all output of the program. Every line is a `SafeLine`: either a fixed text of the program, or untrusted text that was normalized, redacted
+ * and escaped. The user's own token is masked again before a line is printed.
  *
  * @module
  */
@@ -33,11 +33,6 @@ export class Writer {
   #fenced = false;
   #fence: Fence | undefined;
 
-  /**
-   * @param platform The CI system that shows the log.
-   * @param redact See {@linkcode Writer.redactWith}.
-   * @param size @default {terminalSize}
-   */
   constructor(io: Io, platform: Platform, redact: Redactor, size: () => TerminalSize | undefined = terminalSize) {
     this.#io = io;
     this.#size = size;
@@ -63,7 +58,7 @@ export class Writer {
     this.#redact = this.#more === undefined ? redact : joinRedactors(redact, this.#more);
   }
 
-  /** Also masks the secrets of this redactor. A second call replaces the redactor of the first call. */
+  /** Also masks the secrets of this redactor, which replaces the redactor of an earlier call. */
   maskAlso(more: Redactor): void {
     this.#more = more;
     this.redactWith(this.#own);
@@ -113,7 +108,7 @@ export class Writer {
     this.#print("stdout", lines);
   }
 
-  /** Prints a text on stdout unchanged, for another program: a generated file, or commands for a shell. */
+  /** Prints a text unchanged on stdout, for another program: a generated file, or commands for a shell. */
   output(text: string): void {
     this.#print("stdout", [text]);
   }
@@ -137,7 +132,7 @@ export class Writer {
   }
 
   /**
-   * Colors a line or a part of a line if the terminal or the CI system shows colors. The text stays the same.
+   * Colors a line or a part of a line if the terminal or the CI system shows colors.
    * @param from Index of the first UTF-16 unit of the part. @default {0}
    * @param to Index after the last UTF-16 unit of the part. @default the length of the line
    */
@@ -147,7 +142,7 @@ export class Writer {
   }
 
   /**
-   * Keeps lines at the bottom of a terminal, below all other output. The lines do not wrap. Without arguments, this removes the lines.
+   * Keeps lines at the bottom of a terminal, below all other output. The lines do not wrap. A call without arguments removes the lines.
    * @param lines Fewer lines than the terminal has rows.
    */
   transient(...lines: readonly SafeLine[]): void {
@@ -166,7 +161,7 @@ export class Writer {
     return above === 0 ? "\r\x1b[K" : `\r\x1b[${above}A\x1b[J`;
   }
 
-  /** Number of terminal rows that the bottom lines occupy. A terminal that has become narrower has wrapped the lines, unless it cuts long lines. */
+  /** Number of terminal rows that the bottom lines occupy. After a terminal becomes narrower, it has wrapped the lines, unless it cuts long lines. */
   #rows(): number {
     const lines = this.#transient.split("\n");
     const [before, now] = [this.#shownAt, this.#size()?.columns];
@@ -220,7 +215,8 @@ export class Writer {
 
   #endFence(): void {
     if (this.#fence === undefined) return;
-    // A reader that has closed stdout, such as `| head`, may have passed on the start of the fence. The end of the fence must still be printed.
+    // Even if the reader of stdout has exited, such as `| head`, it may have passed on the start of the fence. The end of the fence must still be
+    // printed.
     this.#io.write(this.#io.closed("stdout") ? "stderr" : "stdout", `${this.#fence.close}\n`);
     this.#fence = undefined;
   }
@@ -246,7 +242,6 @@ export class Writer {
   }
 }
 
-/** A line that is colored as a whole, or only at its beginning. */
 // deno-lint-ignore no-control-regex
 const COLORED = /^(\x1b\[\d+m)([^\x1b]*)(\x1b\[0m)([^\x1b]*)$/;
 // deno-lint-ignore no-control-regex
@@ -262,7 +257,7 @@ export interface Hang {
   whole?: RegExp | undefined;
 }
 
-/** Colors and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
+/** Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
 
 export type Style = keyof typeof STYLES;
@@ -272,9 +267,8 @@ export function colored(style: Style, text: string): string {
 }
 
 /**
- * Whether stdout is colored: on a terminal, or in the log of a CI system that shows colors. `FORCE_COLOR` overrides all other conditions.
- * @param ofCi Whether stdout is the log of a CI system that shows colors.
- * Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
+ * `FORCE_COLOR` overrides all other conditions.
+ * @param ofCi Whether stdout is the log of a CI system that shows colors. Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
  */
 function wantsColors(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
   const forced = io.env("FORCE_COLOR");
@@ -283,12 +277,11 @@ function wantsColors(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean
   return ofCi || io.isTerminal("stdout") && !isDumb(io);
 }
 
-/** Values of `TERM_PROGRAM` for terminals that support links. Source: the documentation of each terminal, OSC 8. */
 const LINKING = ["ghostty", "iTerm.app", "vscode", "WezTerm"];
 /** `VTE_VERSION` of VTE 0.50, the first version of GNOME's terminal library that supports links. */
 const LINKING_VTE = 5_000;
 
-/** Whether the terminal supports links. tmux and screen are excluded because they may drop the escape sequence. */
+/** tmux and screen are excluded, because they may drop the escape sequence. */
 function knowsLinks({ env }: Pick<Io, "env">): boolean {
   const term = env("TERM") ?? "";
   if (/^(?:screen|tmux|dumb)/.test(term)) return false;
@@ -297,7 +290,7 @@ function knowsLinks({ env }: Pick<Io, "env">): boolean {
 }
 
 /**
- * The open section of the log, on systems with sections. The beginning of a section is printed right before the first line, so that no section is
+ * The open section of the log, on systems with sections. The beginning of a section is printed right before its first line, so that no section is
  * empty.
  */
 export class LogSection {
@@ -312,7 +305,6 @@ export class LogSection {
   /**
    * Ends the current section and begins a new one.
    * @param name Letters, digits and `_`. The id of the section gets a random suffix, because a job may follow several runs or campaigns.
-   * @param title The title that users see.
    * @param folded Whether the section is initially collapsed.
    */
   begin(name: string, title: string, folded: boolean): void {
@@ -322,7 +314,6 @@ export class LogSection {
     this.#section = platform.section?.(id, `Mogplex: ${title}`, clock.wallTime(), folded);
   }
 
-  /** Prints the beginning of the section, unless it was already printed. */
   show(): void {
     if (this.#section === undefined || this.#isShown) return;
     this.#isShown = true;
@@ -339,7 +330,7 @@ export class LogSection {
 
 // The format of a log line: where the text begins, and the colors of the time and the label.
 
-// Other labels have no color.
+// Labels that are not listed have no color.
 const LABEL_STYLES: Readonly<Record<string, Style>> = {
   cancel: "yellow",
   cancelled: "yellow",
@@ -361,15 +352,15 @@ export function textIndent(times: boolean): number {
 export function colorLine(writer: Pick<Writer, "colored" | "paint">, line: SafeLine, times: boolean): SafeLine {
   const [, time = "", label = ""] = (writer.colored && (times ? TIMED : BARE).exec(line)) || [];
   const style = lookup(LABEL_STYLES, label);
-  // Starts on the right, because inserting color codes shifts the text after them.
+  // The label is colored first, because color codes shift the text after them.
   const labelled = style === undefined ? line : writer.paint(style, line, time.length, time.length + label.length);
   return time.trim() === "" ? labelled : writer.paint("dim", labelled, 0, time.length);
 }
 
 /**
- * Whether a person watches a stream on a terminal that can move its cursor. Only then is the log allowed to redraw a line, to leave out what the same
- * screen already shows, and to let a run continue after Ctrl-C. The result is always false on a CI system, although act and Buildkite's agent give
- * their jobs a terminal. Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
+ * Whether a person watches a stream on a terminal that can move its cursor. Only then may the log redraw a line, leave out what the same screen
+ * already shows, and let a run continue after Ctrl-C. Always `false` on a CI system, although `act` and Buildkite's agent give their jobs a terminal.
+ * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
  */
 export function isInteractive(
   { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },
@@ -389,23 +380,22 @@ function cutsLines({ env }: Pick<Io, "env">): boolean {
   return term === "linux" || Boolean(env("XTERM_VERSION")) && !/^(?:screen|tmux)/.test(term);
 }
 
-/** Width of log lines without a terminal, in cells. On the pages of CI systems, longer lines scroll or wrap. */
+/** In cells. CI systems scroll or wrap longer lines on their pages. */
 const USUAL_WIDTH = 180;
 
 export function logWidth(io: Pick<Io, "isTerminal">): number {
   return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;
 }
 
-// Commands to the CI system in the log: the outputs, the path of the summary, and a verdict other than success. Some systems read files instead;
-// `lib/report/write.ts` writes those files. With `--json` there are no commands, because programs read stdout.
+// Commands to the CI system in the log: the outputs, the path of the summary, and a verdict other than success. Some systems read files instead,
+// which `lib/report/write.ts` writes. With `--json` there are no commands, because programs read stdout.
 
-/** Maximum length of a reason in a command, in UTF-16 units; the log and the reports have the full text. */
+/** In UTF-16 units. The log and the reports contain the full text. */
 const MAX_ANNOTATION_TEXT = 1_000;
 
 // All other outcomes are warnings.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
-/** @param variables Values by name. Each value is a result of `bareValue`. */
 export function commandVariables(
   writer: Writer,
   platform: Platform,
@@ -429,7 +419,7 @@ export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platf
     const real = io.realPath(path);
     if (real !== undefined) writer.command(showSummary(real));
   } catch {
-    // Deno without read permission: the file exists, but its real path cannot be determined.
+    // Without Deno's read permission, the path of an existing file cannot be resolved.
   }
 }
 
@@ -454,7 +444,6 @@ function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): 
   writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", title, writer.untrusted(text)));
 }
 
-/** Reports an error on the page of the job. No report contains this error. */
 export function commandError(
   { writer, platform: { annotate } }: { writer: Writer; platform: Platform },
   title: string,
@@ -465,7 +454,7 @@ export function commandError(
   writer.command(annotate("error", title, writer.untrusted(`exit code ${exitCodeFor(error)}: ${text}`)));
 }
 
-/** Prints a notice, on the page of the job if the CI system supports this. @param title A fixed text of the program. */
+/** On systems that support this, the notice appears on the page of the job. @param title A fixed text of the program. */
 export function commandWarning(
   { writer, platform: { annotate } }: { writer: Writer; platform: Platform },
   title: string,
@@ -475,7 +464,6 @@ export function commandWarning(
   writer.command(annotate("warning", title, writer.untrusted(text)));
 }
 
-/** @param about Reports that were written, and the path of the copy of the value. */
 export function commandResult(
   { writer, io }: { writer: Writer; io: Io },
   platform: Platform,

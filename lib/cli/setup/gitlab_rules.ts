@@ -1,15 +1,15 @@
 /**
- * Predicts whether GitLab creates a pipeline, and which jobs it starts. Source: GitLab,
- * "CI/CD YAML syntax reference", `workflow:rules`, `include:rules`, `rules`, `only`, `extends`, and "Specify when jobs run with rules", "CI/CD
- * variable expressions".
+ * Predicts whether GitLab creates a pipeline, and which jobs the pipeline starts. Source: GitLab, "CI/CD YAML syntax reference", `workflow:rules`,
+ * `include:rules`, `rules`, `only`, `extends`, and "Specify when jobs run with rules", "CI/CD variable expressions".
+ *
  * @module
  */
 import { isObject, lookup } from "../../lookup.ts";
 import { pipelineFiles } from "./gitlab_stage.ts";
 
-/** A value of an expression: a text, null for an absent variable, or undefined if the value is unknown here. */
+/** A value of an expression. `null` if the variable is absent, `undefined` if the value is unknown here. */
 type Value = string | null | undefined;
-/** Undefined if the truth is unknown. */
+/** `undefined` if the truth is unknown. */
 type Truth = boolean | undefined;
 
 /** Placeholder for the default branch if its name is unknown. */
@@ -19,7 +19,7 @@ type Values = Readonly<Record<string, Value>>;
 
 const MERGE_REQUEST = "merge_request_event";
 
-/** Variables of every pipeline for the default branch. Absent variables are unknown. */
+/** Variables of every pipeline for the default branch. Variables that are not listed are unknown. */
 const branchPipeline = (branch: string): Values => ({
   CI: "true",
   GITLAB_CI: "true",
@@ -39,7 +39,6 @@ function otherRef(source: string, tag: string | undefined): Values {
   return tag === undefined ? {} : { CI_COMMIT_BRANCH: null, CI_COMMIT_REF_NAME: tag };
 }
 
-/** Keys of a file that are not jobs. */
 const NO_JOBS: readonly string[] = [
   ..."default include stages variables workflow spec image services cache before_script after_script".split(" "),
 ];
@@ -63,22 +62,20 @@ const ALL_WORDS =
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface PipelineQuery {
-  /** Reads a file of the repository; undefined if the file does not exist. */
+  /** Reads a file of the repository. Returns `undefined` if the file does not exist. */
   read(path: string): string | undefined;
-  /** Value of `CI_PIPELINE_SOURCE`. */
   source: string;
   /** Variables of the pipeline. If `CI_COMMIT_TAG` is set, the pipeline runs for that tag. */
   variables?: Readonly<Record<string, string>> | undefined;
-  /** Name of the default branch, on which the pipeline runs; undefined if the name is unknown. */
+  /** Name of the default branch, on which the pipeline runs. `undefined` if the name is unknown. */
   branch?: string | undefined;
 }
 
 export interface PipelinePrediction {
   /** Whether the `workflow:rules` of the repository let GitLab create the pipeline. */
   isCreated: Truth;
-  /** Names of the jobs that start, or might start. Manual jobs are left out. */
   jobs: readonly string[];
-  /** Included files that cannot be read here. They may contain more jobs, and `workflow:rules`. */
+  /** Included files that cannot be read here. They may contain more jobs and `workflow:rules`. */
   unreadable: readonly string[];
 }
 
@@ -94,7 +91,6 @@ export function predictPipeline({ read, source, variables, branch }: PipelineQue
   const passes = (rules: unknown) => passesRules(expandRules(rules, sections), values, (when) => when !== "never");
   const { files, unreadable } = pipelineFiles(read, (rules) => rules === undefined || passes(rules) !== false);
   const jobs = new Map<string, Fields>();
-  // Included files come first, because the keys of a file override the keys of its includes.
   for (const file of files) {
     for (const [name, section] of Object.entries(file)) {
       sections.set(name, section);
@@ -130,8 +126,8 @@ function mightStart(
 }
 
 /**
- * Replaces each `!reference` with the rules that it names. A `!reference` is read as a list of keys. It stays unchanged if its target is in a file
- * that is not available here.
+ * Replaces each `!reference` with the rules that it names. The parser reads a `!reference` as a list of keys. If the target is in a file that is not
+ * available here, the list stays unchanged.
  */
 function expandRules(rules: unknown, sections: ReadonlyMap<string, unknown>, level = 0): unknown {
   if (!Array.isArray(rules) || level > MAX_LEVELS) return rules;
@@ -165,7 +161,6 @@ function passesRules(
   return mightPass ? undefined : false;
 }
 
-/** A field of a job, or of the jobs that it extends. */
 function fieldOf(jobs: ReadonlyMap<string, Fields>, job: Fields, key: string, depth = 0): unknown {
   const value = lookup(job, key);
   if (value !== undefined || depth >= MAX_EXTENDS) return value;
@@ -190,7 +185,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
   const exceptions = isObject(except) ? [except.variables].flat() : [];
   if (exceptions.some((each) => typeof each === "string" && truthOf(each, values) === true)) return false;
   const wanted = isObject(only) && only.refs === undefined ? DEFAULT_ONLY : refs(only);
-  // Anything else is a pattern, or the name of a branch or a tag, optionally with a project path. It never matches a merge request.
+  // All other values are patterns or names of branches or tags, optionally with a project path. They never match a merge request.
   const name = values["CI_COMMIT_REF_NAME"];
   const mightMatch = (each: string) => name === DEFAULT_BRANCH || each.startsWith("/") || each.split("@")[0] === name;
   return wanted.length === 0 ||
@@ -200,7 +195,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
 const TOKEN =
   /\s*(?:(\$\{?\w+\}?)|"([^"]*)"|'([^']*)'|\/((?:[^/\\]|\\.)+)\/[a-z]*|(null)\b|(==|!=|=~|!~|&&|\|\||[()]))/y;
 
-/** Whether an expression is true; undefined if its truth is unknown here, or if the expression cannot be read. */
+/** `undefined` if the truth is unknown here, or if the expression cannot be read. */
 function truthOf(expression: string, values: Readonly<Record<string, Value>>): Truth {
   const tokens: RegExpExecArray[] = [];
   TOKEN.lastIndex = 0;
@@ -261,7 +256,7 @@ function isEqual(one: Value, other: Value): Truth {
 function matches(value: Value, { value: pattern, isPattern }: { value: Value; isPattern: boolean }): Truth {
   if (value === null) return false;
   if (value === undefined || value === DEFAULT_BRANCH || !isPattern || typeof pattern !== "string") return undefined;
-  // The usual patterns for sources are lists of words. Other patterns of the repository are not executed here, because they may be slow.
+  // The usual patterns for sources are lists of words. Other patterns of the repository are not executed, because they may be slow.
   const [, words] = /^\^?\(?([\w|]+)\)?\$?$/.exec(pattern) ?? [];
   return words === undefined ? undefined : words.split("|").some((word) => value.includes(word));
 }

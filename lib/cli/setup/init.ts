@@ -1,6 +1,6 @@
 /**
- * `init`: adds the program, its checksum and licenses, a task and a job to a repository, and removes them again. It never overwrites a file, and
- * never removes a file that was changed.
+ * `init` adds the program, its checksum and licenses, a task and a job to a repository, and removes them again. It never overwrites a file, and never
+ * removes a file that was changed.
  *
  * @module
  */
@@ -104,26 +104,20 @@ function attemptedOf({ flags }: Context): string {
 /** A name that is safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 
-/** The repository's name, if the address of the remote `origin` contains a safe name. */
 function safeNameOf(origin: string): string | undefined {
   const repo = repoName(origin);
   return SAFE_NAME.test(repo) ? repo : undefined;
 }
 
-/** A placeholder for a name that only the user knows. */
 const PLACEHOLDER = "OWNER/NAME";
 
 const isInSubgroup = (name: string) => name.split("/").length > 2;
 
-/**
- * The name of the repository in a job. Mogplex has no repositories in subgroups, so a repository in a subgroup gets a placeholder that the user must
- * replace.
- */
+/** Mogplex has no repositories in subgroups. A repository in a subgroup gets a placeholder that the user must replace. */
 function jobNameOf(safeName: string | undefined): string | undefined {
   return safeName !== undefined && isInSubgroup(safeName) ? PLACEHOLDER : safeName;
 }
 
-/** Maximum size of a file to compare, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 const CHECKSUM_NOTE = "  its checksum";
@@ -221,7 +215,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   if (file !== "" && !flags.has(RESPOND)) {
     const task = present(context, TASK_FILE);
-    // Users replace the text of the task.
+    // Users are expected to replace the text of the task.
     if (task !== undefined && task !== TASK) steps.say(`keep ${TASK_FILE}`);
     else steps.add(TASK_FILE, TASK);
   }
@@ -331,11 +325,9 @@ export async function initRepository(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** Prints each step of a call, and executes it unless the call is a dry run. */
 class Steps {
   readonly #context: Context;
   readonly #dry: boolean;
-  /** Whether anything was written, or would be written without a dry run. */
   hasChanges = false;
 
   constructor(context: Context) {
@@ -343,10 +335,7 @@ class Steps {
     this.#dry = context.flags.has(DRY_RUN);
   }
 
-  /**
-   * Prints sentences, or a diff. On a terminal, long lines are broken between words, and continuation lines are indented to the beginning of the
-   * text.
-   */
+  /** Prints sentences or a diff. On a terminal, long lines are broken between words, and continuation lines are indented. */
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
     for (const line of lines) {
@@ -362,7 +351,10 @@ class Steps {
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
-  /** Prints a text whose indented lines are for copying. @param front Text before the first line. All other lines are indented by its length. */
+  /**
+   * Prints a text whose indented lines are for copying.
+   * @param front Text before the first line. All other lines are indented by its length.
+   */
   explain(front: string, text: string): void {
     for (const [index, line] of text.split("\n").entries()) {
       const whole = line === "" ? "" : `${index === 0 ? front : " ".repeat(front.length)}${line}`;
@@ -390,7 +382,6 @@ class Steps {
     if (!this.#dry) this.#context.io.removeFile(path);
   }
 
-  /** Writes a new file; an existing file is not changed. @returns Whether the file has the text, or would have it without a dry run. */
   add(path: string, text: string, note?: string): boolean {
     const old = present(this.#context, path);
     const lines = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
@@ -401,7 +392,6 @@ class Steps {
   }
 }
 
-/** The text of a file; undefined if the file does not exist. @throws {UsageError} if the file cannot be read, or is a symbolic link. */
 function present(context: Context, path: string): string | undefined {
   try {
     return context.io.readFile(path, MAX_BYTES, "refuse", "replace");
@@ -415,7 +405,7 @@ function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
-/** The lines that differ, with `-` before the lines of `old` and `+` before the lines of `next`. */
+/** The lines that differ. `-` marks lines of `old`, and `+` marks lines of `next`. */
 function diff(old: string, next: string): string[] {
   const [before, after] = [old.split("\n"), next.split("\n")];
   let start = 0;
@@ -470,7 +460,6 @@ export function programVersion(text: string): string {
   return /^\/\/ @mogplex\/ci (\S{1,40}) mogplex\.mjs /m.exec(text.slice(0, 1_000))?.[1] ?? "an unknown version";
 }
 
-/** Why the program in the repository was not written by `init`; undefined if `init` wrote it. */
 function changeOfProgram(context: Context): string | undefined {
   const text = present(context, PROGRAM_FILE);
   if (text === undefined) return `there is no ${PROGRAM_FILE} here`;
@@ -491,9 +480,7 @@ function programOf(context: Context) {
   };
 }
 
-/**
- * Replaces the names of documentation pages in a sentence with their paths in the toolkit. The user's own repository does not contain these pages.
- */
+/** Replaces the names of documentation pages with their paths in the toolkit. The user's own repository does not contain these pages. */
 function withPages(context: Context, sentence: string): string {
   const clone = parentOf(parentOf(fileOfProgram(context)));
   return sentence.replace(/\bdocs\/[\w-]+\.md/g, (page) => {
@@ -504,7 +491,7 @@ function withPages(context: Context, sentence: string): string {
 
 const fileOfProgram = ({ machine }: Context) => machine.programFile ?? programFile();
 
-/** The text of the running program. @throws {UsageError} if the program is not the single file `mogplex.mjs`. */
+/** @throws {UsageError} if the running program is not the single file `mogplex.mjs`. */
 function ownProgram(context: Context): string {
   const file = fileOfProgram(context);
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
@@ -515,15 +502,11 @@ function ownProgram(context: Context): string {
   throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
 }
 
-/** The licenses beside the running program; undefined if there is no such file. */
 function ownLicenses(context: Context): string | undefined {
   // The licenses are optional.
   return valueOr(() => context.io.readFile(`${fileOfProgram(context)}.licenses.txt`), undefined);
 }
 
-/**
- * The system named in the arguments, or otherwise the system that the repository uses. @throws {UsageError} if no system or several systems match.
- */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
   const names = context.flags.has(RESPOND) ? respondSystems() : [...RECIPES.keys(), TERMINAL];
@@ -559,7 +542,6 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
-/** The command with the name of a system and the user's flags. */
 function callAgain(context: Context, name: string): string {
   const { flags } = context;
   const flagWords = [RESPOND, DRY_RUN].filter((flag) => flags.has(flag)).map((flag) => `--${flag.name}`);
@@ -570,7 +552,7 @@ function callAgain(context: Context, name: string): string {
   return initCall(context, name, ...flagWords);
 }
 
-/** The command as the user called it. npm passes its script name and the path of `package.json` to a script. */
+/** The command as the user called it. npm passes the name of the script and the path of `package.json` to the script. */
 function initCall({ io, vocabulary }: Context, ...words: string[]): string {
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
   if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", ...words);
@@ -581,7 +563,6 @@ function respondSystems(): string[] {
   return [...RECIPES].filter(([, { respond }]) => respond !== undefined).map(([name]) => name);
 }
 
-/** The recipe of a job that answers mentions. @throws {UsageError} if the system does not belong to a supported forge. */
 function needRespondRecipe(
   { variables }: Context,
   [name, recipe]: readonly [name: string, recipe: Recipe],
@@ -596,7 +577,6 @@ function needRespondRecipe(
   });
 }
 
-/** A file of the pipeline; undefined if it cannot be read, is a link or is outside the repository. */
 function readOrNothing(context: Context, path: string): string | undefined {
   if (path.split("/").includes("..")) return undefined;
   return valueOr(() => present(context, path), undefined);
@@ -608,7 +588,6 @@ interface WrittenJob {
   remains: readonly string[];
 }
 
-/** @param name Name of the repository, if it is known. @param stage The line with the stage of the job, for GitLab. */
 function writtenJob(recipe: Recipe, name: string | undefined, stage: string): WrittenJob {
   const { file, beside = "", remains, repo } = recipe;
   return {
@@ -618,7 +597,7 @@ function writtenJob(recipe: Recipe, name: string | undefined, stage: string): Wr
   };
 }
 
-/** The jobs that answer mentions, one for each schedule. See {@linkcode writtenJob} for the parameters. */
+/** The jobs that answer mentions, one for each schedule. */
 function respondJobsOf(system: Recipe, name: string | undefined, stage: string) {
   return CHECK_SCHEDULES.flatMap((schedule) => {
     const recipe = respondRecipe(system, schedule);
@@ -633,7 +612,7 @@ const COMMAND = new RegExp(`${TOOL} (?:run|respond)\\b`);
 const CAMPAIGN_COMPONENT =
   /^\s*(?:- )?\{?\s*(?:component\s*:\s*\S+\/campaign@|(?:local|file|remote)\s*:.*mogplex-campaign\.yml)/m;
 
-/** The text of a job without the parts that users may have set. */
+/** Leaves out the parts of a job that users may have set. */
 const plainJob = (text: string) => withoutRepo(withoutMention(withoutStage(text)));
 
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
@@ -647,7 +626,7 @@ function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: rea
   });
 }
 
-/** Removes the files for the system in the arguments, or otherwise the files for all systems. */
+/** Removes the files of the system in the arguments. If no system was given, the files of all systems are removed. */
 function uninstall(context: Context, steps: Steps, origin: string): void {
   const isNamed = context.flags.positionals.length > 0;
   const systems = isNamed ? [systemOf(context, origin)] : RECIPES;
@@ -720,7 +699,7 @@ function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
     const parts = path.split("/").slice(0, -1);
     return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
   });
-  // The longest path comes first, so that a folder comes after the folders inside it.
+  // Longest path first: a folder can only be removed after the folders inside it.
   for (const folder of [...new Set(folders)].sort((a, b) => b.length - a.length)) {
     try {
       io.removeDirectory(folder);
@@ -733,11 +712,10 @@ function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
 const MAX_JOBS = 20;
 
 interface JobPipeline {
-  /** A plural noun. */
   name: string;
   source: string;
   variables?: Readonly<Record<string, string>>;
-  /** The condition of a rule that includes such a pipeline. */
+  /** The condition of a rule that includes these pipelines. */
   condition: string;
 }
 
@@ -756,10 +734,9 @@ const onSchedule = (value: string): JobPipeline => ({
 
 interface GitlabJob {
   name: string;
-  /** Describes the pipelines; completes "the pipelines …". */
   place: string;
   pipelines: readonly JobPipeline[];
-  /** How to keep other jobs out; undefined if a setup step already explains it. */
+  /** How to keep other jobs out. `undefined` if a setup step already explains this. */
   advice: string | undefined;
 }
 
@@ -782,9 +759,9 @@ const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
 });
 
 /**
- * Prints what the repository's own pipeline configuration does in the pipelines of a job: whether GitLab creates the pipelines, and which other jobs
- * start.
- * @returns Whether other jobs start, or might start.
+ * Predicts what the repository's own pipeline configuration does in the pipelines of a job: whether GitLab creates the pipelines, and which other
+ * jobs start.
+ * @returns Whether other jobs start or might start.
  */
 function describePipelines(steps: Steps, context: Context, job: GitlabJob): boolean {
   const read = (path: string) => readOrNothing(context, path);
@@ -810,7 +787,7 @@ function describePipelines(steps: Steps, context: Context, job: GitlabJob): bool
   return lines.length > 0;
 }
 
-/** Lines about the other jobs that the pipelines of a job start; empty if there are no other jobs. */
+/** Lines about the other jobs that the pipelines of a job start. Empty if there are no other jobs. */
 function otherJobs(predictions: readonly PipelinePrediction[], { name, place }: GitlabJob): string[] {
   const names = [...new Set(predictions.flatMap(({ jobs }) => jobs))].filter((each) => each !== name);
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];

@@ -1,5 +1,5 @@
 /**
- * The files that `init` writes. For each CI system, one of them is the job that runs the program in the repository.
+ * The files that `init` writes for each CI system.
  *
  * @module
  */
@@ -9,33 +9,31 @@ import { EXIT } from "../../exit_codes.ts";
 import type { CheckSchedule } from "../../respond/checks.ts";
 import { MENTION_WORD } from "../settings.ts";
 
-// The files in the repository and the commands, which the jobs of all CI systems share.
-
-/** Directory of all files that `init` writes, except the file of the CI system. */
+/** Contains all files that `init` writes, except the file of the CI system. */
 const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
-/** The checksum of the program, in the format that `sha256sum -c` reads. */
+/** A checksum file for `sha256sum -c`. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
 /** Licenses of the program's dependencies. The first lines of the program name this file. */
 export const LICENSES_FILE = `${PROGRAM_FILE}.licenses.txt`;
-/** Marks the program as generated. GitLab only reads this file in the root directory. */
+/** GitLab only reads this file in the root directory. */
 export const ATTRIBUTES_FILE = ".gitattributes";
 /** With these attributes, GitHub and GitLab collapse the program in diffs. Reviewers can still expand it. */
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
-/** The first task is harmless, because users may run it without changing it. */
+/** Harmless, because users may run the task without changing it. */
 export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
 
 const VERIFY = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
-/** A plain scalar of YAML, which is also valid inside single or triple quotes. */
+/** Must be a plain YAML scalar that is also valid inside single and triple quotes. */
 const CHECK =
   `${VERIFY} || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with npm --prefix ../mogplex-ci run init -- --update --force"; exit ${EXIT.internal}; }`;
-/** For systems that keep the workspace: reports of an earlier build must not be mistaken for reports of this build. */
+/** For systems that keep the workspace. Users could mistake reports of an earlier build for reports of this build. */
 const EMPTY = "rm -rf mogplex-ci";
 export const TOOL = `node ${PROGRAM_FILE}`;
 /**
- * Cancels a run that a job left behind. The command checks the program again, because it also runs after a failed check. A modified program would
+ * Cancels a run that a job left behind. The command verifies the program again, because it also runs after a failed check. A modified program would
  * receive the token.
  */
 const CLEAN = `${VERIFY} && ${TOOL} cleanup`;
@@ -44,79 +42,69 @@ const CLEAN = `${VERIFY} && ${TOOL} cleanup`;
  * last one in the log.
  */
 const cleanIfPresent = (flags = "") => `if test -f ${PROGRAM_FILE}; then ${CLEAN}${flags}; fi`;
-/** Monday mornings, UTC. */
+/** Mondays at 06:17 UTC. */
 const CRON = "17 6 * * 1";
 
-/** Times in UTC, at minutes when few other schedules start. */
+/** In UTC, at minutes when few other schedules start. */
 const POLL_CRON = { hourly: "23 * * * *", daily: "23 5 * * *" } as const;
 
 const KEYS_PAGE = "Settings > Mogplex Keys";
 const MAKE_TOKEN = `Create a token in the Mogplex app (${KEYS_PAGE}) with the scopes read and write.`;
-/** Part of what every job for mentions leaves outside the repository. */
 const LABEL = `the label ${MENTION_WORD}, if you created it`;
 
-/** Part of what every job leaves outside the repository. */
 export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PAGE}`;
 
-/** What does not work without a schedule, on every forge. */
 const LOST = [
   "A start that got no answer is repeated only until its job ends.",
   "If a job is killed, its note stays unfinished until somebody mentions the agent in the same thread, at least 5 minutes after the run has ended.",
 ];
 
 export interface Recipe {
-  /** The name that the system uses for itself. */
   title: string;
-  /** Path at which the system looks for the file; empty if no job is written. */
+  /** Path at which the system looks for the file. Empty if no job is written. */
   file: string;
-  /** Path of the file if the system's own file already exists; undefined if the system reads any number of files. */
+  /** Path of the file if the system's own file already exists. `undefined` if the system reads any number of files. */
   beside?: string;
-  /** What to do if the system's own file already exists, before the name of the file. For GitLab, the text depends on the pipeline. */
+  /** The instruction before the name of the file, if the system's own file already exists. For GitLab, the text depends on the pipeline. */
   add?: string;
-  /** Paths that show that the repository uses the system, in addition to `file`. */
+  /** Paths, other than `file`, that show that the repository uses the system. */
   marks?: readonly string[];
   hosts?: RegExp;
   needs: string;
-  /** Whether the file itself starts the job on Mondays. @default {false}: the user creates the schedule */
+  /** Whether the file schedules the job. Otherwise, the user creates the schedule. @default {false} */
   weekly?: boolean;
-  /** The value that names the repository if its name is unknown. @default undefined: the variable MOGPLEX_REPO_ID names it */
+  /** The value that names the repository if its name is unknown. `undefined` if the variable MOGPLEX_REPO_ID names the repository. */
   repo?: string;
   /**
-   * @param repo The flag for the repository, after a space; empty if a variable names the repository.
+   * @param repo The flag for the repository, after a space. Empty if a variable names the repository.
    * @param stage The line with the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
-  /**
-   * How to prepare what `needs` names, up to the commit. Each step is one or more sentences, and can have several lines. Indented lines are for
-   * copying.
-   */
+  /** How to prepare what `needs` lists, up to the commit. A step can have several lines. Indented lines are for copying. */
   steps: readonly string[];
-  /** What to do after the commit. Before the job exists, these steps would start other jobs, or nothing. @default nothing */
+  /** What to do after the commit. Before the job exists, these steps would start other jobs or do nothing. @default {[]} */
   laterSteps?: readonly string[];
-  /** What the user created for the job outside the repository, and where. `init` cannot remove these things. */
+  /** What the user created outside the repository for the job. `init` cannot remove it. */
   remains: readonly string[];
-  /** The job of `--respond`, on systems that belong to a forge. */
+  /** The job for `init --respond`. `undefined` if the system does not belong to a forge. */
   respond?(
     schedule: CheckSchedule,
     mention: string,
   ): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "laterSteps" | "remains" | "trial"> & {
     readonly lost: readonly string[];
   };
-  /** The last step, as a sentence. @default a call of `doctor` */
+  /** The last step, as a sentence. @default a `doctor` command */
   trial?: string;
-  /** What the job does, as a sentence. @default when the job runs the task */
+  /** What the job does, as a sentence. @default a sentence about running the task */
   does?: string;
 }
 
-/** @param repo See {@linkcode Recipe.render}. @param verb `--follow` or `--detach`. */
 const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
 
-/** Flags for a history that is stored with the reports. A dashboard collects the history from there. */
+/** Stores the history with the reports. A dashboard collects the history from there. */
 const KEEPS_HISTORY = " --history mogplex-ci/runs.ndjson";
 
-// Jobs written in a programming language: Groovy and Kotlin.
-
-// A list, because the bundler treats a line of a template that begins with "import" as an import of this file.
+// A list, because the bundler treats a template line that begins with "import" as an import of this file.
 const KOTLIN = ["*", "buildSteps.script", "triggers.schedule", "triggers.ScheduleTrigger"]
   .map((name) => `import jetbrains.buildServer.configs.kotlin.${name}\n`).join("");
 
@@ -234,14 +222,14 @@ object Mogplex : BuildType({
   },
 };
 
-/** The condition of the pipelines on GitLab in which no job of `init` starts on a schedule. */
+/** GitLab condition that is true unless a schedule for a job of `init` started the pipeline. */
 export const OTHER_PIPELINES = "$MOGPLEX_SCHEDULE == null";
 const notOfRespond = (schedule: CheckSchedule) =>
   `$CI_PIPELINE_SOURCE != "trigger"${schedule === "none" ? "" : ` && ${OTHER_PIPELINES}`}`;
 
 /**
- * How to keep other jobs out of the pipelines of a job on GitLab. The advice works for every kind of job. Rules in the jobs themselves would not: a
- * rule in a job without rules would add the job to the pipelines of merge requests, and a job with `only` or `except` cannot have rules.
+ * How to keep other jobs out of the GitLab pipelines for a job of `init`. Rules in the other jobs do not always work. A rule in a job without rules
+ * would add the job to the pipelines of merge requests. A job with `only` or `except` cannot have rules.
  * @param condition Selects the pipelines that run the other jobs.
  */
 export const keepOthersOut = (condition: string) =>
@@ -259,7 +247,7 @@ const FOLLOW = `${VERIFY} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 const CANCEL = `${VERIFY} && ${TOOL} runs cancel ${RUN_ID}`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
-/** act cannot store artifacts. */
+/** The local runner `act` cannot store artifacts. */
 const KEEP = `      - name: Keep the reports
         if: always() && !env.ACT
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
@@ -267,8 +255,8 @@ const KEEP = `      - name: Keep the reports
 `;
 
 /**
- * A job gets only the repository's variables that its environment names, and a missing variable is empty. An empty limit means the default. An empty
- * list of names must be rejected, so the comma distinguishes an empty list from a missing variable.
+ * A job only sees the repository variables that its environment lists, and a variable that is not set is empty. An empty limit means the default
+ * limit. An empty list of names must be rejected, so the added comma distinguishes an empty list from a variable that is not set.
  */
 const RESPOND_VARIABLES =
   `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee to let only these users ask\n` +
@@ -276,37 +264,37 @@ const RESPOND_VARIABLES =
 
 const nameSetting = (mention: string) => `MOGPLEX_RESPOND_NAME: "${mention}"`;
 
-/** Replaces the agent's name in the text of a job with the default name, so that two jobs can be compared. */
+/** Replaces the agent's name in a job with the default name, so that two jobs can be compared. */
 export function withoutMention(text: string): string {
   const [setting = "", name] = /(?:^ +|, )MOGPLEX_RESPOND_NAME: "([\w-]+)"\n?/m.exec(text) ?? [];
   return name === undefined ? text : text.replace(setting, "").replaceAll(`@${name}`, `@${MENTION_WORD}`);
 }
 
-/** @param page Page of the settings that contains the variables. */
+/** @param page The settings page that contains the variables. */
 const variablesOfRespond = (page: string) =>
   `the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: ${page}`;
 
 const READERS =
   "Anyone who can push can read the secret. To prevent this, move it into an environment that is limited to the default branch, and add `environment: NAME` to the job: docs/ask.md.";
 
-/** For projects on GitLab that also use trigger tokens for other pipelines. Source: GitLab, "CI/CD job rules", values of `CI_PIPELINE_SOURCE`. */
+/** For GitLab projects that also use trigger tokens for other pipelines. Source: GitLab, "CI/CD job rules", values of `CI_PIPELINE_SOURCE`. */
 const TRIGGERS =
   "If you also start other pipelines of this project with trigger tokens, those pipelines no longer run their jobs. Start them through the pipelines API with an access token instead: docs/ask.md.";
 
 export const REPO_PLACES = "in two places, for doctor and for respond";
 
-/** For forges other than GitHub. Source: the repositories of the service belong to installations of its GitHub app. */
+/** For forges other than GitHub. The service only has repositories of installations of its GitHub app. */
 const FIND_REPOSITORY =
   `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job (${REPO_PLACES}).`;
 
-/** CI systems start scheduled jobs and jobs for events only from the default branch. */
+/** CI systems start jobs for schedules and events only from the default branch. */
 export const COMMIT = "Commit these files, and merge them into the default branch.";
 
 const MAKE_LABEL = "If labels should start agents, create the label mogplex.";
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
-/** @param flags Flags after a space. @default none */
+/** @param flags Begins with a space. @default none */
 const cleanStep = (flags = "") =>
   `      - name: Cancel the agent if the job was cancelled
         if: always()
@@ -314,7 +302,7 @@ const cleanStep = (flags = "") =>
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 `;
 
-/** GitHub and the forges with compatible jobs. */
+/** For GitHub, and for forges with compatible workflows. */
 function forge(title: string, folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
   const page = isGithub ? "Settings > Secrets and variables > Actions" : "Settings > Actions > Secrets";
@@ -440,7 +428,7 @@ const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
 const GITLAB_NEEDS = `  needs: [] # start at once, even if another job of the pipeline fails
   inherit: { default: [tags] } # no before_script of other jobs
 `;
-/** @param flags Flags after a space. @default none */
+/** @param flags Begins with a space. @default none */
 const gitlabAfter = (flags = "") =>
   `  after_script:
     - ${CLEAN}${flags}
@@ -460,11 +448,11 @@ const GITLAB_ARTIFACTS = `  artifacts:
 const ALLOW_VARIABLES =
   'If GitLab refuses the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
 
-/** Part of a step, for a pipeline with other jobs that start on the schedule. */
+/** Part of a step, for a pipeline with other jobs that would also start on the schedule. */
 export const STARTS_OTHERS =
   " It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md.";
 
-/** The repository is checked for the systems in this order. */
+/** `init` looks for the systems in this order. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
   gitlab: {
     title: "GitLab CI/CD",
@@ -534,7 +522,7 @@ In a private project, also choose Confidential comments and Confidential issues 
         MAKE_LABEL,
         "Check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
       ],
-      // Without the job, each comment would start the project's other jobs.
+      // Without the job, each comment would start the project's other jobs, so the webhook comes first.
       remains: [
         ...schedule === "none"
           ? []
@@ -755,16 +743,12 @@ ${
   ...SCRIPT_RECIPES,
 }));
 
-/** Removes the name of the repository from the text of a job, so that the jobs of two repositories can be compared. */
+/** Removes the repository's name from a job, so that the jobs of two repositories can be compared. */
 export function withoutRepo(job: string): string {
   return job.replace(/^(?:#|\/\/) Needs: .*$/m, "").replace(/ --repo (?:"[^"\n]*"|\S+)/g, "");
 }
 
-/**
- * The job of a system, below two lines that describe the job.
- * @param name The name of the repository, if it is known.
- * @param stage The line with the stage of the job, for GitLab.
- */
+/** @param stage The line with the stage of the job, for GitLab. */
 export function jobFile(recipe: Recipe, name: string | undefined, stage: string): string {
   const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
@@ -778,7 +762,7 @@ ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }
 
 /**
- * The recipe of the job that answers mentions; undefined if comments cannot start jobs of the system.
+ * The recipe of the job that answers mentions. `undefined` if comments cannot start jobs of the system.
  * @param mention Name of the agent in mentions, without `@`.
  */
 export function respondRecipe(
@@ -793,7 +777,7 @@ export function respondRecipe(
 }
 
 export const TERMINAL = "terminal";
-/** The program without a job. Users call it by hand, or only publish a dashboard with it. */
+/** The recipe without a job, for users who call the program by hand or only publish a dashboard. */
 export const NO_SYSTEM: Recipe = {
   title: "the program without a job",
   file: "",
@@ -812,7 +796,6 @@ export const NO_SYSTEM: Recipe = {
   render: () => "",
 };
 
-/** What the user must set up, including the variable for the repository if nothing else names the repository. @param name See {@linkcode jobFile}. */
 export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {
   return (name ?? repo) === undefined ? `${needs}, variable MOGPLEX_REPO_ID (owner/name)` : needs;
 }
