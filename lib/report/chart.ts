@@ -49,10 +49,6 @@ export function bar(
   }/>${shapes}</svg>`;
 }
 
-/**
- * The bars of failed runs are taller.
- * @param label The content in words.
- */
 export function strip(label: string, colors: readonly Fill[]): Html {
   const width = Math.max(1, colors.length * 7 - 2);
   return markup`<svg width="${width}" height="16" viewBox="0 0 ${width} 16" role="img" aria-label="${label}">${
@@ -82,7 +78,6 @@ export function spark(values: readonly (number | null)[]): Html | null {
 const HEIGHT = 220;
 const ABOVE = 18;
 const BELOW = 26;
-/** Where the drawing begins, as a share of the width. The numbers of the axis are to its left. */
 const LEFT = 0.08;
 const MAX_PARTS = 3;
 
@@ -120,10 +115,8 @@ function chart(label: string, height: number, content: readonly Part[]): Html {
 
 export interface ChartColumn {
   readonly name?: string | undefined;
-  /** From bottom to top. */
   readonly parts: readonly (readonly [color: Fill, value: number])[];
   readonly text?: string | undefined;
-  /** Whether the period of the column is not over yet. Such columns are pale. */
   readonly isOpen?: boolean;
 }
 
@@ -138,7 +131,6 @@ export function columns(label: string, all: readonly ChartColumn[], height = HEI
     const rects = parts.filter(([, value]) => value > 0).map(([color, value]) => {
       const [from, to] = [y(below), y(below + value)];
       below += value;
-      // A gap separates each part from the next.
       const size = Math.max(1, from - to - 1);
       return markup`<rect x="${percent(x)}" y="${to.toFixed(1)}" width="${percent(slot * 0.6)}" height="${
         size.toFixed(1)
@@ -162,7 +154,6 @@ export interface ChartLine {
   readonly name: string;
   readonly color: "run" | "idle" | "good";
   readonly dashed?: boolean;
-  /** Each value has a position from 0 to 1 along the time axis. */
   readonly points: readonly (readonly [at: number, value: number])[];
 }
 
@@ -221,7 +212,6 @@ export function lines(
 
 /** A name takes at least a quarter of the width, and more if it is long, because a phone is narrow. */
 const shareOf = (name: string) => Math.max(0.25, name.length * 0.022);
-/** Height of a name above and below its baseline, and the distance from its line. */
 const [ASCENT, DESCENT, GAP] = [10, 3, 7];
 
 interface Place {
@@ -279,7 +269,6 @@ function spanFrom(points: ChartLine["points"], from: number, to: number): { leas
 
 export interface GanttRow {
   readonly name: string;
-  /** From 0 to 1; `null` if the row was not reached. */
   readonly span: readonly [from: number, to: number] | null;
   readonly color: Fill;
   readonly text: Part;

@@ -10,17 +10,14 @@ import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText, detach, plainText } from "../text/plain_text.ts";
 import { cutOpenText, type MaskText } from "../text/redact.ts";
 
-/** Maximum length of a line in the compact form, in UTF-16 units. The reports contain the whole text. */
 export const COMPACT_WIDTH = 300;
 /** Maximum length of a line in the full form, in UTF-16 units, because CI systems limit the log of a job. */
 export const FULL_WIDTH = 50_000;
-/** The agent's text is broken at a space after this number of UTF-16 units. */
 const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
 const MAX_TOOL_TEXT = 1_000;
 /** Longer text is cut off in one piece, and broken after masking. Otherwise, the remaining text would be masked again for each line. */
 const MAX_LINEWISE = 1_000;
-/** Maximum length of an unfinished line that is held back, in UTF-16 units. */
 const MAX_PENDING = 10_000;
 
 // Shorter words for types, so that most messages begin in the same column.
@@ -49,13 +46,8 @@ function timeOf(createdAt: string): string {
   return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
 }
 
-/**
- * Renders a line in the columns of the log.
- * @param time `hh:mm:ss`, or empty.
- */
 export type Row = (time: string, label: string, text: string) => string;
 
-/** Renders a line without a time, for CI systems that add a time to each line of the log. */
 export function bareRow(_time: string, label: string, text: string): string {
   return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
 }
@@ -81,7 +73,6 @@ function compactEvent(event: RunEvent, row: Row, note = ""): string {
   return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${first}${why}${more}${note}`);
 }
 
-/** Renders an event in full: time, type and tool, all lines of the message, and the payload as JSON. */
 export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
   const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
@@ -179,7 +170,6 @@ export class CompactLog {
     };
   }
 
-  /** Removes the tools that have been running longest, and returns their lines. */
   #unfinished(count: number): string[] {
     const oldest = [...this.#tools].slice(0, count);
     for (const [call] of oldest) this.#tools.delete(call);
@@ -209,7 +199,6 @@ export class CompactLog {
     return this.#rows(lines);
   }
 
-  /** Returns where to break an unfinished line that is too long in its masked form; -1 if the line cannot be broken. */
   #lineEnd(text: string): number {
     if (text.length > MAX_LINEWISE) return cutOpenText(text, this.#redact);
     const masked = this.#redact(text);
@@ -226,7 +215,6 @@ export class CompactLog {
   }
 }
 
-/** Whether an event is about the service's own steps and not the agent's work. */
 function isAboutService({ type, payload }: RunEvent): boolean {
   return isTerminalType(type) || ["started", "status_changed", "cancel_requested"].includes(type) ||
     payload.stage !== undefined;

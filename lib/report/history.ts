@@ -49,7 +49,6 @@ export interface HistoryRecord {
   pullRequest: string | null;
   /** Name of the campaign that started the run; `null` if this is a single run. */
   campaign: string | null;
-  /** Whether somebody requested the run with a mention. */
   mention: boolean;
 }
 
@@ -70,7 +69,6 @@ interface SkippedLine {
 export interface History {
   /** Oldest first, with only the last record of each run. */
   records: HistoryRecord[];
-  /** Lines of the kind `problem`, with only the last line of each source. */
   unread: UnreadSource[];
   skipped: SkippedLine[];
   skippedCount: number;
@@ -140,7 +138,6 @@ export function recordOf(
   };
 }
 
-/** A run whose item has a verdict in its campaign. */
 export interface CampaignRun {
   campaign: string;
   runId: string;
@@ -287,14 +284,11 @@ export function readHistory(text: string): History {
   return { records: sorted, unread: [...unread.values()], skipped, skippedCount };
 }
 
-// Compares a run with earlier runs.
-
 interface Comparison {
   before: HistoryRecord | undefined;
   /** For example, `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which also failed.` `null` if there is no earlier run. */
   sentence: string | null;
   earlier: readonly HistoryRecord[];
-  /** How many runs in a row had this outcome, including this run. */
   streak: number;
 }
 
@@ -308,7 +302,6 @@ function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.campaign === b.campaign && a.task === b.task && (a.task !== null || a.job !== null);
 }
 
-/** Less than a twentieth, or less than a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
@@ -328,14 +321,8 @@ function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["o
 
 const MAX_EARLIER = 10;
 
-/** Outcomes of runs that may continue. */
 const UNFINISHED: readonly HistoryRecord["outcome"][] = ["awaiting_input", "interrupted"];
 
-/**
- * Compares a run with the earlier runs of the same kind, job, repository and task.
- * @param run The run, which may already be in the history.
- * @param records Oldest first.
- */
 export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[]): Comparison {
   const now = Date.parse(run.at);
   const earlier = records.filter((each) =>

@@ -29,9 +29,7 @@ import { pagePath, type ReportTarget } from "./write.ts";
 export interface PlannedNote
   extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links">, Omit<NoteWords, "steps"> {
   place: NotePlace;
-  /** Variable with the token; `undefined` if the token has no variable of its own. */
   tokenVariable?: string | undefined;
-  /** Distinguishes the notes of different jobs in one place: the name of the job and its node; see `noteMarker`. */
   job: readonly [job: string, node: string];
   /** The job's name in the note; can be empty. Untrusted text. */
   label: string;
@@ -64,7 +62,6 @@ export interface NoteState {
   runId: string | null;
   exitCode: number | null;
   hasEnded: boolean;
-  /** Whether the run ended because no sandbox was free, so no agent has started. */
   lacksSandbox: boolean;
 }
 
@@ -81,7 +78,6 @@ const MAX_JOB_NAME = 255;
 /** Time limit for the note after a signal. Runners soon kill their jobs. */
 const INTERRUPTED_MS = 3_000;
 
-/** The state before there is a run. */
 export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false, lacksSandbox: false };
 
 // If each change starts a pipeline, the last line of a note counts the changes. A retried job continues the count.
@@ -163,7 +159,6 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
   });
 }
 
-/** @param targets Reports of the job. The note links to the page among them. */
 export function resultContent(
   context: NoteContext,
   result: AnyResult,

@@ -15,7 +15,6 @@ export function resultFields(result: AnyResult): object {
   return { ...rest, value, resultFile };
 }
 
-/** @param result Result after `cleanResult`. */
 export function renderJson(result: AnyResult): string {
   return `${jsonText(resultFields(result), 2)}\n`;
 }

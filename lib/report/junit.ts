@@ -36,7 +36,6 @@ export interface Case {
 /** Names and values must have passed `plainText`. */
 interface Suite {
   readonly name: string;
-  /** Shown in the "Suite" column of GitLab's page. */
   readonly className: string;
   /** Start of the work, in ISO 8601; `null` if unknown. */
   readonly beganAt: string | null;

@@ -47,10 +47,8 @@ export interface MarkdownOptions {
 // Keeps the whole text far below 1 MiB, even at three bytes per unit. Source: GitHub, "Workflow commands", adding a job summary.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
-// Limit for the task, the agent's message and the log.
 const MAX_PROSE = 20_000;
 const OPEN_LINES = 6;
-/** In UTF-16 units. A longer task is folded. */
 const MAX_OPEN = 800;
 // A longer table would not be readable. A feed has 200 events with at most one phase each.
 const MAX_ROWS = 50;
@@ -134,7 +132,6 @@ function cancel({ kind: { noun }, runId }: ResultView, program: string | null): 
   return [{ text: "Cancel it:" }, { code: cutText(`${program} runs cancel ${runId}`, MAX_PROSE) }];
 }
 
-/** Puts the commands to copy after the advice. */
 function adviceParts(advice: string): Block[] {
   const { text, commands } = commandsIn(advice);
   return [

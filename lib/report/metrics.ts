@@ -15,11 +15,9 @@ import { cutText } from "../text/plain_text.ts";
 //
 // Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
 
-/** Labels whose text is `null` or empty are left out. */
 export type Labels = Readonly<Record<string, string | null>>;
 
 export interface Family {
-  /** Name without the prefix. The name ends with the unit, if there is one. */
   readonly name: string;
   readonly unit?: "seconds";
   readonly help: string;
@@ -57,7 +55,6 @@ function renderFamily({ name: ending, unit, help, samples }: Family, prefix: str
   ];
 }
 
-/** @param prefix Beginning of every name, without a trailing `_`. Empty if the names are complete. */
 export function renderFamilies(families: readonly Family[], prefix: string): string {
   return `${[...families.flatMap((family) => renderFamily(family, prefix)), "# EOF"].join("\n")}\n`;
 }

@@ -64,7 +64,6 @@ function named(text: string | null | undefined): Words {
   return line === "" ? null : [": ", { name: line, max: MAX_LINE }];
 }
 
-/** Words for the kind of an event, without its text. */
 const EVENTS: ReadonlyMap<string, string> = new Map([
   ["started", "the start"],
   ["status_changed", "a status change"],
@@ -77,14 +76,12 @@ const EVENTS: ReadonlyMap<string, string> = new Map([
 export interface NoteProgress extends Pick<NoteWords, "stop" | "task"> {
   links: ReportLinks;
   phase: string;
-  /** Durations of finished phases, in milliseconds. */
   ended?: readonly (readonly [phase: string, ms: number])[] | undefined;
   since: number;
   phaseSince: number;
   nowMs: number;
   last?: { readonly type: string; readonly at: string } | undefined;
   isRare?: boolean | undefined;
-  /** Why the run cannot start yet. */
   trouble?: Words | undefined;
 }
 
@@ -132,7 +129,6 @@ export interface NoteOptions extends NoteWords {
   stopped?: string | undefined;
 }
 
-/** Outcomes whose duration is meaningful. */
 const TIMED: ReadonlyMap<string, string> = new Map([
   ["success", "in"],
   ["failed", "after"],
@@ -190,7 +186,6 @@ function isLong(reason: string): boolean {
   return reason.length > MAX_LINE || reason.trim().includes("\n");
 }
 
-/** Returns the text after the state: the pull request, the reason, or what the agent is waiting for. */
 function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
   if (outcome === "awaiting_input") return ": the agent is waiting for an answer";
@@ -233,7 +228,6 @@ function question({ events }: ResultView): Block[] {
   return text === undefined ? [] : [{ code: cutText(text, MAX_REASON) }];
 }
 
-/** Returns how many times the run failed, what was delivered, and what to do. Empty after a success. */
 function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): Block[] {
   const { outcome, git, advice, nextStep, origin, runId, resume, resumeIsCommand, kind: { noun } } = view;
   if (outcome === "success") return [];

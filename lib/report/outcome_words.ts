@@ -11,7 +11,6 @@ interface OutcomeWords {
   readonly state: string;
   /** A note shows only one run, so its words can be more exact. */
   readonly note: readonly [sign: string, word: string];
-  /** What happened in an earlier run, after "the previous run". */
   readonly past: string;
 }
 
@@ -39,7 +38,6 @@ export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"] | "not_started
   not_started: { tone: "bad", state: "not started", note: ["❌", "Not started"], past: "was not started" },
 };
 
-/** For a report of a run that is still in progress. */
 const STILL_RUNNING: OutcomeWords = {
   ...OUTCOME_WORDS.started,
   note: ["⏳", "Still running"],

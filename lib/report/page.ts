@@ -128,7 +128,6 @@ export function action(text: Part, commandText: string, isFirst = false): Html {
   return markup`<div class="act${isFirst && " first"}"><p>${text}</p>${command(commandText)}</div>`;
 }
 
-// Limits of the part that is visible without opening the text.
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
@@ -235,7 +234,6 @@ export interface Call {
   readonly heading: Part;
   readonly line: Part;
   readonly evidence?: Part;
-  /** The first action is the recommended one; see {@linkcode action}. */
   readonly actions?: readonly Part[];
 }
 
@@ -253,7 +251,6 @@ export interface Todo {
   readonly tone: Tone;
   readonly subject: Part;
   readonly line: Part;
-  /** Shown below the line, for copying; `null` if there is no command. */
   readonly command: string | null;
   readonly note?: Part;
   readonly age: Part;
@@ -272,13 +269,11 @@ export function todoList(entries: readonly Todo[]): Html {
   }</ul>`;
 }
 
-/** The content of a cell, and its sort value if that differs. */
 export type Cell = Part | { readonly show: Part; readonly value: string | number };
 
 export interface Column {
   readonly name: string;
   readonly number?: boolean;
-  /** Whether the column's name is shown before the value on a phone, where there are no columns. */
   readonly named?: boolean;
   readonly full?: boolean;
 }
@@ -353,7 +348,6 @@ export function table(
 <tbody data-rows>${body}</tbody></table></div>`;
 }
 
-/** @param show Renders a name. @default as code */
 export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
   if (typeof words === "string") return unbroken(words);
   if (words === null || typeof words !== "object") return words;
@@ -369,7 +363,6 @@ export function unbroken(text: string): string {
   return text.replace(/(\d) (?=(?:s|min|h|d)\b)/g, "$1\u00a0");
 }
 
-/** A name that is not shown as code, with its text direction isolated. */
 export function bare(name: string | Html): Html {
   return markup`<bdi>${name}</bdi>`;
 }
@@ -413,17 +406,14 @@ export function policyOf(script: boolean): string {
 
 export interface Crumb {
   readonly name: Part;
-  /** Address of a page beside this page. @default no link */
   readonly href?: string | undefined;
 }
 
 export interface Page {
   readonly title: string;
-  /** Location of the page, outermost first, without the home page. */
   readonly path: readonly Crumb[];
   /** The page above all others. A dashboard that publishes the page replaces the default with its own link. @default {{ name: "Mogplex" }} */
   readonly home?: Crumb | undefined;
-  /** When the data of the page was read. @default the heading contains the time */
   readonly asOf?: Part;
   readonly tone: Tone;
   readonly heading: Part;
@@ -432,7 +422,6 @@ export interface Page {
   readonly body: Part;
   readonly notes: readonly Part[];
   readonly script?: boolean;
-  /** Seconds after which the browser reloads the page. @default never */
   readonly reloadSeconds?: number | undefined;
 }
 
@@ -454,7 +443,6 @@ const BEGINNING = `<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 `;
-/** The placeholder that is replaced with the link to the home page when a page is published. */
 const HOME = "<li data-home>Mogplex</li>";
 
 function policyTag(policy: string): Html {

@@ -369,7 +369,6 @@ function outputOf({ payload }: RunEvent): string | null {
   return typeof output === "string" && output.trim() !== "" ? output : null;
 }
 
-/** Whether a line is inside a longer text, such as a frame of a stack trace or a closing brace. The line before it is more useful. */
 function isInner(line: string): boolean {
   return /^\s/.test(line) || !/[\p{L}\p{N}]/u.test(line);
 }
@@ -407,7 +406,6 @@ function words(view: ResultView): Html | null {
 
 const MAX_PHASES = 100;
 
-/** Returns how long a phase without a known end has taken: until the last event or, in the job that started the run, until the end of the job. */
 function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {
   const began = Date.parse(startedAt);
   const last = Date.parse(events.at(-1)?.createdAt ?? "");
@@ -529,7 +527,6 @@ function payloadText(events: readonly RunEvent[]): string {
   return payloads.map((payload) => jsonText(payload, 1)).join("\n");
 }
 
-/** Returns the tools whose end was seen, by the positions of their events in the list. */
 function toolRows(events: readonly RunEvent[]): { start: number; end: number }[] {
   const open = new Map<string, number>();
   const spans: { start: number; end: number }[] = [];
@@ -545,7 +542,6 @@ function toolRows(events: readonly RunEvent[]): { start: number; end: number }[]
   return spans;
 }
 
-/** Returns the tool's name and the first text of its input, such as the command. */
 function toolText(event: RunEvent, events: readonly RunEvent[]): string {
   const { toolName, message, payload: { toolCallId, input } } = event;
   const begun = isObject(input)
@@ -599,7 +595,6 @@ function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: Resul
   return [`${seen} seen, times from the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(" ");
 }
 
-/** Uses the time of the first event if the time of creation is unknown. */
 function beginning({ createdAt, events }: ResultView): number {
   const created = Date.parse(createdAt ?? "");
   const firstMs = Date.parse(events[0]?.createdAt ?? "");
@@ -678,7 +673,6 @@ function settingRows(settings: readonly Setting[]): Block {
   };
 }
 
-/** Returns the emulator scenario that ends in the same way as the run. */
 function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {
   if (outcome === "failed") {
     if (phases.at(-1)?.name === "deliver") return "delivery-failure";
@@ -690,7 +684,6 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
 
 /** A longer task is read from a file instead of being part of the command. */
 const MAX_TYPED_TASK = 2_000;
-/** Settings of the job that are part of the request, and its timeout. */
 const REQUEST_SETTINGS: readonly string[] =
   "harness mode base-branch branch create-branch no-create-branch root after fix result schema result-retries timeout"
     .split(" ");
@@ -747,7 +740,6 @@ function startCommand(
     "--new",
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
-  // The flags contain the task.
   if (isSet("fix")) return { text: "Start the task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
     const missing = task === null
@@ -759,7 +751,6 @@ function startCommand(
   return { text: `Start the task again${masked}`, command: `${start} ${shellWord(task)}` };
 }
 
-/** The value of a switch may come from a variable. */
 function flagOf({ name, value }: Setting): string[] {
   if (!name.endsWith("create-branch")) return [`--${name}`, value];
   return [value === "false" || value === "0" ? "--no-create-branch" : `--${name}`];

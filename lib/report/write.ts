@@ -63,8 +63,6 @@ function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): strin
   ]);
 }
 
-// The outputs for later steps and jobs: GitHub outputs, variables of other systems, and GitLab's dotenv file.
-
 // Public names of the GitHub outputs and the dotenv variables. A change requires a new major version.
 const NAMES: Readonly<Record<OutputName, string>> = {
   run_id: "MOGPLEX_RUN_ID",
@@ -180,12 +178,7 @@ type Surroundings = MarkdownOptions & RunPageOptions & Pick<WriteReportsOptions,
 
 interface ReportFormat {
   readonly file: string;
-  /** One line for `--help`. */
   readonly help: string;
-  /**
-   * A pure function.
-   * @param result Cleaned by `cleanResult`.
-   */
   readonly render: (result: AnyResult, around: Surroundings) => string;
 }
 
@@ -246,11 +239,6 @@ export function unknownFormat(attempted: string, format: string, formats: readon
   });
 }
 
-/**
- * @param text `FORMAT` or `FORMAT=PATH`.
- * @param directory Output directory, for a value without a path.
- * @throws {UsageError} if the format is unknown or the path does not name a file.
- */
 export function parseReportTarget(text: string, directory: string): ReportTarget {
   const cut = text.indexOf("=");
   const format = (cut < 0 ? text : text.slice(0, cut)).trim();
@@ -286,7 +274,6 @@ export function pagePath(targets: readonly ReportTarget[]): string | undefined {
   return target && plainPath(target.path);
 }
 
-/** The reports for a person at a terminal. The others are for CI systems and later jobs. */
 export const TERMINAL_FORMATS: readonly ReportFormatName[] = ["json", "markdown", "html"];
 
 export function defaultTargets(
@@ -345,7 +332,6 @@ export interface ReportProblem {
   format: string;
   path: string;
   message: string;
-  /** Present if the disk is full. */
   isFull?: true;
 }
 
@@ -380,7 +366,6 @@ export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt
   };
 }
 
-/** Whether an earlier program did not end the last line of a file, so that the next text would continue the line. */
 function isLineOpen(path: string, io: ReportIo): boolean {
   return valueOr(() => /[^\n]$/.test(io.readFile(path) ?? ""), false);
 }
@@ -390,7 +375,6 @@ interface OutputTexts {
   variables(): string;
 }
 
-/** @param redactToken Removes this program's own token from the finished text. */
 export function appendOutputs(
   texts: OutputTexts,
   { outputs, variables }: PlatformFiles,

@@ -24,9 +24,7 @@ export function placeText(place: Place): string {
 export type RepositoryEntry =
   | {
     kind: "repository";
-    /** `owner/name` or a UUID. */
     repo: string;
-    /** The host, if the user gave an address. */
     host?: string | undefined;
     /** `undefined` if the repository's default branch is used. */
     baseBranch: string | undefined;
@@ -37,7 +35,6 @@ export type RepositoryEntry =
   }
   | {
     kind: "query";
-    /** A prefix of `owner/name`. Case is ignored. */
     query: string;
     exclude: readonly string[];
     place: Place;
@@ -59,7 +56,7 @@ export type Threshold = { kind: "count"; count: number } | { kind: "share"; shar
 
 interface Canary {
   size: number;
-  /** `automatic`: the campaign continues if all canary items succeeded. `manual`: it waits for `approve`. */
+  /** `automatic`: the campaign continues if all canary items succeeded. `manual`: the campaign waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
@@ -83,7 +80,7 @@ export const NOTIFY_FORMATS = [
 ] as const satisfies readonly NotifyFormat[];
 
 export interface Notify {
-  /** Name of the environment variable with the address, which is a secret. */
+  /** Name of the environment variable with the webhook's address. The address is a secret. */
   variable: string;
   /** The only permitted host, as in `URL.host`: lowercase, with the port unless it is 443. */
   host: string;
@@ -98,7 +95,6 @@ export interface PullRequestRules {
 }
 
 export interface MergeRules {
-  /** Minimum time between the last required approval and the merge, in milliseconds. */
   afterMs: number;
   /** Maximum number of merges in 24 hours, including merges by people and updates of branches; `null` if there is no limit. */
   atMost: number | null;
@@ -122,7 +118,6 @@ export interface CampaignFile {
   round: string;
   home: string | null;
   title: string | null;
-  /** A template, without the title. */
   prompt: string;
   variables: Readonly<Record<string, string>>;
   repositories: readonly RepositoryEntry[];

@@ -63,7 +63,6 @@ function inQuotes(text: string): string {
   return `put it in quotes: ${excerpt(text)}`;
 }
 
-/** @param isText Whether the campaign is a file. Only lists in files use dashes. */
 function hint(issue: Issue, node: TreeNode, isText: boolean): string {
   if (isText && node.kind === "map" && issue.code === "invalid_type" && String(issue.expected) === "array") {
     return '; begin each entry with "- "';

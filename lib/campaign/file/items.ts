@@ -75,7 +75,6 @@ export class Includes {
     return `${this.#folder === "/" ? "" : this.#folder}/${name.replace(/^(?:\.\/)+/, "")}`;
   }
 
-  /** Follows symbolic links. A missing file is treated as inside. */
   #isInside(path: string): boolean {
     const real = this.#io.realPath(path);
     if (real === undefined) return true;
@@ -109,7 +108,6 @@ interface ListLine {
   place: FilePlace;
 }
 
-/** Skips blank lines and comments. A comment begins with `#` at the start of a line or after a space. */
 function* linesOf(file: string, text: string): Generator<ListLine> {
   let line = 0;
   for (const whole of text.split("\n")) {
@@ -389,7 +387,6 @@ type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "bran
 interface TaskItem {
   campaign: string;
   round: string;
-  /** `owner/name`, or the id if the service hides the name. */
   repository: string;
   root: string | null;
   variables: Readonly<Record<string, string>>;
@@ -400,7 +397,6 @@ interface Task {
   branch: string | null;
 }
 
-/** Built-in variables override all others. */
 export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Readonly<Record<string, string>> {
   const slash = item.repository.indexOf("/");
   const values: Record<string, string> = Object.create(null);
@@ -426,7 +422,6 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
 /** Limit for a rendered title, in UTF-16 code units. Source: the service cuts the titles of pull requests at this length. */
 export const MAX_TITLE = 72;
 const MAX_MISSING = 100;
-/** Placeholder for values that only the service knows. */
 const UNKNOWN = "x";
 
 export interface TaskText {

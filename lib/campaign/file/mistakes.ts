@@ -77,7 +77,6 @@ export class MistakeList {
   #omitted = 0;
   words: { key(key: string): string; message(message: string): string } | undefined;
 
-  /** If `true`, further mistakes are only counted. */
   get full(): boolean {
     return this.#mistakes.size >= MAX_MISTAKES;
   }

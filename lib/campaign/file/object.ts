@@ -9,7 +9,6 @@ import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
 
-/** The keys of a campaign file that are written differently in an object. */
 const FILE_KEYS: readonly string[] = [
   "accept-unchanged",
   "at-most",
@@ -36,7 +35,6 @@ export function fileKey(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Quoted text stays unchanged, except for suggested keys. */
 export function inObjectWords(message: string): string {
   const parts = message.split(/("(?:[^"\\]|\\.)*")/);
   const isKept = (index: number) => index % 2 === 1 && !parts[index - 1]?.endsWith("did you mean ");

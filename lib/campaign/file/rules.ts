@@ -126,7 +126,6 @@ function environmentName(text: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
 }
 
-/** Prefixes of variables that CI systems and cloud services use. */
 const FOREIGN = /^(?:ACTIONS|AWS|AZURE|BITBUCKET|BUILDKITE|CI|GH|GITHUB|GITLAB|GOOGLE|NPM|RUNNER|SYSTEM)_/i;
 
 /** System variables that the toolkit reads, or that Git reads when the toolkit runs it. */

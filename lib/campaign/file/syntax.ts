@@ -48,7 +48,6 @@ export type Path = readonly PropertyKey[];
 
 export class Source {
   readonly file: string;
-  /** Without a byte order mark. */
   readonly text: string;
   readonly #lines: number[] = [0];
 
@@ -165,10 +164,6 @@ class Converter {
   readonly #properties: readonly number[];
   #brokenFrom: number;
 
-  /**
-   * @param properties Offsets of anchors and tags, in ascending order.
-   * @param brokenFrom Offset of the first syntax error. After this offset, a list or map in the place of a key is not reported.
-   */
   constructor(
     source: Source,
     mistakes: MistakeList,
@@ -181,7 +176,6 @@ class Converter {
     this.#brokenFrom = brokenFrom;
   }
 
-  /** The offset from the constructor, or an earlier one if a key begins with a space that is not allowed. */
   get brokenFrom(): number {
     return this.#brokenFrom;
   }
@@ -282,7 +276,6 @@ class Converter {
   }
 }
 
-/** Replacements for the parser's messages. Each pattern matches the beginning of a message. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
   [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
@@ -372,7 +365,6 @@ interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
 
-/** Finds the innermost list or map in brackets that begins before the offset and is not closed. */
 function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
   for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
     const node = nodeAt(root, path);
@@ -442,7 +434,6 @@ const EMPTY = "the file is empty; begin it with version: 1";
 interface Parsed {
   /** `undefined` if no value could be parsed. The causes are reported as mistakes. */
   root: TreeNode | undefined;
-  /** Offset of the first syntax error; `Infinity` if there is none. Later values may have been parsed wrongly. */
   brokenFrom: number;
 }
 
@@ -549,7 +540,6 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   return odd.length > 0;
 }
 
-/** Sorts the problems, and removes problems that another problem caused. */
 function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   const offsets = new Set<number>();
   let hasEnded = false;

@@ -11,16 +11,15 @@ const MINUTE_MS = 60_000;
 
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
 
-/** How long a sandbox stays in use after its run. Source: the limits in README.md. The service does not document them. */
+/** How long a sandbox stays in use after its run. The service does not document this time. Source: README.md, limits. */
 export const LINGER_MS = { least: 10 * MINUTE_MS, most: 35 * MINUTE_MS };
 
-/** Standard deviation of the logarithm of run durations, if it is not known. Two thirds of the runs take between 0.6 and 1.6 times the median. */
+/** The default standard deviation of the logarithm of run durations. Two thirds of the runs take between 0.6 and 1.6 times the median. */
 const SPREAD = 0.5;
 
 /** Times are in milliseconds since 1970, by the service's clock. */
 export interface ForecastInput {
   nowMs: number;
-  /** When starts used slots of the quota, in ascending order. */
   slotsMs: readonly number[];
   quotas?: readonly Quota[] | undefined;
   waiting: number;
@@ -37,13 +36,11 @@ export interface ForecastInput {
   lingerMs?: number | undefined;
   /** The service refuses starts before this time; `null` if it accepts starts. */
   refusedUntilMs?: number | null | undefined;
-  /** Interval between waves; `undefined` if one process runs until the end. */
   waveEveryMs?: number | undefined;
   /** Whether a single process notices the end of a run only at its next read, instead of at once. */
   looks?: boolean | undefined;
 }
 
-/** `endsAtMs` is the end of the campaign without the limit `bound`. */
 interface Relaxation {
   bound: CampaignLimit;
   /** Milliseconds since 1970. */
@@ -125,17 +122,11 @@ export function runTimes(count: number, meanRunMs: number, spread: number): numb
   });
 }
 
-/**
- * @param moments Receives the time of each wave.
- * @returns The end of the campaign; `null` if no window ever opens.
- */
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
   const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
-  // When sandboxes become free, in ascending order. A sandbox outlives its run.
   const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
-  // Number of runs that start before the canary's gate opens; `null` if the gate is open.
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
   let started = 0;
   for (let at = nowMs;;) {
@@ -197,7 +188,6 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
       name,
       { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),
-    // If `parallel` is lower than the service's limit, removing the service's limit changes nothing.
     ...byCapacity(parallel, lingerMs),
     ["refused", { nowMs }],
   ];
@@ -227,12 +217,10 @@ export function waveMoments(input: ForecastInput & { waveEveryMs: number }): num
 // Computes the earliest schedule that quotas and sandboxes allow, start by start. The computation does not use {@linkcode nextStarts}, so each can
 // verify the other.
 
-/** Times are in milliseconds since 1970. */
 interface ScheduleInput {
   nowMs: number;
   slotsMs: readonly number[];
   runsMs: readonly number[];
-  /** Maximum number of simultaneous runs, at least 1; `Infinity` for no limit. */
   parallel: number;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
@@ -243,7 +231,6 @@ interface ScheduleInput {
   waveEveryMs?: number | undefined;
 }
 
-/** Both times are `Infinity` if no start is ever allowed. */
 export interface Schedule {
   lastStartMs: number;
   endsAtMs: number;

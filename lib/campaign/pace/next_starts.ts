@@ -7,8 +7,6 @@ import { START_LIMITS } from "../../service/contract.ts";
 import type { StartWindow } from "../file/campaign_file.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
 
-// The service's start quotas are three sliding windows over the starts that it accepted.
-
 type QuotaName = "minute" | "hour" | "day";
 
 export interface Quota {
@@ -117,15 +115,12 @@ export type CampaignLimit =
 /** Times are in milliseconds since 1970, by the service's clock. */
 export interface PaceInput {
   nowMs: number;
-  /** When starts used their slots, in ascending order. Starts older than a day do not matter. */
   slotsMs: readonly number[];
   quotas?: readonly Quota[] | undefined;
-  /** The service refuses starts before this time; `null` if it accepts starts. */
   refusedUntilMs: number | null;
   refusedBy?: "start_limit" | null | undefined;
   /** Nothing is started before this time, because earlier starts had no response. */
   unansweredUntilMs?: number | null | undefined;
-  /** Number of consecutive starts that failed because no sandbox was free, and when the last of them ended. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Number of the user's sandboxes that are creating, installing or running; `null` if they could not be read. */
   sandboxes: number | null;
@@ -151,7 +146,6 @@ export interface Pace {
 
 const MINUTE_MS = 60_000;
 
-/** Waits before the second and later probes for a free sandbox. The last wait repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
 
 const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;

@@ -62,7 +62,6 @@ function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number)
   const age = isBefore ? ageMs < YOUTH_MS ? "young" : "before" : ageMs <= meanRunMs * NEAR.to ? "near" : "after";
   const { share, limits } = INTERVALS[age];
   const waitMs = clamp(meanRunMs * share, limits);
-  // The next read is moved forward if the end of the run becomes likely before it.
   return isBefore ? Math.min(waitMs, Math.max(meanRunMs * NEAR.from - ageMs, INTERVALS.near.limits[0])) : waitMs;
 }
 
@@ -78,7 +77,6 @@ export function seenAfterMs(runsMs: readonly number[], meanRunMs: number): numbe
 }
 
 function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {
-  // A time in the future results from a clock change, and is treated as now.
   const seenMs = Math.min(lastSeenMs ?? startedMs, nowMs);
   return seenMs + pollIntervalMs(status, seenMs - Math.min(startedMs, nowMs), meanRunMs);
 }

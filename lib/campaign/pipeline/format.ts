@@ -14,14 +14,12 @@ export interface CarriedFile {
 }
 
 export type PipelineProgram =
-  /** The file `mogplex.mjs` in the repository. */
   | ({ readonly kind: "file" } & CarriedFile)
   /** A command in the image: letters, digits and `._/-`. */
   | { readonly kind: "command"; readonly name: string };
 
 export interface WavePlan {
   readonly delaysMs: readonly number[];
-  /** Index of the manual wave that opens the gate; `null` if there is none. */
   readonly gate: number | null;
 }
 
@@ -30,7 +28,6 @@ export interface PipelineSettings {
   readonly image: string | undefined;
   readonly tags: readonly string[];
   readonly everyMs: number;
-  /** For rehearsals: replaces every delay. `undefined` if the real delays are kept. */
   readonly rehearsalMs: number | undefined;
   /** Whether jobs are also retried after their runner was interrupted. Older servers reject the keyword for these retries. */
   readonly retryInterrupted: boolean;
@@ -43,9 +40,7 @@ export interface PipelineInput {
   readonly file: CarriedFile;
   readonly includes: readonly CarriedFile[];
   readonly program: PipelineProgram;
-  /** Where the lock and the journal are kept between waves: `dir` or `git:REMOTE#BRANCH`. */
   readonly home: string | undefined;
-  /** The campaign's directory on the machine that creates the pipeline. Jobs can use another directory. */
   readonly directory: string;
   readonly waves: WavePlan;
   readonly settings: PipelineSettings;
@@ -53,7 +48,6 @@ export interface PipelineInput {
 }
 
 export interface PipelineFile {
-  /** Relative to the directory of `--output`: letters, digits and `._/-`. */
   readonly path: string;
   readonly text: string;
 }
@@ -107,7 +101,6 @@ export function script(...lines: readonly string[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** For an entry of a map, returns the node of its key, because a comment above the entry belongs to the key. */
 function nodeAt(document: Document, path: readonly (string | number)[]): Node | undefined {
   const parent = document.getIn(path.slice(0, -1), true);
   const last = path.at(-1);
@@ -128,7 +121,6 @@ export function spaceOut({ contents: parent }: Document): void {
 
 const MAX_LIST = 100;
 
-/** Writes scripts as literal blocks, and short lists on one line. */
 export function yamlText(document: Document, head: readonly string[]): string {
   document.commentBefore = head.map((line) => ` ${line}`).join("\n");
   visit(document, {

@@ -35,7 +35,6 @@ const DAY_MS = 86_400_000;
 const SPARE_DAYS = 30;
 const PARENT = "campaign.gitlab-ci.yml";
 
-/** The folder in which all jobs work. It contains the files of the campaign, the program, and the directories of the waves. */
 const FOLDER = "mogplex-pipeline";
 /** Contains a numbered directory for each wave, so that the artifacts of different waves do not overwrite each other. */
 const WAVES = "mogplex-waves";
@@ -100,7 +99,6 @@ function isGit({ home }: PipelineInput): boolean {
   return home !== undefined && home !== "dir";
 }
 
-/** A home in Git already contains the plan, so this script is not needed for it. */
 function planScript(input: PipelineInput): string {
   const { directory, settings: { source } } = input;
   const plan = call(input, "plan", `--dir ${WAVES}/0`);
@@ -375,7 +373,6 @@ class PipelineDocument {
     return this.#file(path, what, jobs, gate === null ? undefined : `wave-${first + gate}`);
   }
 
-  /** The file that triggers the parts one after another. */
   parent(parts: readonly string[]): PipelineFile {
     const jobs = parts.map((path) => {
       const name = path.replace(".yml", "");

@@ -33,9 +33,7 @@ import { renderGitlab } from "./gitlab.ts";
 
 interface PipelineOptions extends CampaignOptions {
   format: string | undefined;
-  /** Path of the program in the repository, or `command:NAME` for a command in the image. @default {"ci/mogplex.mjs"} */
   program?: string | undefined;
-  /** Assumed mean duration of a run, until runs have finished. @default {1_200_000} */
   meanRunMs?: number | undefined;
   settings: PipelineSettings;
   output: string | undefined;
@@ -44,14 +42,8 @@ interface PipelineOptions extends CampaignOptions {
 /** For other CI systems, the documentation has recipes that call `campaign advance`. */
 const FORMAT = "gitlab";
 
-/** The path at which `init` writes the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
 
-/**
- * @param path Path of the campaign file, below the working directory.
- * @throws {UsageError} if the campaign file has mistakes, there is no plan, jobs could not use a file, or the CI system does not support the
- * pipeline.
- */
 export async function makePipelineWith(
   path: string,
   options: PipelineOptions,

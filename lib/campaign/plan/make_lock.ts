@@ -43,7 +43,6 @@ export interface LockChanges {
 interface MadeLock {
   lock: UnsealedLock;
   changes: LockChanges;
-  /** Whether the canary has new items that are not approved yet. */
   growsCanary: boolean;
 }
 
@@ -171,7 +170,6 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
       changes.skipped.push(item.id);
       items.push({ ...item, excluded: LEFT });
     } else if (item.excluded.as === "skipped" || isNamed(before, item)) items.push(item);
-    // All other invalid items are checked again below.
   }
   const ids = new Set(items.map(({ id }) => id));
   for (const now of resolved) {
@@ -200,7 +198,6 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
   const free = new Set(locked);
   function pair(each: ResolvedItem, itemOf: (repositoryId: string) => LockItem | undefined): void {
-    // If a sub-project was added after planning, the lock may contain another row with this name.
     const items = [each.repositoryId, ...each.rows].map(itemOf);
     const item = items.find((item) => item !== undefined && free.delete(item));
     if (item !== undefined) pairs.set(each, item);

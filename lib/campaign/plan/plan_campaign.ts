@@ -77,7 +77,6 @@ async function planOf(
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan);
-  // A dry run also reads the journal with the new lock.
   const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   if (plan.growsCanary) reopenGate(memory.gates.canary);

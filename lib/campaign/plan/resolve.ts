@@ -24,9 +24,7 @@ import { isVisible, oneLine } from "../journal/fields.ts";
 import { MAX_BRANCH, MAX_REASON } from "../journal/record.ts";
 import { recentRequests, REQUEST_BUDGET } from "../pace/poll_plan.ts";
 
-/** Timeout of one request, including its retries. */
 const REQUEST_MS = 60_000;
-/** Shorter waits are not reported. */
 const TOLD_MS = 2_000;
 
 interface RequestPaceOptions {
@@ -50,7 +48,6 @@ export class RequestPace {
   #isDown = false;
   readonly #sentAt: number[];
   #counted: number;
-  /** When an earlier process sent its last request; `-Infinity` after a wait for that reason was reported. */
   #earlierUntil: number;
 
   /** @param sentAt Times of earlier requests, oldest first. The times of new requests are added to this array. */
@@ -152,7 +149,6 @@ const ALPHABET: readonly string[] = [..."-._/0123456789abcdefghijklmnopqrstuvwxy
 const MAX_FULL_NAME = 255;
 /** Limit for one list. A list of 10,000 names takes about 200 requests. */
 const MAX_REQUESTS = 1_000;
-/** If the names on a page use at most this share of the alphabet, testing which characters occur saves requests. */
 const NARROW = 2 / 3;
 
 function lower(repo: Repo): string {
@@ -198,7 +194,6 @@ function namesIn(byId: ReadonlyMap<string, Repo>): ReadonlySet<string> {
 export class Listing {
   readonly #client: ServiceClient;
   readonly #pace: RequestPace;
-  /** Whether the service treats a backslash as an escape character; `undefined` until tested. */
   #obeys: boolean | undefined;
   #requests = 0;
 
@@ -239,7 +234,6 @@ export class Listing {
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) byId.set(repo.id, repo);
     if (page.length < PAGE) return;
-    // A longer prefix cannot separate rows that have the same name.
     const last = page.at(-1);
     if (last !== undefined && lower(last) === prefix) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;
@@ -319,7 +313,7 @@ function common(names: readonly string[], shortest: string): string {
 
 export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
-  /** Whether the campaign file gives the item neither a base branch nor a root directory. */
+  /** Whether the campaign file specifies neither a base branch nor a root directory for the item. */
   isDefault: boolean;
   /** Ids of the service's rows with this name: one for the repository, and one for each of its sub-projects. */
   rows: readonly string[];
@@ -333,7 +327,6 @@ export interface EntryProblem {
 }
 
 interface Resolved {
-  /** In the order of the campaign file. With `skipInvalid`, unusable items are included and marked as excluded. */
   items: ResolvedItem[];
   problems: EntryProblem[];
 }
@@ -343,7 +336,6 @@ type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 /** The service uses this branch if a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
 
-/** GitHub and GitLab allow no other characters in the names of owners, groups and repositories. */
 const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const MAX_ROOT = 1024;
 const MAX_SHOWN = 300;

@@ -15,7 +15,6 @@ import { lookup } from "../../lookup.ts";
 import { failedGroups, isAtGate, isOver, isStoppedByFailures, needsRetry, retriedCount } from "./next_step.ts";
 
 interface Step {
-  /** A sentence, or a clause with a colon if a command follows. */
   readonly text: string;
   readonly command: string | null;
 }
@@ -52,7 +51,6 @@ interface NewestOptions {
   /** Whether an address can be shown as a link. Other addresses are shown as text. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
   max?: number;
-  /** A clause that says where the other endings are shown. */
   rest: string;
 }
 
@@ -104,7 +102,6 @@ function namesOf(names: readonly string[]): Words {
   return [joinWords(names.slice(0, MAX_NAMES).map((name) => ({ name })), ", "), more > 0 ? ` and ${more} more` : ""];
 }
 
-/** Returns text that follows the title of a group. Empty if all of its agents ended with the same lines. */
 export function endingsText({ newest }: Attention): string {
   const { endings: { length } } = newest ?? { endings: [] };
   return length > 1 ? `, ${length} different endings` : "";
@@ -133,12 +130,10 @@ export function attentionCount(entries: readonly Attention[]): string {
 
 export const CANCEL_NOW = "To cancel the runs now:";
 
-/** Title of the entry about what to do after all other entries. */
 export const AFTERWARDS = "When that is done";
 
 export const GATE_CLOSED = "gate closed";
 
-/** Nouns for entries about the whole campaign, by title. */
 const NOUNS: Readonly<Partial<Record<string, string>>> = {
   [GATE_CLOSED]: "a closed gate",
   stopping: "a stopped campaign",
@@ -152,17 +147,13 @@ const NOUNS: Readonly<Partial<Record<string, string>>> = {
 
 /** Texts are untrusted. */
 export interface Attention {
-  /** A verdict, or a title of this program. */
   readonly title: string;
   readonly cause: string;
   readonly count: number;
   readonly ids: readonly string[];
-  /** At most {@linkcode MAX_NAMED} items, each with the information that is needed to find its work. */
   readonly items: readonly string[];
-  /** `null` if no item has a run that did not succeed. */
   readonly newest: Newest | null;
   readonly steps: readonly Step[];
-  /** Whether other entries must be handled first. */
   readonly isLater: boolean;
 }
 
@@ -185,7 +176,6 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const whole = campaignEntry(context);
   const [before, after] = whole?.isLater ? [[], [whole]] : [whole === undefined ? [] : [whole], []];
   const items = new Map(view.items.map((item) => [item.id, item]));
-  // The items that stopped the campaign come first.
   const failed = isStoppedByFailures(view) ? failedGroups(view) : [];
   const later = (group: CauseGroup) => Number(!failed.includes(group));
   const groups = [...view.causes].sort((a, b) => later(a) - later(b) || byVerdict(a, b));
@@ -388,10 +378,8 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   return { ...ofCampaign(GATE_CLOSED, "", ...steps), isLater };
 }
 
-/** For a campaign that was stopped by too many failures. */
 const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
 
-/** Returns what to do before the approval of a failed canary. */
 export function retryFirst({ canaryGate }: Pick<CampaignView, "canaryGate">): string {
   const then = canaryGate?.gate === "automatic" ? " If they succeed, the campaign continues without approval." : "";
   return `Deal with the items above first. Retried items do not wait for the gate.${then}`;
@@ -409,7 +397,6 @@ function step(text: string, command: string | null = null): Step {
   return { text, command };
 }
 
-/** The message of the error says what to do. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
     "Nothing is lost. Once the problem is fixed, the next wave continues. To run it by hand:",
@@ -418,7 +405,6 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
-/** Adds what is needed to find the item's work: the run while it waits for an answer, or the branch or pull request while the verdict is unknown. */
 function located(item: CampaignItem, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {

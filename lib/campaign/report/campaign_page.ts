@@ -180,7 +180,6 @@ function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone
 
 function summary(view: CampaignView): Part {
   if (!isAtGate(view)) return wordsOf(sentence(stateDetail(view)), bare);
-  // The panel of the canary's gate shows the reason.
   const reason = view.state === "gated" ? null : view.stateReason;
   return markup`${reason !== null && `${capital(reason)}. `}${countWords(view)}.`;
 }
@@ -197,7 +196,6 @@ function countWords(view: CampaignView): string {
   ].join(", ");
 }
 
-/** A canary usually has only a few items. */
 const MAX_CANARY = 50;
 
 /** The panel for the approval of the canary, with the information for the decision. After a failure, the first steps are above the panel. */
@@ -234,7 +232,6 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
   });
 }
 
-/** The duration of a shorter wait is not shown. */
 const LEAST_WAIT_MS = 60_000;
 
 function waitText(sinceMs: number, nowMs: number): string {
@@ -242,7 +239,6 @@ function waitText(sinceMs: number, nowMs: number): string {
   return `Waiting ${ms < LEAST_WAIT_MS ? "" : `for ${unbroken(spanText(ms))}, `}since ${dayTimeText(sinceMs)}.`;
 }
 
-/** Describes what the command to start an item again does. */
 function againText({ verdict, pullRequest, pullRequestState }: CampaignItem, name: string, isOne: boolean): Part {
   const leavesOpen = openPullText({ state: verdict, pullRequest, pullState: pullRequestState?.state }) !== null;
   const text = markup`To run ${isOne ? "" : "one again before you decide, for example "}${bare(name)}${
@@ -329,7 +325,6 @@ function withVariables(task: string): Part {
 /** Each change of the campaign's task adds an earlier task. */
 const MAX_EARLIER = 4;
 
-/** Shows the newest task, and the earlier tasks that some items still have; `null` if there are no tasks. */
 function tasks(prompts: readonly string[]): Html | null {
   const newest = prompts.at(-1);
   if (newest === undefined) return null;
@@ -371,7 +366,6 @@ function toneOf(verdict: ItemState): Tone {
 }
 
 const MAX_OWNERS = 5;
-/** Describes how long the items of an entry have waited, or when the first and the newest of them ended, and who owns their pull requests. */
 function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
   const rows = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = rows.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
@@ -386,7 +380,6 @@ function agesOf({ ids, title }: Attention, items: ReadonlyMap<string, CampaignIt
   ];
 }
 
-/** @param newestMs The time of the newest item, whose last lines are shown first. */
 function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number): string {
   const verdict = ITEM_VERDICTS.find((each) => each === title);
   if (verdict === undefined || !isFinal(verdict)) {
@@ -397,7 +390,6 @@ function ageText(title: string, sinceMs: number, newestMs: number, nowMs: number
   return `${verdict === "unknown" ? "finished" : verdict} ${first}${first === newest ? "" : `, the newest ${newest}`}`;
 }
 
-/** For example, `at 14:05 UTC` for a time on the same day, otherwise with the date. */
 function pastTimeText(ms: number, nowMs: number): string {
   const [day, time] = utcText(ms).split(/ (.*)/);
   return utcText(nowMs).startsWith(`${day} `) ? `at ${time}` : `on ${dayTimeText(ms)}`;
@@ -467,10 +459,8 @@ function linked(name: string, pullRequest: string | null): Words {
   return [{ name: before.replace(/ \($/, "") }, " (", { link: pullRequest }, after];
 }
 
-/** A longer cause is shown in a separate block. */
 const MAX_CAUSE = 200;
 
-/** @param isFirst Whether the first action is the main action of its panel. */
 function actionsOf(
   steps: readonly { readonly text: Words; readonly command: string | null }[],
   isFirst: boolean,
@@ -520,7 +510,6 @@ function progress(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
 }
 
 const HOUR_MS = 3_600_000;
-/** The limit is drawn for at most this time, about two months. */
 const MAX_HOURS = 1_500;
 
 function counted(times: readonly (number | null)[], fromMs: number, spanMs: number): [number, number][] {
@@ -585,7 +574,6 @@ function burnUp({ items, quota, at, state: campaignState }: CampaignView): Html 
   );
 }
 
-/** Whether no item has more to show than its name. At a gate, the finished items are already shown above. */
 function isQueueOnly(view: CampaignView): boolean {
   const isGated = view.state === "gated";
   return view.items.every(({ verdict, runId }) =>
@@ -633,7 +621,6 @@ function rowOf(item: CampaignItem, view: CampaignView, context: RowContext): Tab
     kind: stateWord(verdict),
     cells: [
       markup`${oneLine(name)}${canary && markup` <small>canary</small>`}`,
-      // Links to the cause with its commands.
       cause === undefined
         ? state(stateWord(verdict), toneOf(verdict))
         : markup`<a href="#${cause}">${state(stateWord(verdict), toneOf(verdict))}</a>`,
@@ -658,7 +645,6 @@ const COLUMNS: readonly Column[] = [
   { name: "Run", named: true },
 ];
 
-/** Tables with at least this many rows have a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
 function itemsTable(view: CampaignView, context: RowContext, { program }: CampaignCommand): Html | null {

@@ -28,7 +28,6 @@ const MAX_NAME_PARTS = 6;
 
 /** A word with the punctuation after it. This fast check covers most tokens. */
 const WORD = /^([A-Za-z]+)[.,!?:]*$/;
-/** A sequence of characters that may contain names, paths and addresses. */
 const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
 const TEMPORARY = ["tmp", "temp", ".tmp", "_temp"];
 const FILE_NAME = /^[^.].*\.[a-z][a-z0-9]{0,4}$/;
@@ -46,7 +45,7 @@ const VARIABLE = new RegExp(
 );
 const WHOLE = /^(?:-?\d+(?:[.,]\d+)*|[^-]*(?:-[^-]*){4})$/;
 const NUMBERS = /\d+(?:[.,]\d+)*/g;
-/** Error codes such as `TS2304` or `E0308`. Another code is another cause. */
+/** Error codes such as `TS2304` or `E0308`. A different code is a different cause. */
 const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
 /** The text before an exit code or a status code. A different code is a different cause. */
 const BEFORE_CODE = /(?:^|[^a-z0-9])(?:code|status|http)[ :=]+$/i;
@@ -93,7 +92,6 @@ function isHash(run: string): boolean {
   return run.length >= MIN_HASH && /^(?:[0-9a-f]+|[0-9A-F]+)$/.test(run) && /\d/.test(run);
 }
 
-/** Whether letters and digits alternate as in a generated id. */
 function isRandom(run: string): boolean {
   return run.length >= MIN_ID && (run.match(/\d[A-Za-z]|[A-Za-z]\d/g)?.length ?? 0) >= 3;
 }
@@ -108,7 +106,6 @@ function split(text: string, pattern: RegExp, to: Builder, each: (match: string)
   to.text(text.slice(end));
 }
 
-/** Finds numbers, UUIDs, hashes and ids in text without names. */
 function variables(text: string, to: Builder): void {
   split(text, VARIABLE, to, (run) => {
     if (!/\d/.test(run)) to.text(run);
@@ -139,7 +136,6 @@ function isShortName(piece: string, own: string, before: string, after: string):
   return /[^a-z]/.test(own) || /[/'"`]$/.test(before) || /^(?:[/@'"`]|\.git\b)/.test(after);
 }
 
-/** Splits off the end of a text that does not belong to a name: punctuation, or `.git` in an address. */
 function nameAndRest(text: string): [name: string, rest: string] {
   const rest = /(?:\.git)?[.,!?]*$/.exec(text.slice(-8))?.[0] ?? "";
   return [text.slice(0, text.length - rest.length), rest];
@@ -150,7 +146,6 @@ interface Names extends CampaignNames {
   readonly own: string;
 }
 
-/** Finds names and other variable parts in a token outside temporary folders. */
 function pieces(token: string, before: string, after: string, { names, parts, own }: Names, to: Builder): void {
   const all = token.split(/([/@:\\]+)/);
   let at = 0;
@@ -224,7 +219,6 @@ export function isTrouble(state: ItemState): boolean {
 const MAX_SLUG = 24;
 const SHORT_HASH = 4;
 const FULL_HASH = 8;
-// Words that do not identify a cause.
 const FILLERS = new Set(
   "a an and as at be but by for from in is it of on or that the this to was were with".split(" "),
 );
@@ -232,11 +226,9 @@ const FILLERS = new Set(
 interface Group {
   readonly verdict: ItemState;
   readonly texts: readonly string[];
-  /** `null` where the values of the items differ. */
   readonly values: (string | null)[];
   readonly key: string;
   readonly items: string[];
-  /** The fixed word of the group, if its cause has one. */
   readonly word?: string | undefined;
 }
 
@@ -247,7 +239,6 @@ function hashOf(text: string): string {
   return (hash >>> 0).toString(16).padStart(FULL_HASH, "0");
 }
 
-/** Joins the first words that the reasons of all items in the group share. */
 function slugOf({ verdict, texts }: Group): string {
   let slug = "";
   for (const [word] of texts.join(" ").toLowerCase().matchAll(/(?<![\p{L}\p{N}])[a-z]{2,}(?![\p{L}\p{N}])/gu)) {
@@ -259,7 +250,6 @@ function slugOf({ verdict, texts }: Group): string {
   return slug === "" ? verdict : slug;
 }
 
-/** A group without a reason gets the name of its verdict. */
 function wordOf(group: Group, digits: number): string {
   const { verdict, texts, word } = group;
   if (word !== undefined) return word;

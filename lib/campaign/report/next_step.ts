@@ -5,12 +5,10 @@
 import { areRunsOver, FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
 import type { CampaignView, CauseGroup } from "../view/view.ts";
 
-/** Whether too many failures, and not a person, stopped the campaign. */
 export function isStoppedByFailures({ state, waitingFor }: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return (state === "stopping" || state === "stopped") && waitingFor === "gate";
 }
 
-/** Whether the campaign is waiting for approval after the canary, or after too many failures. */
 export function isAtGate(view: Pick<CampaignView, "state" | "waitingFor">): boolean {
   return view.state === "gated" || isStoppedByFailures(view);
 }
@@ -34,13 +32,11 @@ export function needsRetry(view: Pick<CampaignView, "state" | "gateReason" | "ca
   return (state === "gated" || gateReason !== undefined) && canaryGate !== undefined && failedGroups(view).length > 0;
 }
 
-/** Whether the other items are waiting for a canary that is being retried. */
 export function isCanaryRetried({ state, canaryGate }: Pick<CampaignView, "state" | "canaryGate">): boolean {
   return (state === "running" || state === "waiting") && (canaryGate?.retried ?? 0) > 0;
 }
 
 interface NextStep {
-  /** What to do before the command, as a clause. */
   readonly first: string | null;
   readonly command: readonly [verb: string, ...args: string[]];
 }

@@ -38,7 +38,6 @@ export const NEEDS_PEOPLE: readonly PendingReason[] = [
   "unread",
 ];
 
-/** Whether waves can do nothing until a person acts. */
 export function isLeftToPeople({ hold, groups }: PendingPulls): boolean {
   return hold !== undefined || groups.every(({ reason }) => NEEDS_PEOPLE.includes(reason));
 }

@@ -1,5 +1,5 @@
 /**
- * Sentences about a campaign. Untrusted text: they contain text from the view that must be made safe before it is printed.
+ * Sentences about a campaign. They contain untrusted text from the view, which must be made safe before it is printed.
  * @module
  */
 import { lookup } from "../../lookup.ts";
@@ -28,7 +28,6 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
   return STATES.indexOf(a.verdict) - STATES.indexOf(b.verdict);
 }
 
-/** For states whose names would not be clear in a sentence. */
 const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
   starting: "sent to the service, no answer yet",
   quota: "held back by a quota",
@@ -43,7 +42,6 @@ export function stateWord(state: ItemState): string {
   return state === "waiting" ? "queued" : state;
 }
 
-/** For example, `3 failed, 1 needs-input`. */
 function countsText({ counts }: Pick<CampaignView, "counts">, states: readonly ItemState[]): string {
   return states.filter((state) => counts[state] > 0).map((state) =>
     `${counts[state]} ${lookup(PHRASES, state) ?? stateWord(state)}`
@@ -70,12 +68,10 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   ];
 }
 
-/** For example, `3 of 3 in use, 1 by ended runs`. */
 export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
   return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by ended runs` : ""}`;
 }
 
-/** For example, `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
 export function startsText({ minute, hour, day }: QuotaView): string {
   const parts = [[minute, "a minute"], [hour, "an hour"], [day, "a day"]] as const;
   return parts.map(([{ used, limit }, span]) => limit === null ? null : `${used} of ${limit} ${span}`)
@@ -84,7 +80,6 @@ export function startsText({ minute, hour, day }: QuotaView): string {
 
 export const NO_QUOTAS = "not limited";
 
-/** Returns text that follows "waits for". */
 export function boundText(
   bound: Exclude<CampaignLimit, "nothing">,
   { quota: { minute, hour, day, sandboxes } }: Pick<CampaignView, "quota">,
@@ -149,7 +144,6 @@ function nextStart(view: CampaignView, stays: boolean): string {
   return retry === null ? next : `${next}; the rest waits for ${retry}`;
 }
 
-/** Describes the retry of the canary and what follows; `null` if the canary is not being retried, or nothing waits for it. */
 function canaryRetryText({ canaryGate, items }: CampaignView): string | null {
   const { gate, retried } = canaryGate ?? { gate: "automatic", retried: 0 };
   if (retried === 0 || items.every(({ canary, verdict }) => canary || isFinal(verdict))) return null;
@@ -183,7 +177,6 @@ function cancelsText({ pendingCancels: cancels = 0 }: CampaignView, stays: boole
   return stays ? `${runs} ${cancels === 1 ? "is" : "are"} being cancelled` : `the next wave cancels ${runs}`;
 }
 
-/** Number of starts that a running process may still be sending. */
 function sendingCount({ items, at }: CampaignView): number {
   const nowMs = instantMs(at) ?? 0;
   return items.filter(({ verdict, reason, startedAt }) =>
@@ -206,17 +199,12 @@ function held({ pending, stateReason }: CampaignView): Words[] {
 
 const MAX_ERROR = 200;
 
-/** Returns text that follows the name of the campaign. */
 export function stateClause(view: CampaignView, stays?: boolean): Words {
   const { state, stateReason, waitingFor } = view;
   const isStoppedByPerson = (state === "stopping" || state === "stopped") && waitingFor === "stopped";
   return [isStoppedByPerson && stateReason !== null ? "was " : `is ${state}: `, stateDetail(view, stays)];
 }
 
-/**
- * Returns what the campaign is doing and waiting for, as the text after its state.
- * @param stays See {@linkcode nextStartText}.
- */
 export function stateDetail(view: CampaignView, stays: boolean = view.writer !== null): Words {
   const { state, stateReason } = view;
   const { items, running, asking } = totalsOf(view.counts);
@@ -277,13 +265,11 @@ export function waveTimeText(
   return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs, textOf)}` : "due now";
 }
 
-/** Milliseconds since 1970; `null` if the end is unknown or in the past. */
 export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number): number | null {
   const end = instantMs(endsAt);
   return end !== null && end > nowMs ? end : null;
 }
 
-/** Returns text that follows the time of the earliest end. */
 export function endBasis(view: Pick<CampaignView, "items">): string {
   return hasEndedRun(view)
     ? "if the remaining runs take as long as the runs so far"
@@ -309,7 +295,6 @@ export function outlookMs(view: CampaignView, nowMs: number): { start: number | 
   };
 }
 
-/** Returns text that follows "campaign". */
 export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" | "round">): Words {
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
@@ -321,7 +306,6 @@ export function pullRequestWords(items: readonly CampaignItem[]): string | null 
   return pulls === null || advice === null ? pulls : `${pulls}; ${advice}`;
 }
 
-/** How long the newest run of an item took, or has taken so far; `null` if the item was not started. */
 export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: number): number | null {
   const began = instantMs(startedAt);
   if (began === null) return null;
@@ -350,7 +334,6 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
 export interface CampaignCommand {
   readonly program: string;
   readonly file: string;
-  /** Flags for every command: `--dir` and `--home` with their values. */
   readonly flags: readonly string[];
   /**
    * Flags that permit things that the campaign file names, such as files outside its folder. Commands that record decisions do not accept these
@@ -362,7 +345,6 @@ export interface CampaignCommand {
 /** Verbs that record a person's decision. They do not read the files that the campaign file names. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
-/** Used if the real command is unknown. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 export function campaignCommand(
@@ -379,7 +361,6 @@ export function placeFlags(directory: string | undefined, home: string | undefin
 
 const MAX_OUTPUTS = 200;
 
-/** For example, `ok: true, count: 3`; `null` if there are no outputs. */
 export function outputsText({ result }: CampaignItem): string | null {
   const parts = Object.entries(result?.outputs ?? {}).map(([name, value]) => `${name}: ${value}`);
   return parts.length === 0 ? null : cutText(parts.join(", "), MAX_OUTPUTS);

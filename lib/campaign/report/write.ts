@@ -28,7 +28,6 @@ import { CAMPAIGN_FILES } from "./files.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
 import { itemNames, runMs, STATES } from "./words.ts";
 
-/** Pull requests that need attention come first, then the newest. */
 function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
@@ -97,8 +96,6 @@ function resultColumns(items: readonly CampaignItem[]): Column[] {
   }]);
   return [["result", ({ result }) => result === undefined ? null : result.cause ?? "good"], ...columns];
 }
-
-// The report `campaign.json` is for programs. Its schema is `schema/campaign-report.schema.json`.
 
 function field([name, value]: [string, unknown]): string {
   const text = Array.isArray(value) && value.length > 0
@@ -199,7 +196,6 @@ function renderCampaignJunit(view: CampaignView): string {
   });
 }
 
-/** A pull request that was not read is only counted as `not-read`. */
 function pullRequests(items: readonly CampaignItem[]): Family[] {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
   const count = (state: string) =>
@@ -308,7 +304,6 @@ function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
 
-/** Renders records for `GITHUB_OUTPUT`: the same names in lowercase, without `MOGPLEX_`. */
 function renderCampaignGithubOutputs(view: CampaignView): string {
   const entries = Object.entries(campaignVariables(view));
   return renderGithubOutputs(

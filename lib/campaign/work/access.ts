@@ -63,7 +63,7 @@ function newestRun({ store: { memory } }: Work): OpenRun | undefined {
 
 const OTHERS = 5;
 
-/** Returns other repositories, spread evenly over the list. The service does not list hidden repositories, so they prove nothing. */
+/** Returns other repositories, spread evenly over the list. Hidden repositories are left out, because the service does not list them. */
 function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   const ids = new Set<string>();
   for (const item of lock.items) {

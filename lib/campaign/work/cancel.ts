@@ -41,7 +41,6 @@ export async function cancelRuns(
   const changed: string[] = [];
   let held: (ToCancel & { run: Run })[] = [];
 
-  /** A run for which `act` fails is left to the next wave. */
   async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
     const done: T[] = [];
     for (const one of all) {
@@ -124,7 +123,6 @@ export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   }
 }
 
-/** The run became active again after each cancel. Exit code 69. */
 class UnavailableRun extends MogplexError {
   constructor(runId: string, campaign: string) {
     super({

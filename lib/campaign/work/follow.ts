@@ -27,9 +27,7 @@ export async function followToRest(work: Work): Promise<void> {
 /** The wall time, on which windows and quotas depend, may jump during a sleep. */
 const LONGEST_SLEEP_MS = 60_000;
 const OBEY_AGAIN_MS = 60_000;
-/** How often a process that follows a campaign checks for decisions made on other machines. */
 const ELSEWHERE_MS = 60_000;
-/** How often a process that follows a campaign checks for stops requested by other processes on this machine. */
 const STOPS_MS = 10_000;
 const FRESH_MS = 5_000;
 /** How long a run with an open stream is not read. A proxy may delay the messages of the stream. */
@@ -73,7 +71,6 @@ class Follower {
         if (isAtRest(store.memory)) await this.#lookAtWaiting();
       }
       if (cancelsAreNew(this.#work)) await this.#obey();
-      // If the error of a step remains at the end, it is the reason why the process ends.
       const { failures, unreadResults } = this.#work;
       const all = [...failures, ...unreadResults.values(), ...this.#error === undefined ? [] : [this.#error]];
       if (all.length > 0) throw worstOf(all);
@@ -259,7 +256,6 @@ class Follower {
     return true;
   }
 
-  /** If the step fails with an error that a retry can fix, waits and returns `undefined`. */
   async #tolerate<T>(what: string, step: () => Promise<T>): Promise<T | undefined> {
     const { session } = this.#work;
     try {

@@ -131,7 +131,6 @@ function sinceMs({ resumedAt, createdAt, slotAt }: StartMemory): number {
   return Date.parse(resumedAt ?? createdAt ?? slotAt ?? "");
 }
 
-/** Returns 0 if the age is unknown, or if the run was waiting for an answer at the last read. */
 function ageMs({ session }: Work, { start }: OpenRun): number {
   const ms = serviceNow(session) - sinceMs(start);
   return start.end === "needs-input" || Number.isNaN(ms) ? 0 : ms;
@@ -227,15 +226,10 @@ export async function recordLook(
   return true;
 }
 
-/** Whether the result file determines the verdict of an item: its run has succeeded, and is not a follow-up about something else. */
 function wantsResult({ start: { kind, followUp } }: OpenRun, { as }: Judgement): boolean {
   return (as === "succeeded" || as === "unchanged") && (kind === "task" || followUp === "result");
 }
 
-/**
- * Judges an item by its result file.
- * @returns No verdict while the file cannot be read. Later reads try again for some time.
- */
 async function judgeResult(
   work: Work,
   { item }: OpenRun,

@@ -22,7 +22,6 @@ interface Settled {
   unanswered: boolean;
 }
 
-/** @returns The result of each open start, and why something is left to do; `undefined` if nothing is left. */
 export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ starts: Settled[]; error: unknown }> {
   const starts: Settled[] = [];
   const rest = await obeyDecisions(work, only, (settled) => starts.push(settled)).catch((error) => {
@@ -150,7 +149,6 @@ function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory)
   return Math.max(readyMs(item, nowMs, isShared), pausedUntilMs(memory, nowMs) ?? -Infinity);
 }
 
-/** Returns when the start quotas allow a start, in milliseconds since 1970 by the service's clock; `null` if they allow one now. */
 function freeMs(
   { session, store: { memory: { slotsMs, refusedUntilMs, refusedBy } } }: Work,
 ): Pick<Rest, "because" | "nextMs"> | null {

@@ -94,7 +94,6 @@ async function withdraw({ store }: Work, batch: Announced[]): Promise<void> {
   await withdrawIntents(store, unsent.map(({ intent }) => intent));
 }
 
-/** Removes the slots of announced starts, because these starts are checked against the quotas when they are sent. */
 function slotsWithout(slotsMs: readonly number[], batch: readonly Announced[]): number[] {
   const slots = [...slotsMs];
   for (const { intent } of batch) {
@@ -138,7 +137,6 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
       await noteOthers(work, rest, input);
       return rest.because === "nothing" && held !== null ? held : rest;
     }
-    // A start is sent only if it can be announced to other machines.
     if (store.unshared !== undefined) await store.share();
     if (store.unshared !== undefined) return { because: "home", nextMs: serviceNow(session) + UNSHARED_MS };
     if (sandboxes === null) {
@@ -209,7 +207,6 @@ function placesOf({ item: { repositoryId }, branch }: ItemMemory, start: StartMe
   return names.flatMap((name) => name === null ? [] : [placeOf(repositoryId, name)]);
 }
 
-/** A sandbox outlives its run, even if the item is started again. */
 function lingeringItems({ store: { memory } }: Work, places: ReadonlySet<string>): string[] {
   if (places.size === 0) return [];
   return [...memory.items.values()].filter((item) => {
@@ -242,12 +239,6 @@ const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 /** Maximum delay that is recorded. No limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
-/**
- * Starts an item, or repeats its open start. A repeated start has the same key, so it finds the run that an earlier request may have started.
- * @param ready The announced start, if other machines already know about it.
- * @throws {UnauthorizedError | ForbiddenError} if the service refuses the token. The item stays unchanged, and its start is repeated later.
- * @throws {UsageError} if the token cannot access any repository of the campaign. The item stays unchanged in this case, too.
- */
 export async function startItem(work: Work, item: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, random } = session;
@@ -323,7 +314,6 @@ async function planOf(work: Work, item: ItemMemory) {
   const task = open === undefined ? undefined : taskOfStart(lock, item, open, followUpHash, taskHash);
   const lockItem = task === undefined ? item.item : { ...item.item, task };
   const { followUp, branch: runBranch } = open ?? { followUp: item.followUp, branch: followUpBranch(item).branch };
-  // Only a follow-up needs the branch of an earlier run. Without this branch, no follow-up is requested.
   const isFollowUp = followUp !== null && runBranch !== null;
   if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${lockItem.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
@@ -350,7 +340,6 @@ async function planOf(work: Work, item: ItemMemory) {
   return { start, key, request, intent };
 }
 
-/** If the forge shows nothing about the problem, the agent has to find the problem itself. */
 async function quoteFor({ pulls, redact }: Work, { pullRequest, result }: ItemMemory, followUp: FollowUp) {
   if (followUp === "result") return result?.mistakes.join("\n") ?? null;
   const of = findingsFor(followUp);

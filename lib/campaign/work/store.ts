@@ -166,7 +166,6 @@ export class Store {
     });
   }
 
-  /** Mean duration of finished runs that were not cancelled; `null` if there are none. */
   get meanRunMs(): number | null {
     const { sum, count } = this.#runMs;
     return count === 0 ? null : sum / count;

@@ -40,7 +40,6 @@ const LINGER_MS = 20_000;
 /** How long after its expected end a run is read. The service's time has a precision of one second. */
 const END_GUARD_MS = 1_500;
 
-/** Returns when the run ends if it takes the mean time, in milliseconds since 1970 by the service's clock; `NaN` if unknown. */
 function expectedEnd({ store }: Work, { start }: OpenRun): number {
   if (start.status === "awaiting_input") return Number.NaN;
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
@@ -90,9 +89,7 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
 // What the next wave would do, computed without requests and without changes, for `--dry-run`.
 
 export interface Preview {
-  /** Names of items whose runs the wave would read. */
   reads: string[];
-  /** Names of items whose runs the wave would cancel after a stop or a skip with `--cancel`, including runs of open starts. */
   cancels: string[];
   /** Names of items that the wave could start. Other sandboxes and the results of the reads can reduce this list. */
   starts: string[];

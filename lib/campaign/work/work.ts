@@ -41,7 +41,6 @@ export interface Work extends Listener {
   readonly store: Store;
   /** Ids that this process has verified as belonging to the token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
-  /** Items with the repository name in the address of their pull request, for which the service was already asked for the current name. */
   readonly named: Set<string>;
   readonly withoutEvents: Set<string>;
   readonly failures: unknown[];
@@ -49,14 +48,9 @@ export interface Work extends Listener {
   readonly obeyed: { cancelSeq: number };
   readonly unreadResults: Map<string, MogplexError>;
   readonly started: OwnStarts;
-  /**
-   * Number of the user's active sandboxes when they were last read, including sandboxes that are booting for this campaign; `null` if they were not
-   * read yet.
-   */
   readonly seen: { sandboxes: number | null };
   /** Runs that this process has seen without a sandbox. Their sandboxes are booting, and the service does not list them yet. */
   readonly booting: Set<string>;
-  /** `undefined` if pull requests are not read, or if there is no token. */
   readonly pulls: PullRequests | undefined;
   readonly openFiles: OpenFiles;
   readonly forgeHosts: readonly string[];
@@ -64,7 +58,6 @@ export interface Work extends Listener {
   /** Cleans untrusted text of the service for the journal. */
   readonly reason: (text: string | null) => string | null;
   readonly redact: (text: string) => string;
-  /** Whether verdicts include the last lines of the agent's log. */
   readonly showTask: boolean;
 }
 
@@ -172,10 +165,6 @@ export async function readPullRequests(work: Work): Promise<string[]> {
   return changed;
 }
 
-/**
- * Reads the pull requests that were not read recently. If the campaign file allows it, also requests follow-ups for pull requests with failed checks.
- * @returns Names of the items that have changed.
- */
 export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" | "pulls">): Promise<string[]> {
   if (pulls === undefined) return [];
   const changed = await pulls.refresh(store.memory, (body) => store.record(body));
