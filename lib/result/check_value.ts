@@ -16,7 +16,7 @@ export interface Check {
   max: number;
 }
 
-/** Contains no part of the value, except for names of properties. */
+/** A mistake contains no part of the value, except for names of properties. */
 export interface Mistake {
   /** Names in the pointer were chosen by an agent. */
   pointer: string;
@@ -39,7 +39,7 @@ export type Checked =
   | { kind: "unchecked"; why: string };
 
 export interface CheckLimits {
-  /** Must measure real time, because the worker takes real time. */
+  /** The clock must measure real time, because the worker takes real time. */
   clock?: Clock | undefined;
   limitMs?: number | undefined;
   signal?: AbortSignal | undefined;

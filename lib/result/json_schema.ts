@@ -115,7 +115,6 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
   else: schema,
 };
 
-/** The validator does not support these keywords. */
 const UNSUPPORTED = [
   "$dynamicRef",
   "$dynamicAnchor",

@@ -4,10 +4,10 @@
  * @module
  */
 
-/** The message never contains the text. */
+/** The message never contains a part of the JSON text. */
 export class JsonMistake extends Error {
   readonly line: number;
-  /** Counted in UTF-16 units, as in editors. */
+  /** Columns are counted in UTF-16 units, as in editors. */
   readonly column: number;
 
   constructor(why: string, line: number, column: number) {

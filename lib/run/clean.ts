@@ -10,10 +10,10 @@ import type { AnyResult, AutomationResult, ResultError, RunResult } from "./resu
 
 export type Redact = (text: string) => string;
 
-// Deeper than the service's own limit of 4, but not deep enough to exhaust the stack.
+// The limit is above the service's own limit of 4 levels, but too low to exhaust the stack.
 const MAX_DEPTH = 24;
 
-// Longer than any id, status or time of the service.
+// The limit is longer than any id, status or time of the service.
 const MAX_ID = 200;
 
 interface Cleaner {
@@ -145,7 +145,7 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Later masking uses the same secrets. */
+/** Later masking of the object uses the same secrets. */
 function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
   giveRedactor(value, redact);
   const show = { value: masked, configurable: true };

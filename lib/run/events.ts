@@ -168,7 +168,7 @@ export class SeenIds {
 }
 
 export interface WindowState {
-  /** Changed in place. Includes events from streams. */
+  /** This set is changed in place, and includes events from streams. */
   readonly seen: SeenIds;
   /** Whether the page shows the newest events. This is known once an old event has disappeared when a new one arrived. */
   readonly slides: boolean;
@@ -238,7 +238,7 @@ export function observe(state: WindowState, page: EventPage): { state: WindowSta
 }
 
 const MAX_COUNT = 200;
-/** Enough for 200 of the service's largest events. */
+/** This limit allows 200 of the service's largest events. */
 const NEWEST_BYTES = 8 * 1024 * 1024;
 const MATTERING_BYTES = 2 * 1024 * 1024;
 

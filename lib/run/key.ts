@@ -34,7 +34,7 @@ interface KeyParts {
 
 interface Key {
   key: string;
-  /** `random` if the identity was incomplete. */
+  /** The scope is `random` if the identity was incomplete. */
   scope: KeyScope;
 }
 
@@ -118,7 +118,7 @@ export function isDerivedKey(key: string): boolean {
   return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
 
-/** Any key that is not derived is returned whole, with number 1. */
+/** A key that is not derived is returned unchanged, with number 1. */
 export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
   return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };

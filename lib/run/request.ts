@@ -320,7 +320,6 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
   return { repository, rest, result: resultRequest };
 }
 
-/** The repository in the caller's input may be a name. */
 export function askedHash(asked: RunRequest | LaterRequest): string {
   if (isLater(asked)) return asked.asked;
   const { repository, rest, result } = checkRunRequest(asked);

@@ -27,7 +27,6 @@ import { createRedactor, type Redactor } from "../text/redact.ts";
 import type { WaitTotal } from "./result.ts";
 
 interface SessionOptions extends ConnectOptions {
-  /** Time limit of the whole call: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
 }
 
@@ -141,7 +140,7 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Waits are counted even if `quietly` is set. In that case, `onNotice` is not called. */
   readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** The patterns are created once for the whole call. */
+  /** The patterns of the redactor are created once for the whole call. */
   readonly redactor: () => Redactor;
   readonly waits: () => WaitTotal[];
   readonly requests: () => number;
@@ -176,7 +175,7 @@ export interface ConnectOptions extends VerbOptions {
   secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
-  /** Cannot be combined with `token` or `url`. */
+  /** A client cannot be combined with `token` or `url`. */
   client?: ServiceClient | undefined;
   env?: ReadEnv | undefined;
   fetch?: Fetch | undefined;

@@ -219,7 +219,7 @@ const ACTIVE_MS = 5_500;
 
 const IDLE_AFTER_MS = 120_000;
 
-/** Applies to runs with few events. Some services report nothing while the agent is running. */
+/** This limit applies to runs with few events. Some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
 /** Boot and preparation take two to five polls with news. A run with more news is not treated as a run with few events. Source: contract 4.2. */
@@ -247,7 +247,7 @@ const SECOND_FACTOR = 2.2;
 
 const LATER_FACTOR = 3;
 
-/** Applies if no poll was answered in the minute before a refusal, although the job waited as long as requested. */
+/** This factor applies if no poll was answered in the minute before a refusal, although the job waited as long as requested. */
 const BLIND_FACTOR = 4.5;
 
 /** A hundred jobs need 100 s each, and their polls are not spread evenly. */

@@ -282,7 +282,6 @@ export class StartSeries<R extends StartAnswer> {
     const problem: ErrorParts = {
       attempted: error.attempted ?? this.#plan.what.what,
       why: error.attempted === null ? error.message : error.why,
-      // For a rate limit, waiting is the only advice.
       advice: error.advice === null || isLimited ? later : `${error.advice}; ${later}`,
     };
     if (isLimited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });

@@ -84,7 +84,7 @@ export type StateSeal = (content: object) => string;
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 const MAX_LENGTH = 1_000_000;
-/** A character has at most four bytes. */
+/** A UTF-8 character has at most four bytes. */
 const MAX_BYTES = 4 * MAX_LENGTH;
 /** No wait takes this long, and a leaked file should not work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;

@@ -41,7 +41,7 @@ const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
 
-/** Enough for 200 of the service's largest events. */
+/** This limit allows 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 
 const READ_ONCE_MS = 10_000;
@@ -58,7 +58,7 @@ export class StreamSource implements Source<News> {
   #probesRecord = false;
   #dropped = "";
   #endings: number[] | undefined;
-  /** `-Infinity` while streaming, `Infinity` to poll permanently. */
+  /** The value is `-Infinity` while streaming, and `Infinity` to poll permanently. */
   #pollUntil: number;
 
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
@@ -379,7 +379,6 @@ class StreamLink {
   #silenceMs: number;
   #heardAt: number;
   #reading: Promise<LinkStep> | undefined;
-  /** Whether the stream was opened without an event id, and no event has arrived so far. */
   fromScratch: boolean;
 
   constructor(stream: FollowedStream, clock: Clock, fromScratch: boolean, random: number) {

@@ -16,7 +16,7 @@ export interface Answer {
 
 export class TooLarge extends Error {}
 
-/** Eight times the size of 200 events of 20,000 characters. */
+/** The limit is eight times the size of 200 events of 20,000 characters. */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** The API's own errors have a few hundred bytes. */
 const MAX_ERROR_BYTES = 64 * 1024;

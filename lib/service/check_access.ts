@@ -36,7 +36,7 @@ import { type CheckContext, OWN_ORIGIN, REQUEST_MS } from "./check_way.ts";
 
 export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
-/** Time limit of all requests. The last request may exceed it by 2 s. */
+/** The last request may exceed this limit by 2 s. */
 const ALL_MS = 12_000;
 /** Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
@@ -287,7 +287,6 @@ function repositoryElsewhere(purpose: Purpose): Check {
   );
 }
 
-/** Sends at most two requests. */
 async function namesMeant(
   client: ServiceClient,
   wanted: string | undefined,

@@ -37,7 +37,6 @@ export interface Attempted {
   key?: string | undefined;
   /** The automation's settings can refuse what the token permits. */
   automationId?: string | undefined;
-  /** Whether some revisions of the service lack the route. */
   recent?: boolean | undefined;
   runId?: string | undefined;
   repoId?: string | undefined;

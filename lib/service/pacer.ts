@@ -20,7 +20,6 @@ const FORGET_MS = 600_000;
 export class Pacer {
   readonly #options: PacerOptions;
   #spokeAt: number;
-  /** The lasting problem in the log, and the time until which it is not logged again. */
   #trouble = { what: "", until: -Infinity };
   status = "starting";
 

@@ -87,7 +87,6 @@ interface WebhookOptions {
   fetch?: Fetch | undefined;
   clock: Clock;
   limitMs: number;
-  /** Time limit of all attempts together, with the waits between them. */
   wholeMs: number;
   random?: (() => number) | undefined;
   signal?: AbortSignal | undefined;
