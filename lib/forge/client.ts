@@ -1,5 +1,5 @@
 /**
- * Sends requests to one forge, interprets the answers, and repeats requests within limits.
+ * Sends requests to one forge, interprets the responses, and repeats requests within limits.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface ForgeWorld {
   signal?: AbortSignal | undefined;
   onNotice?: OnNotice | undefined;
   random?: (() => number) | undefined;
-  /** How long requests wait for the first answer from a host, counted from the first request to the host. @default no limit */
+  /** How long requests wait for the first response from a host, counted from the first request to the host. @default no limit */
   answerMs?: number | undefined;
 }
 
@@ -58,16 +58,16 @@ interface ForgeCall<T> {
    * have executed it. See also {@linkcode isLost}. @default a read, or a note, which has its own limits
    */
   write?: "once" | "repeatable" | undefined;
-  /** Returns a value if a refusal (status 400 to 499) is a valid answer to this request; `undefined` if the refusal is an error. */
+  /** Returns a value if a refusal (status 400 to 499) is a valid response to this request; `undefined` if the refusal is an error. */
   refusal?(status: number, body: unknown): T | undefined;
-  /** Whether a 2xx answer reports a rate limit. */
+  /** Whether a 2xx response reports a rate limit. */
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed if the forge is too slow for this request. If true, this request is sent only once. @default {false} */
   divisible?: boolean | undefined;
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
   /**
-   * Returns the value from the JSON of a 2xx answer; `undefined` if the answer is not from the API.
-   * @param text The raw answer, which may not be JSON.
+   * Returns the value from the JSON of a 2xx response; `undefined` if the response is not from the API.
+   * @param text The raw response, which may not be JSON.
    */
   read(value: unknown, text: string, headers: Headers): T | undefined;
 }
@@ -79,7 +79,7 @@ export function isHidden(error: unknown): error is ApiError {
 
 /** Maximum number of requests per client: six for each of 1000 pull requests. */
 const BUDGET = 6_000;
-/** Longest duration of a call with its retries. GitHub requires a wait of one minute if an answer gives no time. */
+/** Longest duration of a call with its retries. GitHub requires a wait of one minute if a response gives no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
 /** Longest duration of a write with its retries. Long enough for a rate limit that lasts several minutes. */
@@ -91,7 +91,7 @@ const LIMIT_MS = 60_000;
 
 const PARTS_MS = 5 * 60_000;
 
-/** Exit codes for answers about the token. CI systems must not retry after these codes. */
+/** Exit codes for responses about the token. CI systems must not retry after these codes. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
 /** Time of the next write to each host, shared by clients with different tokens. */
@@ -336,7 +336,7 @@ export class ForgeClient {
     path: string,
     schema: T,
   ): Promise<z.output<T> | string> {
-    // Accept any JSON object as an answer of the API. An unexpected format concerns only this pull request.
+    // Accept any JSON object as a response from the API. An unexpected format concerns only this pull request.
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
@@ -369,7 +369,7 @@ function isLastPage(headers: Headers): boolean | undefined {
   return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
-/** Whether a proxy sent the answer. An API refuses requests with JSON. */
+/** Whether a proxy sent the response. An API rejects requests with a JSON response. */
 function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }

@@ -68,7 +68,7 @@ interface Way {
 
 /**
  * Finds the first way to read a repository that works on the default branch.
- * @throws {MogplexError} if no way works: exit code 69 if a server did not answer, otherwise 65.
+ * @throws {MogplexError} if no way works: exit code 69 if a server did not respond, otherwise 65.
  */
 export async function openRepositoryFiles(options: FilesOptions, wanted: WantedRepository): Promise<RepositoryFiles> {
   const attempted = `read repository ${JSON.stringify(wanted.name)}`;

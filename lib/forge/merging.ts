@@ -1,5 +1,5 @@
 /**
- * Defines what is read to decide whether a pull request may be merged.
+ * Defines the data that determines whether a pull request may be merged.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface MergeReading {
    */
   readonly blocked: string | null;
   readonly methods: readonly MergeMethod[] | null;
-  /** Whether the pull request is part of a stack. Its merge would also merge the pull requests below it. */
+  /** Whether the pull request is part of a stack. Merging a stacked pull request also merges the pull requests below it. */
   readonly isStacked: boolean;
   /** The commit on the target after the merge; `null` before the merge, or if the commit is not shown. */
   readonly mergeCommit: string | null;

@@ -40,7 +40,7 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
   ].filter((need) => need !== false);
   const unknown = problem === null ? "" : ` ${problem}.`;
   if (review === "requested" || review === "not-requested") {
-    // Without a rule, the forge would merge the pull request although nobody has reviewed the agent's work.
+    // If no rule requires a review, the forge would merge the agent's work without a review.
     const missing = "nobody has approved the newest commit";
     if (needs.length === 0) return `**Needs a review:** ${missing}.${unknown}`;
     needs.push(missing);

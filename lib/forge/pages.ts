@@ -13,7 +13,7 @@ const MAX_PAGES = 100;
 type ReadPage<T> = (page: number, size: number) => Promise<readonly T[] | ListPage<T>>;
 
 /**
- * Reads a page. Users can write comments that make a page too large for one answer. The page is then read in parts, and a single row that is too
+ * Reads a page. Users can write comments that make a page too large for one response. The page is then read in parts, and a single row that is too
  * large becomes `undefined`.
  */
 async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promise<ListPage<T | undefined>> {
@@ -40,7 +40,7 @@ interface ListRules<T> {
   /** Number of rows in a page: 100 or 50. @default {100} */
   size?: number;
   /**
-   * `short`: a page with fewer rows than requested is the last page, unless the answer itself shows which page is the last. `empty`: only a page
+   * `short`: a page with fewer rows than requested is the last page, unless the response itself shows which page is the last. `empty`: only a page
    * without rows is the last page, so the first two pages are requested at once. @default {"short"}
    */
   last?: "short" | "empty";
@@ -50,7 +50,7 @@ interface ListRules<T> {
 
 /**
  * @param read Reads page 1, 2, … with the given number of rows.
- * @returns The rows, except rows that are too large for any answer, and whether the list is complete. Our own notes are never too large.
+ * @returns The rows, except rows that are too large for any response, and whether the list is complete. Our own notes are never too large.
  */
 export async function readPages<T>(
   read: ReadPage<T>,

@@ -210,7 +210,7 @@ export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"):
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }
 
-/** Caches a successful answer. After a failure, the next call tries again. */
+/** Caches a successful result. After a failure, the next call tries again. */
 export function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return () => {

@@ -1,5 +1,5 @@
 /**
- * Reads a job of a GitHub, Gitea or Forgejo workflow from its environment and the file of its event.
+ * Reads the data of a GitHub, Gitea or Forgejo workflow job from its environment and its event file.
  *
  * @module
  */

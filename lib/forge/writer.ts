@@ -63,7 +63,7 @@ export class PullRequestWriter {
   }
 
   /**
-   * Merges the pull request. Words in the title and body that are commands are removed. A lost answer is an outcome, and is never followed by a
+   * Merges the pull request. Words in the title and body that are commands are removed. A lost response is an outcome, and is never followed by a
    * second request.
    */
   async merge(order: Omit<MergeOrder, "address">): Promise<MergeOutcome> {
@@ -93,7 +93,7 @@ export class PullRequestWriter {
     return await this.#forge.writes.leaveQueue(this.#for("merge"), this.address);
   }
 
-  /** After a lost answer, only the head shows whether the branch was updated. */
+  /** After a lost response, only the head shows whether the branch was updated. */
   async update(commit: string): Promise<"updated" | "moved" | Refused | { readonly lost: string }> {
     try {
       return await this.#forge.writes.update(this.#for("update"), this.address, commit);

@@ -1,6 +1,6 @@
 /**
  * Defines the writes to a forge, such as merges, review requests and labels. Each write is bound to a commit if the forge supports that.
- * Implementations do not decide whether a write is allowed, and do not send a write again after its answer was lost.
+ * Implementations do not check whether a write is allowed, and do not send a write again after its response was lost.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export type MergeOutcome =
   | { readonly kind: "foreign"; readonly handle: string }
   | { readonly kind: "moved" }
   | { readonly kind: "later"; readonly reason: string }
-  /** The answer was lost, so the forge may have merged. Read the progress before you send anything else. */
+  /** The response was lost, so the forge may have merged. Read the progress before you send anything else. */
   | { readonly kind: "lost"; readonly reason: string }
   /** `reason` contains the forge's words, made harmless, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };

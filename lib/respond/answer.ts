@@ -200,7 +200,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
     asked.onStart?.();
-    // The cached answers of a poll may be as old as the last run that the poll waited for.
+    // The cached responses of a poll may be as old as the last run that the poll waited for.
     const fresh = job.remembered === undefined ? decider : newDecider();
     const started = await startRun(job, asked, decision, { decider: fresh, newDecider });
     return started.kind === "none" ? none(job, started.reason) : started.exitCode;
@@ -233,7 +233,7 @@ async function endStopped(
   const [me, seal] = [await threads.me(), await sealFor(job, thread)];
   const openNotes = async (of: readonly StoppedRun[]) => {
     if (of.length === 0) return [];
-    // If the forge does not answer, the notes of the stopped runs stay unchanged until the next poll.
+    // If the forge does not respond, the notes of the stopped runs stay unchanged until the next poll.
     const { list } = await threads.comments(thread).catch(() => ({ list: [] }));
     return marksOf(list, me, seal).filter(({ mark: { state } }) =>
       typeof state !== "string" && state.isOpen && of.some(({ id }) => id === state.runId)

@@ -168,7 +168,7 @@ function withoutLackingRun(state: NoteState, { isLastStart }: Doubts): NoteState
   return state.lacksSandbox && !isLastStart ? { ...state, runId: null } : state;
 }
 
-/** Advice on whether to mention the agent again. Empty while the job is running, and if nothing failed. */
+/** Advice on whether to mention the agent again. Empty while the job is running, and if no advice is needed. */
 function nextStep(
   { runId, exitCode, lacksSandbox }: NoteState,
   { name, checks }: Pick<RespondSettings, "name" | "checks">,

@@ -1,5 +1,5 @@
 /**
- * Creates the answers that a rehearsal assumes from the forge, based on a text or on the event of a webhook.
+ * Creates the forge's responses for a rehearsal, based on the text of a mention or a webhook event.
  *
  * @module
  */
@@ -117,7 +117,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (!isObject(body)) throw new UsageError({ attempted, why: "it is not a JSON object" });
   const named = (name: string) => forges.find((each) => each.name === name);
   const isGitlab = typeof field(body, "object_kind") === "string";
-  // Gitea and Forgejo send two names of each user. A shortened event may contain no names, so the forge of the current folder decides.
+  // Gitea and Forgejo send two names of each user. A shortened event may contain no names, so the forge is determined from the current folder.
   const isGitea = typeof field(body, "sender", "username") === "string" ||
     wishes.place.isForgeKnown && wishes.place.forge.name === named("gitea")?.name && !isFromGithub(body);
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
@@ -353,7 +353,7 @@ function assume(
   };
 }
 
-/** Sentences about the assumptions. They contain untrusted names. */
+/** Sentences about the assumptions, which contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, repository, thread, asker, pushers, isExample, isAuthorRightHidden } = assumed;
   const { pull, author } = thread;

@@ -50,7 +50,7 @@ export interface Wanted {
   readonly task: string;
   readonly prompt: string;
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
-  /** Sentence for the asker about thread content that the agent does not receive. `undefined` if the agent receives everything. */
+  /** Sentence for the user who asked about thread content that the agent does not receive. `undefined` if the agent receives everything. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }
@@ -87,7 +87,7 @@ export interface Attach {
   readonly thread: Thread;
 }
 
-/** `none`: no run starts. If `tell` is set, a note explains the reason to the asker. */
+/** `none`: no run starts. If `tell` is set, a note gives the reason to the user who asked. */
 export type Decision =
   | Wanted
   | Stop
@@ -130,7 +130,7 @@ interface DecidingWorld extends RivalsWorld {
   isOfPipeline(note: string): boolean;
 }
 
-/** Decides on one request. Create a new object for each request, because the object caches the forge's answers. */
+/** Decides on one request. Create a new object for each request, because the object caches the forge's responses. */
 export class Decider {
   readonly #world: DecidingWorld;
   readonly #open: MarkedNote[] = [];
@@ -505,7 +505,7 @@ export class Decider {
       return { ...by, what, line, text: comment.text };
     }
     const reason = "the forge does not show whether a user without push access has changed the comment";
-    // In the first hour, the job for the comment's event may still start. That job has the original text and can decide.
+    // In the first hour, the job for the comment's event may still start. That job has the original text and can decide whether to start a run.
     return written === undefined && this.#world.nowMs - Date.parse(at) < LATE_MS ? no(reason) : refusal(reason);
   }
 
@@ -731,7 +731,7 @@ function isUntil({ createdAt }: Pick<ThreadComment, "createdAt">, at: string): b
   return Date.parse(createdAt) <= Date.parse(at);
 }
 
-/** Some forges store times in whole seconds. If the times are equal, the ids decide. A comment of another kind is then treated as later. */
+/** Some forges store times in whole seconds. If the times are equal, the ids are compared. A comment of another kind is then treated as later. */
 function isLater(
   comment: AskId & Pick<ThreadComment, "createdAt">,
   { ask, at }: { ask: AskId; at: string },
@@ -770,7 +770,7 @@ interface Task {
   readonly outsiders?: number;
 }
 
-/** The note shows the command, because the asker does not know the prompt. */
+/** The note shows the command, because the user who asked does not know the prompt. */
 function shownFix(fix: Fix, explanation: string | undefined): string {
   return explanation === undefined ? `fix ${fix}` : `fix ${fix}: ${explanation}`;
 }

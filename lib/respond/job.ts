@@ -32,7 +32,7 @@ interface RespondLog {
 export interface RespondJob extends NoteContext {
   readonly platform: Platform;
   readonly writer: RespondLog;
-  /** The forge's answers are not cached. */
+  /** The forge's responses are not cached. */
   openForge(): OpenForge;
   readonly settings: RespondSettings;
   readonly token: string;
@@ -76,7 +76,7 @@ export interface RunAskedOptions {
 /** Ends a job without a verdict, because there is no run. */
 export class NoRun extends Error {
   readonly isAnswered: boolean;
-  /** The reason for the asker, as trusted Markdown. */
+  /** The reason for the user who asked, as trusted Markdown. */
   readonly text: string;
 
   constructor(reason: string, isAnswered: boolean, text: string = reason) {
@@ -98,7 +98,7 @@ export interface Asked {
 
 export interface Spent {
   waits: number;
-  /** Number of times that the service did not answer a request about another job's run. */
+  /** Number of times that the service did not respond to a request about another job's run. */
   failedLooks: number;
 }
 

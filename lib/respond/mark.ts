@@ -143,7 +143,7 @@ export function doublesOf<T extends ThreadComment>(comments: readonly T[], me: F
 
 /**
  * Whether another user of the forge has answered a request with the same Mogplex token. This happens if the forge's token was replaced by the token
- * of another user, or if two jobs answer to the same name. Any user can copy such a note, so it only proves that the note was once written.
+ * of another user, or if two jobs answer to the same name. Any user can copy such a note, so a match only proves that the note was written once.
  */
 export function isAnsweredByOther(
   comments: readonly ThreadComment[],

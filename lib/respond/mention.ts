@@ -1,7 +1,7 @@
 /**
- * Finds mentions of the agent in a text, and reads the request in a mention. A mention is recognized only at the beginning of a line, outside quotes
- * and code. Forges parse Markdown in different ways, so an ambiguous text is not treated as a mention. Users can easily repeat a missed mention, but
- * a run that nobody requested is expensive.
+ * Finds mentions of the agent in a comment, and reads the request in a mention. A mention is recognized only at the beginning of a line, outside
+ * quotes and code. Forges parse Markdown in different ways, so ambiguous text is not treated as a mention. Users can easily repeat a missed mention,
+ * but an unintended run is expensive.
  *
  * @module
  */
@@ -81,7 +81,7 @@ const OF_STOP = [
 ];
 const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\(|(?:because|since|until)\b)/i;
 const CALL = /\w\(/;
-/** Maximum length of a text that can be a command, such as `fix conflict`. */
+/** Maximum length of text that can be a command, such as `fix conflict`. */
 const MAX_WORDS = 100;
 
 /** A picture as forges insert it: an empty element on one line. */

@@ -36,8 +36,8 @@ export function whoMayAsk({ allowUsers, userLists }: Pick<RespondSettings, "allo
 }
 
 /**
- * Describes what the agent does not receive from the thread, and why, as trusted sentences for the asker. `undefined` if nothing was left out, except
- * for lack of space in the prompt.
+ * Describes what the agent does not receive from the thread, and why, as trusted sentences for the user who asked. `undefined` if nothing was left
+ * out, except for lack of space in the prompt.
  */
 export function leftOutOf(
   { isTask, ownsText, leftOut, internal }: Told,
@@ -115,7 +115,7 @@ const NAMES = ["task", "title", "description", "comments", "kind", "number", "ur
 
 /**
  * @param task Untrusted text by a user with permission.
- * @param redact Masks secrets in the texts of the thread, but not in the task.
+ * @param redact Masks secrets in text from the thread, but not in the task.
  * @param template The user's template, which contains `{{task}}`; `undefined` for the task followed by quotes from the thread.
  */
 export function promptOf(

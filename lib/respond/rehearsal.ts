@@ -130,7 +130,7 @@ class ForgeInMemory {
     this.#client = new ForgeClient(world, forge, forge.api(origin), token);
   }
 
-  /** Answers only the requests of `writeNote`. */
+  /** Responds only to the requests of `writeNote`. */
   // deno-lint-ignore require-await
   async #answer(url: string, { method = "GET", body }: Parameters<Fetch>[1]) {
     if (method === "GET" && url.endsWith(this.#userPath)) return Response.json({ id: BOT.id });
@@ -155,7 +155,7 @@ class ForgeInMemory {
       repositoryId: () => Promise.resolve(REPOSITORY_ID),
       event: () => Promise.resolve(event),
       notes: (thread) => this.#notes(thread),
-      // An assumed pull request needs nothing.
+      // An assumed pull request can be merged.
       needs: () => Promise.resolve(null),
       mayLink: (url) => isPull(url, base),
       pullName: (url) => pullNameAt(url, base, forge),

@@ -1,5 +1,5 @@
 /**
- * Decides who may ask for a run, based on the settings of `respond` and the user's permissions on the forge.
+ * Determines who may request a run, based on the settings of `respond` and the user's permissions on the forge.
  *
  * @module
  */
@@ -22,7 +22,10 @@ export interface RespondSettings {
   /** Without `@`. */
   readonly name: string;
   readonly label: string;
-  /** Names of the users who may ask, in lower case, as `kim` or `kim=12` with the id of the account; `null` if everyone who can push may ask. */
+  /**
+   * Names of the users who may request runs, in lower case, as `kim` or `kim=12` with the id of the account; `null` if everyone who can push may
+   * request runs.
+   */
   readonly allowUsers: readonly string[] | null;
   readonly userLists: readonly UserList[];
   readonly limit: number;
@@ -47,7 +50,7 @@ export async function mayAsk(
   return rightByName(settings, user) ?? await threads.mayPush(user);
 }
 
-/** Whether a user may ask, if the settings alone decide this; `undefined` if the forge must decide. */
+/** Whether a user may request runs, if the settings alone determine this; `undefined` if the answer depends on the forge. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
   return allowUsers === null ? undefined : isIn(allowUsers, user);
@@ -98,8 +101,8 @@ export class Rights {
   }
 
   /**
-   * Checks the permissions of users who have written in a thread. An unknown permission is treated as no permission, because texts by strangers must
-   * not prevent a member from asking.
+   * Checks the permissions of users who have written in a thread. An unknown permission is treated as no permission, because text by strangers must
+   * not prevent a member from requesting a run.
    * @param most Maximum number of users to check. Anyone can write, so all further users are treated as users without permission.
    */
   crowd(most: number): (user: ForgeUser) => Promise<boolean> {

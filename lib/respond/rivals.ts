@@ -24,7 +24,7 @@ export interface RunAtWork {
   readonly isWaiting: boolean;
 }
 
-/** Why a run must not start, as a clause without a period. `reason` is text for the log. `text` is trusted Markdown for the asker. */
+/** Why a run must not start, as a clause without a period. `reason` is text for the log. `text` is trusted Markdown for the user who asked. */
 export interface Refusal {
   readonly reason: string;
   readonly text: string;
@@ -194,7 +194,7 @@ export class Rivals {
     return { running, ended, forgotten };
   }
 
-  /** Two pull requests can have the same branch. The service's data about the run decides, even if another user has changed the note. */
+  /** Two pull requests can have the same branch. The service's data about the run takes precedence, even if another user has changed the note. */
   async #busyOnBranch(
     { workingBranch }: BranchPlace,
     today: readonly MarkedNote<PlacedComment>[],

@@ -1,6 +1,6 @@
 /**
  * Measures the width of text on a terminal in cells. A CJK character or an emoji takes two cells, and a combining mark takes none. npm packages that
- * cut and wrap text take 20 KB, mostly for color codes, which our texts never contain.
+ * cut and wrap text take 20 KB, mostly for color codes, which our text never contains.
  *
  * @module
  */
@@ -41,9 +41,9 @@ function beginning(text: string, cells: number): string {
 }
 
 /**
- * A shortened text ends in `…`, which takes one cell.
+ * Shortened text ends in `…`, which takes one cell.
  *
- * @param text One line of a text that has passed through `plainText`.
+ * @param text One line of text that has passed through `plainText`.
  * @param cells Maximum number of cells. If this is 0 or less, the result is empty.
  */
 export function cutCells(text: SafeLine, cells: number): SafeLine;
@@ -67,7 +67,7 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
 /**
  * Breaks a line only at spaces, so an address stays complete. All lines after the first are indented.
  *
- * @param line One line of a text that has passed through `plainText`. Its spaces are kept.
+ * @param line One line of text that has passed through `plainText`. Its spaces are kept.
  * @param cells Maximum width of a line.
  * @param indent Number of spaces before all other lines. The line is not broken within its first `indent` cells.
  */
@@ -88,12 +88,12 @@ export function hangCells(line: string, cells: number, indent: number): string[]
 }
 
 /**
- * Breaks a text into lines at blanks. A word is broken only if it is too long for a line of its own.
+ * Breaks text into lines at blanks. A word is broken only if it is too long for a line of its own.
  *
- * @param text One line of a text that has passed through `plainText`. Several blanks in a row become one blank.
+ * @param text One line of text that has passed through `plainText`. Several blanks in a row become one blank.
  * @param cells Width of a line, at least 2.
  * @param first Width of the first line. @default {cells}
- * @returns At least one line. An empty text becomes one empty line.
+ * @returns At least one line. Empty text becomes one empty line.
  */
 export function wrapCells(text: string, cells: number, first = cells): string[] {
   const lines: string[] = [];

@@ -8,7 +8,7 @@
 import { markdownBlock, markdownCode, markdownLink } from "./escape.ts";
 import { cutText } from "./plain_text.ts";
 
-/** Content of a line or a cell. `null` and empty texts are left out. */
+/** Content of a line or a cell. `null` and empty strings are left out. */
 export type Words = string | number | null | Name | Time | Link | Strong | readonly Words[];
 
 /** Untrusted text, such as a name, an id or a reason. */

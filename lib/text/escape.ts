@@ -14,8 +14,8 @@ export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
   // GitHub skips spaces at the start of a line, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
   workflow: [/^\s*:(?=:)/, "$&\u0020"],
-  // `##[name]` anywhere in a line is an older command format of GitHub (ActionCommand.TryParse) and a log format of Azure. `##vso[` starts a command
-  // of Azure, and `##teamcity[` starts a command of TeamCity. Some versions ignore case.
+  // `##[name]` anywhere in a line is an older GitHub command format (ActionCommand.TryParse) and an Azure log format. `##vso[` starts an Azure
+  // command, and `##teamcity[` starts a TeamCity command. Some versions ignore case.
   legacy: [/##(?=(?:vso|teamcity)?\[)/gi, "## "],
   // GitLab: `section_start:<unix>:<name>`. Travis: `travis_fold:start:<name>` and `travis_time:`.
   section: [/(?:section_(?:start|end)|travis_(?:fold|time))(?=:)/gi, "$& "],
@@ -131,7 +131,7 @@ export function jsonLine(value: unknown): SafeLine {
   return line as SafeLine;
 }
 
-// For text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.
+// For text inside Azure Pipelines logging commands: `##vso[area.action property=…;]data`.
 
 /**
  * Escapes the data after the bracket. There is no function for properties, because the toolkit writes no untrusted text there. Source:
@@ -151,7 +151,7 @@ function longestRun(text: string): number {
 
 /**
  * Returns inline code that is also safe inside a table. Line breaks become spaces. `|` becomes `│`, because renderers disagree on how to escape `|`
- * in a table. A blank text becomes an empty string.
+ * in a table. Blank text becomes an empty string.
  */
 export function markdownCode(text: string): string {
   const line = text.replace(/\s+/g, " ").replaceAll("|", "│").trim();
@@ -233,7 +233,7 @@ export function escapeLabel(text: string): string {
     .replace(/[\\"\n]/g, (char) => lookup(ESCAPES, char) as string);
 }
 
-// For text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
+// For text inside TeamCity service messages: `##teamcity[name attribute='…']`.
 
 /**
  * Escapes an attribute value. TeamCity would treat text between two percent signs as the name of a build parameter, such as a password, and insert
@@ -264,7 +264,7 @@ export function webUrl(text: string): string | undefined {
   return url.username === "" && url.password === "" ? url.href : undefined;
 }
 
-// For text inside workflow commands of GitHub Actions, Gitea and Forgejo: `::name property=…::data`.
+// For text inside GitHub Actions, Gitea and Forgejo workflow commands: `::name property=…::data`.
 
 /** Escapes the data after the second `::`. Source: actions/runner, ActionCommand; actions/toolkit, escapeData. */
 export function escapeWorkflowData(text: string): string {

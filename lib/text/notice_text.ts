@@ -50,7 +50,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "text":
       return notice.message;
     default: {
-      // A new kind of notice without a text does not compile.
+      // A new kind of notice without text does not compile.
       const unknown: never = notice;
       return String(unknown);
     }

@@ -1,7 +1,7 @@
 /**
  * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters, direction overrides and invisible characters are
  * removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. Functions that escape text expect this result. This
- * file also removes JSON's escapes, and cuts texts to a maximum length.
+ * file also removes JSON's escapes, and cuts text to a maximum length.
  *
  * @module
  */
@@ -51,7 +51,7 @@ function cutAtWord(text: string, length: number): number {
 }
 
 /**
- * Cuts a text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
+ * Cuts text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
  *
  * @param maxLength Maximum length of the result with its mark, in UTF-16 code units; at least 1.
  */
@@ -62,7 +62,7 @@ export function cutText(text: string, maxLength: number): string {
 }
 
 /**
- * Like {@linkcode cutText}, for a text of which only the beginning is available.
+ * Like {@linkcode cutText}, for use if only the beginning of the text is available.
  * @param length Length of the complete text in UTF-16 code units.
  * @param keep Maximum number of UTF-16 code units of the beginning to keep.
  */
@@ -73,8 +73,8 @@ export function cutHead(head: string, length: number, maxLength: number, keep = 
 }
 
 /**
- * Leaves out the middle of a text whose first clauses describe what happened, and whose last clause describes what to do. All other texts are cut at
- * the end.
+ * Leaves out the middle of text whose first clauses describe what happened, and whose last clause describes what to do. All other text is cut at the
+ * end.
  * @param maxLength Maximum length in UTF-16 code units, at least 40.
  */
 export function cutMiddle(text: string, maxLength: number): string {
@@ -88,7 +88,7 @@ export function cutMiddle(text: string, maxLength: number): string {
 
 const GAP = " […] ";
 
-/** In UTF-16 code units. In a text of this length or less, the mark would take up too much space. */
+/** In UTF-16 code units. In text of this length or less, the mark would take up too much space. */
 const SHORT = 40;
 
 /**
@@ -115,7 +115,7 @@ export function plainLines(text: string): string[] {
   return lines;
 }
 
-// The functions below undo JSON's escapes in any text, to find what the escapes hide. Programs escape different characters, and a text may have been
+// The functions below undo JSON's escapes in any text, to find what the escapes hide. Programs escape different characters, and text may have been
 // escaped several times.
 
 export type Span = readonly [start: number, end: number];

@@ -22,13 +22,13 @@ interface RedactorOptions {
 
 export interface Redactor {
   (text: string): string;
-  /** Masks only the access token. Use this for texts that must not change otherwise, such as ids. */
+  /** Masks only the access token. Use this for strings that must not change otherwise, such as ids. */
   token(text: string): string;
-  /** Maximum of {@linkcode longestForm} for all secrets; 0 if there are no secrets. */
+  /** Maximum {@linkcode longestForm} of all secrets; 0 if there are no secrets. */
   readonly longest: number;
 }
 
-/** Masks secrets in a text. If `longest` is absent, the function masks no secret that contains blanks. */
+/** Masks secrets in text. If `longest` is absent, the function masks no secret that contains blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
 /** A shorter value could be part of an ordinary word. Source: GitLab masks only values of at least 8 characters. */
@@ -39,7 +39,7 @@ const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 const MAX_PATTERN_SECRET = 512;
 /** Maximum length of the source of one expression, without its last pattern. V8 fails at about 175,000 (measured). */
 const MAX_EXPRESSION = 30_000;
-/** Long secrets are masked in pieces, because texts are cut and split into lines. The last piece of a secret can be longer. */
+/** Long secrets are masked in pieces, because text is cut and split into lines. The last piece of a secret can be longer. */
 const PIECE = 64;
 const PIECE_HEAD = 16;
 // Our own output uses these words, so masking them would make the output unreadable.
@@ -230,7 +230,7 @@ function finderOf(texts: readonly string[], shapes: readonly RegExp[]): (text: s
   ];
 }
 
-/** Compiles the patterns when the first text is masked, because many clients never mask a text. */
+/** Compiles the patterns when the first text is masked, because many clients never mask any text. */
 function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (text: string) => string {
   let finder: ((text: string) => Span[]) | undefined;
   return (text) => {
@@ -255,7 +255,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 }
 
 /**
- * Returns the maximum length of a secret in a text. JSON can escape each character as six characters, which matters only for a secret that contains
+ * Returns the maximum length of a secret in text. JSON can escape each character as six characters, which matters only for a secret that contains
  * blanks.
  */
 function longestForm(secret: string): number {
@@ -266,7 +266,7 @@ function longestForm(secret: string): number {
 const CUT_MARGIN = 4_096;
 
 /**
- * Masks a text, and cuts it as {@linkcode cutText} does. Cutting first could leave part of a secret, which no pattern recognizes.
+ * Masks text, and cuts the result as {@linkcode cutText} does. Cutting first could leave part of a secret, which no pattern recognizes.
  * @param max Maximum length of the result with its mark, in UTF-16 code units; at least 1.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {
@@ -285,7 +285,7 @@ const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za
 const MAX_CUTS = 40;
 
 /**
- * Finds a place to cut an incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that is
+ * Finds a place to cut incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that is
  * followed by at least {@linkcode Redactor.longest} characters.
  * @param text The text so far. The part after the cut is masked separately.
  * @param limit The cut is at or before this index.
@@ -329,7 +329,10 @@ export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
   });
 }
 
-/** Also masks secrets that are split by invisible characters. A text with such a secret loses its invisible characters. All other texts keep them. */
+/**
+ * Also masks secrets that are split by invisible characters. If the text contains a split secret, all of its invisible characters are removed.
+ * Otherwise, they are kept.
+ */
 export function redactHidden(text: string, redact: (text: string) => string): string {
   const masked = redact(text);
   const plain = plainText(masked);
@@ -354,9 +357,9 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
 }
 
 /**
- * Returns a copy of a value in which every text is masked by {@linkcode redactHidden}. If the value has its own redactor, that redactor also masks
- * the texts. In keys, ids, statuses and types, only the access token is masked, so that programs can still look them up. A date stays a date. An
- * error becomes its JSON form. An error without a JSON form keeps only its name and message.
+ * Returns a copy of a value in which every string is masked by {@linkcode redactHidden}. If the value has its own redactor, that redactor also masks
+ * the strings. In keys, ids, statuses and types, only the access token is masked, so that programs can still look up these values. A date stays a
+ * date. An error becomes its `toJSON` result, or an object with only its name and message.
  */
 export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {

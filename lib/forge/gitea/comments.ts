@@ -87,7 +87,7 @@ export async function commentsOn<T extends z.core.$ZodType>(
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error;
   }
-  // Users can write comments that are too long for one answer. The timeline is paginated, so read the timeline instead.
+  // Users can write comments that are too long for one response. The timeline is paginated, so read the timeline instead.
   const list = await wholeList(what, timelineOf(client, repository, thread));
   return list.filter(({ type }) => type === "comment")
     .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));

@@ -1,6 +1,6 @@
 /**
- * Reads the problems of a pull request of Gitea or Forgejo through its REST API: failed statuses of its commit, and unresolved comments on lines. A
- * user is treated as a user who can push if Gitea marks a review by this user as official.
+ * Reads the problems of a Gitea or Forgejo pull request through the REST API: failed statuses of its commit, and unresolved comments on lines. A user
+ * is treated as a user who can push if Gitea marks a review by this user as official.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Reads whether a pull request of Gitea or Forgejo may be merged. The API also applies the target's rules to administrators, unless a merge requests
- * a bypass (`force_merge`). Our merges never do this. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
+ * Determines whether a Gitea or Forgejo pull request may be merged. The API also applies the target's rules to administrators, unless a merge
+ * requests a bypass (`force_merge`). This program never requests a bypass. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Reads pull requests of Gitea and Forgejo through their REST API, with one request for each closed pull request and four to six requests for each
- * open one.
+ * Reads Gitea and Forgejo pull requests through the REST API, with one request for each closed pull request and four to six requests for each open
+ * one.
  *
  * @module
  */
@@ -128,7 +128,7 @@ interface PullAnswer {
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** Like {@linkcode readGitea}, but also returns Gitea's answers, and fails if a review cannot be read. */
+/** Like {@linkcode readGitea}, but also returns Gitea's responses, and fails if a review cannot be read. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
 }

@@ -1,5 +1,5 @@
 /**
- * Reads and sets commit statuses of Gitea and Forgejo. Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
+ * Reads and sets commit statuses on Gitea and Forgejo. Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reads the permissions of an organization's teams in a repository of Gitea or Forgejo. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
+ * Reads the permissions of an organization's teams in a Gitea or Forgejo repository. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
  * `GetUserRepoPermission`; Gitea, API reference, https://docs.gitea.com/api/1.24 , `Team`.
  *
  * @module

@@ -243,7 +243,7 @@ export class GiteaThreads implements Threads {
     const answer = await orNull(this.#client.call({
       what: `read comment ${id} of ${wordsOf(thread)}`,
       path: `${this.#path}/issues/comments/${id}`,
-      // The answer has no body if the object is not a comment.
+      // The response has no body if the object is not a comment.
       read: (value) => value === undefined ? { comment: null } : wrapped(z.safeParse(commentSchema, value).data),
     }));
     const comment = answer?.comment ?? null;

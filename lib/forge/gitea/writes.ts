@@ -70,7 +70,7 @@ async function merge(
       head_commit_id: commit,
       ...method !== "rebase" && { MergeTitleField: title, MergeMessageField: body },
     },
-    // The answer is empty, so the commit is read below.
+    // The response is empty, so the commit is read below.
     read: () => ({ kind: "merged", commit: null }),
     refusal(status, answer) {
       const reason = wordsOfRefusal(answer);

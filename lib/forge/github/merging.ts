@@ -1,6 +1,6 @@
 /**
- * Reads whether a pull request of GitHub may be merged, from one query, the rulesets of its target, and its place in a stack. The permissions of the
- * token are not a reason to merge: GitHub's API lets an administrator bypass every rule without a warning.
+ * Determines whether a GitHub pull request may be merged, based on one query, the rulesets of its target, and its place in a stack. The permissions
+ * of the token are not a reason to merge: GitHub's API lets an administrator bypass every rule without a warning.
  *
  * @module
  */
@@ -110,7 +110,7 @@ const commitSchema = z.lazy(() =>
 const MAX_ACTIVITIES = 100;
 const MAX_RULES = 100;
 
-/** Waits until GitHub has determined whether a pull request can be merged. A query triggers this check. */
+/** Wait times while GitHub determines whether a pull request can be merged. A query triggers this check. */
 const LOOK_MS = [2_000, 4_000];
 
 export const GITHUB_MERGING: ForgeMerging = { read, checks };

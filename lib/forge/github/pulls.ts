@@ -1,5 +1,5 @@
 /**
- * Reads pull requests of GitHub through its GraphQL API, up to 50 in one query.
+ * Reads GitHub pull requests through the GraphQL API, up to 50 in one query.
  *
  * @module
  */
@@ -254,7 +254,7 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
 interface PartError {
   type: string;
   path: readonly string[];
-  /** Whether the token lacks authorization for an organization's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
+  /** Whether the token lacks authorization for an organization's single sign-on. Source: GitHub's responses, `extensions.saml_failure`. */
   saml: boolean;
 }
 
@@ -281,7 +281,7 @@ export function isLimit(body: unknown): boolean {
   return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
 }
 
-/** Only these errors concern the pull request. All other errors concern the query. Source: GitHub's answers, also handled by `gh`. */
+/** Only these errors concern the pull request. All other errors concern the query. Source: GitHub's responses, also handled by `gh`. */
 const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
 
 function notShown(errors: readonly PartError[]): PullRequestOutcome {
@@ -355,7 +355,7 @@ export async function readGithub(
 }
 
 /**
- * Like {@linkcode readGithub}, but also returns GitHub's answers.
+ * Like {@linkcode readGithub}, but also returns GitHub's responses.
  * @param more Returns further fields. The variable `i0` is the number of the first pull request.
  */
 export async function askGithub(

@@ -1,5 +1,5 @@
 /**
- * Implements {@linkcode Threads} for GitHub through its REST API, and through GraphQL if only GraphQL shows who changed a text.
+ * Implements {@linkcode Threads} for GitHub through its REST API, and through GraphQL, because only GraphQL shows who changed a title or description.
  *
  * @module
  */
@@ -333,7 +333,7 @@ export class GithubThreads implements Threads {
   async branch(name: string) {
     const path = `branches/${encodeURIComponent(name)}`;
     const branch = await orNull(this.#client.get("read a branch", `${this.#path}/${path}`, branchSchema));
-    // If the branch was renamed, the answer is about the branch with the new name.
+    // If the branch was renamed, the response is about the branch with the new name.
     if (branch === null || branch.name !== name) return null;
     // Older servers have no rules.
     const rules = await orNull(

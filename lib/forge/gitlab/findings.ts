@@ -1,5 +1,5 @@
 /**
- * Reads the problems of a merge request of GitLab through its REST API: failed jobs of its pipeline with the end of their logs, and open threads.
+ * Reads the problems of a GitLab merge request through the REST API: failed jobs of its pipeline with the end of their logs, and open threads.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reads whether a merge request of GitLab may be merged. The API applies the project's rules to all users. Source: GitLab, "Merge requests API",
+ * Determines whether a GitLab merge request may be merged. The API applies the project's rules to all users. Source: GitLab, "Merge requests API",
  * "Merge a merge request".
  *
  * @module
@@ -17,7 +17,7 @@ export const GITLAB_MERGING: ForgeMerging = { read, checks };
 
 const MAX_USERS = 20;
 const PAGE = 100;
-/** Waits until GitLab has determined whether a merge request can be merged. A request triggers this check. */
+/** Wait times while GitLab determines whether a merge request can be merged. A request triggers this check. */
 const LOOK_MS = [2_000, 4_000];
 const UNCHECKED: readonly (string | null | undefined)[] = ["unchecked", "checking", "preparing", "approvals_syncing"];
 

@@ -33,7 +33,7 @@ function gitlabNotes(client: ForgeClient, project: string, { kind, number }: Thr
     where: nameOf({ kind, number }),
     find: (each, what, isEnough) =>
       readList(each, what, list, rowSchema, (rows) => {
-        // GitLab does not show the type of an author. If the token is not allowed to read its user, only the marker decides.
+        // GitLab does not show the type of an author. If the token is not allowed to read its user, only the marker identifies the note.
         const notes = rows.filter(({ system }) => !system).map(({ id, body, author }) => ({
           ...{ id, text: body, author: author?.id ?? null, mayBeProgram: true },
         }));

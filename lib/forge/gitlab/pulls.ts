@@ -1,5 +1,5 @@
 /**
- * Reads merge requests of GitLab through its REST API, with one request for each closed merge request and two to eight requests for each open one.
+ * Reads GitLab merge requests through the REST API, with one request for each closed merge request and two to eight requests for each open one.
  *
  * @module
  */
@@ -138,7 +138,7 @@ interface RequestAnswer {
 }
 
 /**
- * Like {@linkcode readGitlab}, but also returns GitLab's answer, and fails if the review cannot be read.
+ * Like {@linkcode readGitlab}, but also returns GitLab's response, and fails if the review cannot be read.
  * @param query Query of the first request.
  */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
@@ -169,7 +169,7 @@ const STATES = new Map<string, PullRequestFacts["state"]>([
 const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 const isBot = ({ username }: { username: string }) => BOT.test(username);
 
-/** @param bot Whether the user is a bot. Most answers do not contain this information, so the form of the name decides. */
+/** @param bot Whether the user is a bot. Most responses do not contain this information, so bots are recognized by their names. */
 export const toUser = (
   { id, username, bot }: { id: number; username: string; bot?: boolean | null | undefined },
 ): ForgeUser => ({ id, name: username, isBot: bot ?? (BOT.test(username) ? true : null) });
@@ -475,7 +475,7 @@ async function writersOf(
     if (isHidden(error)) return { value: null };
     throw error;
   });
-  // An older version may lack one of the fields, and then answers with errors.
+  // An older version may lack one of the fields, and then returns errors.
   const request = z.safeParse(writersSchema, value).data?.data.project.mergeRequest;
   if (request === undefined || request.commits.pageInfo.hasNextPage || request.committers.pageInfo.hasNextPage) {
     return null;

@@ -165,7 +165,7 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
     path: `${pathOf(address)}/cancel_merge_when_pipeline_succeeds`,
     method: "POST",
     write: "repeatable",
-    // The answer 201 can also contain an object with the status `error`. No merge was scheduled in that case.
+    // A 201 response can also contain an object with the status `error`. No merge was scheduled in that case.
     read: (value) => !isObject(value) || value.status !== "error",
     // 405 and 406: no merge is scheduled, or the merge request is closed.
     refusal: (status) => status === 405 || status === 406 ? false : undefined,
