@@ -73,8 +73,9 @@ export interface ApprovalVerdict {
 const MAX_NAMES = 5;
 
 /**
- * An approval of the newest commit counts if the user is a person who can push now, and did not request the work, open the pull request, or write or
- * push commits, and does not own the token. A request for changes by a person who can push counts for every commit.
+ * An approval of the newest commit counts if its author is a person who can push now. Approvals by the following users do not count: the user who
+ * requested the work, the author of the pull request, users who wrote or pushed commits, and the owner of the token. A request for changes by a
+ * person who can push counts for every commit.
  */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;

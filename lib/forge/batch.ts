@@ -167,7 +167,7 @@ export class Forges {
       }
       const missing = batch.filter(({ url }) => failed.has(url));
       if (missing.length > 0 && batch.length > 1) {
-        // A pull request that was left out of a large answer may fit into a small response.
+        // A pull request that was left out of a large response may fit into a small response.
         for (const { url } of missing) failed.delete(url);
         await this.#readHost(reach, missing, reading, Math.floor(batch.length / 2));
       }

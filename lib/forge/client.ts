@@ -308,7 +308,7 @@ export class ForgeClient {
   /**
    * Reads an optional part of an object. After a failure, all parts are skipped for some minutes, because each part would use up all of its attempts
    * before it fails.
-   * @returns The value, or why it could not be read, as trusted words for use in parentheses.
+   * @returns The value, or why it could not be read, as trusted text for use in parentheses.
    * @throws errors that also affect the other parts, such as a rate limit or a refused token.
    */
   async getPart<T>(read: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; why: string }> {

@@ -91,7 +91,7 @@ export const MERGE_METHODS = ["merge", "squash", "rebase"] as const satisfies re
 /**
  * Lists the parts of a pull request that could not be read, as a clause; `null` if everything was read.
  * @param facts A fact is `null` if the forge does not show it to this token.
- * @param reading The result of reading the approvals. `why` is the reason for a failure, in trusted words.
+ * @param reading The result of reading the approvals. `why` is the reason for a failure, as trusted text.
  */
 export function problemOf(
   [system, checksWord]: readonly [name: string, checks: "checks" | "pipeline"],

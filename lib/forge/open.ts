@@ -393,7 +393,7 @@ export function forgeTokensText(forges: readonly FileForge[]): string {
 /**
  * Each forge has a variable for its public host. In a job of a self-hosted server, that variable is for this server.
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
- * @throws {UsageError} if a word is not a host, or if the token for a host is ambiguous.
+ * @throws {UsageError} if an entry is not a host, or if the token for a host is ambiguous.
  */
 export function resolveForgeAccess(
   forges: readonly TokenForge[],

@@ -16,8 +16,8 @@ function textsIn(value: unknown, depth = 0): string[] {
 }
 
 /**
- * Returns the message in the JSON of a refusal as one harmless line. In GitLab's responses, `message` may be an object of lists, or the text may be
- * in `error` instead. Source: GitHub and Gitea, `message`; GitLab, "REST API troubleshooting".
+ * Returns the message in the JSON of a refusal as one safe line. In GitLab's responses, `message` may be an object of lists, or the text may be in
+ * `error` instead. Source: GitHub and Gitea, `message`; GitLab, "REST API troubleshooting".
  */
 export function wordsOfRefusal(body: unknown): string {
   const { message, error, errors } = isObject(body) ? body : {};

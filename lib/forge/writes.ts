@@ -13,7 +13,7 @@ export interface MergeOrder {
   /** The head commit that was judged. No other head is merged. */
   readonly commit: string;
   readonly method: MergeMethod;
-  /** Title and body of the commit, already made harmless. Not used if the method creates no commit. */
+  /** Title and body of the commit, already sanitized. Not used if the method creates no commit. */
   readonly title: string;
   readonly body: string;
   /** Whether the target has a merge queue. The write itself detects a merge train on GitLab. */
@@ -31,7 +31,7 @@ export type MergeOutcome =
   | { readonly kind: "later"; readonly reason: string }
   /** The response was lost, so the forge may have merged. Read the progress before you send anything else. */
   | { readonly kind: "lost"; readonly reason: string }
-  /** `reason` contains the forge's words, made harmless, as a clause. */
+  /** `reason` is the forge's message, sanitized, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };
 
 export interface LandedQuestion {
@@ -66,7 +66,7 @@ export interface CodeOwnersForm {
   readonly rules: "last" | "sections" | "all";
 }
 
-/** `refused` contains the forge's words, made harmless, as a clause. */
+/** `refused` is the forge's message, sanitized, as a clause. */
 export interface Refused {
   readonly refused: string;
 }

@@ -395,7 +395,7 @@ function visibilityOf({ thread: { isInternal }, isPublic }: Assumed): string[] {
   return ["It is confidential. The event does not show whether the project is private. Assumed: yes."];
 }
 
-/** Describes the repository in which the service works, unless it is certainly the repository of the mention. */
+/** Describes the repository in which the service works, unless that is certainly the repository of the mention. */
 function deliveryOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {

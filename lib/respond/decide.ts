@@ -201,7 +201,7 @@ export class Decider {
     const hasMore = !("reason" in request) && hasMoreThanStop(request.text, this.#world.settings.name);
     const stop: Stop = { kind: "stop", ask, at, asker, thread, word, hasMore };
     if (ownMark !== undefined && ownMark.mark.state !== "starting") {
-      // When the note about the stop was written, a run may have been unknown because its job could neither write a note nor look for the stop.
+      // When the note about the stop was written, a run may have been unknown, because its job could neither write a note nor check for the stop.
       const isLeft = isStop && stopOf(ownMark) !== null &&
         (await this.#rivals.openRuns(marksBefore(marks, comments.list, stop))).running.length > 0;
       if (isLeft) return stop;

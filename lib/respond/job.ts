@@ -57,7 +57,7 @@ export interface AskedStart {
 }
 
 /**
- * Runs one job: starts a run, or attaches to the run of an earlier attempt, follows the run, and publishes the outcome in the reports and the note.
+ * Starts a run, or attaches to the run of an earlier attempt. Then follows the run, and publishes the outcome in the reports and the note.
  * @returns `page` is the address of the result's page; `undefined` if there is no page.
  * @throws {NoRun} if `onEnd` throws it. Nothing is published then.
  */

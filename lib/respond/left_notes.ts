@@ -88,8 +88,8 @@ export async function endLeftNote(
       of,
       requester,
       task,
-      // Use neither the links in the note, which other users may have changed, nor the links of this job: a retry of its pipeline would treat this
-      // job as the job that followed the run.
+      // Do not use the links in the note, because other users may have changed them. Do not use the links of this job either, because a retry of its
+      // pipeline would treat this job as the job that followed the run.
       label: "",
       links: undefined,
       seal,

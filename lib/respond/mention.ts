@@ -69,7 +69,7 @@ const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherN
 };
 /** The beginning of a task that changes the last task. `retry` is also an ordinary verb, as in `retry the upload three times`. */
 const AFTER_LAST = /^\W{0,3}(?:please,?\s+)?(?:again(?![\w-])|retry(?:\s*[,:;.!]|\s+(?:but|and)\b))/i;
-/** The beginning of a task that can only be a change of the last task. `again, the build fails` may also be a new task. */
+/** The beginning of a task that can only be a change to the last task. `again, the build fails` may also be a new task. */
 const NEEDS_LAST = /^\W{0,3}(?:please,?\s+)?(?:again|retry)[\s,:;.!]+(?:but|with|without)\b/i;
 /** Signs of a path, code or a reference. For example, `fix tests/build` is about files. */
 const REFERENCE = /[/\\#@`_<>=]/;
@@ -95,7 +95,7 @@ const FENCE = /`{3}|~{3}/;
 /** GitLab treats these lines as the beginning of front matter, on the first line or after a line with `coding:`. */
 const FRONT_MATTER = /^\s*(?:---|\+\+\+|;;;)/;
 
-/** A line of a paragraph that cannot be part of a list, a quote or a table, and that contains no syntax that could end on the next line. */
+/** A paragraph line that cannot be part of a list, a quote or a table, and contains no syntax that could continue on the next line. */
 const PLAIN = /^[\p{L}@][^`<[\]\\$|~{}]*$/u;
 
 /** Control characters that forges treat in different ways, or remove, such as a carriage return inside a line. */

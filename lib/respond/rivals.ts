@@ -107,8 +107,7 @@ export class Rivals {
   }
 
   /**
-   * A run that is waiting for an answer blocks all tasks, because users often mean a new comment as the answer, but the comment does not reach the
-   * agent.
+   * A run that is waiting for an answer blocks all tasks. Users often mean a new comment as the answer, but the comment does not reach the agent.
    * @param rivals The notes whose runs block another run.
    */
   async #busyInThread(

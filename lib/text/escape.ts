@@ -1,6 +1,6 @@
 /**
- * Step 3 for untrusted text: makes the text harmless for its destination, such as a log, Markdown, XML, JSON, CSV, a dotenv file, a CI command or a
- * shell. Steps 1 and 2 are in `plain_text.ts` and `redact.ts`.
+ * Step 3 for untrusted text: escapes the text for its destination, such as a log, Markdown, XML, JSON, CSV, a dotenv file, a CI command or a shell.
+ * Steps 1 and 2 are in `plain_text.ts` and `redact.ts`.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
 const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 
 /**
- * Makes one line harmless. Pass the complete line, because two harmless parts can form a command.
+ * Escapes one line. Pass the complete line, because two safe parts can form a command.
  *
  * @param line Each line break in the line becomes a space.
  * @param syntaxes Syntaxes that the CI system reads. @default all of them
@@ -72,8 +72,8 @@ const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 export const MAX_BARE = 1_024;
 
 /**
- * Returns the text if it is safe to paste anywhere: it contains only letters and digits of any script and `._/:@%+=,#?~-`, and at most 1,024 UTF-16
- * code units.
+ * Returns the text if it is safe to paste anywhere. Safe text contains only letters and digits of any script and `._/:@%+=,#?~-`, and has at most
+ * 1,024 UTF-16 code units.
  *
  * Quotes, spaces, `$` and similar characters are rejected because GitLab does not remove quotes, and users write `${{ … }}` and `$NAME` without
  * quotes in shell scripts. The first character must not be `-`, `~`, `#` or `=`: `git fetch origin $MOGPLEX_BRANCH` would read `--upload-pack=./x` as
@@ -110,7 +110,7 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
 }
 
 /**
- * Writes every invisible character as `\uXXXX`, so the JSON is harmless on a terminal. `JSON.stringify` does not escape C1 control characters,
+ * Writes every invisible character as `\uXXXX`, so the JSON is safe to print on a terminal. `JSON.stringify` does not escape C1 control characters,
  * direction overrides or zero-width characters.
  *
  * @param indent Number of spaces for each level. 0 writes everything on one line.
@@ -122,7 +122,7 @@ export function jsonText(value: unknown, indent = 0): string {
   );
 }
 
-/** Returns one line of JSON that is harmless on a terminal and in the log of every CI system. The parsed value stays the same. */
+/** Returns one line of JSON that is safe on a terminal and in the log of every CI system. Parsing the line returns the same value. */
 export function jsonLine(value: unknown): SafeLine {
   const line = jsonText(value)
     // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line. GitLab looks for `section_start:`.
@@ -164,8 +164,8 @@ export function markdownCode(text: string): string {
 /**
  * Returns a block of code. The fence is longer than any run of backticks in the text. Put the block between empty lines, at the left margin. Each
  * line, including the fences, is indented by one space, which renderers remove. Untrusted text must not begin at the left margin, because GitLab
- * reads quick actions (`/close` at the start of a line) from the Markdown source, and its older versions end any block at a line of three backticks.
- * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/`, before and after GitLab added Markdown parsing there.
+ * reads quick actions (`/close` at the start of a line) from the Markdown source. Older versions of GitLab end any block at a line of three
+ * backticks. Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/`, before and after GitLab added Markdown parsing there.
  */
 export function markdownBlock(text: string): string {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));

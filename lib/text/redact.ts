@@ -358,8 +358,8 @@ export function withOwn(value: unknown, redact: Redactor): Redactor {
 
 /**
  * Returns a copy of a value in which every string is masked by {@linkcode redactHidden}. If the value has its own redactor, that redactor also masks
- * the strings. In keys, ids, statuses and types, only the access token is masked, so that programs can still look up these values. A date stays a
- * date. An error becomes its `toJSON` result, or an object with only its name and message.
+ * the strings. In keys, ids, statuses and types, only the access token is masked, so that programs can still look up these values. Dates are kept. An
+ * error becomes its `toJSON` result, or an object with only its name and message.
  */
 export function redactValue<T>(value: T, redact: Redactor): T {
   function walk(part: unknown, key: string, above: Redactor): unknown {

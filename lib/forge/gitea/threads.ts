@@ -209,8 +209,7 @@ export class GiteaThreads implements Threads {
     ]);
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     if (pull === null && place.kind === "pull") return null;
-    // Read the events after the issue. In the other order, an event in between would look like a change of the text. For a deleted issue, Gitea
-    // returns 500.
+    // Read the events after the issue. Otherwise, an event in between would look like a change to the text. For a deleted issue, Gitea returns 500.
     const events = hasTextEditors(await this.#allTeams()) ? null : await this.#timeline(place);
     return {
       ...place,
@@ -290,7 +289,7 @@ export class GiteaThreads implements Threads {
     const teams = await this.#allTeams();
     if (teams !== null && teams.length === 0) return permission.permission === "write";
     if (teams === null) return this.#hiddenTeams();
-    // In an organization, `write` ignores what teams may do to the code, or is about something other than the code.
+    // In an organization, `write` does not reflect the code permissions of teams, and may refer to something other than code.
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
     const isWriter = permission.permission === "write" && await this.#is(this.#askingRights, path);
     let [gives, isOverstated] = [false, false];
@@ -505,7 +504,7 @@ export class GiteaThreads implements Threads {
 
 /**
  * Gitea shows who changed the title, but not who changed the description. The author and all users who may write to issues can change the
- * description, so the changes are known only if all of these users can push. A change of the description is visible only as an update time that no
+ * description, so the changes are known only if all of these users can push. A change to the description is visible only as an update time that no
  * event explains, and only until the next event.
  * @param events History of the thread; `null` if users who cannot push may write to issues.
  */

@@ -75,7 +75,7 @@ async function merge(
     refusal(status, answer) {
       const reason = wordsOfRefusal(answer);
       if (status === 405) return { kind: /try again later/i.test(reason) ? "later" : "refused", reason };
-      // All other words mean a conflict.
+      // All other messages mean a conflict.
       if (status === 409) return /head out of date/i.test(reason) ? { kind: "moved" } : { kind: "refused", reason };
       // The pull request is closed, or not shown.
       if (status === 404) return { kind: "gone" };

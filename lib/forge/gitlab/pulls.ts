@@ -290,8 +290,8 @@ async function mergesHead(
 }
 
 /**
- * Ignores our own checks in the pipeline: a job of the gate, or a commit status, for which GitLab creates an `external` pipeline if there is no other
- * pipeline. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
+ * Ignores our own checks in the pipeline: a job of the gate, or a commit status. If there is no other pipeline, GitLab creates an `external` pipeline
+ * for the status. Source: GitLab, "Commits API", "List the statuses of a commit"; "Pipelines API", sources.
  */
 export async function checksOf(
   client: ForgeClient,

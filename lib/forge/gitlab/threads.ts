@@ -136,9 +136,9 @@ async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
 }
 
 /**
- * GitLab's words for a change of the title or the description. They are in English, regardless of the user's language. If a change of the description
- * checks a checklist item, only the words for this item appear. Source: GitLab, `CommonSystemNotesService`, `handle_description_change_note`,
- * https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
+ * GitLab's wording for changes to the title or the description. The wording is in English, regardless of the user's language. If a change to the
+ * description checks a checklist item, only the wording for this item appears. Source: GitLab, `CommonSystemNotesService`,
+ * `handle_description_change_note`, https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
  */
 const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
