@@ -1,5 +1,5 @@
 /**
- * Reads the addresses of pull requests. Each forge has its own form.
+ * Reads the addresses of pull requests. Each forge has its own format.
  *
  * @module
  */

@@ -16,7 +16,7 @@ import { PullRequestWriter } from "./writer.ts";
 /** Each requested address is in exactly one of these maps. The keys are the addresses as they were requested. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
-  /** The forge does not show the pull request, or not in the documented format. Reading it again does not help. */
+  /** The forge does not show the pull request, or returns it in an undocumented format. Reading it again does not help. */
   refused: Map<string, string>;
   /** The pull request could not be read this time, because of a rate limit, an outage or a rejected token. */
   failed: Map<string, string>;

@@ -54,8 +54,8 @@ interface ForgeCall<T> {
   /** The request must be idempotent unless `write` is `once`, because it may be repeated. */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   /**
-   * Set for requests that change something. Writes to a host are at least a second apart. `once`: the request is repeated only if the forge cannot
-   * have executed it. See also {@linkcode isLost}. @default a read, or a note, which has its own limits
+   * Set for requests that change something. Writes to a host are at least a second apart. `once`: the request is repeated only if the forge certainly
+   * did not execute it. See also {@linkcode isLost}. @default a read, or a note, which has its own limits
    */
   write?: "once" | "repeatable" | undefined;
   /** Returns a value if a refusal (status 400 to 499) is a valid response to this request; `undefined` if the refusal is an error. */
@@ -420,7 +420,7 @@ export function isTooMuch(error: unknown): boolean {
     error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
 }
 
-/** Whether the forge cannot have executed a request that failed with this error, because the request exceeded a rate limit or was never sent. */
+/** Whether the forge certainly did not execute a request that failed with this error: the request exceeded a rate limit, or was never sent. */
 function isUnsent(error: unknown): boolean {
   return error instanceof RateLimitedError || error instanceof NetworkError && !isAmbiguous(error);
 }

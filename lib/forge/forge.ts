@@ -95,8 +95,8 @@ export interface ForgeNotes {
 }
 
 /**
- * The permissions that the token of a job needs, as clauses such as `the scopes read:user and write:issue`. All messages and documents take the
- * permissions from here.
+ * The permissions that the token of a job needs, as clauses such as `the scopes read:user and write:issue`. Messages and documents must use these
+ * values.
  */
 export interface TokenNeeds {
   readonly respond: string;

@@ -14,7 +14,7 @@ const SERVER = "GITHUB_SERVER_URL";
 
 /** Gitea and Forgejo also set variables with GitHub's names. */
 export function isGiteaJob(env: ReadEnv): boolean {
-  // Do not use the name of the CI system, which would add the table of all systems to the components.
+  // Do not look up the name of the CI system, because this would add the table of all systems to the components.
   return Boolean(env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS"));
 }
 

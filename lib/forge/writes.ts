@@ -10,7 +10,7 @@ import type { MergeMethod, PullRequestAddress, PullRequestStatus } from "./model
 
 export interface MergeOrder {
   readonly address: PullRequestAddress;
-  /** The head commit that was judged. No other head is merged. */
+  /** The head commit on which the decision to merge is based. No other head is merged. */
   readonly commit: string;
   readonly method: MergeMethod;
   /** Title and body of the commit, already sanitized. Not used if the method creates no commit. */

@@ -121,7 +121,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   const isGitea = typeof field(body, "sender", "username") === "string" ||
     wishes.place.isForgeKnown && wishes.place.forge.name === named("gitea")?.name && !isFromGithub(body);
   const name = isGitlab ? "gitlab" : isGitea ? "gitea" : "github";
-  // The folder may show a related forge, such as Forgejo, although the event names Gitea.
+  // The event does not distinguish related forges, such as Gitea and Forgejo, but the current folder may.
   const forge = wishes.place.isForgeKnown && wishes.place.forge.name === name ? wishes.place.forge : named(name);
   if (forge?.job === undefined) throw new UsageError({ attempted, why: "it is not from a supported forge" });
   const facts = isGitlab ? gitlabFacts(body) : workflowFacts(body);

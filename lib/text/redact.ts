@@ -331,7 +331,7 @@ export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
 
 /**
  * Also masks secrets that are split by invisible characters. If the text contains a split secret, all of its invisible characters are removed.
- * Otherwise, they are kept.
+ * Otherwise, invisible characters are kept.
  */
 export function redactHidden(text: string, redact: (text: string) => string): string {
   const masked = redact(text);

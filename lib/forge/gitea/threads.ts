@@ -106,7 +106,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
 
 export class GiteaThreads implements Threads {
   readonly forge = GITEA_ADDRESS.name;
-  // A branch rule may require checks by a pattern, such as `*`. Our status would match the pattern, and auto-merge would merge untested code.
+  // A branch rule may require checks by pattern, such as `*`. Our status would match the pattern, and auto-merge would merge untested code.
   readonly setsStatus = false;
   readonly system: string;
   readonly pullNoun = "pull request";

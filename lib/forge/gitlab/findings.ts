@@ -66,7 +66,7 @@ const reviewerSchema = z.lazy(() => z.object({ user, state: z.string() }));
 // Source: GitLab, "Project members API", https://docs.gitlab.com/api/project_members/
 export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
 
-/** The role Developer. Source: GitLab, "Project members API", roles. */
+/** The Developer role. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
 const MAX_USERS = 10;

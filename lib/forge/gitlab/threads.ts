@@ -347,7 +347,7 @@ export class GitlabThreads implements Threads {
     return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
-  /** All of these requests require the role Maintainer. */
+  /** All of these requests require the Maintainer role. */
   async setup(): Promise<ForgeSetup> {
     const hooks = await orHidden(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
     const project = await orHidden(this.#client.get("read the project", this.#path, variablesSchema));
