@@ -212,7 +212,7 @@ async function stopAutomationRun(
   runId: string,
   { limitMs, kind }: { limitMs: number; kind: "deadline" | "signal" },
 ): Promise<StoppedAutomationRun> {
-  // After a signal, the session's own signal is already aborted. It must not end the cancel request.
+  // After a signal, the session's own signal is already aborted. The aborted signal must not end the cancel request.
   const ending = kind === "deadline" ? signal : undefined;
   const call = { deadline: clock.now() + limitMs, requestTimeoutMs: limitMs, signal: ending };
   let ended = false;

@@ -234,7 +234,7 @@ export class RunFollower {
     });
   }
 
-  /** @param run The run when its end was seen. A later answer from the service does not change the outcome. */
+  /** @param run The run as it was when its end was seen. A later answer from the service does not change the outcome. */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
     const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;

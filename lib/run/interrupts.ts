@@ -45,7 +45,7 @@ interface InterruptibleOptions {
 }
 
 /**
- * Time from a signal until the last request for the reports must have finished. The time limit of the cancel request is `Platform.interruptMs`. Some
+ * After a signal, the last request for the reports must finish within this time. The time limit of the cancel request is `Platform.interruptMs`. Some
  * runners kill a job after 5 s. Source: design, "Signals".
  */
 export const INTERRUPT_MS = 4_000;

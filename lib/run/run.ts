@@ -608,8 +608,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       if (run === undefined) return none();
       if (known === undefined) this.#announce(run as StartedRun);
       if (!cancels(run.owned)) return leave("detached", "the run continues, because another job started it");
-      // After a signal, the session's own signal is already aborted. It must not end the cancel request, because there may be no later step that
-      // repeats the request.
+      // After a signal, the session's own signal is already aborted. The aborted signal must not end the cancel request, because there may be no
+      // later step that repeats the request.
       const signalled = cause.kind === "signal";
       const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
       return this.#cancelled(await cancelWith(client, clock, run.runId, limits));
