@@ -1,15 +1,9 @@
-/**
- * Reads the addresses of pull requests. Each forge has its own format.
- *
- * @module
- */
 import { isLoopback } from "../loopback.ts";
 import type { PullRequestAddress } from "./model.ts";
 
 export interface AddressForm {
   readonly name: string;
   readonly path: RegExp;
-  /** The part between the repository and the number, in its usual form. */
   readonly part: string;
 }
 

@@ -11,7 +11,6 @@ import { GITLAB } from "./gitlab.ts";
 import type { PullRequestAddress } from "./model.ts";
 import { forgeNamesText, forgeTokensText } from "./open.ts";
 
-/** In the order in which addresses and tokens are tried. */
 export const ALL_FORGES: readonly Forge[] = [GITHUB, GITLAB, GITEA];
 
 const FORMS = ALL_FORGES.map(({ address }) => address);

@@ -39,7 +39,6 @@ type BranchPlace = WantedBranch & { readonly forge: string; readonly host: strin
 interface Reach {
   readonly forge: Forge;
   readonly client: ForgeClient;
-  /** Maximum number of pull requests in one request to this host, if it is lower than usual. */
   largest: number;
 }
 

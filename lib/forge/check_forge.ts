@@ -50,7 +50,6 @@ export async function checkForge(
     ...workflowFolders === undefined
       ? [checkWebhook(settings), checkSchedule(settings?.polls, "only the role Maintainer can see schedules")]
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch, agent),
-    // Other forges do not have this setting.
     ...threads.setup === undefined ? [] : [checkVariables(settings)],
   ];
 }

@@ -127,7 +127,7 @@ function endsOf(steps: readonly string[], path: string, spend: Spend): Set<numbe
   return places;
 }
 
-/** A regular expression of Gitea. Expressions that can take a long time are rejected: repeated groups, and more than two repetitions. */
+/** A Gitea regular expression. Expressions that can take a long time are rejected: repeated groups, and more than two repetitions. */
 function expression(pattern: string): Rule["matches"] | undefined {
   const isNegative = pattern.startsWith("!");
   const source = isNegative ? pattern.slice(1) : pattern;

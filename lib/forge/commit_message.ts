@@ -10,8 +10,8 @@ const MAX_TITLE = 200;
 const MAX_BODY = 4_000;
 
 /**
- * Marks that make a CI system skip something: words in brackets, a trailer of GitHub, and the mark of Azure. Source: GitHub, "Skipping workflow
- * runs"; GitLab, "Skip a pipeline"; Gitea, "Configuration Cheat Sheet", `SKIP_WORKFLOW_STRINGS`; Azure, "Skipping CI for individual pushes".
+ * Marks that make a CI system skip something: words in brackets, a GitHub trailer, and an Azure mark. Source: GitHub, "Skipping workflow runs";
+ * GitLab, "Skip a pipeline"; Gitea, "Configuration Cheat Sheet", `SKIP_WORKFLOW_STRINGS`; Azure, "Skipping CI for individual pushes".
  */
 const SKIPS: readonly RegExp[] = [
   /\[[^[\]\n]{0,80}\bskip(?:ped|ping)?\b[^[\]\n]{0,80}\]/gi,
@@ -35,7 +35,6 @@ const CLOSING: readonly RegExp[] = [
     `\\b${CLOSE_WORDS}\\b[\\s:*_\`]*(?=(?:(?:issues?|tasks?|tickets?)\\s+)?(?:[\\w.-]+(?:/[\\w.-]+)*)?[#!&]\\d|https?:|gh-\\d)`,
     "gi",
   ),
-  // An issue in Jira.
   /\b(?:[Rr]eopen(?:s|ed|ing)?|[Cc]los(?:e|es|ed|ing)|[Ff]ix(?:es|ed|ing)?|[Rr]esolv(?:e|es|ed|ing)|[Ii]mplement(?:s|ed|ing)?)[\s:*_`]+(?=[A-Z][A-Z\d_]+-\d)/g,
   /(?<=^|\s)#(?=(?:clos|resolv|fix|done|reopen)\w*)/gim,
 ];

@@ -1,7 +1,3 @@
-/**
- * Deletes a branch on GitLab, Gitea or Forgejo. GitHub's API for branches is different.
- * @module
- */
 import * as z from "zod/mini";
 import type { ForgeClient } from "./client.ts";
 import { orNull } from "./threads.ts";

@@ -1,12 +1,6 @@
-/**
- * All forges, for programs that only read files on them.
- *
- * @module
- */
 import type { FileForge } from "./forge.ts";
 import { GITEA_BASE } from "./gitea/base.ts";
 import { GITHUB_BASE } from "./github/base.ts";
 import { GITLAB_BASE } from "./gitlab/base.ts";
 
-/** In the same order as `ALL_FORGES`. */
 export const FILE_FORGES: readonly FileForge[] = [GITHUB_BASE, GITLAB_BASE, GITEA_BASE];

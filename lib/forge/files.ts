@@ -23,7 +23,6 @@ export interface WantedRepository {
   /** `owner/name`, with all groups. */
   readonly name: string;
   readonly origin?: string | undefined;
-  /** Name of the forge at that origin, as in a `PullRequestAddress`. */
   readonly forge?: string | undefined;
   /** Whether the user gave the origin. If so, Git sends `MOGPLEX_GIT_TOKEN` to this server. */
   readonly isNamed?: boolean | undefined;
@@ -122,7 +121,7 @@ function filesOf(
   };
 }
 
-/** Whether the server does not let this way read the repository, or this way cannot be tried here. For a hidden repository, servers return 404. */
+/** Whether the server rejects this way of reading the repository, or this way is not possible here. For a hidden repository, servers return 404. */
 function isRefusal(error: MogplexError): boolean {
   return ["unauthorized", "forbidden", "usage"].includes(error.exit) ||
     error instanceof ApiError && error.status === 404;

@@ -24,7 +24,6 @@ export interface FailedCheck {
 /** A reviewer's request, in an open thread or in the review as a whole. */
 export interface Remark {
   readonly author: ForgeUser;
-  /** Whether the author can push, according to the forge. */
   readonly mayPush: boolean;
   /** `file:line`, or only the file; `null` if the remark is not about a line. */
   readonly place: string | null;

@@ -122,7 +122,6 @@ export interface ForgeJob {
   readonly passesUnset?: true;
   /** A line for the `env` of a step that passes the job's token to the step. Absent if steps already have the token. */
   readonly tokenLine?: string;
-  /** Advice if the token for a note is missing. Absent if the list of permissions is enough. */
   readonly noteAdvice?: string;
   /**
    * Base address of the API, without a trailing slash.

@@ -12,7 +12,6 @@ import type { OpenPull } from "./forge.ts";
 import { readRequesters } from "./requester.ts";
 
 export interface GateRules {
-  /** Number of required approvals, at least 1. */
   readonly approvals: number;
   /** Only pull requests by this author need approvals. `undefined` if all pull requests need approvals. */
   readonly author?: string | undefined;
@@ -31,7 +30,6 @@ export interface GateResult {
   readonly state: GateState;
   readonly isOpen: boolean;
   readonly text: string;
-  /** Whether a status was set; `false` if the commit already has the status. */
   readonly isSet: boolean;
 }
 
@@ -111,10 +109,6 @@ function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
   return { state: "not-approved", text: clauseOf("not-approved", reason) };
 }
 
-/**
- * @param token The user of the token; `null` if the user is not shown.
- * @param mentioners Reads the users who requested work in the comments of the pull request; `null` if the forge does not show all comments.
- */
 async function judgeGate(
   { facts, review }: MergeReading,
   { approvals, author, requesters, notPeople }: GateRules,

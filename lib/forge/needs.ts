@@ -8,7 +8,7 @@ import { withLimit } from "../service/answer.ts";
 import type { PullRequestFacts } from "./model.ts";
 import type { OpenPull } from "./forge.ts";
 
-/** Time limit for reading the pull request. The end of the job waits for this. */
+/** Time limit for reading the pull request. The job waits for this read before it ends. */
 const READ_MS = 10_000;
 const ATTEMPT_MS = 5_000;
 

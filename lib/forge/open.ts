@@ -371,7 +371,7 @@ function checkToken(
 export interface ForgeAccess {
   readonly tokens: ReadonlyMap<string, ForgeToken>;
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
-  /** The only host with a token, on which the repository must be; `undefined` if there are several hosts or kinds of forges. */
+  /** The only host with a token. The repository must be on this host. `undefined` if there are several hosts or kinds of forges. */
   readonly only: { forge: string; host: string } | undefined;
 }
 

@@ -4,8 +4,8 @@ import type { ForgeClient, ListPage } from "./client.ts";
 
 const PAGE = 100;
 /**
- * Limits of one list. Anyone can write comments, and a few comments by strangers must not hide our own notes, which are used to count runs. A page of
- * Gitea has 50 rows.
+ * Limits for one list. Anyone can write comments, and a few comments by strangers must not hide our own notes, which are used to count runs. A page
+ * of Gitea has 50 rows.
  */
 const MAX_ROWS = 5_000;
 const MAX_PAGES = 100;

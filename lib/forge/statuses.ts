@@ -1,8 +1,3 @@
-/**
- * Defines the commit statuses that a program reads and sets.
- *
- * @module
- */
 import type { ForgeClient } from "./client.ts";
 import type { PullRequestAddress } from "./model.ts";
 

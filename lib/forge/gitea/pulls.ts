@@ -374,7 +374,6 @@ async function reviewsOf(
 
 interface PullCommits {
   readonly writers: readonly ForgeUser[];
-  /** Creation times by commit hash. */
   readonly dates: ReadonlyMap<string, string>;
 }
 

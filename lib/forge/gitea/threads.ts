@@ -114,7 +114,6 @@ export class GiteaThreads implements Threads {
   readonly origin: string;
   readonly #client: ForgeClient;
   readonly #repository: string;
-  /** Teams with access to the repository; empty if the owner is not an organization; `null` if the teams are not shown. */
   readonly #allTeams = remembered(() => giteaTeams(this.#client, this.#repository));
   readonly #seen = new Map<number, boolean>();
 

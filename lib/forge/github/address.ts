@@ -13,7 +13,7 @@ export function githubApi(origin: string): string {
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-/** Path of the REST API below the base address of a host. On a self-hosted server, the REST API is next to the GraphQL API. */
+/** Path of the REST API below the base address of a host. On a self-hosted server, the REST API is in `/v3`, next to `/graphql`. */
 export function restOf(api: string): string {
   return api.endsWith("/api") ? "/v3" : "";
 }

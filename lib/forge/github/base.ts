@@ -26,7 +26,7 @@ export const GITHUB_BASE: FileForge = {
       gate: "the permissions contents: read, checks: read and pull-requests: read",
       status: "the permissions contents: read, checks: read, pull-requests: read and statuses: write",
     },
-    // On a self-hosted server, the REST API is below the GraphQL API.
+    // On a self-hosted server, the variable contains the address of the REST API, which ends with `/v3`.
     api: (env) => env(API) ? apiOf(env, "GitHub", API).replace(/\/v3$/, "") : githubApi(serverOf(env)),
     place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),
     pullsAt: (env) => `${serverOf(env)}/${repositoryOf(env)}/pull/`,

@@ -19,7 +19,7 @@ const requestSchema = z.lazy(() =>
 const projectOf = (repository: string) => `/projects/${encodeURIComponent(repository)}`;
 
 export const GITLAB_STATUSES: ForgeStatuses = {
-  // GitLab rejects a new text for an existing state: "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue 25807).
+  // GitLab rejects new text for an existing state: "Cannot transition status via :enqueue from :pending" (gitlab-org/gitlab-foss issue 25807).
   takesTexts: false,
   async read(client, { repository }, commit, name) {
     const query = new URLSearchParams({ name, per_page: "100" });

@@ -143,7 +143,7 @@ async function orHidden<T>(promise: Promise<T>): Promise<T | null> {
 const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
 /**
- * An issue that was moved from another project keeps the names of the authors of its comments and label events. Users who may move an issue are not
+ * An issue that was moved from another project still shows the original authors of its comments and label events. Users who may move an issue are not
  * necessarily allowed to push. Source: GitLab, "Move an issue", https://docs.gitlab.com/user/project/issues/managing_issues/
  */
 const MOVED = /^(?:moved|cloned) from /;
