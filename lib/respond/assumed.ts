@@ -44,7 +44,7 @@ export interface Assumed {
   readonly isPublic: boolean | undefined;
   /** Whether the repository is only an example, because neither the user nor the event names a repository. */
   readonly isExample: boolean;
-  /** If this is false, `forge` only provides the terms and the form of links. */
+  /** If this is false, `forge` provides only the terms and the form of links. */
   readonly isForgeKnown: boolean;
 }
 

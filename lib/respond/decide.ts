@@ -50,7 +50,7 @@ export interface Wanted {
   readonly task: string;
   readonly prompt: string;
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
-  /** Sentence for the user who asked about thread content that the agent does not receive. `undefined` if the agent receives everything. */
+  /** Lists thread content that the agent does not receive, as a sentence for the note. `undefined` if the agent receives everything. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }

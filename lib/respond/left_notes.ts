@@ -1,5 +1,5 @@
 /**
- * Completes notes whose jobs were killed before their runs finished. The next job in the thread does this, or a poll.
+ * Completes notes whose jobs were killed before their runs finished. Either the next job in the thread or a poll does this.
  *
  * @module
  */

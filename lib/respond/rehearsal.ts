@@ -155,7 +155,7 @@ class ForgeInMemory {
       repositoryId: () => Promise.resolve(REPOSITORY_ID),
       event: () => Promise.resolve(event),
       notes: (thread) => this.#notes(thread),
-      // An assumed pull request can be merged.
+      // An assumed pull request has no missing requirements.
       needs: () => Promise.resolve(null),
       mayLink: (url) => isPull(url, base),
       pullName: (url) => pullNameAt(url, base, forge),

@@ -31,7 +31,7 @@ export interface Redactor {
 /** Masks secrets in text. If `longest` is absent, the function masks no secret that contains blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
-/** A shorter value could be part of an ordinary word. Source: GitLab masks only values of at least 8 characters. */
+/** A shorter value could be part of an ordinary word. GitLab also masks only values of at least 8 characters. */
 const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
