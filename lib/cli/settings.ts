@@ -42,7 +42,7 @@ export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFla
 
 /**
  * Creates a reader for the flags of one call. A flag overrides its variable, and an empty variable is treated as unset.
- * @param read Receives each option that was read, with the source of its value. @default {new Map()}
+ * @param read Receives each option that was read, with the source of its value.
  */
 export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
   return (row) => {
@@ -63,13 +63,11 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
 
 const RUNS_PER_DAY = 20;
 
-/** The value of an option's variable, even if the flag is set; undefined if the variable is unset or empty. */
 export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { variable: string }): T | undefined {
   const text = readTextVariable(env, variable)?.trim() ?? "";
   return text === "" ? undefined : parse(text, variable);
 }
 
-/** The default name of the agent in mentions, and the default label that starts the agent. */
 export const MENTION_WORD = "mogplex";
 
 /** Maximum number of runs that mentions can start in 24 hours. If the flag and the variable are both set, the lower limit applies. */
@@ -78,11 +76,11 @@ export function readDailyLimit({ option, variables }: Context): number {
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
 }
 
-/** Whether the CI system sets a missing variable to an empty value. */
+/** Whether the CI system passes an unset variable as an empty value. */
 export type JobVariables = Pick<ForgeJob, "passesUnset">;
 
 /**
- * The lists of users who can ask, from the flag and from the variable. Only users in all lists can ask. Without a list, everyone who can push can
+ * The lists of users who may ask, from the flag and from the variable. Only users in all lists may ask. Without a list, everyone who can push may
  * ask.
  * @param job Shows whether an empty variable is treated as unset. @default the job of the forge that runs this program
  * @throws {UsageError} if a list is invalid, or if the variable is set but empty.
@@ -101,7 +99,7 @@ export function readUserLists(
   ];
 }
 
-/** The users that are in all lists; undefined without a list. @throws {UsageError} if the lists have no user in common. */
+/** The users that are in all lists. `undefined` if there is no list. @throws {UsageError} if the lists have no user in common. */
 export function commonUsers([first, ...others]: readonly UserList[]): readonly string[] | undefined {
   if (first === undefined) return undefined;
   const common = others.reduce(
@@ -117,7 +115,7 @@ export function commonUsers([first, ...others]: readonly UserList[]): readonly s
   });
 }
 
-/** The more specific of two user names, such as `kim=12` for `kim` and `kim=12`; undefined if they name different users. */
+/** The more specific of two user names, such as `kim=12` for `kim` and `kim=12`. `undefined` if they name different users. */
 function sameUser(user: string, other: string): string | undefined {
   if (user === other || user.startsWith(`${other}=`)) return user;
   return other.startsWith(`${user}=`) ? other : undefined;
@@ -138,7 +136,7 @@ function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
-/** The given run id; null if there is none, or if it is not a UUID. */
+/** `null` if no run id was given, or if it is not a UUID. */
 export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);
   return isUuid(runId) ? runId.toLowerCase() : null;
@@ -149,12 +147,15 @@ function wholeRunId(context: Context, runId: string): string {
   return context.laptop?.wholeRunId(context, runId) ?? runId;
 }
 
-/** The run id that a verb requires as its argument. @throws {UsageError} if the argument is missing or empty. */
 export function runIdArgument(context: Context, verb: string): string {
   return checkUuid(wholeRunId(context, requiredArgument(context, verb, "run-id")), "run id");
 }
 
-/** The argument, or otherwise `MOGPLEX_RUN_ID`. @param attempted The attempt, for the message. @throws {UsageError} if neither is set. */
+/**
+ * The argument, or otherwise `MOGPLEX_RUN_ID`.
+ * @param attempted The attempted action, for the message.
+ * @throws {UsageError} if neither is set.
+ */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
@@ -174,7 +175,7 @@ export function requiredRunId(context: Context, attempted: string): string {
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
   const repoOption = option(REPO);
-  // With a result file, the repository is read at the host in the option, so there is nothing to note.
+  // With a result file, the repository is read at the host in the option, so no note is necessary.
   const note = repoOption === undefined || option(RESULT) !== undefined ? undefined : laptop?.hostNote(repoOption);
   if (note !== undefined) writer.note(writer.untrusted(note));
   const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted, true) : undefined);
@@ -185,10 +186,9 @@ export function requiredRepo(context: Context, attempted: string, inFolder: bool
 export interface Places {
   out: string;
   targets: ReportTarget[];
-  /** Paths of reports in the default folder that this job does not write. Such reports would belong to another run. */
+  /** Paths of reports in the default folder that this job does not write. Existing reports at these paths would belong to another run. */
   outdated: string[];
   state: string;
-  /** Path for a copy of the result file's value. */
   value: string;
 }
 
@@ -204,9 +204,7 @@ export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): bo
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
-/**
- * Whether an error is about an id that the service does not know. Outside CI, a command with such an id must not replace the files of another run.
- */
+/** Whether the service does not know the id of the command. Outside CI, such a command must not replace the files of another run. */
 export function isUnknownRun(context: Context): (error: unknown) => boolean {
   return (error) => isLaptop(context) && error instanceof NotFoundError;
 }
@@ -215,15 +213,11 @@ export function outDirectory({ option }: Context): string {
   return option(OUT) ?? DEFAULT_OUT;
 }
 
-/** @param out Directory of the reports. */
 export function statePath(context: Context, out: string = outDirectory(context)): string {
   return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/${STATE_FILE}`;
 }
 
-/**
- * @param out Directory of the reports.
- * @throws {UsageError} for an unknown format, or if a report has the path of the state file.
- */
+/** @throws {UsageError} for an unknown format, or if a report has the path of the state file. */
 export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
   const { flags, option } = context;
   const flag = flags.all(REPORT);
@@ -249,7 +243,7 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
 
 /** How long a verb waits, and what happens to the run after that. */
 export interface WaitSettings {
-  /** Maximum duration of the whole wait in milliseconds; undefined for the default. */
+  /** Maximum duration of the whole wait. `undefined` for the default. */
   timeoutMs: number | undefined;
   tokenShare: number;
   cancelOn: readonly CancelCause[];
@@ -297,7 +291,7 @@ export function readRunSettings(context: Context): RunSettings {
   return { ...readFollowSettings(context), key: readKeySettings(context) };
 }
 
-/** Settings of a verb that triggers a run and waits without a log. @throws {UsageError} for the first invalid value. */
+/** For a verb that triggers a run and waits without a log. @throws {UsageError} for the first invalid value. */
 export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
   return { ...readWaitSettings(context), key: readKeySettings(context) };
 }

@@ -1,5 +1,5 @@
 /**
- * Reads the request of `run --follow`: the task from one of its sources, and everything else from flags and variables.
+ * Reads the request of `run --follow`: the task from one of its sources, and all other fields from flags and variables.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export async function readStartRequest(context: Context, result?: ResultRequest)
 }
 
 /**
- * The request without its task and its repository, from flags and variables. The values are not checked.
+ * The request without its task and its repository. The values are not checked.
  * @throws {UsageError} if a switch is neither on nor off, or both.
  */
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
@@ -102,7 +102,7 @@ function ofFile(context: Context, path: string): ReadPrompt {
 
 /**
  * The text of a file that will be sent.
- * @param attempted The attempt, after "Cannot".
+ * @param attempted The attempted action: the words after "Cannot".
  * @throws {UsageError} if the file cannot be read, or is a link to a place outside the working directory.
  */
 export function readCheckoutFile(context: Context, path: string, attempted: string): string {
@@ -129,8 +129,6 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
   return text;
 }
 
-// Files of the checkout whose text is sent: a task, an input.
-
 /**
  * A checkout can replace a file with a link, so that another file of this machine would be sent to the agent. A path that begins outside the working
  * directory, or contains `..`, is allowed, because the caller wrote it on purpose.
@@ -146,7 +144,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
 }
 
 /**
- * A single value overrides a value of the file.
+ * A value of `--input` overrides a value of the file.
  * @throws {UsageError} that names what is missing or invalid. No request was sent then.
  */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
@@ -158,7 +156,6 @@ export async function readTriggerRequest(context: Context): Promise<TriggerReque
   return { repo, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
 }
 
-/** The values of `--input`. @throws {UsageError} for a value without a name, and for a repeated name. */
 function inputPairs({ flags }: Context): [name: string, value: unknown][] {
   const pairs = flags.all(INPUT).map(inputPair);
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
@@ -186,7 +183,7 @@ function inputPair(text: string): [name: string, value: unknown] {
   return [name, parsed];
 }
 
-/** The object in a file; `-` is standard input. @throws {UsageError} if the file does not contain an object. */
+/** The object in a file. `-` is standard input. @throws {UsageError} if the file does not contain an object. */
 async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
   const content = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
@@ -245,7 +242,7 @@ export function guardCheckout(
   });
 }
 
-// Source: Bun, "Environment variables": `.env`, `.env.<NODE_ENV>` and `.env.local` are read.
+// Bun reads `.env`, `.env.<NODE_ENV>` and `.env.local`. Source: Bun, "Environment variables".
 const KINDS: readonly string[] = ["", ".development", ".production", ".test"];
 
 const FILES = KINDS.flatMap((kind) => [`.env${kind}`, `.env${kind}.local`]);
@@ -262,13 +259,13 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
   return undefined;
 }
 
-// Variables that decide where the token is sent, which certificates are trusted, what is started, or which files are written. They are the
+// Variables that decide where the token is sent, which certificates are trusted, which program is started, or which files are written: the
 // `MOGPLEX_…` variables, the variables of Bun, and the variables of proxies and certificates. `steeringName` adds the variables that identify a CI
 // system.
 const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
 
-// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as spaces, treats `\r` as the end of a line, and also
-// finds the sign on later lines. Matching more than Bun does is harmless here.
+// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as spaces, treats `\r` as the end of a line, and
+// also finds the sign on later lines. The expression may match more than Bun does.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
 /** The first name in the text of a `.env` file that would change the program's behavior. */

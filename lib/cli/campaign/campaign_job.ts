@@ -291,6 +291,7 @@ function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): 
   return `Next: ${step.first === null ? "" : `${step.first}, then `}${campaignCommand(command, ...step.command)}`;
 }
 
+/** Skips the event `end`, because the final view of the campaign must be the last line. */
 function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): void {
   if (event.type !== "end") context.writer.json(context.writer.clean(event));
 }

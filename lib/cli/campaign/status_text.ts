@@ -1,5 +1,5 @@
 /**
- * The screen of `campaign status`. It must contain all that users need to decide what to do next.
+ * The screen of `campaign status`. It must contain everything that users need to decide what to do next.
  *
  * @module
  */
@@ -48,13 +48,12 @@ import { LABEL_WIDTH, Screen, type ScreenOptions, shortPull, type Span } from ".
 import type { Style } from "../log/writer.ts";
 
 export interface StatusOptions extends ScreenOptions {
-  /** How printed commands refer to the campaign. @default {ANY_COMMAND} */
   command?: CampaignCommand | undefined;
   /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
   /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
-  /** Whether the screen is printed on a terminal. If so, what needs attention comes last, because users look at the end. @default {false} */
+  /** Whether the screen is printed on a terminal. Items that need attention then come last, because users look at the end. @default {false} */
   isEnd?: boolean | undefined;
   /** Whether only the state and the counts are shown. @default {false} */
   short?: boolean | undefined;
@@ -83,15 +82,14 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   return screen.lines;
 }
 
-/** The sentence before the command that starts the next wave. */
 export const BY_HAND = "A schedule or `campaign run` starts the next wave. To start it by hand:";
 
-/** In a campaign with at most this many items, every item that is running or needs attention gets a row. */
+/** If the campaign has at most this many items, every item that is running or needs attention gets a row. */
 const MAX_TABLE = 50;
 /** Maximum number of rows for each verdict in a larger campaign. Verdicts that need attention get more rows. */
 const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
-/** Maximum number of groups that need attention. All other groups are only counted. */
+/** Maximum number of groups that need attention. Further groups are only counted. */
 const MAX_GROUPS = 20;
 /** Maximum width of a cause, in cells. A cause may be the message of an error with its advice. */
 const MAX_CAUSE = 600;
@@ -124,7 +122,6 @@ function attention(
   }
 }
 
-/** Prints which commands another process blocks. */
 function busy(screen: Screen, { writer, waitingFor }: CampaignView): void {
   if (writer === null) return;
   const text = waitingFor === "stopped"
@@ -175,7 +172,6 @@ function newest(screen: Screen, one: Attention, all: boolean): void {
   );
 }
 
-/** Prints the names of items: on at most two lines, or each on its own line if there are addresses to open. */
 function itemsLine(screen: Screen, { items, count }: Attention): void {
   const apart = items.some((item) => item.includes(" ("));
   const room = (screen.width - 4) * 2 - "and 10000 more".length;
@@ -309,7 +305,7 @@ const GAP = "  ";
 /** Minimum width with room for full ids and addresses. */
 const WIDE = 128;
 const SHORT_ID = 8;
-/** Minimum widths of the columns of names and of addresses. */
+/** Minimum widths of the columns, in cells. */
 const MIN_NAME = 12;
 const MIN_PULL = 12;
 const MIN_STATE = 8;
@@ -317,9 +313,8 @@ const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
 const STATE = 4;
-/** Run, attempts, time: a narrow screen drops the columns in this order. */
+/** A narrow screen drops the columns in this order: run, attempts, time. */
 const FIRST_TO_GO: readonly number[] = [2, 6, 5];
-/** These columns are aligned on the right. */
 const NUMBERS: readonly number[] = [5, 6];
 
 function styleOf(state: ItemState): Style | undefined {
@@ -380,7 +375,7 @@ export class ItemTable {
     shrink(PULL, MIN_PULL);
     shrink(NAME, MIN_NAME);
     for (const column of FIRST_TO_GO) if (over() > 0) this.#left.add(column);
-    // Dropping a column may have freed more room than was needed.
+    // Dropping a column may have freed more room than necessary.
     widths[NAME] = Math.min(name, widths[NAME] + Math.max(0, -over()));
   }
 

@@ -1,5 +1,5 @@
 /**
- * The note of a job on its pull request: decides whether to write a note, and writes it. A failure never changes the verdict of the job.
+ * Plans and writes the note of a job on its pull request. A failure never changes the verdict of the job.
  *
  * @module
  */
@@ -56,7 +56,6 @@ function tellProblem(context: Context, error: unknown): void {
   commandWarning(context, "The comment was not written", text);
 }
 
-/** Writes the planned note. A failure is printed as one line on stderr. */
 export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
@@ -88,16 +87,12 @@ export interface JobNote {
 
 /** Facts about the end of a job that its result does not contain. */
 export interface EndDetails {
-  /** What happened to the operation when a signal stopped the job, as a clause. @default undefined: no signal stopped the job */
+  /** What happened to the operation when a signal stopped the job, as a clause. `undefined` if no signal stopped the job. */
   stopped?: string | undefined;
-  /** How many runs in a row had this outcome, including this run. Set by the publisher of reports. @default unknown */
+  /** How many runs in a row had this outcome, including this run. Set by the publisher of reports. `undefined` if unknown. */
   streak?: number | undefined;
 }
 
-/**
- * Plans the note before the job starts.
- * @throws {UsageError} See {@linkcode planNote}.
- */
 export function prepareNote(context: Context, targets: readonly ReportTarget[]): JobNote {
   const plan = planNote(context);
   if (plan.kind !== "write") {
@@ -117,7 +112,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   let phaseSince = since;
   let last: { type: string; at: string } | undefined;
   let lastPhase: string | undefined;
-  /** A job starts another run if a run got no sandbox. */
+  /** If a run gets no sandbox, the job starts another run. */
   const begin = (id: string) => {
     phaseSince = runId === null ? since : now();
     [runId, phase, ended, last, lastPhase] = [id, "queue", [], undefined, undefined];
@@ -146,8 +141,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       }
       if (item.type === "end" || runId === null) return;
       const isNew = lastPhase === undefined;
-      // Where the number of changes is limited, only a new phase changes the note. Elsewhere, the note also shows the last event, at most once a
-      // minute.
+      // If the number of changes is limited, only a new phase changes the note. Otherwise, the note also shows the last event, at most once a minute.
       if (!isNew && lastPhase === phase && (isRare || item.type !== "event")) return;
       const isBegun = note.isBegun;
       if (!isBegun) note.begin(content()).catch(() => {});
@@ -193,17 +187,14 @@ export async function endKilledJobNote(
   }
 }
 
-// The note of a job on the job's pull request, at the forge that runs the job.
-
-/** The note on a pull request of the job's forge, with the names of the job. @throws {UsageError} if no note is possible. */
 export function planJobNote(
   context: Context,
   { number, inputAdvice, matrix = "" }: {
-    /** Number of a pull request in the job's own repository; undefined for the job's own pull request. */
+    /** Number of a pull request in the job's own repository. `undefined` for the job's own pull request. */
     number?: number;
     /** What to do if the input for the token is empty. */
     inputAdvice?: string | undefined;
-    /** The node of a matrix, as shown to users. @default {""} (none) */
+    /** The node of a matrix, as shown to users. @default {""} */
     matrix?: string;
   } = {},
 ): PlannedNote | undefined {
@@ -230,7 +221,7 @@ export const JOB_NOTES: NotePlanner = {
   plan: (context) => planJobNote(context),
 };
 
-/** Whether the job has a note only because the user turned notes on. The place of the note is then in the event of the job. */
+/** Whether the job has a note only because the user turned notes on. The event of the job then contains the place of the note. */
 export function asksForNote(context: Context): boolean {
   const job = forgeOfJob(context.forges, context.platform.name)?.job;
   return job?.notes.byDefault === false && context.notes?.wanted(context) === true;

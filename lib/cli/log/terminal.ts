@@ -13,22 +13,21 @@ import { colored, type Style, type Writer } from "./writer.ts";
 export interface Span {
   /** A fixed text of the program, or a result of {@linkcode Screen.text}. */
   readonly text: string;
-  /** @default none */
   readonly style?: Style | undefined;
 }
 
 export interface ScreenOptions {
-  /** Cells of a line; at least 40 are used. */
+  /** Width of a line in cells. The minimum is 40. */
   width: number;
   color: boolean;
-  /** Masks secrets in a text. @default {no change} */
+  /** Masks secrets in a text. @default no masking */
   redact?: ((text: string) => string) | undefined;
-  /** Makes a complete line harmless in the log of the CI system. @default {escapeLogLine for every system} */
+  /** Makes a complete line harmless in the log of the CI system. @default `escapeLogLine` */
   escapeLine?: ((line: string) => SafeLine) | undefined;
 }
 
 const MIN_WIDTH = 40;
-/** Longer than the longest names that forges permit, and about five lines of a narrow screen. */
+/** In cells: longer than the longest names that forges permit, and about five lines of a narrow screen. */
 const MAX_TEXT = 400;
 /** Maximum number of UTF-16 units that are read from a text. Most of them may be invisible. */
 const MAX_READ = 20_000;
@@ -41,12 +40,10 @@ const MAX_COMMAND = 4_000;
 /** The blocks that a screen supports. Tables are excluded because `ItemTable` prints tables whose columns fit the screen. */
 type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
 
-/** Width of the labels of facts, and indent of continuation lines. */
 export const LABEL_WIDTH = 14;
 
 export class Screen {
   readonly lines: SafeLine[] = [];
-  /** The width in cells. */
   readonly width: number;
   readonly #options: ScreenOptions;
 
@@ -57,7 +54,7 @@ export class Screen {
 
   /**
    * An untrusted text on one line, redacted and without invisible characters.
-   * @param maxCells Longer texts are truncated. @default {400}
+   * @param maxCells Longer texts are truncated.
    */
   text(untrusted: string, maxCells = MAX_TEXT): string {
     const { redact = (text: string) => text } = this.#options;
@@ -72,7 +69,6 @@ export class Screen {
     return plainWords(words, (untrusted) => this.text(untrusted));
   }
 
-  /** Truncates the line to the width of the screen. */
   line(...spans: readonly Span[]): void {
     this.#add(spans, this.width);
   }
@@ -81,7 +77,7 @@ export class Screen {
    * Adds a text as one or more lines, broken at spaces.
    * @param indent Number of spaces before the first line.
    * @param head Text before `text`, with its own style. It is not broken.
-   * @param hang Number of spaces before continuation lines. @default {indent}
+   * @param hang Number of spaces before continuation lines.
    */
   paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
     const first = this.width - indent - cellWidth(head.text);
@@ -155,7 +151,7 @@ export function factsText(facts: readonly Fact[]): string {
 /**
  * Prints rows in columns. Their cells may contain untrusted text.
  * @param cells Maximum width of a line in cells. The widest columns after the first are truncated until the rows fit. @default {Infinity}
- * @param texts The columns that people read. They keep twice the width of the other columns. @default none
+ * @param texts Columns with text for people to read. They keep twice the width of the other columns. @default {[]}
  */
 export function printRows(
   writer: Writer,
@@ -183,10 +179,10 @@ function columnWidths(rows: readonly (readonly string[])[], cells: number, texts
   return widths;
 }
 
-/** Minimum width of a truncated column, in cells. */
+/** Minimum width of a truncated column. */
 const MIN_COLUMN = 8;
 
-/** `#7` or `!7` for the address of a pull request or a merge request; otherwise the address. */
+/** `#7` or `!7` for the address of a pull request or a merge request. Other addresses are not changed. */
 export function shortPull(url: string): string {
   const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
   return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;

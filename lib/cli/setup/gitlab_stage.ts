@@ -32,7 +32,7 @@ function documentsOf(text: string) {
   }
 }
 
-/** The place at which a file is not valid YAML, such as `line 3, column 5`; undefined if the file is valid. */
+/** The place at which a file is not valid YAML, such as `line 3, column 5`. `undefined` if the file is valid. */
 export function invalidPlaceIn(text: string): string | undefined {
   const [start] = documentsOf(text).flatMap(({ errors }) => errors).map(({ linePos }) => linePos?.[0]);
   return start && `line ${start.line}, column ${start.col}`;
@@ -40,14 +40,14 @@ export function invalidPlaceIn(text: string): string | undefined {
 
 const pipelineOf = (text: string): Node | undefined => documentsOf(text).at(-1)?.contents ?? undefined;
 
-/** The texts of a list; undefined if an entry is a reference or not a text. */
+/** The texts of a list. `undefined` if an entry is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
   if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
   const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);
   return texts.every((text) => typeof text === "string") ? texts : undefined;
 }
 
-/** The paths of an `include`; undefined if an entry is not a file of the repository. */
+/** The paths of an `include`. `undefined` if an entry is not a file of the repository. */
 function includedPaths(include: unknown): string[] | undefined {
   const entries = isSeq(include) ? include.items : [include];
   const paths = entries.map((entry) => {
@@ -59,8 +59,8 @@ function includedPaths(include: unknown): string[] | undefined {
 
 /**
  * Finds the stages of the repository's pipeline. The stages of a file override the stages of its includes, and a later include overrides an earlier
- * one.
- * @param read Reads a file of the repository; undefined if the file does not exist. Only called for paths.
+ * include.
+ * @param read Reads a file of the repository, or returns `undefined` if the file does not exist. Only called for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
   let budget = MAX_FILES;
@@ -83,15 +83,14 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
 }
 
 export interface PipelineFiles {
-  /** The content of each file in the repository, after the files that it includes. */
   files: readonly Readonly<Record<string, unknown>>[];
   /** The names of other files: files of another project or server, and files whose path GitLab expands. */
   unreadable: readonly string[];
 }
 
 /**
- * Reads the files of the repository's pipeline.
- * @param admits Whether the rules of an include might permit the file. The rules may be undefined.
+ * Reads the files of the repository's pipeline. Each file comes after the files that it includes.
+ * @param admits Whether the rules of an include might permit the file. The rules may be `undefined`.
  */
 export function pipelineFiles(
   read: (path: string) => string | undefined,
@@ -119,7 +118,6 @@ export function pipelineFiles(
   return { files: [...files.values()], unreadable: [...unreadable] };
 }
 
-/** The pipeline in a file, with the values of its inputs. */
 function contentOf(text: string, inputs: unknown): unknown {
   // Reading throws for aliases without an anchor, and for too many aliases.
   const values = documentsOf(text).map((document): unknown => valueOr(() => document.toJS(), undefined));
@@ -131,7 +129,7 @@ function contentOf(text: string, inputs: unknown): unknown {
   return all.size === 0 ? values.at(-1) : withInputs(values.at(-1), all);
 }
 
-/** Source: GitLab, "CI/CD inputs", "Define input parameters with spec:inputs". Expressions with a function are not changed. */
+/** Expressions with a function are not changed. Source: GitLab, "CI/CD inputs", "Define input parameters with spec:inputs". */
 function withInputs(value: unknown, inputs: ReadonlyMap<string, unknown>): unknown {
   if (Array.isArray(value)) return value.map((each) => withInputs(each, inputs));
   if (typeof value === "string") {
@@ -158,7 +156,6 @@ function entriesOf(pipeline: YAMLMap): readonly unknown[] {
   return isSeq(include) ? include.items : [include];
 }
 
-/** Whether a file of the repository's pipeline has a section with this name. @param path A file to ignore. */
 export function hasSection(name: string, path: string, read: (path: string) => string | undefined): boolean {
   const { files } = pipelineFiles((each) => each === path ? undefined : read(each), () => true);
   return files.some((file) => Object.hasOwn(file, name));
@@ -171,7 +168,6 @@ export function isIncluded(path: string, read: (path: string) => string | undefi
 }
 
 /**
- * How to include a file in the repository's pipeline. A second key `include` would replace the existing key.
  * @param path The file to include.
  * @returns A sentence that ends with a colon, and the lines to add.
  */
@@ -206,7 +202,7 @@ function entryOf(text: string, node: unknown): string[] {
   );
 }
 
-/** The line with the stage of a job; empty if GitLab's default stage is right. */
+/** Empty if GitLab's default stage is right. */
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";
   if (stages.kind === "unknown") return "  stage: test # replace it with one of the stages of your pipeline\n";
@@ -215,7 +211,6 @@ export function stageLine(stages: Stages): string {
   } # the last stage of your pipeline; you can use another one\n`;
 }
 
-/** Removes the stage line of a job, because users may have changed it. */
 export function withoutStage(job: string): string {
   return job.replace(/^ {2}stage: .*\n/m, "");
 }

@@ -1,5 +1,5 @@
 /**
- * `runs recent`: prints the runs that this machine started, newest first. It requests the status of runs without a known end from the service.
+ * `runs recent` prints the runs that this machine started, newest first. It requests the status of runs without a known end from the service.
  *
  * @module
  */
@@ -23,22 +23,22 @@ interface RecentRun {
   /** ISO 8601. */
   startedAt: string;
   runId: string;
-  /** Origin of the run's service; empty if the record has none. */
+  /** Origin of the run's service. Empty if the record has no origin. */
   origin: string;
-  /** Name of the repository. It is the id if the user gave an id and no command has seen the end of the run. */
+  /** Name of the repository. If the user gave an id, this is the id until a command has seen the end of the run. */
   repository: string;
   /** Empty until the run has a branch. */
   branch: string;
-  /** Folder of the reports; null if the run has no reports, or if the folder is unknown. */
+  /** Folder of the reports. `null` if the run has no reports, or if the folder is unknown. */
   folder: string | null;
-  /** First line of the task; absent if the user turned off storing tasks. */
+  /** First line of the task. `undefined` if the user turned off storing tasks. */
   task?: string;
-  /** The verdict, or the last outcome that a command saw; null if no command has seen an end. */
+  /** The verdict, or the last outcome that a command saw. `null` if no command has seen an end. */
   outcome: string | null;
-  /** The service's status of a run without a known end; null if the status was not requested. */
+  /** The service's status of a run without a known end. `null` if the status was not requested. */
   status: string | null;
   exitCode: number | null;
-  /** Null if no pull request is known. */
+  /** `null` if no pull request is known. */
   pullRequest: string | null;
 }
 
@@ -89,7 +89,6 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
 const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
 /** Maximum number of runs whose status is requested. The service accepts 60 requests a minute. */
 const MOST_ASKED = 10;
-/** Time limit for these requests, in milliseconds. */
 const ASK_MS = 10_000;
 
 /** The state of a run that this token cannot find, and the state of a run of another service. */
@@ -129,7 +128,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** The columns that people read. */
+/** Columns with text for people to read. */
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table. The longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];
@@ -141,8 +140,8 @@ function branchCell(branch: string): string {
 }
 
 /**
- * The status in the output. For a finished run, it is the verdict. For an active run, the outcome that a command last saw may be out of date, so it
- * is not used.
+ * The verdict of a finished run, or the status of an active run. The outcome that a command last saw of an active run may be out of date, so it is
+ * not used.
  */
 function knownStatus({ outcome, status }: Pick<RecentRun, "outcome" | "status">): string {
   return status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";

@@ -1,6 +1,6 @@
 /**
- * `doctor`: checks everything that a job needs, and prints how to fix what is missing. It only reads, and exits with the code that a job for the
- * purpose of `--for` would exit with.
+ * `doctor` checks everything that a job needs, and prints how to fix what is missing. It only reads. Its exit code is the code with which a job for
+ * the purpose of `--for` would exit.
  *
  * @module
  */
@@ -59,7 +59,7 @@ import { badUrl, checkProxy, checkUrl, reach } from "../../service/check_way.ts"
 const COLORS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
 
-/** A job makes these checks before it reads the token or sends a request. The output lists each check where its cause is. */
+/** A job makes these checks before it reads the token or sends a request. */
 const FIRST_IN_A_JOB = ["settings", "repository"];
 
 /** A proxy that accepts requests with a token may reject requests without a token. */
@@ -72,7 +72,7 @@ function withoutToken(check: Check): Check {
   );
 }
 
-/** A connection problem that also affects the request with the token is printed only once. */
+/** Prints a connection problem only once if it also affects the request with the token. */
 function withoutEcho(connection: Check | undefined, checks: readonly Check[]): Check[] {
   const access = checks.find(({ name }) => name === "access");
   if (connection?.code === undefined || access?.code !== connection.code) return [...checks];
@@ -90,11 +90,10 @@ const FOR: Option<Purpose> = {
 
 const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 
-/** Purposes whose job starts runs in its own repository. */
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
 /**
- * The repository; on a terminal, the default is the repository of the folder. Undefined without a terminal, so the repository is not checked.
+ * On a terminal, the default is the repository of the folder. Otherwise `undefined`, and the repository is not checked.
  * @param isRequired Whether to throw the error of a start that has no repository.
  * @throws {UsageError} if `origin` is not used. The message contains the reason and the flag that names the repository.
  */
@@ -116,7 +115,6 @@ async function checkServiceFor(context: Context, connection: Parameters<typeof c
   return { ...checks, repository: { ...checks.repository, finding, advice: adviceOf(reason.error, "") } };
 }
 
-/** What a job of each purpose can do if no check failed. */
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a run can start",
   follow: "runs can be followed",
@@ -126,7 +124,6 @@ const READY: Readonly<Record<Purpose, string>> = {
   automation: "an automation can be triggered",
 };
 
-/** @param cause The check that prevents requests to the service. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
   return [...way, ...Object.values(await checkServiceFor(context, cause))];
@@ -165,7 +162,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
-  // After this line, the token is masked in all output.
+  // From here on, the token is masked in all output.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
   const there = origin.ok
     ? await checkThere(context, machine, origin.value, token)
@@ -182,8 +179,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
 }
 
 /**
- * The checks of {@linkcode checkHere} if the checkout did set variables of the program. They are skipped, so that nothing is read, written or sent to
- * places that these variables name.
+ * Skips most checks of {@linkcode checkHere}. Nothing is read from, written to or sent to places that variables from the checkout name.
  */
 async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
@@ -201,7 +197,6 @@ const WITHOUT_IDENTITY: readonly Purpose[] = ["respond", "gate", "dashboard"];
 /** Purposes whose job has no run settings. A dashboard has its own `--out`. */
 const WITHOUT_RUN: readonly Purpose[] = ["gate", "dashboard"];
 
-/** All checks. A cause comes before its consequences. */
 async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const purpose = purposeOf(context);
   const checkout = await checkCheckout(context, machine);
@@ -219,7 +214,6 @@ async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   ];
 }
 
-/** The failed check that stops a job first. */
 function firstFailure(checks: readonly Check[]): Check | undefined {
   const failures = checks.filter(({ code }) => code !== undefined);
   return failures.find(({ name }) => FIRST_IN_A_JOB.includes(name)) ?? failures[0];
@@ -232,7 +226,6 @@ function failedFirst(checks: readonly Check[]): Check[] {
   return checks.toSorted((one, other) => rank(one) - rank(other));
 }
 
-/** Joins consecutive checks that were skipped for the same reason into one line. */
 function joinSkipped(checks: readonly Check[]): Check[] {
   return checks.reduce<Check[]>((rows, check) => {
     const last = rows.at(-1);
@@ -277,9 +270,8 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
 }
 
 /**
- * Makes all checks and prints them.
- * @param machine The process. @default the current process
- * @returns The exit code of the job that was checked.
+ * @param machine The process to check.
+ * @returns The exit code that a job would have.
  */
 export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;

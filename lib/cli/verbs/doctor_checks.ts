@@ -25,9 +25,7 @@ import { adviceOf, type Check, failedWith, ok, skipped, tried, warning } from ".
 import { isAtLeast, type Machine, runtimeParts } from "../../runtime.ts";
 import { ABSENT_ID } from "../../service/check_access.ts";
 
-// Checks of the checkout: files that affect runtimes, and the place of reports.
-
-/** Maximum size of a file of the checkout to read, in bytes. A Git index has about 100 bytes per file. */
+/** Maximum size of a file of the checkout to read. A Git index has about 100 bytes per file. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
 
@@ -46,7 +44,6 @@ function bunHazard({ io, platform }: Context, { args }: Machine): string | undef
   return "Bun loads .env files from the working directory, and in CI other people can write files there";
 }
 
-/** Checks the files by which a checkout can change a runtime's behavior. */
 export async function checkCheckout(context: Context, machine: Machine): Promise<Check> {
   const { io } = context;
   const { name } = runtimeParts(machine);
@@ -77,7 +74,6 @@ function isTracked(io: Io, directory: string): boolean {
   return index.split(`${path}/`).slice(0, -1).some((before) => /\0[^]?$/.test(before.slice(-2)));
 }
 
-/** The missing directories of a path, innermost first. */
 function missingDirectories(io: Io, directory: string): string[] {
   if (io.realPath(directory) !== undefined || parentOf(directory) === directory) return [];
   return [directory, ...missingDirectories(io, parentOf(directory))];
@@ -87,7 +83,7 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
   try {
     for (const each of directories) io.removeDirectory(each);
   } catch {
-    // Another process has created a file there in the meantime.
+    // Another process has created a file in the directory in the meantime.
   }
 }
 
@@ -133,7 +129,7 @@ export async function checkFiles(context: Context): Promise<Check> {
 
 // Checks of the runtime: its version, and the variables that it does not allow the program to read.
 
-/** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` contains the same versions. */
+/** Oldest supported version of each runtime. Source: design, "Who it is for". `package.json` contains the same versions. */
 const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
 export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): Check {
@@ -158,8 +154,6 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
   );
 }
 
-// Checks of the CI system, the variables and the settings.
-
 /** When a start creates a new run, by the scope of the idempotency key. */
 const STARTS: Readonly<Record<string, string>> = {
   pipeline: "a retried job finds its run",
@@ -177,7 +171,6 @@ function showsJobState(platform: Platform): boolean {
   return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
 }
 
-/** Features of the CI system that a job uses, in addition to the identity. */
 function uses({ io, platform }: Context): string[] {
   const { outputs, variables, summary } = platform.files(io.env);
   const written = [
@@ -211,7 +204,6 @@ export function ciName({ platform }: Pick<Context, "platform">): string {
   return platform.name === "ci" ? "an unknown CI system" : platform.name;
 }
 
-/** Checks which CI system runs the job, and which of its features the job would use. */
 export async function checkCi(context: Context): Promise<Check> {
   const { platform } = context;
   const { scope, missing, own } = await keyOf(context);
