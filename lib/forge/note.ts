@@ -59,10 +59,11 @@ const EDIT_MS = 60_000;
 
 /**
  * Counts an edit of a note.
- * @param before Number of earlier edits about the same run, read from the note; null without a note, undefined if the note is not read.
+ * @param before Number of earlier edits about the same run, read from the note; null if there is no note, undefined if the note is not read.
+ * @param isKept Whether the note stays unchanged, whatever the number is.
  * @returns The new number of edits; null to leave the note unchanged.
  */
-export type CountEdit = (before: number | null | undefined) => number | null;
+export type CountEdit = (before: number | null | undefined, isKept?: boolean) => number | null;
 
 /**
  * A note that is written at the start of its job, edited while the job is running, and completed with the result. On a forge where each edit starts a
@@ -100,13 +101,14 @@ export class LivingNote<T> {
   async begin(content: T): Promise<WrittenNote> {
     this.#isBegun = true;
     this.#editedAt = this.#clock.now();
-    const written = this.#write(content, (before) => this.#count(before));
+    const written = this.#write(content, (before, isKept) => this.#count(before, { isKept }));
     this.#writing = written.catch(() => undefined);
     return await written;
   }
 
-  #count(before: number | null | undefined, isEnd = false): number | null {
+  #count(before: number | null | undefined, { isEnd = false, isKept = false } = {}): number | null {
     this.#edits ??= before ?? 0;
+    if (isKept) return null;
     // A note that does not exist yet is created, not edited.
     if (before === null) return this.#edits;
     // One edit is reserved for the last text.
@@ -138,7 +140,7 @@ export class LivingNote<T> {
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;
     await this.#writing;
-    return await this.#write(content, (before) => this.#count(before, true));
+    return await this.#write(content, (before) => this.#count(before, { isEnd: true }));
   }
 }
 

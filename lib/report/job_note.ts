@@ -55,6 +55,8 @@ export interface NoteContent {
   state: NoteState;
   /** Trusted Markdown below the text. @default none */
   needs?: string | null | undefined;
+  /** Returns whether a note with this text stays unchanged. Called only for a note that another job has written. @default never */
+  keeps?: ((before: string) => boolean) | undefined;
   limitMs?: number | undefined;
 }
 
@@ -92,7 +94,7 @@ function editsIn(body: string): { run: string; edits: number } {
 function noteText(
   { writer: { redact } }: NoteContext,
   plan: PlannedNote,
-  { render, state, needs }: NoteContent,
+  { render, state, needs, keeps }: NoteContent,
   count?: CountEdit,
 ): NoteText {
   const { place, head } = plan;
@@ -107,11 +109,12 @@ function noteText(
   const { runId } = state;
   const about = head === undefined ? runId !== null && isUuid(runId) ? runId : undefined : "ask";
   return (before) => {
-    if (count === undefined || place.maxEdits === undefined) return first + text;
+    const isKept = typeof before === "string" && keeps?.(before) === true;
+    if (count === undefined || place.maxEdits === undefined) return isKept ? null : first + text;
     const earlier = editsIn(before ?? "");
     // A job without a run may come between two jobs that follow the earlier run.
     const run = about ?? earlier.run;
-    const edits = count(typeof before === "string" ? run === earlier.run ? earlier.edits : 0 : before);
+    const edits = count(typeof before === "string" ? run === earlier.run ? earlier.edits : 0 : before, isKept);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;
   };
 }

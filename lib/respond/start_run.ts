@@ -31,7 +31,7 @@ import {
 } from "./ask_note.ts";
 import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
-import { doublesOf, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
+import { doublesOf, isBegun, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 import type { Refusal } from "./rivals.ts";
 
 /** The exit code of the job, or the reason why there is no run. */
@@ -77,6 +77,8 @@ export async function startRun(
   const written = await note.begin({
     render: (_mayLink, links) => startingNote({ links, since, nowMs: since, task: planned.task, stop: planned.stop }),
     state: NOTHING_YET,
+    // Another job may just have named its run there, and a stop must find that run.
+    keeps: (before) => isBegun(before, ask, seal),
   });
   asked.onNote?.();
   await react(job, asked, "seen");
