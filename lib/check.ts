@@ -1,6 +1,5 @@
 /**
- * The checks of `doctor`: what each check found, and what to do about it. The checks are defined in several folders, and the verb prints all of them
- * as one table.
+ * The checks of `doctor`. Several folders define checks, and the verb prints all of them as one table.
  *
  * @module
  */
@@ -10,70 +9,63 @@ import { EXIT, type ExitName } from "./exit_codes.ts";
 /** `skipped`: the check needs something that another check did not find. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
 
-/** One check. Its texts may contain untrusted words. */
+/** The texts of a check are untrusted. */
 export interface Check {
-  /** What was checked, as one word. */
   name: string;
   state: CheckState;
-  /** What the check found, as part of a sentence. */
   finding: string;
-  /** What to do; null if there is nothing to do. */
   advice: string | null;
-  /** False if the token is not allowed to start runs; absent otherwise. */
+  /** `false` if the token is not allowed to start runs; absent otherwise. */
   startsRuns?: boolean;
-  /** True if neither an event nor a poll that starts the job was found; absent otherwise. */
+  /** `true` if neither an event nor a poll that starts the job was found; absent otherwise. */
   lacksTrigger?: boolean;
-  /** True if a setting turns off the purpose of the job; absent otherwise. */
+  /** `true` if a setting turns off the purpose of the job; absent otherwise. */
   isOff?: boolean;
-  /** True if the token cannot read the subject of the check, which may therefore still be missing for a job; absent otherwise. */
+  /** `true` if the token cannot read the subject of the check, which may therefore still be missing for a job; absent otherwise. */
   isUnread?: boolean;
   /** Exit code of a job with this problem; only for failed checks. */
   code?: number;
 }
 
-/** A check that found nothing wrong. */
 export function ok(name: string, finding: string): Check {
   return { name, state: "ok", finding, advice: null };
 }
 
-/** A check that does not prevent a job from running, but shows that the job will not work as well as possible, or not as intended. */
+/** A warning does not prevent a job from running, but shows that the job will not work as well as possible, or not as intended. */
 export function warning(name: string, finding: string, advice: string): Check {
   return { name, state: "warning", finding, advice };
 }
 
-/** A failed check. A job would end with the exit code `exit`. */
+/** @param exit Exit code with which a job would end. */
 export function failed(name: string, finding: string, advice: string, exit: ExitName): Check {
   return { name, state: "failed", finding, advice, code: EXIT[exit] };
 }
 
-/** A check that was not possible. */
 export function skipped(name: string, why: string): Check {
   return { name, state: "skipped", finding: why, advice: null };
 }
 
-/** A check of something that the token cannot read. */
 export function unread(check: Check): Check {
   return { ...check, isUnread: true };
 }
 
-/** A check that is skipped because the check `cause` failed. That check has the advice. */
+/** A check that is skipped because the check `cause` failed, which already has the advice. */
 export function follows(name: string, cause: string): Check {
   return skipped(name, `${cause} failed`);
 }
 
-/** The advice of an error as a sentence, or `other` if the error has none. */
 export function adviceOf({ advice }: MogplexError, other: string): string {
   return advice === null ? other : `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
 }
 
-/** A check that failed with the error with which a job would end. `advice` replaces the error's own advice. */
+/** A check that failed with the error with which a job would end. @param advice Replaces the error's own advice. */
 export function failedWith(name: string, error: MogplexError, advice: string): Check {
   return failed(name, error.message.replace(`; ${error.advice}`, ""), advice, error.exit);
 }
 
 export type Tried<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
-/** Catches our own errors. @throws any other error, because it is a bug. */
+/** Catches only the toolkit's own errors, because any other error is a bug. */
 export async function tried<T>(work: () => T | Promise<T>): Promise<Tried<T>> {
   try {
     return { ok: true, value: await work() };

@@ -10,7 +10,6 @@ import { nearest } from "./nearest.ts";
 /** The `typeof` of a value, or its required type; `any` for a value that other code checks. */
 export type Kind = "string" | "number" | "boolean" | "function" | "object" | "list" | "signal" | "clock" | "any";
 
-/** The keys of an object of type `T`, with the kind of each. */
 export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
 
 /** Keys whose value is never shown in a message. */
@@ -28,13 +27,12 @@ const NEIGHBORS: Readonly<Record<string, string>> = {
   timeout: "timeoutMs",
 };
 
-/** The option that was probably meant; undefined if no name is similar. */
 function meantOption(key: string, keys: Readonly<Record<string, Kind>>): string | undefined {
   const neighbor = lookup(NEIGHBORS, key);
   return neighbor !== undefined && lookup(keys, neighbor) !== undefined ? neighbor : nearest(key, Object.keys(keys));
 }
 
-/** A value for use in a message: short, and never a secret. */
+/** A short form of a value for a message; never a secret. */
 export function shown(key: string, value: unknown): string {
   if (value === null || Array.isArray(value)) return value === null ? "null" : "a list";
   if (typeof value === "object" || typeof value === "function") {
@@ -49,7 +47,6 @@ function hasMethods(value: unknown, names: readonly string[]): boolean {
   return typeof methods === "object" && methods !== null && names.every((name) => typeof methods[name] === "function");
 }
 
-/** @throws {UsageError} when the value is not of the required kind. */
 function checkKind(attempted: string, key: string, value: unknown, kind: Kind): void {
   const refuse = (what: string, advice?: string) =>
     new UsageError({ attempted, why: `'${key}' must be ${what}`, value: shown(key, value), advice });
@@ -68,26 +65,19 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
   } else if (typeof value !== kind || value === null) throw refuse(`${kind === "object" ? "an" : "a"} ${kind}`);
 }
 
-/**
- * Refuses a number, a list, null and any other value that is not an object, because a spread would accept such a value and find no options.
- *
- * @throws {UsageError} when the value is not an object.
- */
+/** Refuses a number, a list, `null` and any other value that is not an object. A spread would accept such a value and find no options. */
 function checkObject(attempted: string, value: unknown, what: string): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
 }
 
 /**
- * Checks the names and the types of options. Keys with the value undefined are ignored.
+ * Ignores keys whose value is `undefined`.
  *
  * @param attempted The attempt in error messages, after "Cannot".
- * @param options The caller's options.
- * @param keys All known options.
  * @param what Name of the options in the message. @default {"options"}
  * @param other Options of other calls, with the advice for each.
  * @returns The options, without keys from `Object.prototype`.
- * @throws {UsageError} when the options are not an object, or have an unknown key or a value of the wrong type.
  */
 export function checkOptions<T>(
   attempted: string,

@@ -1,5 +1,5 @@
 /**
- * Time as an argument: every function that waits takes a {@linkcode Clock}.
+ * Every function that waits takes a {@linkcode Clock}.
  *
  * @module
  */
@@ -11,13 +11,13 @@ export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Whether this is a time limit, such as the limit of a request, and not a wait. Virtual clocks do not record limits. On such a clock, a limit
+   * Whether this is a time limit, such as the limit of a request, and not a wait. Virtual clocks do not record limits. On a virtual clock, a limit
    * expires only after a long time without any other event. @default {false}
    */
   limit?: boolean | undefined;
   /**
-   * Whether this wait belongs to background work, which does not keep the process alive. Virtual clocks do not record it, and do not move
-   * for it alone. @default {false}
+   * Whether this wait belongs to background work, which does not keep the process alive. Virtual clocks do not record background waits, and do not
+   * move for them alone. @default {false}
    */
   background?: boolean | undefined;
 }
@@ -32,23 +32,21 @@ export interface Clock {
   /** Milliseconds since 1970. The value can jump. */
   wallTime(): number;
   /**
-   * Waits for `ms`.
+   * Waits for `ms` milliseconds. Zero, a negative number or `NaN` waits for one turn of the event loop.
    *
-   * @param ms Milliseconds; zero, a negative number or `NaN` waits for one turn of the event loop.
    * @throws `signal.reason` if the signal aborts before or during the wait.
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
   /**
-   * Waits for work that takes real time, such as a child process or the caller's hook. Meanwhile, a virtual clock does not move, for up to
-   * about half a minute of real time.
-   *
-   * @returns What the work returns or throws.
+   * Waits for work that takes real time, such as a child process or the caller's hook, and returns the result of the work. A virtual clock stops in
+   * the meantime, for up to about half a minute of real time.
    */
   during?<T>(work: Promise<T>): Promise<T>;
 }
 
 /**
- * Reason for aborting work that is no longer needed. It is shared, because creating an error with its stack takes longer than the rest of an abort.
+ * Reason for aborting work that is no longer needed. All aborts share it, because creating an error with its stack takes longer than everything else
+ * in an abort.
  */
 export const OVER: DOMException = new DOMException("No longer needed", "AbortError");
 
@@ -63,7 +61,7 @@ function timer(ms: number, signal: AbortSignal | undefined, background: boolean)
       resolve();
     };
     const id: unknown = setTimeout(done, ms);
-    // Deno before 2.9 returns numbers here, and there a timer keeps the process alive until it is aborted.
+    // Deno before 2.9 returns a number here, so the timer keeps the process alive until the timer is aborted.
     if (background && typeof id === "object") (id as { unref?: () => void } | null)?.unref?.();
     function abort() {
       clearTimeout(id as number);
@@ -73,7 +71,6 @@ function timer(ms: number, signal: AbortSignal | undefined, background: boolean)
   });
 }
 
-/** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
@@ -103,8 +100,8 @@ export interface VirtualClockOptions {
   /** Wall time at the start, in milliseconds since 1970. @default {Date.UTC(2026, 8, 1)} */
   startMs?: number | undefined;
   /**
-   * Whether time jumps to the next sleeper once every task is asleep. If false, only {@linkcode VirtualClock.advance} moves it.
-   * @default {true}
+   * Whether time jumps to the next sleeper once every task is asleep. If `false`, only {@linkcode VirtualClock.advance} moves the time. @default
+   * {true}
    */
   auto?: boolean | undefined;
 }
@@ -115,14 +112,16 @@ interface Sleeper {
   wake: () => void;
 }
 
-// Whatever a sleeper wakes settles in microtasks, but reading a body can take a few turns of the event loop.
+// The work of a woken sleeper settles in microtasks, but reading a body can take a few turns of the event loop.
 const QUIET_TURNS = 3;
-// While a request is open, which its time limit shows, further turns of a millisecond or more follow, because the request may use a socket.
+// Additional turns while a request is open, of a millisecond or more each, because the request may use a socket. An open request has a time limit on
+// this clock.
 const REQUEST_TURNS = 6;
 // The limit of a request must not expire before a real socket has answered.
 const LIMIT_TURNS = 100;
 
-// Real time for which the clock stops for one piece of work, in milliseconds. The work may itself wait for this clock.
+// Longest real time for which the clock stops for one piece of work, in milliseconds. There must be a limit, because the work may itself wait for
+// this clock.
 const WORK_MS = 30_000;
 
 // The virtual clock needs the real event loop. A test may replace the timers of the process with timers that never fire.
@@ -130,17 +129,19 @@ const realSetTimeout = globalThis.setTimeout;
 const realClearTimeout = globalThis.clearTimeout;
 const realSetImmediate: typeof setImmediate | undefined = globalThis.setImmediate;
 
-/** One turn of the event loop. A timer takes a millisecond or more; an immediate takes no time. */
+/**
+ * Waits for one turn of the event loop. A long turn is a timer, which takes a millisecond or more. A short turn is an immediate, which takes no time.
+ */
 export function loopTurn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
-    // Bun replaces the implementation behind this function, and marks the function when it does.
+    // Bun's fake timers replace the implementation behind this function, and mark the function.
     const hasTimers = !("clock" in realSetTimeout);
     if (realSetImmediate === undefined || isLong && hasTimers) realSetTimeout(resolve, 0);
     else realSetImmediate(() => resolve());
   });
 }
 
-/** Lets everything else in the event loop run, including signals and timers. @param clock A virtual clock, which stops in the meantime. */
+/** Lets everything else in the event loop run, including signals and timers. A virtual clock stops in the meantime. */
 export async function pause(clock: Clock): Promise<void> {
   const turn = loopTurn(false);
   await (clock.during?.(turn) ?? turn);
@@ -163,7 +164,6 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   let now = 0;
   let wallOffset = startMs;
   let scheduled = false;
-  /** Work for which the clock stops. */
   const atWork = new Set<Promise<unknown>>();
   let idle = () => {};
   const sleepers: Sleeper[] = [];
@@ -173,7 +173,6 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   function wakeDue(waiting: Sleeper[]) {
     while (waiting[0] !== undefined && waiting[0].at <= now) waiting.shift()?.wake();
   }
-  /** Waits until all work has ended. Work that takes too long is ignored. */
   async function workDone(): Promise<void> {
     const begun = [...atWork];
     await new Promise<void>((resolve) => {
@@ -187,7 +186,6 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       };
     });
   }
-  /** Waits until all work is done and only sleepers are left. @returns The first sleeper. */
   async function quiet(): Promise<Sleeper | undefined> {
     let first = sleepers[0];
     for (let turns = 0;; turns++) {

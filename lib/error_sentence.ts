@@ -1,5 +1,5 @@
 /**
- * The parts of errors: the sentence built from them, the known facts about the run, and the message of any thrown value.
+ * Messages of errors, and what is known about a run when an error occurs.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export function errorSentence({ attempted, why, value, advice }: ErrorParts): st
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** The message of a thrown value, which may be anything. Deno's message names only the first missing flag, so more flags may be missing. */
+/** The message of any thrown value. Deno's message names only the first missing permission, although others may be missing, too. */
 export function messageOf(thrown: unknown): string {
   if (isNotPermitted(thrown)) {
     return thrown.message.replace(
@@ -45,20 +45,17 @@ export interface ResultSoFar {
   idempotencyKey: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
-  /** Our verdict: `deadline` or `error` when the service gave none. */
+  /** The toolkit's verdict; `deadline` or `error` if the service gave none. */
   outcome: string;
-  /** Exit code for the verdict. */
+  /** Exit code for the outcome. */
   exitCode: number;
   /** Reason for the outcome, in the words of the service or of the toolkit; null when there is nothing to report. Untrusted text. */
   reason: string | null;
 }
 
-/** The facts about a run that an error contains. */
 export interface KnownRun {
   /** UUID of the run. */
   runId: string | null;
-  /** Key that finds the run. */
   idempotencyKey: string | null;
-  /** The result so far. */
   result: ResultSoFar | null;
 }

@@ -22,9 +22,7 @@ export type { ErrorParts, ResultSoFar };
 // Two copies of the package can be in one process, such as an installed copy and one in a bundled plug-in. They recognize each other's errors by a
 // brand.
 
-/** Identifies the copy of the package that an error comes from. */
 interface Brand {
-  /** Version of the package. */
   version: string;
   /** Names of the error's class and of its base classes. */
   kinds: readonly string[];
@@ -37,7 +35,7 @@ function brandOf(value: unknown): Brand | undefined {
   return (value as { [BRAND]?: Brand })[BRAND];
 }
 
-/** The part of a version that all compatible versions share: the major number or, before 1.0.0, the major and minor numbers. */
+/** The part that the versions of compatible copies share: the major number or, before 1.0.0, the major and minor numbers. */
 function compatiblePart(version: string): string {
   return /^0\.\d+|^\d+/.exec(version)?.[0] ?? version;
 }
@@ -74,16 +72,15 @@ export class MogplexError extends Error {
   readonly exit: ExitName;
   /** What was attempted: the words after "Cannot" in the message. Null when the message has another form. */
   readonly attempted: string | null;
-  /** Why it failed; the whole message when the message has no parts. */
+  /** Why the attempt failed. If the message has no parts, this is the whole message. */
   readonly why: string;
-  /** The invalid value, quoted; null if there is no such value. */
+  /** The invalid value, quoted; `null` if no value is at fault. */
   readonly value: string | null;
-  /** What the reader can do; null when nothing is known to help. */
+  /** What the reader can do; `null` if there is no advice. */
   readonly advice: string | null;
   /**
-   * A code for programs. For an answer from the service, it is the service's code, or null if the answer had none. Otherwise, it is the
-   * toolkit's own code, such as `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED` or
-   * `REPORT_NOT_WRITTEN`.
+   * A machine-readable code. If the service answered, this is the service's code, or `null` if the answer had none. Otherwise, it is the toolkit's
+   * own code, such as `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED` or `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
   /** The service's code, such as `FORBIDDEN`; null if the answer had none, or if there was no answer. */
@@ -91,10 +88,6 @@ export class MogplexError extends Error {
   /** Private, so that printing an error does not print the service's text. */
   #run: KnownRun = { runId: null, idempotencyKey: null, result: null };
 
-  /**
-   * @param problem What went wrong, in parts, or the whole message if the error is not about a failed attempt.
-   * @param exit Name of the exit code.
-   */
   constructor(problem: ErrorParts | string, exit: ExitName, options: MogplexErrorOptions = {}) {
     super(typeof problem === "string" ? problem : errorSentence(problem), options);
     this.name = new.target.kind;
@@ -126,12 +119,12 @@ export class MogplexError extends Error {
     return this.exit === "unavailable" || this.exit === "rateLimited";
   }
 
-  /** Milliseconds after which to try again, as requested by the service; null when it requested no delay. */
+  /** Delay before the next attempt, as requested by the service, in milliseconds; `null` if the service requested none. */
   get retryAfterMs(): number | null {
     return null;
   }
 
-  /** Id of the request, which the service's support team asks for; null when there was no answer, or the answer had no id. */
+  /** Id of the request, for the service's support team; `null` if there was no answer, or if the answer had no id. */
   get requestId(): string | null {
     return null;
   }
@@ -142,25 +135,24 @@ export class MogplexError extends Error {
   }
 
   /**
-   * Key with which the run was started, or might have been. Repeating the start with this key finds the run. Null if the call was not about
-   * a start, or if it certainly started no run, because nothing was sent or the service refused the request.
+   * Idempotency key of the start. Starting again with this key finds the run, if there is one. `null` if the call was not about a start, or if no run
+   * can have been started because nothing was sent or the service refused the request.
    */
   get idempotencyKey(): string | null {
     return this.#run.idempotencyKey;
   }
 
   /**
-   * What was known about the run: the `RunResult` or `AutomationResult` of the call. Null when the call was not about a run. Its texts come
-   * from the service; printing the error does not print them.
+   * The `RunResult` or `AutomationResult` of the call, as far as it was known when the error occurred. `null` if the call was not about a run. The
+   * result contains texts from the service. Printing the error does not print them.
    */
   get result(): ResultSoFar | null {
     return this.#run.result;
   }
 
   /**
-   * Adds facts about the run to what the error already knows.
+   * Adds facts about the run, and returns the error.
    *
-   * @returns The error.
    * @internal
    */
   static tellRun<E extends MogplexError>(error: E, facts: Partial<KnownRun>): E {
@@ -169,7 +161,7 @@ export class MogplexError extends Error {
     return error;
   }
 
-  /** Returns everything that a log needs, for `JSON.stringify`. The texts of the result are masked. */
+  /** Returns the fields of the error for logs. `JSON.stringify` calls this method. Secrets in the texts of the result are masked. */
   toJSON(): Record<string, unknown> {
     const { name, message, code, exitCode, attempted, why, value, advice, isRetryable, retryAfterMs, requestId } = this;
     const { runId, idempotencyKey, result, cause } = this;
@@ -180,7 +172,7 @@ export class MogplexError extends Error {
     };
   }
 
-  /** The lines of the message, which can be printed one by one. There is only one line, unless the error lists mistakes. */
+  /** The lines of the message. There is only one line, unless the error lists several mistakes. */
   get lines(): readonly string[] {
     return [this.message];
   }
@@ -195,7 +187,6 @@ export class MogplexError extends Error {
 export class UsageError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "UsageError";
-  /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "usage", options);
   }
@@ -205,7 +196,6 @@ export class UsageError extends MogplexError {
 export class UnauthorizedError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "UnauthorizedError";
-  /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "unauthorized", options);
   }
@@ -215,13 +205,13 @@ export class UnauthorizedError extends MogplexError {
 export interface AnswerFacts {
   /** HTTP status. */
   status: number;
-  /** The envelope's error code, or null when the body was not the envelope. */
+  /** The error code in the answer; `null` if the body is not in the service's error format. */
   code: string | null;
-  /** Value of the first `x-*-id` header, which the host's support team asks for. Null when there was none. */
+  /** Value of the first `x-*-id` header, for the host's support team; `null` if there was none. */
   requestId: string | null;
-  /** Delay from the `Retry-After` header, in milliseconds from the answer; null if there was no such header. */
+  /** Delay from the `Retry-After` header, in milliseconds after the answer; `null` if there was no such header. */
   retryAfterMs: number | null;
-  /** Headers of the answer that help to find out which server sent it, by lower-case name, with secrets masked. @default {} */
+  /** Headers that help to identify the server that answered, by lower-case name, with secrets masked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -233,10 +223,6 @@ export class ApiError extends MogplexError {
   readonly status: number;
   readonly #facts: AnswerFacts;
 
-  /**
-   * @param problem See {@linkcode MogplexError}.
-   * @param facts Facts about the answer.
-   */
   constructor(
     problem: ErrorParts | string,
     exit: ExitName,
@@ -248,22 +234,22 @@ export class ApiError extends MogplexError {
     this.#facts = facts;
   }
 
-  /** Id of the request, for the host's support team: the first `x-*-id` header of the answer; null when there was none. */
+  /** Id of the request, for the host's support team: the first `x-*-id` header of the answer. `null` if there was none. */
   override get requestId(): string | null {
     return this.#facts.requestId;
   }
 
-  /** Delay from the `Retry-After` header, in milliseconds from the answer; null if there was no such header. */
+  /** Delay from the `Retry-After` header, in milliseconds after the answer; `null` if there was no such header. */
   override get retryAfterMs(): number | null {
     return this.#facts.retryAfterMs;
   }
 
-  /** Headers of the answer that help to find out which server sent it, by lower-case name, with secrets masked. */
+  /** Headers that help to identify the server that answered, by lower-case name, with secrets masked. */
   get headers(): Readonly<Record<string, string>> {
     return this.#facts.headers ?? {};
   }
 
-  /** Returns what {@linkcode MogplexError.toJSON} returns, with the status and the headers. */
+  /** Returns the fields of {@linkcode MogplexError.toJSON}, the status and the headers. */
   override toJSON(): Record<string, unknown> {
     return { ...super.toJSON(), status: this.status, headers: this.headers };
   }
@@ -305,7 +291,6 @@ export class UnavailableError extends ApiError {
 export class NetworkError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "NetworkError";
-  /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "unavailable", { code: "NETWORK", ...options });
   }
@@ -315,7 +300,6 @@ export class NetworkError extends MogplexError {
 export class BodyTooLargeError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "BodyTooLargeError";
-  /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "unavailable", { code: "BODY_TOO_LARGE", ...options });
   }
@@ -325,10 +309,6 @@ export class BodyTooLargeError extends MogplexError {
 export class StartUnknownError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "StartUnknownError";
-  /**
-   * @param problem See {@linkcode MogplexError}.
-   * @param idempotencyKey Key of the start.
-   */
   constructor(problem: ErrorParts | string, idempotencyKey: string, options: MogplexErrorOptions = {}) {
     super(problem, "unavailable", { code: "START_UNKNOWN", ...options });
     MogplexError.tellRun(this, { idempotencyKey });
@@ -344,7 +324,6 @@ export class StartUnknownError extends MogplexError {
 export class DeadlineError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "DeadlineError";
-  /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "deadline", options);
   }
@@ -358,7 +337,6 @@ export class DeadlineError extends MogplexError {
 export class AbortedError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "AbortedError";
-  /** @param reason Reason of the signal. */
   constructor(problem: ErrorParts | string, reason: unknown) {
     const exit = exitNameOf(reason);
     super(problem, exit === "internal" ? "sigint" : exit, { cause: reason, code: "ABORTED" });
@@ -376,14 +354,12 @@ export class InterruptedError extends MogplexError {
   static override readonly kind: string = "InterruptedError";
   /** The signal. */
   readonly signal: "SIGHUP" | "SIGINT" | "SIGTERM";
-  /** @param message What stopped what, and what continues. */
   constructor(signal: InterruptSignal, message: string = `Stopped by ${signal}`) {
     super(message, EXIT_OF_SIGNAL[signal]);
     this.signal = signal;
   }
 }
 
-/** The name of the exit code for any thrown value. */
 export function exitNameOf(thrown: unknown): ExitName {
   if (thrown instanceof MogplexError) return thrown.exit;
   if (otherVersion(thrown) !== undefined) return "usage";
@@ -392,15 +368,14 @@ export function exitNameOf(thrown: unknown): ExitName {
 }
 
 /**
- * Returns the exit code for any thrown value. An error of the toolkit has its own exit code. The output of its `toJSON()` gives the same
- * code, so you can send it to another worker or store it in a queue. A `TimeoutError` gives 124, and an `AbortError` gives 130: these are the
- * default reasons of an aborted `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
+ * Returns the exit code for any thrown value. An error of the toolkit has its own exit code. The output of the error's `toJSON()` gives the same
+ * code, so you can store that output in a queue or send it to another worker. A `TimeoutError` gives 124, and an `AbortError` gives 130: these are
+ * the default reasons of an aborted `AbortSignal`. An error from an incompatible version of this package gives 2. Everything else gives 70.
  */
 export function exitCodeFor(error: unknown): number {
   return codeInJson(error) ?? EXIT[exitNameOf(error)];
 }
 
-/** The exit code in the `toJSON()` of an error; undefined for everything else. */
 function codeInJson(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || value instanceof Error) return undefined;
   const { name, message, exitCode } = value as { name?: unknown; message?: unknown; exitCode?: unknown };
@@ -408,7 +383,7 @@ function codeInJson(value: unknown): number | undefined {
   return isCode && typeof name === "string" && typeof message === "string" ? exitCode as number : undefined;
 }
 
-/** The exit code of a drop-in verb for an error, as documented for the `mogplex` command. Source: CLI reference, "Exit codes". */
+/** Exit code of the drop-in verbs, as documented for the `mogplex` command. Source: CLI reference, "Exit codes". */
 export function dropInExitCode(error: unknown): number {
   if (error instanceof ApiError && error.exit === "unavailable" && error.status === 503) return EXIT.unavailable;
   if (!(error instanceof MogplexError)) return EXIT.failed;

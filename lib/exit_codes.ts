@@ -1,5 +1,5 @@
 /**
- * The exit codes, as one table for the help and the documentation. No other file contains these numbers.
+ * The exit codes. No other file contains these numbers.
  *
  * @module
  */
@@ -22,26 +22,23 @@ export const EXIT = {
   sigterm: 143,
 } as const;
 
-/** The codes of a job that a signal stopped. */
+/** Codes of a job that a signal stopped. */
 export const STOPPED: readonly number[] = [EXIT.sighup, EXIT.sigint, EXIT.sigterm];
 
 /** A key of {@linkcode EXIT}. */
 export type ExitName = keyof typeof EXIT;
 
-/** A row of the table of exit codes. */
 interface ExitRow {
-  /** Keys of the row in {@linkcode EXIT}: one key, or the keys of all signals in the row for interrupted jobs. */
+  /** One key of {@linkcode EXIT}, or the keys of all signals in the row for interrupted jobs. */
   names: readonly ExitName[];
-  /** The code, as printed. */
   code: string;
   name: string;
-  /** When the toolkit verbs (`run --follow`, `follow`, `report`, `cleanup`, …) end with this code. */
+  /** When the toolkit verbs (`run --follow`, `follow`, `report`, `cleanup`, …) exit with this code. */
   toolkit: string;
-  /** When the drop-in verbs (`run`, `runs`, `repos`, `sandboxes`) end with this code. */
+  /** When the drop-in verbs (`run`, `runs`, `repos`, `sandboxes`) exit with this code. */
   dropIn: string;
 }
 
-/** The table that documents {@linkcode EXIT}. */
 export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["success"],

@@ -1,5 +1,5 @@
 /**
- * Command-line arguments by table: one list of flags defines what is parsed, checked and printed by `--help`.
+ * Parses command-line arguments by a table of flags, which `--help` also prints.
  *
  * @module
  */
@@ -7,42 +7,32 @@ import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
-/** One flag of a verb, for the parser. */
 export interface FlagRow {
   /** Name without dashes. */
   name: string;
-  /** Placeholder for its value in the help; absent for a switch. */
+  /** Placeholder for the flag's value in the help; absent for a switch. */
   value?: string;
-  /** Value of the flag if it is given alone. The next argument is then read as the flag's value only if it is `true` or `false`. */
+  /** Value of a flag that is given without a value. The next argument is then read as the flag's value only if it is `true` or `false`. */
   alone?: string;
-  /** Whether the flag can be given several times. */
   multiple?: boolean;
   /** Other names that users try. The error about such a name suggests this flag. */
   otherNames?: readonly string[];
 }
 
-/** One flag of a verb. */
 export interface Flag extends FlagRow {
-  /** What the flag does, with its default. */
   help: string;
 }
 
 export interface ParsedFlags {
-  /** Arguments that are not flags. */
   positionals: string[];
   has(name: string): boolean;
-  /** Value of a flag, or undefined when it was not given. */
   get(name: string): string | undefined;
   all(name: string): string[];
 }
 
 /**
- * Parses the arguments of a verb.
- *
  * @param verb Name of the verb, for messages.
- * @param args Arguments after the verb.
- * @param flags The verb's table.
- * @throws {UsageError} for an unknown flag (the message names the nearest one), a missing value, or a switch with a value.
+ * @throws {UsageError} for an unknown flag, a missing value, or a switch with a value.
  */
 export function parseFlags(
   verb: string,
@@ -76,7 +66,7 @@ export function parseFlags(
 }
 
 /**
- * Joins a flag with its value (`--flag=value`) if the flag can also be given alone, or if the value begins with a dash and a space, such as
+ * Joins a flag with its value (`--flag=value`) if the flag can also be given without a value, or if the value begins with a dash and a space, such as
  * a list item.
  */
 function withValues(args: readonly string[], flags: readonly FlagRow[]): string[] {

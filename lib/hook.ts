@@ -1,6 +1,6 @@
 /**
- * Hooks: functions that a script passes to the library, which may be async. A hook that runs before an effect is awaited, and prevents the
- * effect if it fails. A hook that runs after an effect is not awaited, and its failure changes nothing.
+ * Hooks are functions that a script passes to the library. They may be async. A hook that runs before an effect is awaited, and prevents the effect
+ * if the hook fails. A hook that runs after an effect is not awaited, and its failure changes nothing.
  *
  * @module
  */
@@ -9,17 +9,14 @@ import { messageOf } from "./error_sentence.ts";
 import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
 import type { OnNotice } from "./notice.ts";
 
-/** A caller's function with one argument. Its return value is ignored unless it is a promise. */
+/** The return value is ignored unless it is a promise. */
 type Hook<A> = ((given: A) => unknown) | undefined;
 
 function isPromise(returned: unknown): returned is PromiseLike<unknown> {
   return typeof returned === "object" && returned !== null && "then" in returned;
 }
 
-/**
- * Calls a hook after something has happened.
- * @param onFailure Receives the error that the hook throws, or with which its promise rejects. @default the error is ignored
- */
+/** Calls a hook after an effect. @param onFailure Receives the error if the hook throws or rejects. @default the error is ignored */
 export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unknown) => void = () => {}): void {
   try {
     const returned = hook?.(argument);
@@ -44,9 +41,8 @@ interface HookCall {
 }
 
 /**
- * Wraps a hook in a function that never throws. The library wraps each hook of the caller that runs after an effect. The command's own
- * hooks are not wrapped, because an error in them is a bug. Only the first failure becomes a notice, so that a hook that always fails does
- * not fill the log. The hook is not awaited, but a virtual clock stops while it runs.
+ * Wraps a caller's hook that runs after an effect in a function that never throws. Only the first failure becomes a notice, so that a hook that
+ * always fails does not fill the log. The command's own hooks are not wrapped, because an error in them is a bug.
  */
 export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: HookCall): (given: A) => void {
   const timed = hook && onClock(clock, hook);
@@ -63,13 +59,11 @@ export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: 
 
 const DAY_MS = 86_400_000;
 
-/** Limits of a hook that runs before an effect. */
 export interface HookLimits {
   clock: Clock;
   /** Deadline as clock time. @default a day from now, because the signal ends the wait */
   deadline?: number | undefined;
   signal: AbortSignal | undefined;
-  /** Masks secrets in the message of the hook's error. */
   redact: (text: string) => string;
 }
 
@@ -77,7 +71,7 @@ export interface HookLimits {
  * Waits for the work of a hook. A virtual clock stops in the meantime.
  *
  * @param attempted The effect in error messages, after "Cannot".
- * @throws {DeadlineError} when the work has not ended at the deadline; `signal.reason` if the signal aborts; any error of the work.
+ * @throws {DeadlineError} if the work has not ended at the deadline.
  */
 export async function waitForHook<T>(
   attempted: string,
@@ -104,8 +98,6 @@ export async function waitForHook<T>(
 /**
  * Wraps the error of a hook that ran before an effect in an error that names the hook. The new error has the exit code of its cause. If the cause has
  * none, the code is 2, because the mistake is in the caller's code and is not a bug in the toolkit.
- *
- * @param redact Masks secrets in the message.
  */
 export function hookError(
   attempted: string,
@@ -123,8 +115,8 @@ export function hookError(
  * Calls a hook that runs before an effect, and waits for it.
  *
  * @param attempted The effect in error messages, after "Cannot".
- * @throws {MogplexError} when the hook fails, with the hook's error as the cause.
- * @throws {DeadlineError} when the hook has not ended at the deadline; `signal.reason` if the signal aborts.
+ * @throws {MogplexError} if the hook fails, with the hook's error as the cause.
+ * @throws {DeadlineError} if the hook has not ended at the deadline.
  */
 export async function awaitHook<A>(
   attempted: string,

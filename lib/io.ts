@@ -14,108 +14,94 @@ import { decodeUtf8, environmentVariable, isNotPermitted, NotRegularFileError, w
 
 export type Stream = "stdout" | "stderr";
 
-/** What a limited read does with a path that is a symbolic link. A checkout can contain a link that points anywhere. */
+/** What to do if the path is a symbolic link. A checkout can contain a link that points anywhere. */
 type LinkRule = "refuse" | "follow";
 
-/** What a read does with bytes that are not UTF-8. `replace` refuses nothing. It is for texts that are searched and never sent. */
+/** What to do with bytes that are not UTF-8. Use `replace` only for text that is searched and never sent. */
 type DecodeRule = "refuse" | "replace";
 
-/** Default limit of a text that is read, in bytes. The largest text that the service accepts has about half a million bytes. */
+/** The largest text that the service accepts has about half a million bytes. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
-/** A file that is written piece by piece. */
 export interface GrowingFile {
-  /**
-   * Appends a text. When this returns, the whole text is in the file.
-   * @throws if the text does not fit. In that case, none of it is in the file.
-   */
+  /** Appends the whole text, or throws and appends nothing. */
   write(text: string): void;
   close(): void;
 }
 
-/** Everything outside the process that the command line uses. Tests pass their own implementation. */
 export interface Io {
-  /** Value of an environment variable; undefined when unset or, on Deno, not permitted. */
+  /** Value of an environment variable; `undefined` if the variable is unset or, on Deno, not permitted. */
   env(name: string): string | undefined;
   /** Writes text unchanged. Never throws: see {@linkcode Io.closed}. */
   write(stream: Stream, text: string): void;
-  /** Whether the reader of a stream has closed it (`| head -1`), or the stream cannot be written. */
+  /** Whether the reader has closed the stream (`| head -1`), or the stream cannot be written. */
   closed(stream: Stream): boolean;
   /** Whether `stderr` is written to `stdout`. @default {false} */
   isOneStream?: boolean;
   /**
-   * Whether a stream is a terminal. For `process`: whether this process has a terminal, even if all its streams are redirected. Deno can determine
-   * this only with `--allow-all`.
+   * Whether a stream is a terminal. With `process`, whether this process has a terminal, even if all its streams are redirected. On Deno, this
+   * requires `--allow-all`.
    */
   isTerminal(stream: Stream | "stdin" | "process"): boolean;
   /**
-   * Writes text to the terminal of this process, even if its streams are redirected. Does nothing without a terminal, or if Deno does not
-   * permit it.
+   * Writes to the terminal of this process, even if the streams are redirected. Does nothing if there is no terminal, or if Deno does not permit
+   * writing to it.
    */
   writeTerminal(text: string): void;
-  /** Reads standard input to its end, as UTF-8. @throws {UsageError} if it is not UTF-8, or is larger than 16 MiB. */
+  /** Reads standard input to its end. @throws {UsageError} if the input is not UTF-8, or is larger than 16 MiB. */
   readStdin(): Promise<string>;
   /**
-   * Reads a regular file as UTF-8; undefined when there is no file.
+   * Reads a regular file as UTF-8; `undefined` if there is no file.
    *
-   * @param maxBytes Refuses larger files. @default 16 MiB; no limit with the rule `replace`
-   * @param links Whether the path may be a symbolic link. @default {"refuse"} with `maxBytes`, otherwise `"follow"`
-   * @param decoding What to do with bytes that are not UTF-8. @default {"refuse"}
-   * @throws when the file cannot be read, or is refused. Directories, pipes and devices are always refused. The message is a clause: `it is not a
-   * regular file`.
+   * @param maxBytes Larger files are refused. @default 16 MiB; no limit with the rule `replace`
+   * @param links @default {"refuse"} with `maxBytes`, otherwise `"follow"`
+   * @param decoding @default {"refuse"}
+   * @throws if the file cannot be read, or is a directory, pipe or device. The message is a clause: `it is not a regular file`.
    */
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
-  /** Names of the folders in a directory, sorted, without symbolic links; empty if the directory cannot be read. */
+  /** Names of the folders in a directory, sorted, without symbolic links. Empty if the directory cannot be read. */
   folders(path: string): string[];
   /** Resolves every symbolic link in a path; undefined if the target does not exist. @throws if this cannot be determined. */
   realPath(path: string): string | undefined;
   /**
    * Writes a file under a temporary name and renames it, so that no reader sees a partial file. Creates missing directories.
    *
-   * @param always Whether an existing file may be overwritten in place if the disk is full. An existing file keeps the space that it already has.
-   * @default {false}
-   * @throws when the directory cannot be created or written, when `path` or one of its relative parents is a symbolic link, or when `path` exists and
-   * is not a regular file.
+   * @param always Whether to overwrite an existing file in place if the disk is full, within the space that the file already has. @default {false}
+   * @throws if `path` or one of its relative parents is a symbolic link, or if `path` exists and is not a regular file.
    */
   writeFile(path: string, text: string, always?: boolean): void;
   /**
-   * Creates a file with its directories. If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a
-   * moment.
+   * Creates a file and its directories. If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a moment.
    *
-   * @returns False if a file with this name exists.
-   * @throws when the file cannot be created, or one of its relative parents is a symbolic link.
+   * @returns `false` if the file exists.
+   * @throws if one of the file's relative parents is a symbolic link.
    */
   createFile(path: string, text: string): boolean;
-  /**
-   * Creates an empty file that can be appended to, and replaces an old one.
-   * @throws the errors of {@linkcode Io.writeFile}.
-   */
+  /** Creates an empty file for appending, or replaces an existing file. @throws the errors of {@linkcode Io.writeFile}. */
   growFile(path: string): GrowingFile;
-  /** Appends to a file. @param links What to do with a symbolic link. @default {"follow"} @throws when it cannot be written. */
+  /** @param links What to do if the path is a symbolic link. @default {"follow"} */
   appendFile(path: string, text: string, links?: LinkRule): void;
-  /** Removes a file if it exists. */
   removeFile(path: string): void;
-  /** Removes a directory. @throws when the directory does not exist or is not empty. */
+  /** @throws if the directory does not exist or is not empty. */
   removeDirectory(path: string): void;
   /**
    * Calls `handler` for SIGHUP, SIGINT and SIGTERM until the returned function is called.
    *
-   * @param inJob Whether a CI system runs this process. If so, `handler` is also called with SIGTERM when the job's shell has ended.
+   * @param inJob Whether a CI system runs this process. If `true`, `handler` is also called with SIGTERM when the job's shell has ended.
    */
   onSignal(handler: (signal: InterruptSignal) => void, inJob?: boolean): () => void;
-  /** Ends the process at once. Only for a second signal: output that is not yet written may be lost. */
+  /** Ends the process at once. Use it only for a second signal, because output that is not yet written may be lost. */
   exitNow(code: number): void;
 }
 
-/** The directory part of a path, whether or not it exists; `.` for a path that is only a name. */
 export function parentOf(path: string): string {
   const cut = path.replace(/\/+$/, "").lastIndexOf("/");
   return cut < 0 ? "." : path.slice(0, Math.max(cut, 1));
 }
 
 /**
- * Number of leading parts of a path that a checkout cannot control: none for a relative path, the working directory for an absolute path below it,
- * and all but the last two parts for any other absolute path. The last two parts are never included.
+ * Number of leading parts of a path that a checkout cannot control. This is 0 for a relative path. For an absolute path below the working directory,
+ * it is the working directory. For any other absolute path, it is all but the last two parts. The last two parts are never included.
  */
 function trustedParts(parts: readonly string[]): number {
   if (parts[0] !== "") return 0;
@@ -124,14 +110,10 @@ function trustedParts(parts: readonly string[]): number {
   return Math.min(below ? here.length : Infinity, Math.max(parts.length - 2, 0));
 }
 
-/** The part of a file system that {@linkcode refuseLinks} needs. It keeps Node's types out of our declarations. */
+/** Replaces the type from `node:fs`, so that our declarations do not need Node's types. */
 type LinkFacts = (path: string, options: { throwIfNoEntry: false }) => { isSymbolicLink(): boolean } | undefined;
 
-/**
- * Throws when `path`, or a directory above it that a checkout may control, is a symbolic link. A checkout can contain a link that makes us write
- * somewhere else. A relative path is checked as a whole. An absolute path below the working directory is checked from that directory on. For any
- * other absolute path, only the last two parts are checked.
- */
+/** Throws if `path`, or a directory above it that a checkout may control, is a symbolic link. Such a link would make us write somewhere else. */
 export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
   // A prefix with an empty last part would end in `/`, and `lstat` would follow a link before the `/`.
   const parts = path.split("/").filter((part, index) => part !== "" || index === 0);
@@ -159,7 +141,7 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** Overwrites a file within the space that it already has. @throws if the space is not enough; the file is then unchanged. */
+/** Overwrites a file within the space that it already has. Throws and leaves the file unchanged if the space is not enough. */
 function overwrite(path: string, text: string): void {
   const before = fs.readFileSync(path);
   const file = fs.openSync(path, fs.constants.O_WRONLY | (fs.constants.O_NOFOLLOW ?? 0));
@@ -177,15 +159,13 @@ function overwrite(path: string, text: string): void {
   }
 }
 
-/** Whether an error means that the disk is full, or that the user's quota is used up. */
 export function isFull(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT"].includes((error as { code?: string } | null)?.code ?? "");
 }
 
-/** Text for a test file. It is about as long as the reports of a short run, because even a full disk has room for an empty file. */
+/** About as long as the reports of a short run. An empty file would not be a test, because even a full disk has room for it. */
 const PROBE = " ".repeat(65_536);
 
-/** Writes a file and removes it. @throws if it cannot be written, or if the disk is full. */
 export function proveWritable(io: Pick<Io, "writeFile" | "removeFile">, path: string): void {
   io.writeFile(path, PROBE);
   io.removeFile(path);
@@ -255,7 +235,6 @@ function unlessAbsent<T>(read: () => T): T | undefined {
   }
 }
 
-/** Reads a regular file of at most `maxBytes`. See {@linkcode Io.readFile}. */
 function readRegularFile(path: string, maxBytes: number, links: LinkRule): Uint8Array | undefined {
   function check(facts: fs.Stats): void {
     if (!facts.isFile()) throw new NotRegularFileError();
@@ -329,13 +308,11 @@ async function readStdin(): Promise<string> {
 // Detects that the shell of a job has ended. GitLab's shell executor with `--user` runs the shell below `su`. A cancelled job loses its shell, and no
 // signal reaches the program. Source: util-linux, su-common.c.
 
-/** Time between two checks of the parent processes, in milliseconds. */
 const LOOK_MS = 1_000;
-/** Names of the shells in which CI systems run scripts. */
 const SHELL = /^(?:[abdkz]|ba|da|mk)?sh$|^busybox$/;
 const MAX_PARENTS = 8;
 
-/** Name and parent of a process; undefined if they cannot be read, such as on systems other than Linux, or on Deno without all permissions. */
+/** `undefined` if the facts cannot be read, such as on systems other than Linux, or on Deno without all permissions. */
 function processFacts(pid: number): { name: string; parent: number } | undefined {
   try {
     const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -348,13 +325,10 @@ function processFacts(pid: number): { name: string; parent: number } | undefined
 }
 
 /**
- * Calls `gone` once when the parent of this process, or of one of the shells above this process, has changed. GitLab Runner runs each script in a
- * subshell, which outlives the shell of the job.
- *
- * @param parent Process id of the parent at the start. @returns A function that stops the checks.
+ * Calls `gone` once when the parent of this process, or of one of the shells above it, has changed. GitLab Runner runs each script in a subshell,
+ * which outlives the shell of the job. The returned function stops the checks.
  */
 function onParentGone(parent: number, gone: () => void): () => void {
-  /** The shells above this process, each with its parent, up to the first process that is not a shell. */
   const shells: (readonly [pid: number, parent: number])[] = [];
   for (let pid = parent; shells.length < MAX_PARENTS;) {
     const facts = processFacts(pid);
@@ -373,17 +347,14 @@ function onParentGone(parent: number, gone: () => void): () => void {
   return () => over.abort(OVER);
 }
 
-/** Whether a stream failed because its reader closed it, as in `| head -1`. This is not an error. */
 function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean {
   return code === "EPIPE" || name === "BrokenPipe";
 }
 
-/** The line that reports why stdout could not be written. */
 export function unwrittenLine(error: unknown): string {
   return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
 }
 
-/** Writes to the terminal of this process. Returns false if the process has no terminal, or Deno does not permit opening it. */
 function writeTerminal(text: string): boolean {
   try {
     const { O_WRONLY, O_NOCTTY = 0 } = fs.constants;
@@ -396,7 +367,7 @@ function writeTerminal(text: string): boolean {
   }
 }
 
-/** The {@linkcode Io} of this process. The process exits with 69 instead of 0 if stdout could not be written. */
+/** The process exits with 69 instead of 0 if stdout could not be written. */
 export function processIo(): Io & { setExitCode(code: number): void } {
   const closed: Record<Stream, boolean> = { stdout: false, stderr: false };
   const listening: Record<Stream, boolean> = { stdout: false, stderr: false };
@@ -409,7 +380,6 @@ export function processIo(): Io & { setExitCode(code: number): void } {
     process.exitCode = isLost && code === EXIT.success ? EXIT.unavailable : code;
   }
 
-  /** Handles a stream that its reader has closed, or that cannot be written. */
   function lose(stream: Stream, error: unknown): void {
     closed[stream] = true;
     if (stream === "stderr" || isLost || isClosedPipe(error as Error)) return;

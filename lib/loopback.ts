@@ -1,21 +1,14 @@
-/**
- * Determines which host names and addresses stay on this machine.
- *
- * @module
- */
-
 // 127.0.0.1 as an IPv6 address, in the form of the URL standard.
 const MAPPED_IPV4 = /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/;
 
 /**
  * Whether a host can be reached only from this machine: `localhost`, 127.0.0.0/8 and `::1`, in any spelling.
  *
- * Names below `localhost`, and `localhost.`, are not included, because a resolver may ask the network for them. `0.0.0.0` is not included either,
- * because a server with this address listens on all interfaces.
+ * Names below `localhost`, and `localhost.`, are not included, because a resolver may send a query for them to the network. `0.0.0.0` is not
+ * included, because a server with this address listens on all interfaces.
  *
- * @param host Host name or address, as in a URL, a `Host` header or an option, with or without a port. An IPv6 address can be with or without
- * brackets. Anything else that a URL may contain is refused. Source: RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3; URL standard, "Host
- * parsing".
+ * @param host Host name or address, as in a URL, a `Host` header or an option, with or without a port, and with or without the brackets of an IPv6
+ * address. Source: RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3; URL standard, "Host parsing".
  */
 export function isLoopback(host: string): boolean {
   if (!/^[\w.:[\]-]+$/.test(host)) return false;

@@ -1,8 +1,8 @@
 /**
  * The records of the service that callers see: runs, events, repositories, sandboxes, automations.
  *
- * These are plain types, so that no schema library appears in a public signature. The schemas in `lib/service/contract.ts` must produce exactly these
- * types, or they do not compile.
+ * These are plain types, so that no schema library appears in a public signature. The compiler checks that the schemas in `lib/service/contract.ts`
+ * produce exactly these types.
  *
  * @module
  */
@@ -72,15 +72,15 @@ export interface Run {
   createdAt: string;
   /** Time of the last change to the record. It is not a heartbeat: it does not change while the agent works. */
   updatedAt: string;
-  /** Error text from the service or from Git; untrusted, not masked, possibly several lines. */
+  /** Error text from the service or from Git. It is untrusted and unmasked, and can span several lines. */
   error: string | null;
   /** Provider of the service's queue, and the id of the run in that queue; both are null until the run is queued. */
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
-/** Answer to a start: the run, and whether the same key had started it before. */
+/** Answer to a start request: the run, and whether an earlier request with the same key had started it. */
 export interface StartResult extends Run {
-  /** True when the service already knew the idempotency key. It started nothing, and returned the existing run in its current state. */
+  /** Whether the service already knew the idempotency key. If so, it started nothing, and returned the existing run in its current state. */
   replayed: boolean;
 }
 
@@ -92,7 +92,7 @@ export interface RunEvent {
   type: OpenWord<KnownEventType>;
   /** Tool that the event is about. */
   toolName: string | null;
-  /** Human-readable text. */
+  /** Human-readable text of the event. */
   message: string | null;
   /** Additional fields. The service truncates and masks them, but do not rely on that. */
   payload: Record<string, unknown>;
@@ -100,11 +100,11 @@ export interface RunEvent {
   createdAt: string;
 }
 
-/** Answer from the events route: the run, as it was just before its events were read. */
+/** Answer from the events route. The run is as it was just before its events were read. */
 export interface RunEvents {
   /** The run. */
   run: Run;
-  /** At most 200 events, oldest first; the first or the newest ones, depending on the server's revision. */
+  /** At most 200 events, oldest first. Depending on the server's revision, these are the first or the newest events of the run. */
   events: RunEvent[];
 }
 
@@ -166,7 +166,7 @@ export interface Automation {
   installationId: number | null;
   /** Human-readable name. */
   name: string;
-  /** Human-readable text. */
+  /** Description of the automation. */
   description: string | null;
   /** Whether the automation is active. An inactive automation cannot be triggered. */
   status: OpenWord<"active" | "inactive">;
@@ -190,7 +190,7 @@ export interface AutomationDetail extends Automation {
 export interface AutomationRunSummary {
   /** UUID of the automation's newest run. */
   lastRunId: string | null;
-  /** Status of that run. */
+  /** Status of the automation's newest run. */
   lastRunStatus: string | null;
   /** Number of runs in progress. */
   runningCount: number | null;
@@ -200,7 +200,7 @@ export interface AutomationRunSummary {
   failed24h: number | null;
 }
 
-/** Answer to a trigger. An accepted trigger (202) does not mean that work started: look at `outcome` and `started`. */
+/** Answer to a trigger. An accepted trigger (202) does not mean that work started: check `outcome` and `started`. */
 export interface TriggerResult {
   /** UUID of the automation. */
   automationId: string;
@@ -237,9 +237,9 @@ export interface AutomationRun {
   duration_ms: number | null;
   /** Error text; untrusted. */
   error: string | null;
-  /** Why the last attempt to start the run failed, while it is waiting for the next attempt; untrusted. */
+  /** Why the last attempt to start the run failed. Set while the run waits for the next attempt. Untrusted text. */
   last_start_error: string | null;
-  /** Number of people or events that a running run is waiting for. Its status stays `running`. */
+  /** Number of people or events that the run is waiting for. The status of a waiting run stays `running`. */
   active_wait_count: number | null;
 }
 

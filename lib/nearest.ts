@@ -1,11 +1,10 @@
 /**
- * Finds the known name that a user probably meant, for "did you mean …?". It is written by hand, because packages provide the 15 lines of `distance`,
- * but not the rules of `nearest`.
+ * Finds the known name that a user probably meant, for "did you mean …?". Packages provide only `distance`, not the rules of `nearest`.
  *
  * @module
  */
 
-/** Number of edits between two words: a letter added, removed or replaced, or two neighbors swapped (optimal string alignment). */
+/** Number of edits between two words (optimal string alignment): a letter added, removed or replaced, or two neighbors swapped. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
@@ -22,23 +21,22 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** Removes case and separators from a name: `base_branch`, `base-branch` and `baseBranch` become the same text. */
+/** `base_branch`, `base-branch` and `baseBranch` become the same text. */
 function plain(name: string): string {
   return name.replace(/[\s_-]/g, "").toLowerCase();
 }
 
-/** Minimum length of a prefix that can stand for a name. */
+/** Minimum length of a prefix that can match a name. */
 const BEGINNING = 3;
 
-/** The first letters of the parts of a name: `pr` for `pull-request`. */
 function initials(name: string): string {
   return name.split(/[\s_-]/).map((part) => part.charAt(0).toLowerCase()).join("");
 }
 
 /**
- * The candidate that is nearest to `word`: a candidate that differs only in case, underscores and dashes; otherwise the only one that begins with
- * `word`, or that has `word` as its initials; otherwise the one with the fewest edits. Undefined if more than two edits are needed (in long words,
- * more than a third of the letters).
+ * Returns the candidate that differs from `word` only in case, underscores and dashes. Otherwise, returns the only candidate that begins with `word`
+ * or has `word` as its initials. Otherwise, returns the candidate with the fewest edits; `undefined` if that needs more than two edits or, in a long
+ * word, edits to more than a third of its letters.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const same = candidates.find((name) => plain(name) === plain(word));
@@ -49,20 +47,18 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   const [meant, ...more] = short.length < 2 ? [] : candidates.filter((name) => initials(name) === short);
   if (meant !== undefined && more.length === 0) return meant;
   const limit = Math.max(2, Math.floor(word.length / 3));
-  // Words need at least as many edits as their lengths differ.
+  // The number of edits is at least the difference in length.
   const alike = candidates.filter((name) => Math.abs(name.length - word.length) <= limit);
   const ranked = alike.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
   const best = ranked[0];
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }
 
-/** Advice for an unknown word: the nearest candidate. Undefined if none is near. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   const near = nearest(word.trim(), candidates);
   return near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`;
 }
 
-/** Like {@linkcode didYouMean}, but always followed by all candidates. */
 export function meantOrKnown(word: string, candidates: readonly string[]): string {
   const meant = didYouMean(word, candidates);
   return `${meant === undefined ? "" : `${meant} `}use one of ${candidates.join(", ")}`;

@@ -1,5 +1,5 @@
 /**
- * Notices: what the toolkit reports about its own work while it runs. A closed set of kinds, with one formatter for each.
+ * Notices report what the toolkit is doing while a call runs.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { RunStatus } from "./model.ts";
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
 /**
- * Something to report while a call is in progress. Each notice is worth a line in the log.
+ * A message about a call in progress, worth a line in the log.
  *
- * Not every wait is reported. If the service keeps asking for a delay for the same reason, only the first wait is reported. Another one is
- * reported only after ten minutes without such a wait. A `heartbeat` every minute shows that the work continues. Every wait of a start is
- * reported. A result's `waits` counts all waits.
+ * Not every wait is reported. If the service repeatedly requests a delay for the same reason, only the first wait is reported. After ten minutes
+ * without such a wait, the next one is reported again. If nothing else is reported for a minute, a `heartbeat` shows that the call is still in
+ * progress. Every wait of a start is reported. A result's `waits` counts all waits.
  */
 export type Notice =
   | {
@@ -29,7 +29,7 @@ export type Notice =
     attempt: number;
     /** Milliseconds until the next attempt. */
     delayMs: number;
-    /** Whether the service asked for this delay (`Retry-After`). */
+    /** Whether the service requested this delay (`Retry-After`). */
     fromService: boolean;
     /** Wall time of the next attempt, in milliseconds since 1970. */
     untilMs: number;
@@ -73,7 +73,7 @@ export type Notice =
     kind: "restart";
     /** UUID of the run that had ended. */
     runId: string;
-    /** Its status. */
+    /** Status of the run that had ended. */
     status: RunStatus;
     /** Number of the next key in the series. */
     suffix: number;
@@ -81,7 +81,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** A run ended because no sandbox was free. No agent had started, so another run is started after a wait. */
+    /** A run ended because no sandbox was free. No agent had started, so the toolkit starts another run after a wait. */
     kind: "no_sandbox";
     /** UUID of the run that ended. */
     runId: string;
@@ -114,7 +114,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** A function of the caller, such as `onItem`, threw or rejected. Each function is reported once per call; the work continues. */
+    /** A function of the caller, such as `onItem`, threw an error or rejected. Each function is reported once per call. The call continues. */
     kind: "hook_failed";
     /** Name of the function. */
     hook: string;
@@ -130,10 +130,10 @@ export type Notice =
     message: string;
   };
 
-/** A notice without its message. Only the kind `text` already has one. */
+/** A notice without its message. A `text` notice keeps its message, which consists of nothing else. */
 export type NoticeFacts = WithoutWords<Notice>;
 
 type WithoutWords<N> = N extends { kind: "text" } ? N : Omit<N, "message">;
 
-/** Receives notices. Errors that it throws or rejects with are ignored. */
+/** Receives notices. If it throws or rejects, the error is ignored. */
 export type OnNotice = (notice: Notice) => unknown;

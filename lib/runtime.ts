@@ -1,8 +1,8 @@
 /**
  * Facts about the process that need no file and no stream.
  *
- * Only this module, `io.ts` and `files/` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so that a
- * script can import the library without any permission.
+ * Only this module, `io.ts` and `files/` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so a script can import
+ * the library without any permission.
  *
  * @module
  */
@@ -13,21 +13,20 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { valueOr } from "./lookup.ts";
 
-/** Name and version of the JavaScript runtime, as `node/20.11.0`. */
+/** For example, `node/20.11.0`. */
 export function runtimeName(): string {
   const { bun, deno, node = "unknown" }: { bun?: string; deno?: string; node?: string } = process.versions;
   return bun ? `bun/${bun}` : deno ? `deno/${deno}` : `node/${node}`;
 }
 
 /**
- * Makes Node collect garbage before it asks for more memory. By default V8 lets the heap grow by up to 256 MB first, and the container of a CI job
- * may have no more. It is called only for our own process, never for a script's. Deno and Bun have no such setting.
+ * Makes Node collect garbage before it requests more memory. By default, V8 lets the heap grow by up to 256 MB first, but the container of a CI job
+ * might have no more memory. Call this only in our own process, never in a script's. Deno and Bun have no such setting.
  */
 export function preferSmallHeap(): void {
   if (runtimeName().startsWith("node/")) setFlagsFromString("--optimize-for-size");
 }
 
-/** The fields of `import.meta` that {@linkcode isMain} reads. */
 interface ModuleMeta {
   /** Absent in Node before 22.18 and 24.2. */
   main?: boolean;
@@ -35,13 +34,10 @@ interface ModuleMeta {
 }
 
 /**
- * Whether the module is the one that the runtime was started with.
- *
  * Takes the whole `import.meta`, because bundlers rewrite the literal `import.meta.main`, and Node 20 does not have it.
  *
- * @param meta `import.meta` of the caller.
- * @param fileName When given, the module's file must have this name. A user's script that was bundled with this library has its own `import.meta`,
- * and must not run our command.
+ * @param fileName Required name of the module's file. A user's script that was bundled with this library has its own `import.meta`, and must not run
+ * our command.
  */
 export function isMain(meta: ModuleMeta, fileName?: string): boolean {
   try {
@@ -56,10 +52,8 @@ export function isMain(meta: ModuleMeta, fileName?: string): boolean {
 }
 
 /**
- * Prints the whole output of a program that prints nothing else. It is faster than `Io.write`, which opens a stream. Opening a stream alone takes 10
- * ms on Bun. A closed pipe is not an error.
- *
- * @throws when the text cannot be written, for example because the disk is full.
+ * Prints the whole output of a program that prints nothing else. `Io.write` would open a stream, which takes 10 ms on Bun. A closed pipe is not an
+ * error.
  */
 export function printText(text: string): void {
   const bytes = new TextEncoder().encode(text);
@@ -76,46 +70,40 @@ export function printText(text: string): void {
   }
 }
 
-/** Sets the exit code with which the process ends once all work is done. */
 export function setExitCode(code: number): void {
   process.exitCode = code;
 }
 
-/** Size of a terminal in cells. */
 export interface TerminalSize {
   columns: number;
   rows: number;
 }
 
-/** Size of the terminal behind stdout; undefined without a terminal or a size. */
 export function terminalSize(): TerminalSize | undefined {
   const { isTTY, columns, rows } = process.stdout;
   // Some pseudo-terminals report 0 by 0.
   return isTTY && columns > 0 && rows > 0 ? { columns, rows } : undefined;
 }
 
-/** The command-line arguments after the program's name. */
 export function programArgs(): string[] {
   return process.argv.slice(2);
 }
 
-/** How a process was started. */
 interface Started {
   /** Path of the program's file, or of the link to it. */
   file: string;
-  /** Working directory; undefined when it cannot be read. */
   cwd: string | undefined;
-  /** Name of the runtime: `node`, `bun` or `deno`. */
+  /** `node`, `bun` or `deno`. */
   runtime: string;
-  /** Flags of the runtime, as the user gave them. Deno does not reveal them. @default {[]} */
+  /** Flags of the runtime. Deno does not reveal them. @default {[]} */
   flags?: readonly string[];
 }
 
 /**
- * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name. A file
- * is passed to its runtime, with the runtime's flags: `node mogplex.mjs`.
+ * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name. Any
+ * other file is passed to its runtime, with the runtime's flags: `node mogplex.mjs`.
  *
- * @param fallback Name to use for a file in `node_modules`, or if the path needs quotes.
+ * @param fallback Name to use if the file is in `node_modules`, or if its path needs quotes.
  */
 export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: string): string {
   const name = file.split(/[\\/]/).at(-1) ?? "";
@@ -131,17 +119,15 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
   return [runtime, ...plainFlags, path].join(" ");
 }
 
-/** Path of the file that the runtime was started with; empty if it was started without a file. */
 export function programFile(): string {
   return process.argv[1] ?? "";
 }
 
-/** The working directory; undefined if Deno is not allowed to read it, or if it was removed. */
+/** `undefined` if Deno is not allowed to read the working directory, or if the directory was removed. */
 export function workingDirectory(): string | undefined {
   return valueOr(() => process.cwd(), undefined);
 }
 
-/** This program as a user would call it again. See {@linkcode callOf}. */
 export function programCall(fallback: string): string {
   const cwd = workingDirectory();
   return callOf(
@@ -150,27 +136,25 @@ export function programCall(fallback: string): string {
   );
 }
 
-/** Arguments of the runtime itself, before the program's name. */
 export function runtimeArgs(): string[] {
   return process.execArgv;
 }
 
-/** Value of an environment variable; undefined when it is unset or, on Deno, not permitted. */
+/** `undefined` if the variable is unset or, on Deno, not permitted. */
 export function environmentVariable(name: string): string | undefined {
   return valueOr(() => process.env[name], undefined);
 }
 
-/** Whether the runtime refuses to read a variable, as Deno does without the permission. */
 export function isVariableRefused(name: string): boolean {
   return valueOr(() => process.env[name] === null, true);
 }
 
-/** Whether an error is Deno's "permission denied". No other error has this name, which Deno documents. */
+/** Whether an error is Deno's "permission denied". Deno documents this name, and no other error has it. */
 export function isNotPermitted(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";
 }
 
-/** Names of all environment variables; undefined on Deno without the permission to read every variable. */
+/** `undefined` on Deno without the permission to read every variable. */
 function variableNames(): string[] | undefined {
   return valueOr(() => Object.keys(process.env), undefined);
 }
@@ -184,10 +168,8 @@ function looksLikeUtf16(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes UTF-8, and keeps a byte order mark. Refuses everything else instead of replacing it, because a task must not be sent with U+FFFD or NUL in
- * place of its characters.
- *
- * @throws {Error} if the bytes are not UTF-8 text; the message is a clause: `it is UTF-16: save it as UTF-8`.
+ * Decodes UTF-8, and keeps a byte order mark. Throws for all other bytes, because a task must not be sent with U+FFFD or NUL in place of its
+ * characters. The message is a clause: `it is UTF-16: save it as UTF-8`.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
   const [first, second] = bytes;
@@ -200,21 +182,15 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** Largest file that {@linkcode readFileNow} reads, in bytes. */
 const MAX_BYTES = 65_536;
 
-/** A path is a folder, a pipe or a device where a file is expected. */
 export class NotRegularFileError extends Error {
   constructor() {
     super("it is not a regular file");
   }
 }
 
-/**
- * Reads a small regular file as UTF-8, synchronously and without an `Io`. Used for the token file, which is read while a client is created.
- *
- * @throws when the file cannot be read, is not a regular file, is not UTF-8, or is larger than 64 KiB.
- */
+/** Reads a small UTF-8 file without an `Io`. Synchronous, because the token file is read while a client is created. */
 export function readFileNow(path: string): string {
   const facts = fs.statSync(path);
   if (!facts.isFile()) throw new NotRegularFileError();
@@ -222,15 +198,12 @@ export function readFileNow(path: string): string {
   return decodeUtf8(fs.readFileSync(path));
 }
 
-/** The process as `doctor` sees it. */
 export interface Machine {
-  /** Name and version of the runtime, as `node/20.11.0`. */
   runtime: string;
-  /** Arguments of the runtime itself. Deno reveals none. */
+  /** Arguments of the runtime itself. Empty on Deno, which does not reveal them. */
   args: readonly string[];
-  /** Names of all variables; undefined if listing them is not allowed. */
+  /** Names of all variables; `undefined` if listing them is not permitted. */
   names: readonly string[] | undefined;
-  /** Whether the runtime refuses to read a variable. */
   refuses(name: string): boolean;
 }
 
@@ -243,7 +216,7 @@ export function runtimeParts({ runtime }: Machine): { name: string; version: str
   return { name, version };
 }
 
-/** Whether a version is at least `oldest`. Both begin with two numbers. */
+/** Compares the major and minor numbers only. */
 export function isAtLeast(version: string, oldest: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);

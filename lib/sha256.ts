@@ -1,17 +1,15 @@
 /**
- * The only hash function of this project, and the message authentication code based on it.
- *
- * Both run on this thread. `crypto.subtle` answers from a pool of threads. On a busy machine, a virtual clock mistook that wait for idle time and
- * moved forward.
+ * The only hash functions of this project. They run on this thread. `crypto.subtle` uses a pool of threads: on a busy machine, a virtual clock
+ * mistook the wait for that pool for idle time, and moved forward.
  *
  * @module
  */
 import * as crypto from "node:crypto";
 
 /**
- * SHA-256 of bytes, or of a text in UTF-8, as 64 lower-case hex digits.
+ * Hashes bytes, or a text in UTF-8.
  *
- * Node before 20.12 has no `hash`, which needs no object. Creating an object for each of 100,000 records takes time and memory.
+ * Node before 20.12 has no `hash`. `hash` is preferred because it creates no object: for 100,000 records, the objects take time and memory.
  */
 export function sha256Hex(content: string | Uint8Array): string {
   return typeof crypto.hash === "function"
@@ -19,24 +17,16 @@ export function sha256Hex(content: string | Uint8Array): string {
     : crypto.createHash("sha256").update(content).digest("hex");
 }
 
-/** Whether a text has the form of {@linkcode sha256Hex}, in any case. */
 export function isSha256Hex(text: string): boolean {
   return /^[0-9a-f]{64}$/i.test(text);
 }
 
-/** SHA-256 of a text in UTF-8, in base64, as used by content security policies. */
+/** SHA-256 in base64, as used by content security policies. */
 export function sha256Base64(text: string): string {
   return crypto.createHash("sha256").update(text).digest("base64");
 }
 
-/**
- * HMAC-SHA-256 as 64 lower-case hex digits.
- *
- * Source: RFC 2104; test vectors: RFC 4231.
- *
- * @param key Bytes, or a text in UTF-8.
- * @param data Bytes, or a text in UTF-8.
- */
+/** Source: RFC 2104; test vectors: RFC 4231. */
 export function hmacSha256(key: string | Uint8Array, data: string | Uint8Array): string {
   return crypto.createHmac("sha256", key).update(data).digest("hex");
 }

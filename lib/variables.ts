@@ -52,7 +52,7 @@ export const VARIABLES = [
 
 export type VariableName = typeof VARIABLES[number];
 
-/** Names of variables of CI systems and shells. Their values are masked if they look like secrets. */
+/** Variables of CI systems and shells. Their values are masked if they look like secrets. */
 export const SECRET_VARIABLES: readonly string[] = [
   "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
   "ACTIONS_RUNTIME_TOKEN",
@@ -96,7 +96,7 @@ export const TRACE_VARIABLES: readonly string[] = [
   "TRACEPARENT",
 ];
 
-/** Variables that tell runtimes which proxies to use and which certificates to trust. `doctor` checks them. */
+/** Variables that configure proxies and certificates. `doctor` checks them. */
 export const NETWORK_VARIABLES: readonly string[] = [
   "ALL_PROXY",
   "DENO_CERT",

@@ -1,7 +1,6 @@
 /**
- * Files on disk that stay complete after a crash: written data is on disk when a function returns, and readers never see a partly written file. Also
- * lists directories.
- * On Deno this needs only `--allow-read` and `--allow-write` for the directory.
+ * Files that stay complete after a crash. Written data is on disk when a function returns, and readers never see a partly written file. On Deno, this
+ * needs only `--allow-read` and `--allow-write` for the directory.
  * @module
  */
 import * as Files from "node:fs";
@@ -10,78 +9,73 @@ import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
 
 /**
- * Files of a directory that several processes may use at the same time. Every function refuses paths that `refuseLinks` of `lib/io.ts` refuses, and
- * anything but regular files. It then throws an `Error` whose message is a clause, such as `it is not a regular file`.
+ * Files of a directory that several processes may use at the same time. Every function throws for paths that `refuseLinks` of `lib/io.ts` refuses,
+ * and for anything but regular files. The message of the error is a clause, such as `it is not a regular file`.
  */
 export interface DurableFiles {
-  /** Creates a directory with its parents. @throws if that is not possible. */
+  /** Creates a directory and its parents. */
   makeDirectory(path: string): void;
-  /** Removes a directory if it is empty. @throws if it is not, or cannot be removed. */
+  /** @throws if the directory is not empty. */
   removeDirectory(path: string): void;
-  /** Sorted; undefined if there is no directory. @throws if it cannot be read. */
+  /** Sorted; `undefined` if there is no directory. @throws if the directory cannot be read. */
   list(directory: string): string[] | undefined;
-  /** Undefined if the file does not exist. */
+  /** `undefined` if the file does not exist. */
   facts(path: string): FileFacts | undefined;
-  /** Undefined if the file does not exist. @throws also if it has more than `maxBytes`. */
+  /** `undefined` if the file does not exist. @throws if the file has more than `maxBytes`. */
   read(path: string, maxBytes: number): Pick<FileFacts, "modifiedMs"> & { content: Uint8Array } | undefined;
   /**
    * Reads a file line by line; memory holds only the longest line.
    * @param maxLineBytes Maximum length of a line, in bytes.
-   * @returns Whether there is such a file.
-   * @throws also if a line is longer, and what `onLine` throws.
+   * @returns Whether the file exists.
+   * @throws if a line is longer, and any error that `onLine` throws.
    */
   readLines(path: string, maxLineBytes: number, onLine: (line: FileLine) => void): boolean;
   /**
-   * Appends a text, which is on the disk on return. Creates the file if `bytesBefore` is 0.
+   * Appends a text durably. Creates the file if `bytesBefore` is 0.
    * @param bytesBefore Required current length of the file.
-   * @throws if it has another length, or not all of the text can be written. Then the part that was written is removed, if possible.
+   * @throws if the file has another length, or the text does not fit. In the second case, the part that was written is removed if possible.
    */
   append(path: string, text: string, bytesBefore: number): void;
-  /** Shortens a file, on the disk on return. @throws if that is not possible. */
+  /** Shortens a file durably. */
   truncate(path: string, bytes: number): void;
-  /** Writes a file under a temporary name and renames it; on the disk on return. @throws if it cannot be written. */
+  /** Writes a file durably under a temporary name, and renames it. */
   replace(path: string, text: string): void;
   /**
-   * Creates a file with its content in one step, so that exactly one of several processes succeeds; on the disk on return, with all of its content.
-   * @returns False if the name is taken.
-   * @throws if it cannot be written.
+   * Creates a file durably with its content in one step, so that exactly one of several processes succeeds.
+   * @returns `false` if the name is taken.
    */
   create(path: string, text: string): boolean;
-  /** Renames a file, replacing another one. @throws if there is no such file. */
+  /** Renames a file, replacing an existing one. @throws if `from` does not exist. */
   move(from: string, to: string): void;
   remove(path: string): void;
-  /** Sets a file's modification time to now. @throws if there is no such file. */
+  /** Sets the modification time to now. @throws if the file does not exist. */
   touch(path: string): void;
-  /** The time by the clock of a directory's file system, in milliseconds since 1970. @throws if the directory cannot be written. */
+  /** The time by the clock of the directory's file system, in milliseconds since 1970. @throws if the directory cannot be written. */
   timeIn(directory: string): number;
 }
 
-/** Facts of a regular file that need no reading. */
 interface FileFacts {
   bytes: number;
-  /** Modification time in milliseconds since 1970, by the clock of its file system. */
+  /** In milliseconds since 1970, by the clock of the file system. */
   modifiedMs: number;
 }
 
 export interface FileLine {
-  /** Without the line feed. They are overwritten after the call. */
+  /** The line without its line feed. The bytes are overwritten after the call. */
   bytes: Uint8Array;
-  /** Bytes from the beginning of the file. */
+  /** Position in the file, in bytes. */
   offset: number;
-  /** Whether a line feed ends it. Only the last line of a file may have none. */
+  /** Whether the line ends with a line feed. Only the last line of a file may have none. */
   ended: boolean;
 }
 
 const BUFFER_BYTES = 65_536;
 const LINE_FEED = 10;
 
-/** @param fs A module with the functions of `node:fs`. @default `node:fs` */
 export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
-  /**
-   * Throws if a path leads through a symbolic link. If Deno only permits access to the directory itself, the directories above it are not checked.
-   */
+  /** If Deno only permits access to the directory itself, the directories above it are not checked. */
   function refuse(path: string): void {
     try {
       refuseLinks(fs, path);
@@ -92,7 +86,6 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     }
   }
 
-  /** Facts about the path itself, without following a link; undefined if nothing is there. */
   function look(path: string): Files.Stats | undefined {
     refuse(path);
     const facts = fs.lstatSync(path, { throwIfNoEntry: false });
@@ -118,7 +111,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     for (let at = 0; at < bytes.length;) at += fs.writeSync(file, bytes, at, bytes.length - at);
   }
 
-  /** Makes the names in a directory durable. Does nothing where directories cannot be opened, as on Windows. */
+  /** Makes the names in a directory durable. Does nothing on systems that cannot open directories, such as Windows. */
   function syncDirectory(directory: string): void {
     try {
       const file = fs.openSync(directory, O_RDONLY);
@@ -134,7 +127,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     }
   }
 
-  /** Writes a new file next to `path` and passes its name to `use`. Afterwards, the file is removed unless it was renamed. */
+  /** Writes a new file next to `path` and passes its name to `use`. Then removes the file unless it was renamed. */
   function withTemporary<T>(path: string, text: string, durable: boolean, use: (temporary: string) => T): T {
     const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     try {
@@ -152,12 +145,12 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     const missing: string[] = [];
     for (let at = path; isMissing(at); at = parentOf(at)) missing.push(at);
     if (missing.length === 0 && fs.statSync(path).isDirectory()) return;
-    // A single call, because Deno then only needs permission for the directory itself. Another process may create it in the meantime.
+    // In a single call, Deno needs permission only for the directory itself. Another process may create the directory in the meantime.
     fs.mkdirSync(path, { recursive: true });
     for (const made of missing.reverse()) syncDirectory(parentOf(made));
   }
 
-  /** Whether there is nothing at a path. A path that Deno is not allowed to read is assumed to exist. */
+  /** A path that Deno is not allowed to read is assumed to exist. */
   function isMissing(path: string): boolean {
     try {
       return fs.statSync(path, { throwIfNoEntry: false }) === undefined;
@@ -171,7 +164,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     if (look(path) === undefined) return false;
     withFile(path, O_RDONLY, (file) => {
       let buffer = new Uint8Array(BUFFER_BYTES);
-      // Bytes from `start` to `end` of the buffer are read but not passed on yet; the buffer begins at `origin` of the file.
+      // The bytes from `start` to `end` of the buffer have been read but not passed on yet. The buffer begins at `origin` of the file.
       let [start, end, origin, number] = [0, 0, 0, 1];
       function handOn(until: number, ended: boolean) {
         if (until - start > maxLineBytes) throw new Error(`line ${number} is longer than ${maxLineBytes} bytes`);
@@ -277,7 +270,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
           fs.linkSync(temporary, path);
           return true;
         } catch (error) {
-          // A network file system may repeat a request whose answer was lost. The existing name is then our own.
+          // A network file system may repeat a request whose answer was lost. In that case, this call itself has created the name.
           if (hasCode(error, "EEXIST")) return fs.lstatSync(temporary).nlink > 1;
           if (hasCode(error, "ENOENT")) throw error;
         }
@@ -309,7 +302,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     touch(path) {
       look(path);
       withFile(path, O_RDWR, (file) => {
-        // Write a byte, because the time must come from the file system's clock, not from ours.
+        // Write a byte, because the time must come from the file system's clock.
         const first = new Uint8Array(1);
         if (fs.readSync(file, first, 0, 1, 0) === 1) fs.writeSync(file, first, 0, 1, 0);
       });
@@ -325,7 +318,7 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes((error as { code?: string }).code ?? "");
 }
 
-/** Sorted by name; undefined if the directory does not exist or cannot be read. */
+/** Sorted by name; `undefined` if the directory does not exist or cannot be read. */
 export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 export interface DirectoryEntry {

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
 
-/** Programs that open files. Systems that are not listed use the program of Linux desktops. */
+/** All other systems use the program of Linux desktops. */
 const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
 /** Variables that a browser needs on desktop systems. None of them contains a token. */
@@ -36,8 +36,7 @@ const PASSED_ON: readonly string[] = [
 
 /**
  * Does not wait until the file is closed.
- * @param path Relative to the working directory.
- * @returns Why the file could not be opened, as a clause; null if the program was started.
+ * @returns Why the file could not be opened, as a clause; `null` if the program was started.
  */
 export async function openFile(path: string, env: (name: string) => string | undefined): Promise<string | null> {
   const program = OPENERS.get(process.platform) ?? "xdg-open";

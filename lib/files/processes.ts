@@ -1,6 +1,6 @@
 /**
- * Identifies this process, and checks whether another process is alive. Used for a file that names the process that uses a directory.
- * Nothing here throws: unknown facts are null. On Deno, the host needs `--allow-sys=hostname`. Everything else is read from `/proc`, which needs
+ * Identifies this process, and checks whether another process is alive, so that a file can name the process that uses a directory. No function
+ * throws; unknown facts are `null`. On Deno, the host name needs `--allow-sys=hostname`. All other facts come from `/proc`, which needs
  * `--allow-all`.
  * @module
  */
@@ -16,32 +16,31 @@ export type ProcessState =
   /** The runtime has no permission to find out. */
   | { state: "unknown" };
 
-/** Two identities are of the same process if all five fields are equal. */
+/** Two identities belong to the same process if all five fields are equal. */
 export interface ProcessIdentity {
   host: string | null;
-  /** Identifies the machine's start. Linux only. */
+  /** Identifies the boot of the machine. Linux only. */
   bootId: string | null;
-  /** Identifies the set of processes that see each other: processes in a container see no others. Linux only. */
+  /** Identifies the PID namespace: processes in a container do not see other processes. Linux only. */
   pidSpace: string | null;
   pid: number;
-  /** Start time in ticks since the machine's start, because a number can belong to another process later. Linux only. */
+  /** Start time in ticks since the boot, because another process may get the same process id later. Linux only. */
   startedAt: string | null;
 }
 
 export interface Processes {
   own(): ProcessIdentity;
-  /** Looks for a process of the same machine in the same process space. */
   find(pid: number): ProcessState;
 }
 
-/** @returns Undefined if that cannot be determined, because the process may be on another machine or in another container. */
+/** @returns `undefined` if this cannot be determined, because the process may be on another machine or in another container. */
 export function hasEnded(
   { host, bootId, pidSpace, pid, startedAt }: ProcessIdentity,
   processes: Processes,
 ): boolean | undefined {
   const self = processes.own();
   if (host === null || host !== self.host) return undefined;
-  // The machine has restarted since then.
+  // The machine has been restarted since then.
   if (bootId !== null && self.bootId !== null && bootId !== self.bootId) return true;
   if (pidSpace !== self.pidSpace) return undefined;
   const match = pid === self.pid ? { state: "alive" as const, startedAt: self.startedAt } : processes.find(pid);
@@ -50,10 +49,10 @@ export function hasEnded(
   return match.startedAt !== startedAt;
 }
 
-/** States of processes that have ended, but whose parent has not read the exit code. Source: proc_pid_stat(5), "state". */
+/** States of processes that have ended but whose parent has not read the exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
-/** Null if the name is unknown. On Deno this needs `--allow-sys=userInfo`. */
+/** `null` if the name is unknown. On Deno, this needs `--allow-sys=userInfo`. */
 export function machineUser(): string | null {
   return valueOr(() => os.userInfo().username.trim() || null, null);
 }
@@ -61,7 +60,7 @@ export function machineUser(): string | null {
 export function systemProcesses(): Processes {
   const attempt = <T>(read: () => T): T | null => valueOr(read, null);
 
-  /** Reads `/proc`. Null if the process does not exist, or cannot be read. */
+  /** `null` if the process does not exist, or if `/proc` cannot be read. */
   function statOf(pid: number | "self"): { state: string; startedAt: string } | null {
     return attempt(() => {
       const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");

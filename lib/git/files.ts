@@ -12,14 +12,13 @@ import { MAX_FILE_BYTES, type TreeEntry, type TreeFolder, type TreeReader } from
 interface GitFilesOptions {
   /** Address that has passed `checkRemote`. */
   remote: string;
-  /** User and password for the host of the address. */
   credentials?: { username: string; password: string } | undefined;
   env: (name: string) => string | undefined;
   clock: Clock;
-  /** From 0 up to 1. */
+  /** At least 0 and less than 1. */
   random: () => number;
   signal?: AbortSignal | undefined;
-  /** Masks secrets in the server's texts. */
+  /** Masks secrets in texts from the server. */
   redact: (text: string) => string;
 }
 
@@ -28,13 +27,13 @@ export interface GitFiles extends TreeReader {
   close(): Promise<void>;
 }
 
-// An object that was not fetched is too large, so Git must not fetch it when it looks for the object. Source: Git, "git", since 2.44. Older
-// versions try to fetch the object, but cannot: the address is in no configuration file.
+// Any object that was not fetched is too large, so Git must not fetch it when it looks for the object. Source: Git, "git", since 2.44. Older versions
+// try to fetch the object, but fail because no configuration file contains the address.
 const LOCAL = { GIT_NO_LAZY_FETCH: "1" };
-/** Git fetches a part of a repository only from a remote with a name. */
+/** Git fetches a part of a repository only from a named remote. */
 const REMOTE = "source";
 
-/** @throws {UsageError} if there is no Git, or Deno is not allowed to run it. */
+/** @throws {UsageError} if Git is not installed, or Deno is not allowed to run it. */
 export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> {
   const { remote, credentials, clock, random, signal, redact } = options;
   const env = (name: string) => {
@@ -56,7 +55,7 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   const fetched = new Set<string>();
   const settings = Object.entries({
     "protocol.version": "2",
-    // Checking the objects would need the files that are not fetched. Nothing is checked out.
+    // Checking the objects would require the files, which are not fetched. Nothing is checked out.
     "fetch.fsckObjects": "false",
     [`remote.${REMOTE}.url`]: remote,
   }).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
@@ -65,7 +64,6 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
     ...["--", REMOTE, object],
   ];
 
-  /** Runs a command that contacts the server, up to three times. */
   async function ask(args: readonly string[], variables?: Readonly<Record<string, string>>): Promise<GitAnswer> {
     for (const longestMs of [...WAITS_MS, undefined]) {
       const answer = await git.run(args, "", variables);
@@ -94,7 +92,7 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
     return rows.find(([, reference]) => reference === name)?.[0] ?? null;
   }
 
-  /** Fetches the folders of a commit without its files. */
+  /** Fetches the folders of a commit, but no files. */
   async function fetchFolders(commit: string): Promise<void> {
     if (fetched.has(commit)) return;
     await ask(fetchOf(commit, "--depth=1", "--filter=blob:none"));
@@ -112,14 +110,14 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   }
 
   /**
-   * Fetches the folder again, with its files that are small enough, into a separate repository. In the first repository, Git would assume that
-   * it already has the files. A file that is requested by its id would be sent regardless of its size.
+   * Fetches the folder again, with the files that are small enough, into a separate repository. In the first repository, Git would assume that it
+   * already has the files. Fetching a file by its id would ignore the size limit.
    */
   async function blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined> {
     const place = { GIT_DIR: `${git.folder}/${folder.id}.git` };
     await local(["init", "-q", "--bare", place.GIT_DIR]);
     const limit = `--filter=blob:limit=${MAX_FILE_BYTES + 1}`;
-    // Some servers send only commits.
+    // Some servers do not send a folder on its own, only whole commits.
     const isPart = folder.path !== "" && (await git.run(fetchOf(folder.id, limit), "", place)).code === 0;
     if (!isPart) await ask(fetchOf(commit, "--depth=1", limit), place);
     const list = await local(["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objectsize)"], place);

@@ -1,6 +1,6 @@
 /**
- * Runs the system's Git in a private repository with private settings. The configuration of a checkout, a user or a machine is ignored, no hook
- * runs, nothing asks for a password, and credentials are never in an argument, an address or a file.
+ * Runs the system's Git in a private repository with private settings. Git ignores the configuration of the checkout, the user and the machine, runs
+ * no hooks, and never prompts for a password. Credentials are never in an argument, an address or a file.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -13,16 +13,15 @@ import { NETWORK_VARIABLES } from "../variables.ts";
 
 export interface GitOptions {
   /**
-   * Address that has passed `checkRemote`. Only the host of this address gets the password. A proxy that asks for a password gets none. The hooks
-   * of a local repository, which Git runs with our environment, cannot see the password.
+   * Address that has passed `checkRemote`. Only the host of this address receives the password. A proxy never receives it. If the repository is
+   * local, its hooks run with our environment but without the password.
    */
   remote: string;
   env: (name: string) => string | undefined;
-  /** Limits the time of each call. */
   clock: Clock;
   /**
-   * The owner of the temporary folder as text, and a function that reports whether the owner of another folder has ended. Folders of such owners
-   * are removed, because a killed process cannot remove its own folder. @default folders of other processes are ignored
+   * The owner of the temporary folder as text, and a function that reports whether the owner of another folder has ended. Folders whose owner has
+   * ended are removed, because a killed process cannot remove its own folder. @default folders of other processes are ignored
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;
@@ -33,9 +32,9 @@ export interface SystemGit {
   readonly folder: string;
   /**
    * @param input Standard input. @default {nothing}
-   * @param variables Only for this call. @default {none}
+   * @param variables Environment variables for this call only. @default {none}
    * @throws {MogplexError} with exit code 69 if the call takes longer than 120 seconds.
-   * @throws {UsageError} if there is no Git, or Deno is not allowed to run it.
+   * @throws {UsageError} if Git is not installed, or Deno is not allowed to run it.
    */
   run(
     args: readonly string[],
@@ -47,19 +46,19 @@ export interface SystemGit {
 }
 
 export interface GitAnswer {
-  /** Exit code; null if Git was killed. */
+  /** `null` if Git was killed. */
   code: number | null;
   stdout: Uint8Array;
-  /** At most the last 4000 characters. Parts of the text can come from the server. */
+  /** At most the last 4000 characters. Untrusted text: parts of it can come from the server. */
   stderr: string;
 }
 
-/** In milliseconds, for each call of Git. */
+/** Limit for each call of Git. */
 const LIMIT_MS = 120_000;
-/** In bytes, for each call of Git. The journal of 10,000 items has about 20 MB. */
+/** Limit for each call of Git, in bytes. The journal of 10,000 items has about 20 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
-/** @throws {UsageError} if there is no Git, or Deno is not allowed to run it. */
+/** @throws {UsageError} if Git is not installed, or Deno is not allowed to run it. */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
   const { owner } = options;
   if (owner !== undefined) sweep(fs, os.tmpdir(), (text) => owner.hasEnded(text));
@@ -150,9 +149,8 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
   return { folder, run, close };
 }
 
-/** Prefix of the names of our folders, and the file in each folder that names its owner. */
 const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
-/** In milliseconds. A folder with an unknown owner is removed at this age, because no campaign is followed for longer than 30 days. */
+/** A folder with an unknown owner is removed at this age, because no campaign is followed for longer than 30 days. */
 const MAX_AGE_MS = 31 * 86_400_000;
 
 /** Removes the folders of killed processes. Folders that cannot be read are kept. */
@@ -173,15 +171,15 @@ function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text:
       try {
         if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
       } catch {
-        // Another process is removing the folder, or reading it is not allowed.
+        // Another process is removing the folder, or this process is not allowed to read it.
       }
     }
   } catch {
-    // Reading the temporary folder is not allowed, as on Deno with narrow permissions.
+    // This process is not allowed to read the temporary folder, for example on Deno with narrow permissions.
   }
 }
 
-/** Variables that are passed to Git besides our own. Source: Git and curl, "Environment Variables". */
+/** Variables that are passed on to Git. Source: Git and curl, "Environment Variables". */
 export const GIT_VARIABLES: readonly string[] = [
   "PATH",
   "HOME",
@@ -207,7 +205,7 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ["transfer.fsckObjects", "true"],
 ];
 
-/** Credential helper that Git runs in a shell. It prints the user name and password from the environment. */
+/** Credential helper, which Git runs in a shell. It prints the user name and password from the environment. */
 const HELPER =
   `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
 
@@ -240,12 +238,12 @@ function environment({ env, remote }: GitOptions, folder: string): Record<string
       MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
       MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
     }),
-    // Git's messages are parsed, so they must be in English.
+    // The code parses Git's messages, so they must be in English.
     LC_ALL: "C",
   };
 }
 
-/** The only origin (scheme, host and port) that may get the password; undefined if none may. */
+/** The only origin (scheme, host and port) that may receive the password; `undefined` if none may. */
 function passwordScope(remote: string): string | undefined {
   return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
 }
@@ -261,10 +259,10 @@ function cannotRun(cause: unknown): UsageError {
   }, { cause });
 }
 
-// Messages of Git and of the server show whether only a person can fix the cause of a refusal. Any other failure is temporary, such as an outage
-// or a full disk, or is resolved by reading the branch, such as a race.
+// The messages of Git and of the server show whether only a person can fix the cause of a refusal. All other failures are temporary (an outage or a
+// full disk) or are resolved by reading the branch again (a race).
 
-/** Messages of server problems, which are not refusals even if a hook or a status adds "rejected". Each with its source. */
+/** Messages about server problems. These are not refusals, even if a hook or a status adds "rejected". Each has its source. */
 const TROUBLE: readonly RegExp[] = [
   // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea prints it together with "pre-receive hook
   // declined", go-gitea/gitea issue 22293; GitLab prints "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
@@ -278,7 +276,7 @@ const TROUBLE: readonly RegExp[] = [
   // GitLab, lib/gitlab/git_access.rb, while its storage moves: "The repository is temporarily read-only. Please try again later."; and
   // documentation, "Maintenance mode": "Git push is not allowed because this GitLab instance is currently in (read-only) maintenance mode."
   /temporarily read-only|\(read-only\) maintenance mode/i,
-  // A hook in Ruby or Python that crashes: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
+  // A Ruby or Python hook that crashes: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
   /\(NoMethodError\)|Traceback \(most recent call last\)/,
   // Git, http.c ("The requested URL returned error: %ld") and remote-curl.c ("RPC failed; HTTP %ld"); curl, lib/http_proxy.c (of a proxy).
   /error: (?:408|425|429|5\d\d)\b|HTTP (?:408|425|429|5\d\d)\b|response (?:408|425|429|5\d\d)\b/,
@@ -297,7 +295,7 @@ const TRUST =
   "name the file with the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or put the server's host key into known_hosts";
 const SERVER = "allow this in the settings of the repository, or name another repository with --home";
 
-/** Refusals that only a person can fix, with advice. The first match is used. Each with its source. */
+/** Refusals that only a person can fix, with advice. The first match is used. Each has its source. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // curl, lib/cf-h1-proxy.c and lib/http_proxy.c: "CONNECT tunnel failed, response 403", "Received HTTP code 407 from proxy after CONNECT".
   [/CONNECT tunnel failed, response 4|HTTP code 4\d\d from proxy/, PROXY],
@@ -330,22 +328,20 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // GitLab, lib/gitlab/checks and git_access.rb: "You are not allowed to push code to protected branches on this project", "You can't push
   // code to a read-only GitLab instance"; Azure DevOps: TF401027 and TF402455; Gerrit: "prohibited by Gerrit"; JGit: "creation prohibited".
   [/not allowed|not permitted|You can't push|TF40\d{4}|prohibited/i, TOKEN],
-  // Git, builtin/receive-pack.c: a hook of the server refuses the push. The server prints the reason in separate lines above.
   [/hook declined/i, TOKEN],
 ];
 
 /**
- * Refusals that can also have a temporary cause that the server does not report: a 403 right after the same token was permitted, or a hook that
- * could not reach its service.
+ * Refusals that can also have a temporary cause that the server does not report: a 403 right after the same token was accepted, or a hook that could
+ * not reach its service. The request is repeated before such a refusal is reported.
  */
 const DOUBTFUL = /error: 403\b|HTTP 403\b|hook declined/i;
 
-/** Whether a refusal can be temporary. If so, the request is repeated before the refusal is reported. */
 export function isDoubtful(stderr: string): boolean {
   return DOUBTFUL.test(stderr);
 }
 
-/** Advice for a refusal that only a person can fix; undefined if the same request may succeed later. */
+/** `undefined` if the same request may succeed later. */
 export function adviceOn(stderr: string): string | undefined {
   if (TROUBLE.some((words) => words.test(stderr))) return undefined;
   return REFUSALS.find(([words]) => words.test(stderr))?.[1];

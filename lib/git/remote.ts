@@ -1,6 +1,6 @@
 /**
- * Reads and writes files on a branch of a remote repository without a checkout, and checks the addresses that Git gets.
- * A push succeeds only if the branch has not changed since it was read.
+ * Reads and writes files on a branch of a remote repository without a checkout, and checks the addresses that Git gets. A push succeeds only if the
+ * branch has not changed since it was read.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -9,10 +9,10 @@ import { adviceOn, type GitAnswer, isDoubtful, type SystemGit } from "./git.ts";
 
 interface BranchOptions {
   clock: Clock;
-  /** From 0 up to 1. */
+  /** At least 0 and less than 1. */
   random: () => number;
   signal?: AbortSignal | undefined;
-  /** Masks secrets in the server's texts. */
+  /** Masks secrets in texts from the server. */
   redact: (text: string) => string;
 }
 
@@ -20,7 +20,7 @@ interface BranchOptions {
 const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogplex/seen"];
 /** Source: Git, fetch-pack and remote.c. */
 const NO_BRANCH = /couldn't find remote ref/i;
-/** Longest waits before another try, in milliseconds. Up to half is removed at random, so that two jobs do not keep trying at the same time. */
+/** Longest waits before another attempt. A random part of up to half is subtracted, so that two jobs do not keep colliding. */
 export const WAITS_MS: readonly number[] = [2_000, 6_000];
 
 interface BranchFile {
@@ -34,9 +34,8 @@ export class GitBranch {
   readonly #remote: string;
   readonly #branch: string;
   readonly #options: BranchOptions;
-  /** Whether the branch existed when it was last read or written. */
   #exists = false;
-  /** Whether a push without an answer may have arrived. */
+  /** Whether a push that got no answer may have succeeded. */
   #unsure = false;
 
   /**
@@ -65,7 +64,7 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** @returns False if there are no more tries. */
+  /** @returns `false` if no attempts are left. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -77,7 +76,7 @@ export class GitBranch {
   /**
    * Runs a command that contacts the server, up to three times.
    * @param isSettled Whether nothing is left to do although Git failed.
-   * @throws {UsageError} if the server refuses the request. A refusal that may be temporary must come three times.
+   * @throws {UsageError} if the server refuses the request. A refusal that may be temporary must occur three times.
    * @throws {MogplexError} with exit code 69 if the server is unreachable.
    */
   async #ask(
@@ -98,8 +97,8 @@ export class GitBranch {
   }
 
   /**
-   * Git is not allowed to follow redirects, because a redirect could send the password to another server. Git does not print the new address
-   * either. Only a trace of the answer contains it.
+   * Git is not allowed to follow redirects, because a redirect could send the password to another server. Git does not print the new address; only a
+   * trace of the answer contains it.
    * @throws {UsageError} if the repository has a new address.
    */
   async #checkMoved(attempted: string, { stderr }: GitAnswer): Promise<void> {
@@ -109,7 +108,7 @@ export class GitBranch {
     const [, location = ""] =
       /^.*Recv header: location: (\S+)\/info\/refs\?service=git-upload-pack\s*$/im.exec(trace.stderr) ??
         [];
-    // A redirect to a page, such as one about maintenance, is not a new address.
+    // A redirect to a page, such as a maintenance page, is not a new address.
     if (location === "" || !URL.canParse(location, this.#remote)) return;
     throw new UsageError({
       attempted,
@@ -119,7 +118,7 @@ export class GitBranch {
     });
   }
 
-  /** Fetches the newest commit. @returns Whether the branch exists. */
+  /** @returns Whether the branch exists. */
   async #fetch(attempted: string, to: string, ...flags: readonly string[]): Promise<boolean> {
     const from = `+refs/heads/${this.#branch}:${to}`;
     const args = ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from];
@@ -129,10 +128,10 @@ export class GitBranch {
 
   /**
    * Whether the pushed commit is on the branch although the push failed. The server's answer may have been lost.
-   * @throws {LostRaceError} if another commit is there instead.
+   * @throws {LostRaceError} if the branch has another commit instead.
    */
   async #hasArrived(attempted: string): Promise<boolean> {
-    // The commit does not have to be the newest one: another writer may have added a commit on top of it.
+    // The pushed commit is not always the newest one: another writer may have added a commit on top of it.
     const exists = await this.#fetch(attempted, SEEN);
     this.#unsure = false;
     if (!exists) return false;
@@ -143,7 +142,6 @@ export class GitBranch {
     return false;
   }
 
-  /** Makes the pushed commit the base of the next write. */
   async #takeNext(attempted: string): Promise<void> {
     await this.#run(attempted, ["update-ref", BASE, NEXT]);
     this.#exists = true;
@@ -156,10 +154,10 @@ export class GitBranch {
   }
 
   /**
-   * Checks that the branch still has the commit that was last read or written. Fetches nothing, because a fetch would change the base of the next
+   * Checks that the branch still has the commit that was last read or written. Does not fetch, because a fetch would change the base of the next
    * write.
    * @throws {LostRaceError} if the branch has another commit.
-   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
+   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it cannot be read with these credentials.
    */
   async checkUnmoved(): Promise<void> {
     const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -168,15 +166,12 @@ export class GitBranch {
     const list = new TextDecoder().decode(stdout);
     const newest = list.split("\n").map((row) => row.split("\t")).find(([, reference]) => reference === name)?.[0];
     if (newest === (this.#exists ? await this.#commitOf(BASE) : undefined)) return;
-    // A push without an answer may have arrived. The next write checks that.
+    // A push that got no answer may have succeeded. The next write checks this.
     if (this.#unsure && newest !== undefined && newest === await this.#commitOf(NEXT)) return;
     throw new LostRaceError(this.#branch);
   }
 
-  /**
-   * False if the server does not show its default branch.
-   * @throws as {@linkcode checkUnmoved}, except for a lost race.
-   */
+  /** `false` if the server does not report its default branch. */
   async isDefault(): Promise<boolean> {
     const attempted = `read the default branch of ${JSON.stringify(this.#remote)}`;
     const args = ["ls-remote", "-q", "--symref", "--", this.#remote, "HEAD"];
@@ -192,8 +187,8 @@ export class GitBranch {
 
   /**
    * Reads the newest commit of the branch, without its history.
-   * @returns Its regular files, without links, programs and submodules; undefined if there is no such branch.
-   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it must not be read.
+   * @returns The regular files of the commit, without links, executables and submodules; `undefined` if there is no such branch.
+   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it cannot be read with these credentials.
    */
   async read(): Promise<BranchFile[] | undefined> {
     const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -221,10 +216,11 @@ export class GitBranch {
   }
 
   /**
-   * Writes files in one commit on top of the commit that was read, and pushes it, up to three times. Other files of the branch are kept.
+   * Writes files in one commit on top of the commit that was read, and pushes the commit, in up to three attempts. Other files of the branch are
+   * kept.
    * @param files Contents by path. A path contains only letters, digits, dots, dashes, underscores and slashes.
-   * @throws {LostRaceError} if another writer was faster. Then none of the files has been written.
-   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if the branch must not be written.
+   * @throws {LostRaceError} if another writer was faster. In that case, none of the files has been written.
+   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if the branch cannot be written with these credentials.
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
     const attempted = `write to branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -236,11 +232,11 @@ export class GitBranch {
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
     this.#unsure = true;
     try {
-      // The message does not distinguish a lost race from a push that has arrived. The branch does.
+      // The message does not show whether the race was lost or the push has succeeded. The state of the branch does.
       const args = ["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`];
       await this.#ask(attempted, args, () => this.#hasArrived(attempted));
     } catch (error) {
-      // After an outage the next try begins with a fetch: two successful requests show that the repository is back.
+      // After an outage, the next attempt begins with a fetch, which shows that the repository is available again.
       this.#unsure = !(error instanceof UsageError || error instanceof LostRaceError);
       throw error;
     }
@@ -248,13 +244,12 @@ export class GitBranch {
   }
 }
 
-/** Git's message about a redirect that it does not follow. Source: Git, http.c. */
+/** Git's message about a redirect that Git does not follow. Source: Git, http.c. */
 const REDIRECT = /error: 30[1278]\b/;
 
-/** Maximum length of Git's and the server's texts in a message, in characters. */
 const MAX_SAID = 300;
 
-/** Quotes the messages of the server separately from those of Git. Both are untrusted, so their control characters are removed. */
+/** Quotes the server's messages separately from Git's. Both are untrusted, so control characters are removed. */
 export function said({ stderr, code }: GitAnswer): string {
   // deno-lint-ignore no-control-regex
   const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
@@ -271,7 +266,7 @@ export function said({ stderr, code }: GitAnswer): string {
   return `${line.slice(0, MAX_SAID)}; the server says ${JSON.stringify(words.join(" ").slice(0, MAX_SAID))}`;
 }
 
-/** Another writer has changed the branch since it was read. The caller must read the branch again and decide again. Exit code 75. */
+/** Another writer has changed the branch since it was read. The caller must read the branch and decide again. Exit code 75. */
 export class LostRaceError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "LostRaceError";
@@ -288,7 +283,7 @@ function data(text: string): string {
   return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
 }
 
-// An address that is safe for Git contains no program, no credentials and no option.
+// A safe address for Git contains no program, no credentials and no option.
 
 const MAX_CHARS = 2_000;
 const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or /PATH";
@@ -297,7 +292,7 @@ const SSH_PLACE = /^(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*$/;
 
 /**
  * @param text HTTPS, SSH (as a URL or as `user@host:path`), a `file:` URL, or an absolute path on this machine.
- * @throws {UsageError} for any other text. `ext::` and other helpers run programs, a leading dash begins an option, and plain HTTP exposes the
+ * @throws {UsageError} for any other text. `ext::` and similar helpers run programs, a leading dash begins an option, and plain HTTP exposes the
  * password to the network.
  */
 export function checkRemote(text: string): string {
@@ -321,7 +316,7 @@ export function checkRemote(text: string): string {
     !text.includes("::") && !text.includes("://") && path.length > 0 && SSH_PLACE.test(place) &&
     /^[^-]/.test(path.join(":"))
   ) {
-    // `user:password@host/path` looks like a path on a host called `user`.
+    // `user:password@host/path` looks like a path on the host `user`.
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
@@ -338,7 +333,7 @@ function refused(text: string, why: string, advice: string): UsageError {
 }
 
 /**
- * Hides the user and password, which can include everything up to the last `@`, and the query and fragment. The user of an SSH address and the
+ * Hides the user and password, which can include everything up to the last `@`, as well as the query and fragment. The user of an SSH address and the
  * branch of a home are not secret.
  */
 export function maskAddress(text: string): string {

@@ -1,24 +1,24 @@
 /**
- * Reads a file of a repository by its commit, its folders and its blob. Links are not followed, and nothing is checked out.
+ * Reads a file of a repository by its commit, folders and blob. Links are not followed, and nothing is checked out.
  * @module
  */
 
 export interface TreeReader {
   /**
-   * @param branch Undefined for the default branch.
-   * @returns The newest commit; null if the branch does not exist.
+   * @param branch Default branch if `undefined`.
+   * @returns The newest commit; `null` if the branch does not exist.
    */
   head(branch?: string): Promise<string | null>;
-  /** @returns Undefined if the folder has no entry of that name. */
+  /** @returns `undefined` if the folder has no entry with this name. */
   entry(commit: string, folder: TreeFolder, name: string): Promise<TreeEntry | undefined>;
-  /** @returns Undefined if the blob is larger than {@linkcode MAX_FILE_BYTES}. */
+  /** @returns `undefined` if the blob is larger than {@linkcode MAX_FILE_BYTES}. */
   blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined>;
 }
 
 export interface TreeFolder {
   /** Empty for the root. */
   readonly path: string;
-  /** Id of the tree, or of the commit for the root. */
+  /** Id of the tree; for the root, id of the commit. */
   readonly id: string;
 }
 
@@ -26,7 +26,7 @@ export interface TreeEntry {
   /** As in Git, such as `100644`. */
   readonly mode: string;
   readonly id: string;
-  /** Undefined if the reader does not know the size. */
+  /** `undefined` if the reader does not know the size. */
   readonly bytes?: number | undefined;
 }
 
@@ -38,7 +38,6 @@ export type RepositoryFile =
 
 export type FileRefusal = "link" | "submodule" | "lfs" | "folder" | "mode" | "too large";
 
-/** 1 MB. */
 export const MAX_FILE_BYTES: number = 2 ** 20;
 
 // Source: Git, "git-fast-import", "Mode".

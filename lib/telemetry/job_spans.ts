@@ -1,6 +1,6 @@
 /**
- * The spans of a job with a run: the job itself, the agent's run with its phases, and the important requests. All of it
- * is derived from the facts at the end of the job. No span contains the task or a text of the agent.
+ * The spans of a job with a run: the job itself, the agent's run with its phases, and the important requests. The spans are built when the job ends.
+ * No span contains the task or a text of the agent.
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
@@ -10,10 +10,10 @@ import { type Attributes, OWN, type RequestLog, SEMCONV, type Span } from "./otl
 import { newId, type TraceContext } from "./settings.ts";
 
 export interface JobFacts {
-  /** Start and end of the job by our clock, in milliseconds since 1970. */
+  /** Start and end of the job on this machine's clock, in milliseconds since 1970. */
   startMs: number;
   endMs: number;
-  /** Milliseconds by which our clock is ahead of the service's; 0 if unknown. */
+  /** Milliseconds by which this machine's clock is ahead of the service's clock; 0 if unknown. */
   skewMs: number;
   requests: RequestLog;
   task: Attributes;
@@ -28,7 +28,6 @@ export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts
   ];
 }
 
-/** The time during which the service works while the job waits; undefined if nothing about it is known. */
 function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span | undefined {
   const { endMs, skewMs } = facts;
   const { runId, createdAt, outcome } = result;
@@ -63,10 +62,10 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
   };
 }
 
-/** Clocks are accurate to the second. A run may seem to begin up to this many milliseconds before the job started it. */
+/** The clocks may differ by a few seconds, so a run may seem to begin this many milliseconds before the job started it. */
 const CLOCKS_MS = 5_000;
 
-/** Whether an operation can be the child of a span, and its start, which is never before the start of the span. */
+/** Whether an operation can be the child of a span, and the operation's start, which is never before the start of the span. */
 function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
   const isWithin = beganMs >= aboveMs - CLOCKS_MS;
   return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
@@ -97,7 +96,7 @@ function errorType(result: AnyResult): string | null {
   return exitType(result.exitCode);
 }
 
-/** Source: OpenTelemetry, `error.type`: `_OTHER` if there is no word. */
+/** Source: OpenTelemetry, `error.type`: `_OTHER` if no other value applies. */
 function exitType(exitCode: number): string {
   return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
 }

@@ -1,8 +1,7 @@
 /**
- * Spans: their names, their form as OTLP in JSON (the body of a request, and a line of the collector's file form), how they are sent, and
- * what the requests, the waits and the job itself add to them. Written by hand, because the SDK has 245 KB. The tests compare the output
- * with the SDK's. Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts,
- * enumerations as numbers.
+ * Spans, their OTLP form in JSON, and their export to a collector or a file. Written by hand, because the SDK has 245 KB. The tests compare the
+ * output with the SDK's. Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts, enumerations
+ * as numbers.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
@@ -22,8 +21,8 @@ import { cutText, plainText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { type Endpoint, newId, type TraceContext } from "./settings.ts";
 
-// All attribute names are here, because the next version of the conventions may change them.
-// Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
+// All attribute names are here, because the next version of the conventions may change them. Source: OpenTelemetry, semantic conventions 1.44.
+// `cicd.*`, `vcs.*` and `gen_ai.*` are still in development.
 
 export const SEMCONV = {
   taskName: "cicd.pipeline.task.name",
@@ -78,7 +77,7 @@ export const OWN = {
   waitAttempt: "mogplex.wait.attempt",
 } as const;
 
-/** Null values are left out. */
+/** Attributes with the value `null` are omitted. */
 export type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface Span {
@@ -93,12 +92,12 @@ export interface Span {
   kind: "internal" | "client";
   /** Milliseconds since 1970. */
   startMs: number;
-  /** Milliseconds since 1970; not before the start. */
+  /** Milliseconds since 1970; never before the start. */
   endMs: number;
   attributes: Attributes;
   events?: readonly SpanEvent[];
   links?: readonly Pick<TraceContext, "traceId" | "spanId">[];
-  /** A word for the failure; null if the span did not fail. */
+  /** A word for the failure; `null` if the span did not fail. */
   error: string | null;
 }
 
@@ -111,7 +110,7 @@ interface SpanEvent {
 
 const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 
-/** One line, without its line break. */
+/** Returns one line, without its line break. */
 export function renderBatch(traceId: string, resource: Attributes, spans: readonly Span[]): string {
   return jsonText({
     resourceSpans: [{
@@ -183,7 +182,7 @@ function nanos(ms: number): string {
   return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
 }
 
-/** What a collector refused although its status was a success; undefined if it accepted everything. */
+/** Text about what a collector rejected although it answered with a success; `undefined` if it accepted everything. */
 function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
@@ -195,24 +194,22 @@ function refusedSpans(answer: unknown): string | undefined {
 interface ExportOptions {
   fetch?: Fetch | undefined;
   clock: Clock;
-  /** Time limit of the whole export, in milliseconds. */
   limitMs: number;
   redact: (text: string) => string;
-  /** From 0 up to 1, for jitter. @default {Math.random} */
+  /** At least 0 and less than 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
-/** Longest time that an export delays the end of a job, in milliseconds. */
+/** Longest time for which an export delays the end of a job. */
 export const EXPORT_MS = 2_000;
-/** The limit after a signal, when the system is about to kill the process, in milliseconds. */
+/** The limit after a signal, because the CI system is about to kill the process. */
 export const HURRIED_MS = 500;
-/** Largest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
 
 /**
- * Sends a trace, and retries failures that may be temporary until the time is up.
- * @returns What went wrong, as a sentence; undefined if everything has arrived.
+ * Sends a trace. Retries temporary failures until the time is up.
+ * @returns What went wrong, as a sentence; `undefined` if the collector accepted everything.
  */
 export async function sendSpans(
   { url, headers, timeoutMs, gzip }: Endpoint,
@@ -232,7 +229,7 @@ export async function sendSpans(
         "Content-Type": "application/json",
         ...(gzip && { "Content-Encoding": "gzip" }),
         "User-Agent": userAgent(),
-        // Otherwise, runtimes wait for the open connection before they exit.
+        // Without this header, runtimes wait for the open connection before they exit.
         Connection: "close",
       },
       body: gzip ? await compressed(body) : body,
@@ -256,7 +253,6 @@ async function compressed(text: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Throws an error if the answer is not a success. The class of the error decides whether to retry. */
 function judge(what: string, answer: Answer, redact: (text: string) => string): void {
   const { status } = answer;
   if (status >= 200 && status < 300) return;
@@ -269,8 +265,8 @@ function judge(what: string, answer: Answer, redact: (text: string) => string): 
 }
 
 /**
- * The line has the format that the collector's file exporter writes and its file receiver reads.
- * @returns What went wrong, as a sentence; undefined if everything is in the file.
+ * Appends a line in the format that the collector's file exporter writes and its file receiver reads.
+ * @returns What went wrong, as a sentence; `undefined` if the whole line was written.
  */
 export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile">): string | undefined {
   try {
@@ -284,23 +280,20 @@ export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile
 
 // Important requests and waits are kept. All others are only counted.
 
-/** Maximum number of requests with their own span, and of waits with an event. */
 const MAX_KEPT = 200;
 
 export class RequestLog {
   readonly #requests: (RequestReport & { endMs: number })[] = [];
   readonly #waits: SpanEvent[] = [];
   count = 0;
-  /** Number of requests for a run's status that succeeded at the first attempt. */
   polls = 0;
   /** Number of requests without a span because {@linkcode MAX_KEPT} was reached. */
   unshown = 0;
 
-  /** @param wallMs Wall time now, in milliseconds since 1970. */
   add(request: RequestReport, wallMs: number): void {
     this.count++;
     const { status, attempt, method, path } = request;
-    // A service without event streams answers the first request for a stream this way. Source: contract, section 12.
+    // A service without event streams answers the first request for a stream with one of these statuses. Source: contract, section 12.
     const isProbe = method === "GET" && path.endsWith("/events/stream") && (status === 404 || status === 405);
     const failed = status === null || status >= 400 && !isProbe;
     if (!failed && attempt === 1 && method === "GET") this.polls++;
@@ -308,7 +301,7 @@ export class RequestLog {
     else this.#requests.push({ ...request, endMs: wallMs });
   }
 
-  /** Waits become events of the job's span. @param wallMs Wall time now, in milliseconds since 1970. */
+  /** Waits become events of the job's span. */
   notice(notice: Notice, wallMs: number): void {
     if (notice.kind !== "wait" || this.#waits.length >= MAX_KEPT) return;
     const { cause, delayMs, attempt } = notice;
@@ -320,7 +313,7 @@ export class RequestLog {
     return this.#waits;
   }
 
-  /** Returns a span for each start, cancel, failure and retry. @param origin Origin of the service. */
+  /** Returns a span for each start, cancel, failure and retry. */
   spans(origin: string, parentSpanId: string): Span[] {
     const server = URL.canParse(origin) ? new URL(origin) : undefined;
     return this.#requests.map(({ method, path, status, attempt, durationMs, requestId, endMs }) => ({
@@ -363,7 +356,7 @@ interface CiPlace {
   env: ReadEnv;
 }
 
-/** @param ownAttributes Attributes that the user sets; they override ours. */
+/** @param ownAttributes Attributes that the user sets. They override ours. */
 export function resourceAttributes({ platform, env }: CiPlace, ownAttributes: ReadonlyMap<string, string>): Attributes {
   const links = platform.links(env);
   return {
@@ -376,7 +369,7 @@ export function resourceAttributes({ platform, env }: CiPlace, ownAttributes: Re
   };
 }
 
-/** The user information is left out because it may contain a token. */
+/** The user information is omitted because it may contain a token. */
 function withoutUser(address: string | undefined): string | null {
   return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
 }
@@ -384,7 +377,7 @@ function withoutUser(address: string | undefined): string | null {
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);
-  // Only on GitLab is the attempt an id that is unique by itself.
+  // Only GitLab's attempt is a unique id.
   const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
   const id = parts.filter((part) => part !== null && part !== "").join("/");
   return {

@@ -9,10 +9,9 @@ import { sha256Hex } from "../sha256.ts";
 import { valueOr } from "../lookup.ts";
 
 export interface TraceSettings {
-  /** Undefined if spans only go to a file. */
+  /** `undefined` if spans go only to a file. */
   endpoint: Endpoint | undefined;
   sampler: Sampler;
-  /** Resource attributes from the user, including `service.name`. */
   resource: ReadonlyMap<string, string>;
   /** One sentence for each setting that could not be used. */
   warnings: string[];
@@ -22,23 +21,22 @@ export interface Endpoint {
   url: string;
   /** Headers by name. Their values are secrets. */
   headers: Readonly<Record<string, string>>;
-  /** Longest time of a request, in milliseconds. */
   timeoutMs: number;
   gzip: boolean;
 }
 
 export interface Sampler {
-  /** Whether the decision of the parent span is followed, if there is a parent span. */
+  /** Whether the parent span, if there is one, decides whether the trace is recorded. */
   byParent: boolean;
-  /** Records all, none, or a share of the traces that begin in this job. */
+  /** Whether all, none, or a share of the traces that begin in this job are recorded. */
   root: "on" | "off" | "share";
-  /** Share of these traces, from 0 to 1; only used with `root: "share"`. */
+  /** From 0 to 1. Used only with `root: "share"`. */
   share: number;
 }
 
 /**
  * @param hasFile Whether a flag names a file for spans.
- * @returns Undefined if traces are not requested, or if `OTEL_SDK_DISABLED` is `true`.
+ * @returns `undefined` if traces are not requested, or if `OTEL_SDK_DISABLED` is `true`.
  */
 export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
   const exports = asksForExport(env);
@@ -59,7 +57,7 @@ function asksForExport(env: ReadEnv): boolean {
   return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
 }
 
-/** An empty value is treated as unset. */
+/** Treats an empty value as unset. */
 function read(env: ReadEnv, name: string): string | undefined {
   return env(name)?.trim() || undefined;
 }
@@ -96,7 +94,6 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
   };
 }
 
-/** Undefined if spans cannot be sent there. */
 function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
   const endpoint = read(env, TRACES_ENDPOINT);
   const source = endpoint === undefined ? ENDPOINT : TRACES_ENDPOINT;
@@ -118,7 +115,7 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 
-/** The variable for traces takes precedence over the general one. */
+/** The variable for traces takes precedence over the general variable. */
 function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
   const tracesName = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
   const common = `OTEL_EXPORTER_OTLP_${name}`;
@@ -126,7 +123,7 @@ function readOtlp(env: ReadEnv, name: string): [value: string | undefined, sourc
   return value === undefined ? [read(env, common), common] : [value, tracesName];
 }
 
-/** Parses `key=value,key=value`, percent-decoded. Undefined replaces each part with another format. */
+/** Parses `key=value,key=value`, percent-decoded. A part with another format becomes `undefined`. */
 function pairsOf(text: string): ([string, string] | undefined)[] {
   return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const cut = part.indexOf("=");
@@ -182,17 +179,14 @@ export interface TraceContext {
   traceId: string;
   /** Id of the job's own span, 16 hex digits. */
   spanId: string;
-  /** Id of the parent span, from `TRACEPARENT`; null without one. */
+  /** Id of the parent span, from `TRACEPARENT`; `null` if the job has no parent span. */
   parentSpanId: string | null;
   sampled: boolean;
   /** `traceparent` for programs that the job or a later step starts. */
   traceparent: string;
 }
 
-/**
- * The trace of a job is the one in `TRACEPARENT` if that is valid, otherwise the trace of its pipeline, otherwise a new one.
- * @param platform Name of the CI system.
- */
+/** Uses the trace in `TRACEPARENT` if it is valid, otherwise the trace of the pipeline, otherwise a new trace. */
 export function openTrace(
   env: ReadEnv,
   platform: string,
@@ -212,7 +206,7 @@ export function openTrace(
   };
 }
 
-/** Reads a `traceparent`. A later version may have more fields at its end. */
+/** A later version of `traceparent` may have more fields at its end. */
 function parseTraceparent(
   text: string,
 ): { traceId: string; spanId: string; sampled: boolean } | undefined {
@@ -224,7 +218,7 @@ function parseTraceparent(
 
 const isZero = (id: string) => /^0*$/.test(id);
 
-/** The id that all jobs of a pipeline share; undefined if the system has no such id. */
+/** The id that all jobs of a pipeline share; `undefined` if the CI system has no such id. */
 function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   if (platform === "gitlab") {
     const id = env("CI_PIPELINE_ID") ?? "";
@@ -250,7 +244,7 @@ function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: 
   return root === "share" ? isInShare(traceId, share) : root === "on";
 }
 
-/** The decision depends only on the trace id and the share, so all programs with the same share decide alike. */
+/** The decision depends only on the trace id and the share, so all programs with the same share make the same decision. */
 function isInShare(traceId: string, share: number): boolean {
   // Source: OpenTelemetry, `TraceIdRatioBased`: by the last seven bytes of the id.
   return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
