@@ -1,5 +1,5 @@
 /**
- * Options and results of the public functions of campaigns.
+ * Options and results of the public campaign functions.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import type { CampaignItem, CampaignView } from "./view/view.ts";
 export interface CampaignProgress {
   /** Number of items that have ended (`isFinal`). An item that will be tried again has not ended. */
   done: number;
-  /** Number of all items. */
+  /** Total number of items. */
   total: number;
 }
 
 /**
- * What happens while a campaign is followed, by `type`. Texts in it are untrusted.
+ * An event of a followed campaign. Text in an event is untrusted. `type` is one of:
  *
- * - `wave`: a wave begins. It checks open runs and starts new ones; `wave` is its number, from 1.
- * - `item`: something about a repository has changed. Its verdict or state changed from `before` to the one in `item`. If both are the
- *   same, another field of `item` changed, such as what its pull request is waiting for.
+ * - `wave`: a wave begins. The wave checks open runs and starts new ones. `wave` is its number, from 1.
+ * - `item`: an item changed. `before` is its previous verdict or state; `item` has the current one. If both are the same, another field of `item`
+ *   changed, such as what its pull request is waiting for.
  * - `gate`: nothing more is started or merged until a person approves. `reason` explains why.
- * - `waiting`: `limit` delays the next start until `nextAt`, in ISO 8601. `nextAt` is null if time alone does not end the wait. This event
- *   is sent when either changes.
- * - `gap`: events were dropped, because the loop was slow or late.
+ * - `waiting`: `limit` delays the next start until `nextAt`, in ISO 8601. `nextAt` is `null` if time alone does not end the wait. This event is sent
+ *   again if `limit` or `nextAt` changes.
+ * - `gap`: events were dropped because the loop was slow or late.
  * - `end`: the last event; see {@linkcode CampaignEnd}.
  */
 export type CampaignEvent =
@@ -42,16 +42,16 @@ export type CampaignEvent =
   }
   | {
     type: "item";
-    /** The repository as it is now. */
+    /** The item in its current state. */
     item: CampaignItem;
-    /** Its verdict or state in the previous event. */
+    /** The item's verdict or state in the previous event. */
     before: ItemState;
     /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | {
     type: "gate";
-    /** Which gate is closed: `canary`, `threshold` for too many failures, or `merge` for target branches that merges have broken. */
+    /** The gate that closed: `canary`; `threshold` after too many failures; or `merge` if merges broke their target branches. */
     gate: "canary" | "threshold" | "merge";
     /** Why the gate closed, in one line. */
     reason: string;
@@ -62,14 +62,14 @@ export type CampaignEvent =
     type: "waiting";
     /** The limit that delays the next start. */
     limit: CampaignLimit;
-    /** When the delay ends, in ISO 8601; null when time alone does not end it. */
+    /** When the delay ends, in ISO 8601; `null` if time alone does not end the delay. */
     nextAt: string | null;
     /** Progress of the campaign. */
     progress: CampaignProgress;
   }
   | {
     type: "gap";
-    /** The loop was slow or late. */
+    /** Why events were dropped: the loop was slow or late. */
     cause: "events_missed";
     /** Progress of the campaign. */
     progress: CampaignProgress;
@@ -78,14 +78,14 @@ export type CampaignEvent =
 
 /** The last event of a followed campaign. */
 export interface CampaignEnd {
-  /** Distinguishes this event from others. */
+  /** Identifies this event as the last one. */
   type: "end";
   /**
-   * Our verdict: `awaiting_input` when a person must act (answer a run or open a gate), `started` when the next call continues
-   * the campaign, `interrupted` when the call was cancelled.
+   * The outcome: `awaiting_input` if a person must act (answer a run or open a gate), `started` if the next call continues the campaign,
+   * `interrupted` if the call was cancelled.
    */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code for the outcome: 4 when a person must act, 75 when the next call continues the campaign. */
+  /** Exit code for the outcome: 4 if a person must act, 75 if the next call continues the campaign. */
   exitCode: number;
   /** The view of the campaign. */
   result: CampaignView;
@@ -94,23 +94,23 @@ export interface CampaignEnd {
 }
 
 /**
- * What a webhook with `format: json` receives, and the `notify` function of a script. Its schema is
+ * The message that a campaign sends to a webhook with `format: json`, or passes to the `notify` function of a script. The schema is
  * `schema/campaign-notification.schema.json`.
  */
 export interface CampaignNotification {
   /** Version of this format. */
   schema: 1;
-  /** Id of this message. It stays the same when the message is sent again, on any machine; the next event has another id. */
+  /** Id of this message. The id stays the same when the message is sent again, even from another machine. Each event has a different id. */
   id: string;
-  /** A sentence and its links, in the field that Slack, Mattermost and Rocket.Chat read. */
+  /** A sentence with links, in the field that Slack, Mattermost and Rocket.Chat read. */
   text: string;
-  /** The same text, in the field that Discord reads. */
+  /** The same text as `text`, in the field that Discord reads. */
   content: string;
   /** What happened. */
   event: NotifyEvent;
   /** Name of the campaign. */
   campaign: string;
-  /** Its round; empty when it has none. */
+  /** Round of the campaign. Empty if the campaign has no round. */
   round: string;
   /** State of the campaign. */
   state: CampaignState;
@@ -118,19 +118,20 @@ export interface CampaignNotification {
   counts: Readonly<Record<ItemState, number>>;
   /** Current exit code of the campaign. */
   exitCode: number;
-  /** Address of the CI job that sent it; null outside CI, or if the CI system does not show it. */
+  /** Address of the CI job that sent the message; `null` outside CI, or if the CI system does not provide the address. */
   job: string | null;
-  /** Address of the campaign's page; null if the CI system does not show the files of a job. */
+  /** Address of the campaign's page; `null` if the CI system does not publish the files of a job. */
   page: string | null;
-  /** Command for the next step; null if the campaign exists only in a script. */
+  /** Command for the next step; `null` if the campaign is defined only in a script. */
   command: string | null;
   /** When the message was created, in ISO 8601. */
   at: string;
 }
 
 /**
- * Called instead of the webhook of a campaign. The campaign awaits the returned promise. If a call fails, the function is called up to two more
- * times, within 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the same `id`.
+ * A function that is called instead of the campaign's webhook. The campaign awaits the returned promise. If a call fails, the function is called up
+ * to two more times, within 30 seconds in total. If all calls fail, the next call of `run()` or `advance()` sends the same message again, with the
+ * same `id`.
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 
@@ -143,29 +144,29 @@ export interface CampaignForge {
 }
 
 export interface CampaignOptions extends ConnectOptions {
-  /** Directory with lock, journal and reports, relative to the working directory. @default {"mogplex-campaign"} */
+  /** Directory for the lock, the journal and the reports, relative to the working directory. @default {"mogplex-campaign"} */
   directory?: string | undefined;
   /**
-   * Where lock and journal are between two waves: `dir`, the directory itself; or `git:REMOTE#BRANCH`, a branch of a Git repository, where
-   * REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
+   * Where the lock and the journal are stored between two waves: `dir` for the directory itself, or `git:REMOTE#BRANCH` for a branch of a Git
+   * repository. REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
    */
   home?: string | undefined;
   memory?: MemoryHome | undefined;
-  /** Whether the files that the campaign file names can be outside its folder. @default {false} */
+  /** Whether the campaign file can name files outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
-   * Name of a variable that holds the address of a webhook. The campaign file can then name this variable even though it begins with neither
+   * Name of a variable that contains the address of a webhook. This option lets the campaign file name a variable that begins with neither
    * `CAMPAIGN_` nor `MOGPLEX_WEBHOOK`.
    */
   webhookVariable?: string | undefined;
   /**
-   * Reads pull requests from their forges, with the token in the variable of each forge, such as `GITHUB_TOKEN`. Without this option, pull requests
-   * are not read.
+   * Reads pull requests from their forges, with the token in each forge's variable, such as `GITHUB_TOKEN`. Without this option, pull requests are
+   * not read.
    */
   forge?: CampaignForge | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
-  /** Called instead of the webhook of the campaign. @default the webhook is called, if there is one */
+  /** A function that is called instead of the campaign's webhook. @default the webhook is called, if there is one */
   notifier?: Notifier | undefined;
 }
 
@@ -173,66 +174,66 @@ export interface CampaignOptions extends ConnectOptions {
 export interface PlanCampaignOptions extends CampaignOptions {
   /** Whether repositories that cannot be used are kept as `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run, in milliseconds. Forecasts use this value until a run has ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** If true, nothing is written. @default {false} */
+  /** Whether to plan without writing anything. @default {false} */
   dryRun?: boolean | undefined;
 }
 
-/** How long a campaign takes with waves at a certain interval. */
+/** How long a campaign takes if waves run at a fixed interval. */
 export interface WavesForecast {
-  /** Interval between two waves in milliseconds; 0 for one process that runs until the end. */
+  /** Interval between two waves, in milliseconds; 0 if one process runs the whole campaign. */
   everyMs: number;
-  /** Earliest end, in ISO 8601; null when the windows never open. */
+  /** Earliest end, in ISO 8601; `null` if the windows never open. */
   endsAt: string | null;
-  /** Number of waves; 1 for one process that runs until the end. */
+  /** Number of waves; 1 if one process runs the whole campaign. */
   waves: number;
-  /** Minutes that a runner is busy. */
+  /** Number of minutes that runners are busy. */
   computeMinutes: number;
 }
 
-/** What {@linkcode Campaign.plan} found. */
+/** The result of {@linkcode Campaign.plan}. */
 export interface CampaignPlan {
   /** The view of the campaign. */
   view: CampaignView;
   /** What the plan changed. In the first plan, everything is `added`. */
   changes: LockChanges;
   /**
-   * How the gate after the canary opens. `automatic`: it opens when the whole canary has succeeded. Null if there is no canary, or once the
-   * gate is open.
+   * How the canary's gate opens. `automatic`: the gate opens when the whole canary has succeeded. `null` if there is no canary, or if the gate is
+   * already open.
    */
   canaryGate: "automatic" | "manual" | null;
-  /** Cost of reading the repository lists. */
+  /** Number of requests and time needed to read the repository lists. */
   lookup: { requests: number; durationMs: number };
-  /** The limit that determines the end. */
+  /** The limit that determines when the campaign ends. */
   limitedBy: CampaignLimit;
-  /** When the campaign would end if one of the limits were lifted, in ISO 8601. The limit that matters most comes first. */
+  /** When the campaign would end if a limit were lifted, in ISO 8601. Limits with the largest effect come first. */
   endsAtWithout: { limit: CampaignLimit; endsAt: string | null }[];
   /** Mean duration of a run on which the plan is based, in milliseconds. */
   meanRunMs: number;
   /**
-   * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, one process that
-   * runs until the end would finish at `endsAt`, in ISO 8601. Null once a run has finished, or for a local service without limits.
+   * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, a single process
+   * would finish the campaign at `endsAt`, in ISO 8601. `null` if a run has finished, or if the service is a local one without limits.
    */
   assumedLinger: { leastMs: number; mostMs: number; endsAt: string | null } | null;
-  /** Forecasts for one process that runs until the end, and then for waves at the usual intervals. */
+  /** The first forecast is for one process that runs the whole campaign. The others are for waves at common intervals. */
   forecasts: WavesForecast[];
 }
 
 /** Options of {@linkcode Campaigns.advance}. */
 export interface AdvanceCampaignOptions extends CampaignOptions {
-  /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
+  /** If there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Name of the person who approves. A closed gate is opened before anything is started. @default gates stay closed */
+  /** Name of the person who approves. Closed gates are opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;
-  /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
+  /** Assumed mean duration of a run, in milliseconds. Forecasts use this value until a run has ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called with each event. An error that it throws ends the step. The `end` event is only sent once the campaign is done. */
+  /** Called for each event. If the function throws, the wave ends with that error. The `end` event is sent only when the campaign is done. */
   onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 
 /** Options of {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
-  /** Maximum duration of the call, in milliseconds: more than 0, at most 30 days. Open runs continue after that. @default 30 days */
+  /** Maximum duration of the call, in milliseconds: more than 0, at most 30 days. When the call ends, open runs continue. @default 30 days */
   timeoutMs?: number | undefined;
 }

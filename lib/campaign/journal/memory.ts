@@ -1,8 +1,3 @@
-/**
- * What the journal of a campaign shows. `fold.ts` computes it.
- *
- * @module
- */
 import { medianOf } from "../../lookup.ts";
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../view/verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
@@ -13,59 +8,60 @@ import type { MergeMemory, Requester, UpdateMemory } from "./merge_memory.ts";
 import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
 import type { WriteMemory } from "./write_memory.ts";
 
-/** A start of an item. If a start was refused before it began a run, it keeps its number when it is sent again. */
+/** A start of an item. A start that was refused before it began a run keeps its number when it is sent again. */
 export interface StartMemory {
   readonly number: number;
   kind: StartKind;
-  /** Null if the start is for the task. */
+  /** `null` if the run works on the task. */
   followUp: FollowUp | null;
-  /** What the forge showed about the problem when the start was first sent; null if nothing, or after the start has an answer. */
+  /** The forge's description of the problem when the start was first sent. `null` if there was none, or once the start has been answered. */
   quote: string | null;
   key: string;
-  /** The working branch in the request; null if the service chooses the name. */
+  /** The working branch in the request; `null` if the service chooses the name. */
   branch: string | null;
-  /** The working branch in the answer to a request without one; otherwise null. */
+  /** The working branch in the answer, if the request named none; otherwise `null`. */
   answered: string | null;
   /** When the start was last sent: an estimate of the service's time, in ISO 8601. */
   sentAt: string;
   /** When the first request that may have begun the run was sent. */
   firstSentAt: string;
-  /** Whether the webhook was called because the start has had no answer for a long time. */
+  /** Whether the webhook was called because the start has not been answered for a long time. */
   isTold: boolean;
-  /** When the start used a slot of the quota, according to the service; null if unknown. */
+  /** When the start used a slot of the quota, by the service's clock; `null` if unknown. */
   slotAt: string | null;
-  /** UUID; null if there is no run, or if its id is unknown. */
+  /** `null` if there is no run, or if the run's id is unknown. */
   runId: string | null;
   status: string | null;
-  /** When the run was created and last changed, by the service's clock, in ISO 8601. */
+  /** By the service's clock. */
   createdAt: string | null;
   updatedAt: string | null;
-  /** When the run continued after waiting for an answer, by the service's clock, in ISO 8601; null if it never did. */
+  /** When the run last continued after waiting for an answer, by the service's clock; `null` if it never did. */
   resumedAt: string | null;
-  /** When the run was recorded as started or continued, by the clock of the machine that recorded it; null if there is no run. */
+  /** When the run was recorded as started or continued, by the clock of the machine that recorded it; `null` if there is no run. */
   runningAt: string | null;
-  /** When a check found the run overdue by only one clock, by the clock of the machine that checked; null if the last check did not find that. */
+  /**
+   * When the last check found that only one of two clocks shows the run as overdue, by the clock of the machine that checked. `null` if the last
+   * check found otherwise.
+   */
   doubtedAt: string | null;
-  /** Null if the start has not ended. With `needs-input`, the run continues after a person answers. */
+  /** `null` if the start has not ended. After `needs-input`, the run can continue. */
   end: StartVerdict | null;
   reason: string | null;
-  /** The last lines of the agent's log; empty if the verdict has none. */
   lastLines: readonly string[];
-  /** Null if unknown. */
   changed: boolean | null;
   counted: boolean;
-  /** Estimate of when the start used a slot of the quota, in milliseconds since 1970; null once the journal shows whether it used one. */
+  /** Estimate of when the start used a slot of the quota, in milliseconds since 1970. `null` once the journal shows whether the start used a slot. */
   openSlotMs: number | null;
-  /** Whether an earlier request of this start got no answer that rules out a run; see {@linkcode isOpenStart}. */
+  /** Whether an earlier request of this start may have begun a run but was not answered; see {@linkcode isOpenStart}. */
   lost: boolean;
-  /** Whether the last check found neither the run nor anything else of the campaign in the service. */
+  /** Whether the last check found neither this run nor any other run of the campaign in the service. */
   missing: boolean;
   /** Sequence number of the start's `intent` record. */
   intentSeq: number;
 }
 
 export interface BeforeIntent {
-  /** The start with the same number before the intent; null if the intent began a new start. */
+  /** The start with the same number before the intent; `null` if the intent began a new start. */
   start: StartMemory | null;
   state: ItemState;
   tally: ItemMemory["tally"];
@@ -77,13 +73,13 @@ export interface ItemMemory {
   readonly item: LockItem;
   state: ItemState;
   readonly starts: StartMemory[];
-  /** What is restored if the last intent is withdrawn; null if that start may have been sent. */
+  /** The state to restore if the last intent is withdrawn; `null` if that start may have been sent. */
   beforeIntent: BeforeIntent | null;
-  /** Number of requests. It is larger than the number of starts if some requests were refused. */
+  /** Number of requests. Exceeds the number of starts if some requests were refused. */
   sent: number;
   /** Number of starts that used up an attempt. */
   attempts: number;
-  /** Attempts in the lock and by manual retries. */
+  /** Attempts allowed by the lock and by manual retries. */
   allowed: number;
   /** Number of consecutive starts that failed because of the service or the network. */
   serviceFailures: number;
@@ -92,11 +88,11 @@ export interface ItemMemory {
   /** Whether a person requested the next start. Such starts are sent first. */
   asked: boolean;
   /**
-   * Whether the next start may have a different request, and therefore a different key, under the same number. If a start is open, the new request
-   * waits until the run that this start may have begun has ended.
+   * Whether the next start may send a different request, and therefore a different key, under the same number. If a start is open and has begun a
+   * run, the new request waits until that run has ended.
    */
   adopt: boolean;
-  /** The decision not to start the item again, or null. `at` is by the clock of the machine that recorded it. */
+  /** The decision not to start the item again. `at` is by the clock of the machine that recorded it. */
   skipped: {
     by: Person;
     at: string;
@@ -104,47 +100,41 @@ export interface ItemMemory {
     /** Whether the item's run is cancelled, including a run that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether the open start must be settled. If a run exists, the run is used as the attempt. */
+  /** Whether the open start must be settled. If it has begun a run, that run is used as the attempt. */
   settle: boolean;
-  /** Number of times the open start was sent again since a person last decided about it, with a retry, a skip, a stop or a resume. */
+  /** How often the open start was sent again since the last retry, skip, stop or resume. */
   settleTries: number;
-  /** One line that explains the state; null if there is nothing to explain. */
   reason: string | null;
-  /** The current name of the repository if it differs from the name in the lock; otherwise null. */
   renamed: string | null;
   branch: string | null;
-  /** `pull` is what the forge shows about the pull request; null if it was not read. */
   pullRequest: string | null;
   pull: PullRequestMemory | null;
-  /** Minimum number of files that the run changed, according to its events; null if they name none. */
+  /** Minimum number of files that the run changed, according to its events; `null` if the events name no files. */
   files: number | null;
-  /** Null if there is no result file, or no successful run. */
   result: ResultMemory | null;
-  /** What the current or next start has to fix; null if it is for the task. */
+  /** What the current or next start must fix; `null` if its run works on the task. */
   followUp: FollowUp | null;
   readonly requesters: Requester[];
   merge: MergeMemory | null;
-  /** For each kind of change, the last one that was requested. */
+  /** The most recently requested change of each kind. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
   update: UpdateMemory | null;
   /** What the item adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
 
-/** A gate. While it is closed, nothing is started or, for `merge`, merged. */
+/** While a gate is closed, nothing is started; for `merge`, nothing is merged. */
 export interface GateMemory {
   closed: boolean;
-  /** Why and when the gate was last closed, by the clock of the machine that recorded it; null if it never was. */
+  /** `reason` and `closedAt` are from the last time the gate closed. `closedAt` is by the clock of the machine that recorded it. */
   reason: string | null;
   closedAt: string | null;
-  /** The last approval; null if there is none. */
   approved: {
     by: Person;
     note: string | null;
     at: string;
-    /** Sequence number of the approval's record. */
     seq: number;
-    /** Values of {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures} at that time. The threshold counts from these values. */
+    /** The threshold counts from these values of {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
     ended: number;
     failures: number;
   } | null;
@@ -152,72 +142,66 @@ export interface GateMemory {
 
 export interface CampaignMemory {
   readonly lock: Lock;
-  /** Start quotas of the service. They are not in the journal, because a local Mogplex may have none. */
+  /** The service's start quotas. The journal does not contain them, because a local Mogplex may have none. */
   readonly quotas: readonly Quota[];
   /**
-   * Hashes of the lock, according to the journal; null if there are none. `before` is the previous hash, and is kept until the next record: the
-   * process may crash after a new hash is recorded and before the lock is written.
+   * Hashes of the lock, according to the journal. `before` is the previous hash. It is kept until the next record, because the process may crash
+   * after it recorded a new hash and before it wrote the lock.
    */
   readonly lockHash: { current: string | null; before: string | null };
-  /** Items by name, in the order of the lock. */
+  /** In the order of the lock. */
   readonly items: ReadonlyMap<string, ItemMemory>;
-  /** By the UUID of the run. */
+  /** By run id. */
   readonly runs: ReadonlyMap<string, StartMemory>;
   readonly counts: Record<ItemState, number>;
-  /** Number of items whose start has ended, and how many of them failed. Items that will be started again are not included. */
+  /** `ended` and `failures` do not include items that will be started again. */
   ended: number;
   failures: number;
   readonly gates: Readonly<Record<GateName, GateMemory>>;
   readonly planners: Requester[];
-  /** In chronological order, at most {@linkcode MAX_DECISIONS}. */
+  /** In chronological order. */
   readonly decisions: DecisionMemory[];
-  /** When the first start was recorded, by the clock of the machine that recorded it; null before that. */
+  /** By the clock of the machine that recorded the start. */
   firstStartAt: string | null;
-  /** Null if the campaign was not stopped, or was resumed. */
+  /** `null` if the campaign was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
   /** Sequence number of the last stop that cancels runs; 0 if there is none. */
   cancelSeq: number;
   readonly stopRequests: Set<string>;
-  /** Number of the last wave; 0 before the first. */
+  /** 0 before the first wave. */
   wave: number;
-  /** The error that stopped the last wave, or null. */
   trouble: string | null;
-  /** Whether a refused token stopped the last wave. */
   tokenRefused: boolean;
-  /**
-   * Number of consecutive starts whose answer was lost, and when the last of them was sent, by the service's clock; null if the last answer arrived.
-   */
+  /** Number of consecutive unanswered starts, and when the last of them was sent, by the service's clock. `null` if the last start was answered. */
   unanswered: { count: number; lastMs: number } | null;
-  /** Null if no event was sent to the webhook, or if the campaign has continued since. */
+  /** The last event that was sent to the webhook; `null` once the campaign has continued. */
   told: NotifyEvent | null;
   toldCount: number;
-  /** Number of the user's active sandboxes, if sandboxes other than those of the campaign's active runs blocked a start; otherwise null. */
+  /** Number of the user's active sandboxes if sandboxes other than those of the campaign's active runs blocked a start; otherwise `null`. */
   sandboxes: number | null;
-  /**
-   * Items whose run has ended, but whose sandbox was still active when sandboxes were last read: when the run ended, and when the sandbox was seen,
-   * by the service's clock.
-   */
+  /** Items whose run has ended, but whose sandbox was still active when the sandboxes were last read. Times are by the service's clock. */
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
-  /** How long sandboxes that are gone stayed active after their runs: the total in milliseconds, and the number of sandboxes. */
+  /** Total time and number of the sandboxes that stayed active after their runs and have now ended. */
   readonly lingered: { sumMs: number; count: number };
-  /** How long after its end each of the last finished runs was read, in milliseconds, oldest first: at most {@linkcode MAX_LATE}. */
+  /** For each of the last {@linkcode MAX_LATE} finished runs, the time between its end and the reading of its end. Oldest first. */
   readonly lateMs: number[];
-  /** How far the machine's clock was ahead of the service's clock when the last start was sent, in milliseconds. */
+  /** How far the machine's clock was ahead of the service's clock when the last start was sent. */
   skewMs: number;
-  /** Sequence number of the last record, and when it was written, by the clock of the machine that wrote it; 0 and null before the first. */
+  /** 0 before the first record. */
   seq: number;
   lastAt: string | null;
-  /** When starts used slots of the quota, in milliseconds since 1970 by the service's clock, ascending. Starts without an answer are included. */
-  readonly slotsMs: number[];
-  /** When the service accepts starts again, according to its refusals, in milliseconds since 1970; null if it has accepted one since. */
-  refusedUntilMs: number | null;
-  /** `start_limit` if the refusal named the user's start limit as the reason; otherwise null. */
-  refusedBy: "start_limit" | null;
   /**
-   * Number of consecutive starts that ended because no sandbox was free, and when the last one ended, by the service's clock; null if there are none.
+   * When starts used slots of the quota, in milliseconds since 1970 by the service's clock, in ascending order. Includes starts that were not
+   * answered.
    */
+  readonly slotsMs: number[];
+  /** When the service accepts starts again, in milliseconds since 1970. `null` if it has accepted a start since its last refusal. */
+  refusedUntilMs: number | null;
+  /** `start_limit` if the service refused a start because the user's start limit was used up. */
+  refusedBy: "start_limit" | null;
+  /** Number of consecutive starts that ended because no sandbox was free, and when the last of them ended, by the service's clock. */
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Sequence number of the last of these refusals. */
+  /** Sequence number of the record of the last refusal in `sandboxRefusals`. */
   sandboxRefusalSeq: number;
 }
 
@@ -298,15 +282,15 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
 }
 
 /**
- * Whether the number of a start is used up, so that the next start gets the next number. The run of the start has ended, or its key belongs to
- * another request or to a run that the service does not show.
+ * Whether the next start gets a new number, because the run of this start has ended, or because the key of this start belongs to another request or
+ * to an unknown run.
  */
 export function isSpent({ end, runId }: StartMemory): boolean {
   return end !== null && end !== "needs-input" && (runId !== null || end === "conflict" || end === "unknown");
 }
 
 /**
- * Whether the last start of an item is open: its request may have arrived, and no answer shows what happened, so an agent may be running. A refused
+ * Whether the last start of an item is open: its request may have arrived, but no answer shows what happened, so an agent may be running. A refused
  * connection and a refusal by the service are answers.
  */
 export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
@@ -314,32 +298,30 @@ export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
   return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
 }
 
-/** Maximum time for a start with all its attempts, in milliseconds. One item must not block a wave for longer. */
+/** Time limit for all attempts of a start, so that one item cannot block a wave for longer. */
 export const START_MS = 90_000;
 
-/** How long a start that was announced on a branch is left to the job that announced it, in milliseconds. */
+/** How long other jobs wait before they take over a start that a job has announced on a branch. */
 export const ABANDONED_MS = 5 * 60_000;
 
-/** The reason shown for an item whose start is left to the job that announced it. */
 export const SENT_ELSEWHERE = "another job is sending this start";
 
-/** How long a start may wait for an answer before it needs attention, in milliseconds. */
+/** After this time without an answer, a start needs attention. */
 const LONG_OPEN_MS = 2 * 3_600_000;
 
-/** Whether an open start has had no answer for so long that a person should look. */
 export function isLongOpen(item: Pick<ItemMemory, "starts" | "state">, nowMs: number): boolean {
   if (item.state !== "starting" || !isOpenStart(item)) return false;
   return nowMs - Date.parse(item.starts.at(-1)?.firstSentAt ?? "") >= LONG_OPEN_MS;
 }
 
-/** If the last start got no answer, or was refused before it began a run, it is sent again under its number. */
+/** A start that was not answered, or that was refused before it began a run, is sent again under the same number. */
 export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
   return isSpent(last) ? last.number + 1 : last.number;
 }
 
-/** In milliseconds; null if the journal does not show it. */
+/** `null` if the journal does not show how long sandboxes stay active after their runs. */
 export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
   if (lingered.count > 0) return lingered.sumMs / lingered.count;
   const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
@@ -348,12 +330,12 @@ export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingerin
 
 export const MAX_LATE = 20;
 
-/** How long after its end a run is usually read, in milliseconds: the median of the last ends; 0 if there are none. */
+/** The median time between the end of a run and the reading of its end; 0 if unknown. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return medianOf(lateMs) ?? 0;
 }
 
-/** The last known name of the item's repository. The repository's id proves that it is the same repository. */
+/** The last known name of the item's repository. The repository's id does not change when the repository is renamed. */
 export function nameOf({ item, renamed }: Pick<ItemMemory, "item" | "renamed">): string {
   return renamed ?? item.repository;
 }

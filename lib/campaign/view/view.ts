@@ -1,5 +1,5 @@
 /**
- * What a campaign looks like now: plain data for screens and reports, computed from lock and journal.
+ * The current state of a campaign as plain data, computed from its lock and its journal.
  *
  * @module
  */
@@ -7,122 +7,119 @@ import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/mo
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
 
-/** A pull request as its forge last showed it. Values that could not be read are null. Its texts from the forge are untrusted. */
+/** The last known state of a pull request on its forge. A field is `null` if it could not be read. Text from the forge is untrusted. */
 export interface PullRequestView {
-  /** `unreadable`: the forge does not show it. It may be open. */
+  /** State of the pull request. `unreadable` means that the forge did not return the pull request, which might still be open. */
   state: PullRequestStatus | "unreadable";
   /** Whether the pull request is a draft. */
   draft: boolean;
-  /** State of its checks. */
+  /** State of the pull request's checks. */
   checks: ChecksState | null;
-  /** State of its review; also null when the pull request is not open. */
+  /** State of the pull request's review. Also `null` if the pull request is not open. */
   review: ReviewState | null;
-  /** Whether the pull request conflicts with its base branch; null when the forge does not know yet. */
+  /** Whether the pull request conflicts with its base branch; `null` if the forge does not know yet. */
   conflict: boolean | null;
-  /** Assignee, or the requested reviewer if there is no assignee; null if there is neither. */
+  /** Assignee, or the requested reviewer if there is no assignee; `null` if there is neither. */
   owner: string | null;
   /** When the pull request was opened, in ISO 8601, by the forge's clock. */
   createdAt: string | null;
-  /** When there was last activity, in ISO 8601, by the forge's clock. */
+  /** When the last activity occurred, in ISO 8601, by the forge's clock. */
   updatedAt: string | null;
-  /** Why all or part of the pull request could not be read; null when everything was read. */
+  /** Why the pull request could not be read completely; `null` if everything was read. */
   reason: string | null;
   /**
-   * Newest commit of the pull request's branch. All other fields refer to this commit. Null when the forge did not show it. @default absent from
-   * older records
+   * Newest commit of the pull request's branch. All other fields refer to this commit. `null` if the forge did not return it. Absent from records of
+   * older versions.
    */
   commit?: string | null | undefined;
-  /** Why the pull request does not, or might not, belong to the item's run; null when it does. @default absent from older records */
+  /** Why the pull request does not, or might not, belong to the item's run; `null` if it does. Absent from records of older versions. */
   foreign?: string | null | undefined;
-  /**
-   * Whether the pull request's branch is the default branch or a protected branch; null when the forge did not show that. @default absent from older
-   * records
-   */
+  /** Whether the pull request's branch is the default branch or a protected branch; `null` if unknown. Absent from records of older versions. */
   guarded?: boolean | null | undefined;
-  /** Whether the pull request's branch needs newer commits from the base branch. @default absent from older records */
+  /** Whether the pull request's branch is behind the base branch. Absent from records of older versions. */
   behind?: boolean | undefined;
-  /** Whether the base branch has a merge queue. @default absent from older records */
+  /** Whether the base branch has a merge queue. Absent from records of older versions. */
   queue?: boolean | undefined;
-  /** The forge's own id for the repository; null when the forge did not show it. @default absent from older records */
+  /** The forge's own id for the repository; `null` if the forge did not return it. Absent from records of older versions. */
   repositoryId?: string | null | undefined;
-  /** Number of files that the pull request changes; null when the forge did not show it. @default absent from older records */
+  /** Number of files that the pull request changes; `null` if unknown. Absent from records of older versions. */
   files?: number | null | undefined;
-  /** Number of lines that the pull request adds; null when the forge did not show it. @default absent from older records */
+  /** Number of lines that the pull request adds; `null` if unknown. Absent from records of older versions. */
   additions?: number | null | undefined;
-  /** Number of lines that the pull request removes; null when the forge did not show it. @default absent from older records */
+  /** Number of lines that the pull request removes; `null` if unknown. Absent from records of older versions. */
   deletions?: number | null | undefined;
 }
 
 /** Why a pull request needs attention, most urgent first. */
 export type PullRequestTrouble =
-  /** It was closed without being merged. */
+  /** The pull request was closed without being merged. */
   | "closed-unmerged"
-  /** It conflicts with its base branch. */
+  /** The pull request conflicts with its base branch. */
   | "conflict"
-  /** Its checks are red. */
+  /** The pull request's checks failed. */
   | "failed-checks"
   /** A review requests changes. */
   | "changes-requested"
-  /** No review was asked for. */
+  /** No review was requested. */
   | "no-reviewer"
-  /** Nothing has happened to it for some days. */
+  /** The pull request has had no activity for several days. */
   | "inactive"
   /** The run succeeded and changed something, but there is no pull request. */
   | "no-pull-request"
-  /** The forge does not show it. */
+  /** The forge did not return the pull request. */
   | "unreadable";
 
-/** The result file that an item's task asks for. Its texts are untrusted. */
+/** The result file that an item's task requires. Text from the file is untrusted. */
 export interface ItemResult {
-  /** Path in the repository. */
+  /** Path of the file in the repository. */
   path: string;
-  /** Why there is no value: the file is missing, is not JSON, or does not match the schema; null for a valid file. */
+  /** Why there is no value: the file is missing, is not JSON, or does not match the schema; `null` if the file is valid. */
   cause: "result-missing" | "result-not-json" | "result-invalid" | null;
-  /** Commit from which the file was read; null if no file was read. */
+  /** Commit from which the file was read; `null` if no file was read. */
   commit: string | null;
-  /** Git blob of the file; null if there is no file. */
+  /** Git blob id of the file; `null` if there is no file. */
   blob: string | null;
-  /** SHA-256 of the file's content, as 64 hex digits; null if there is no file. */
+  /** SHA-256 of the file's content, as 64 hex digits; `null` if there is no file. */
   sha256: string | null;
-  /** What is wrong with the file, one line for each mistake. The lines never contain part of the value. */
+  /** Errors in the file, one line each. The lines never contain any part of the value. */
   mistakes: readonly string[];
-  /** Value of the file. @default no value was read, or it is larger than 16 KB */
+  /** Value of the file. Absent if no value was read, or if it is larger than 16 KB. */
   value?: unknown;
-  /** Top-level scalars that the schema names, by name. */
+  /** Values of the top-level scalar fields that the schema names, by field name. */
   outputs: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** How far a pull request is from being merged, according to what its forge last showed. */
+/** How close a pull request is to being merged, based on its last known state on the forge. */
 export type MergeStage =
-  /** It is merged. */
+  /** The pull request is merged. */
   | "merged"
-  /** The forge was asked to merge it, but has not done so yet. */
+  /** The merge was requested, but the forge has not merged the pull request yet. */
   | "queued"
-  /** It is approved and green. */
+  /** The pull request is approved, and its checks passed. */
   | "ready"
-  /** It waits for an approval. */
+  /** The pull request is waiting for an approval. */
   | "review"
-  /** Its checks have not finished. */
+  /** The pull request's checks have not finished. */
   | "checks"
-  /** Something else blocks it, and somebody has to act. */
+  /** Something else blocks the pull request, and someone must act. */
   | "blocked";
 
-/** Pull requests in one stage. */
+/** Pull requests in the same stage. */
 export interface MergeGroup {
-  /** Stage of these pull requests. */
+  /** Stage of the pull requests. */
   stage: MergeStage;
-  /** People who have to act, those with the most pull requests first. */
+  /** People who must act. Those with the most pull requests come first. */
   owners: readonly {
-    /** Assignee or reviewer of the pull requests, otherwise the owner of the repositories. */
+    /** Assignee or reviewer of the pull requests. If there is neither, the owner of the repositories. */
     owner: string;
     /** Names of the items. */
     items: readonly string[];
-    /** When the oldest of the pull requests was opened, in ISO 8601; null if unknown. */
+    /** When the oldest of the pull requests was opened, in ISO 8601; `null` if unknown. */
     since: string | null;
   }[];
 }
 
-/** An item, as screens and reports show it. Its texts from the service are untrusted. */
+/** An item, as shown on screens and in reports. Text from the service is untrusted. */
 export interface CampaignItem {
   /** Name of the item in the lock and the journal. */
   id: string;
@@ -134,52 +131,53 @@ export interface CampaignItem {
   baseBranch: string;
   /** Root directory; null for the repository's root. */
   root: string | null;
-  /** Its verdict or state. */
+  /** The item's verdict or state. */
   verdict: ItemState;
   /** Whether the item has ended. An item whose run is waiting for a person (`needs-input`) has not ended. */
   isFinal: boolean;
-  /** Why it has this verdict or state, in one line; null when there is nothing to report. */
+  /** Why the item has this verdict or state, in one line; `null` if there is nothing to report. */
   reason: string | null;
   /**
-   * The last lines of the agent's log, if the item did not succeed: at most three lines of at most 200 characters. @default the log
-   * has no lines, or `--show-task false` left them out
+   * The last lines of the agent's log, if the item did not succeed: at most three lines of at most 200 characters. Absent if the log has no lines, or
+   * if `--show-task false` hides them.
    */
   lastLines?: readonly string[] | undefined;
-  /** Who skipped the item while its run was still running, without cancelling the run. @default nobody */
+  /** Who skipped the item while its run was still running, without cancelling the run. Absent if nobody did. */
   skippedBy?: string | undefined;
   /** Number of starts that were sent, of any kind. */
   starts: number;
   /** Number of starts that used up an attempt. */
   attempts: number;
-  /** UUID of its newest run. */
+  /** UUID of the item's newest run. */
   runId: string | null;
   /** Branch with the agent's changes. */
   branch: string | null;
   /** Address of the pull request. */
   pullRequest: string | null;
-  /** What the forge shows about the pull request; null when it was not read. */
+  /** State of the pull request on its forge; `null` if it was not read. */
   pullRequestState: PullRequestView | null;
   /**
-   * Minimum number of files that the run changed: the files that the service committed, according to the events. Files that the agent
-   * committed itself are not included. @default the events name none
+   * Minimum number of files that the run changed, according to its events. These are the files that the service committed; files that the agent
+   * committed itself are not included. Absent if the events name no files.
    */
   files?: number | undefined;
-  /** The file that its task asks for. @default the task asks for none, or no run has succeeded */
+  /** The result file that the item's task requires. Absent if the task requires no result file, or if no run has succeeded. */
   result?: ItemResult | undefined;
-  /** Whether a pull request is required, but no forge was asked about it. @default a forge was asked, or no pull request is required */
+  /** Present if a pull request is required, but was not checked on its forge. */
   unchecked?: boolean | undefined;
   /**
-   * How far its pull request is from being merged, and why it is blocked; `reason` is null if nothing blocks it. @default there is no
-   * pull request, it is closed or was not read, or the item was skipped
+   * How close the item's pull request is to being merged, and why it is blocked. `reason` is `null` if nothing blocks it. Absent if there is no pull
+   * request, if the pull request is closed or was not read, or if the item was skipped.
    */
   merge?: { stage: MergeStage; reason: string | null } | undefined;
-  /** What its pull request is waiting for; null when it is waiting for nothing, or the item did not succeed. */
+  /** Why the pull request needs attention; `null` if it does not, or if the item did not succeed. */
   stuck: PullRequestTrouble | null;
   /**
-   * When its newest run was started, in ISO 8601, by the service's clock. If a later start found the run, this is still the original time.
+   * When the item's newest run was started, in ISO 8601, by the service's clock. If a later start found an existing run, this is still the original
+   * time.
    */
   startedAt: string | null;
-  /** When its newest run ended, in ISO 8601, by the service's clock. */
+  /** When the item's newest run ended, in ISO 8601, by the service's clock. */
   endedAt: string | null;
   /** Whether the item belongs to the canary. */
   canary: boolean;
@@ -187,27 +185,27 @@ export interface CampaignItem {
 
 /** What a pull request is waiting for after all runs of its campaign have ended. */
 export type PendingReason =
-  /** A later wave merges it, or sets its reviewers and labels. */
+  /** A later wave will merge the pull request, or set its reviewers and labels. */
   | "wave"
-  /** A later wave starts a run that fixes its checks. */
+  /** A later wave will start a run that fixes the failed checks. */
   | "repair"
-  /** The forge was asked to merge it, but has not done so yet. */
+  /** The merge was requested, but the forge has not merged the pull request yet. */
   | "queue"
-  /** Its checks have not finished. */
+  /** The pull request's checks have not finished. */
   | "checks"
-  /** It is merged, and the checks of its target branch have not finished. */
+  /** The pull request is merged, but the checks of its target branch have not finished. */
   | "target"
-  /** Nobody has approved it yet. */
+  /** Nobody has approved the pull request yet. */
   | "review"
   /** A review requests changes. */
   | "changes"
-  /** Its checks failed, and no run will fix them. */
+  /** The pull request's checks failed, and no run will fix them. */
   | "failed-checks"
-  /** It conflicts with its target branch. */
+  /** The pull request conflicts with its target branch. */
   | "conflict"
-  /** Something else blocks it, and somebody has to act. */
+  /** Something else blocks the pull request, and someone must act. */
   | "blocked"
-  /** The forge did not show it, or its checks. */
+  /** The forge did not return the pull request or its checks. */
   | "unread";
 
 /** Pull requests that still need waves after all runs of a campaign have ended. */
@@ -215,11 +213,11 @@ export interface PendingPulls {
   /** Whether the campaign file has the key `merge`. */
   merges: boolean;
   /**
-   * What keeps waves from merging: a person stopped the campaign, the campaign is waiting for approval after too many failures, or merges have broken
-   * their target branches. @default nothing does
+   * Why waves merge nothing: a person stopped the campaign, the campaign is waiting for approval after too many failures, or earlier merges broke
+   * their target branches. Absent if waves merge as usual.
    */
   hold?: "stopped" | "gate" | "merge-gate" | undefined;
-  /** The pull requests by reason. Reasons that a wave handles come first; reasons that people must handle come last. */
+  /** Pull requests grouped by reason. Reasons that a wave handles come first; reasons that people must handle come last. */
   groups: readonly {
     reason: PendingReason;
     /** Names of the items. */
@@ -227,108 +225,111 @@ export interface PendingPulls {
   }[];
 }
 
-/** Items with the same cause. */
+/** Items that have the same cause. */
 export interface CauseGroup {
-  /** Their verdict or state. */
+  /** Verdict or state of the items. */
   verdict: ItemState;
-  /** The common reason, without parts that differ, such as numbers and ids; empty if there is no reason. */
+  /** The common reason, without parts that differ, such as numbers and ids. Empty if there is no reason. */
   cause: string;
-  /** Short word for `retry --cause`: unique in the campaign. */
+  /** Short word for `retry --cause`, unique in the campaign. */
   word: string;
-  /** What their pull requests are waiting for; null when the items did not succeed. */
+  /** Why the pull requests need attention; `null` if the items did not succeed. */
   stuck: PullRequestTrouble | null;
-  /** Owners of the pull requests, otherwise of the repositories, without duplicates; empty for items that did not succeed. */
+  /**
+   * Owners of the pull requests, without duplicates. If a pull request has no owner, the owner of its repository is used. Empty if the items did not
+   * succeed.
+   */
   owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];
 }
 
-/** Use of the start quotas. */
+/** Usage of the start quotas and sandboxes. */
 export interface QuotaView {
-  /** Starts in the last minute, and the limit; `limit` is null for a local Mogplex that does not limit starts. */
+  /** Starts in the last minute, and the limit. `limit` is `null` if a local Mogplex does not limit starts. */
   minute: { used: number; limit: number | null };
   /** Starts in the last hour, and the limit. */
   hour: { used: number; limit: number | null };
   /** Starts in the last 24 hours, and the limit. */
   day: { used: number; limit: number | null };
   /**
-   * Sandboxes in use, if they were read, and the limit. `ended` is the number of them that belong to ended runs of the campaign; it is
-   * absent if no such run has one.
+   * Sandboxes in use, and the limit. `used` is `null` if the sandboxes were not read. `ended` is the number of sandboxes that belong to ended runs of
+   * the campaign; it is absent if there are no such sandboxes.
    */
   sandboxes: { used: number | null; limit: number; ended?: number };
 }
 
-/** A gate that a person has opened. */
+/** A person's approval that opened a gate. */
 export interface GateApproval {
   /** The gate that was opened. */
   gate: "canary" | "threshold" | "merge";
-  /** Who opened it last: the user of the CI system, or the name that was given. */
+  /** Who last opened the gate: the user of the CI system, or the name that was given. */
   by: string;
-  /** Time, in ISO 8601, by the clock of the machine that recorded it. */
+  /** When the gate was opened, in ISO 8601, by the clock of the machine that recorded it. */
   at: string;
-  /** Note on the approval; null without a note. */
+  /** Note on the approval; `null` if there is no note. */
   note: string | null;
 }
 
-/** A decision by a person or a gate about a campaign. Its texts are untrusted. */
+/** A decision that a person or a gate made about a campaign. Its text is untrusted. */
 export interface CampaignDecision {
-  /** Time, in ISO 8601, by the clock of the machine that recorded it. */
+  /** When the decision was made, in ISO 8601, by the clock of the machine that recorded it. */
   at: string;
   /** What was decided, in a few words, such as `Approved the canary`. */
   what: string;
-  /** Who decided; null for a gate or the plan. */
+  /** Who decided; `null` if a gate or the plan did. */
   by: string | null;
-  /** Why it was decided; null if no reason was given. */
+  /** Why the decision was made; `null` if no reason was given. */
   reason: string | null;
 }
 
 /** Facts about the plan and the journal of a campaign. */
 export interface CampaignAbout {
   /**
-   * Title of the task, with variables not replaced by their values. It is also the title of the pull requests. If the campaign has no title, this
-   * is the first line of the task, which the service then uses as the title of pull requests. @default unknown
+   * Title of the task, before variables are replaced by their values. The title is also the title of the pull requests. If the campaign has no title,
+   * this is the first line of the task, which the service then uses as the title of pull requests. @default unknown
    */
   title?: string | undefined;
-  /** The harness of the newest task. @default unknown */
+  /** Harness of the newest task. @default unknown */
   agent?: string | undefined;
-  /** Path of the campaign file, as the last command named it. @default unknown */
+  /** Path of the campaign file in the most recent command. @default unknown */
   file?: string | undefined;
-  /** SHA-256 of the campaign file and the files that it names, as 64 hex digits, at the time of the plan. */
+  /** SHA-256 of the campaign file and the files that it references, as 64 hex digits, when the campaign was planned. */
   fileHash: string;
   /** When the campaign was last planned, in ISO 8601, by the clock of the machine that planned it. */
   plannedAt: string;
   /** Origin of the service. */
   origin: string;
-  /** Limits from the campaign file. Times are in milliseconds; null means no limit. */
+  /** Limits from the campaign file. Times are in milliseconds. `null` means that there is no limit. */
   limits: {
     parallel: number;
     attempts: number;
     runTimeoutMs: number;
-    /** As in the file: a number, or a share such as `10%`. */
+    /** The limit as written in the file: a number, or a percentage such as `10%`. */
     stopAfterFailures: string | null;
     openPullRequests: number | null;
   };
-  /** Number of windows in which runs can start; 0 if they can always start. */
+  /** Number of windows in which runs can start; 0 if runs can start at any time. */
   windows: number;
   /** Gates that people have opened. */
   approvals: readonly GateApproval[];
-  /** The last 200 decisions of people and gates, oldest first. @default none are known */
+  /** The last 200 decisions of people and gates, oldest first. Absent if none are known. */
   decisions?: readonly CampaignDecision[] | undefined;
   /** Number of records in the journal. */
   records: number;
-  /** When the last record was written, in ISO 8601, by the clock of the machine that wrote it; null before the first record. */
+  /** When the last record was written, in ISO 8601, by the clock of the machine that wrote it; `null` if there are no records. */
   lastRecordAt: string | null;
 }
 
-/** The closed gate of a canary. */
+/** A canary's closed gate. */
 export interface CanaryGate {
-  /** `automatic`: it opens as soon as all canary items have succeeded. `manual`: somebody must approve. */
+  /** `automatic`: the gate opens as soon as all canary items have succeeded. `manual`: a person must approve. */
   gate: "automatic" | "manual";
   /** Number of canary items that are queued or running again. The gate waits for their results. */
   retried: number;
 }
 
-/** A campaign, as screens and reports show it. */
+/** A campaign, as shown on screens and in reports. */
 export interface CampaignView {
   /** Version of this format. */
   schema: 1;
@@ -339,67 +340,69 @@ export interface CampaignView {
   /** State of the campaign. */
   state: CampaignState;
   /**
-   * Why the campaign is `gated`, `stopping` or `stopped`, or why it merges nothing. If the campaign is done, was stopped before, and some items did
-   * not succeed, this says who stopped it. Null otherwise.
+   * Why the campaign is `gated`, `stopping` or `stopped`, or why it merges nothing. If the campaign is done but was stopped earlier and some items
+   * did not succeed, this field says who stopped it. Otherwise `null`.
    */
   stateReason: string | null;
   /**
-   * When the campaign began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. @default the campaign is not waiting
-   * for approval
+   * When the campaign began to wait for approval, in ISO 8601, by the clock of the machine that closed the gate. Absent if the campaign is not
+   * waiting for approval.
    */
   gatedAt?: string | undefined;
   /**
-   * Why a gate is closed, if a person has stopped the campaign as well. The campaign then needs `resume` first and `approve` after that. @default no
-   * such gate is closed
+   * Why a gate is closed if a person has also stopped the campaign. The campaign then needs `resume` first, and `approve` after that. Absent in all
+   * other cases.
    */
   gateReason?: string | undefined;
-  /** The canary's gate, from the time it closes until it opens. @default the canary's gate is not closed */
+  /** The canary's gate. Absent if the gate is open, or if there is none. */
   canaryGate?: CanaryGate | undefined;
-  /** Why nothing is merged until somebody approves: merges have broken their target branches. @default merges are not stopped */
+  /** Why nothing is merged until a person approves: earlier merges broke their target branches. Absent if merges are not stopped. */
   mergesStopped?: string | undefined;
   /** Number of items by verdict or state, including zeros. */
   counts: Readonly<Record<ItemState, number>>;
-  /** The campaign's items: the canary first, then the others in the order of the file. */
+  /** The campaign's items. The canary comes first, followed by the other items in the order of the campaign file. */
   items: readonly CampaignItem[];
-  /** Items that did not succeed, grouped by identical cause, largest group first; then items whose pull requests are stuck. */
+  /** Items that did not succeed, grouped by cause, with the largest group first. Items whose pull requests are stuck follow. */
   causes: readonly CauseGroup[];
-  /** Pull requests, grouped by how far they are from being merged. @default none were read */
+  /** Pull requests, grouped by how close they are to being merged. Absent if no pull requests were read. */
   merging?: readonly MergeGroup[] | undefined;
-  /** Pull requests that still need waves. @default the state is not `merging` */
+  /** Pull requests that still need waves. Absent if the state is not `merging`. */
   pending?: PendingPulls | undefined;
-  /** Use of the start quotas and sandboxes. */
+  /** Usage of the start quotas and sandboxes. */
   quota: QuotaView;
-  /** Number of runs that the next wave will cancel because a person asked for it. @default none */
+  /** Number of runs that the next wave will cancel because a person requested it. Absent if there are none. */
   pendingCancels?: number | undefined;
-  /** Number of waves so far. */
+  /** Number of waves that have begun. */
   waves: number;
-  /** The error that stopped the last wave; null if none did. */
+  /** The error that stopped the last wave; `null` if the last wave was not stopped. */
   lastError: string | null;
-  /** Which other process has the campaign open for writing now, in a few words; null if no other process has. */
+  /** Short description of the other process that has the campaign open for writing; `null` if there is none. */
   writer: string | null;
   /**
-   * When the next wave is due, in ISO 8601; in the past when it is late; null when all runs have ended, or the campaign cannot continue until a
-   * person acts.
+   * When the next wave is due, in ISO 8601. The time is in the past if the wave is late. `null` if all runs have ended, or if the campaign cannot
+   * continue until a person acts.
    */
   nextWaveAt: string | null;
-  /** What the next start is waiting for: `nothing` when no item is ready to start, null when a start can be sent now. */
+  /** What the next start is waiting for. `nothing` means that no item is ready to start; `null` means that a start can be sent now. */
   waitingFor: CampaignLimit | null;
   /**
-   * Earliest end, in ISO 8601, if the remaining runs take as long as the runs so far. Until a run has finished, a mean duration is assumed. The
-   * end is not before the next wave, unless one process runs the whole campaign. Null when all runs have ended, or the end cannot be estimated.
+   * Earliest end of the campaign, in ISO 8601, if the remaining runs take as long as the finished runs did. Until a run has finished, a mean duration
+   * is assumed. Unless one process runs the whole campaign, the end is never before the next wave. `null` if all runs have ended, or if the end
+   * cannot be estimated.
    */
   endsAt: string | null;
   /**
-   * Earliest end if the campaign were approved now, in ISO 8601. @default the campaign is not waiting for approval, or the end cannot be estimated
+   * Earliest end of the campaign if it were approved now, in ISO 8601. Absent if the campaign is not waiting for approval, or if the end cannot be
+   * estimated.
    */
   endsAtIfApproved?: string | undefined;
   /**
-   * Current exit code: 0 while the campaign continues. After `run()`, it is the exit code of `run()`: 4 when a person must act, 75 when the
-   * next call continues the campaign.
+   * Current exit code; 0 while the campaign continues. After `run()`, this is the exit code of `run()`: 4 if a person must act, 75 if the next call
+   * continues the campaign.
    */
   exitCode: number;
-  /** When this was computed, in ISO 8601. */
+  /** When this view was computed, in ISO 8601. */
   at: string;
-  /** The campaign's plan and journal. @default absent from a view that is only displayed */
+  /** Facts about the campaign's plan and journal. Optional in views that are passed to a report function. */
   about?: CampaignAbout | undefined;
 }
