@@ -1,6 +1,6 @@
 /**
- * Records what people decide about a campaign: retry, approve, stop, resume or skip. If a decision cancels runs or settles starts, this is done at
- * once where possible.
+ * Records what people decide about a campaign: retry, approve, stop, resume or skip. If a decision cancels runs or settles starts, this happens
+ * immediately where possible.
  *
  * @module
  */
@@ -59,29 +59,29 @@ import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
 import { expectToken, workOn } from "./work/work.ts";
 
-/** Items must match all of the given fields. */
+/** Items must match all given fields. */
 export interface Selection {
   /** Items whose verdict is `failed` or `overdue`. @default {false} */
   failed?: boolean | undefined;
-  /** The word of a cause, as `status` shows it. */
+  /** The word of a cause, as shown by `status`. */
   cause?: string | undefined;
   /** Globs for the names of repositories or items, and ids of runs. @default {[]} */
   only?: readonly string[] | undefined;
-  /** Whether the first digits of a run's id, at least 8, are enough. @default {false} */
+  /** Whether a run can be named by the first digits of its id, at least 8. @default {false} */
   shortIds?: boolean | undefined;
 }
 
 export type Decision =
   /**
-   * Allows another attempt. `adopt`: true for the task that is now in the file, false for the planned task. If it is undefined, the retry is refused
-   * if the two tasks differ.
+   * Allows another attempt. If `adopt` is true, the next attempt gets the task that is now in the file; if false, the planned task. If `adopt` is
+   * undefined, the retry is refused if the two tasks differ.
    */
   | { kind: "retry"; select: Selection; adopt: boolean | undefined; reason?: string | undefined }
   | { kind: "approve"; reason?: string | undefined }
-  /** Stops all further starts. `cancel`: runs are also cancelled, and open starts are settled, at once. */
+  /** Stops all further starts. With `cancel`, runs are also cancelled, and open starts are settled, immediately. */
   | { kind: "stop"; cancel: boolean; reason?: string | undefined }
   | { kind: "resume"; reason?: string | undefined }
-  /** Decides that items will not start again. `cancel`: their runs are cancelled too. */
+  /** Items will not start again. With `cancel`, their runs are also cancelled. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
 function attemptOf({ kind }: Decision): string {
@@ -89,31 +89,33 @@ function attemptOf({ kind }: Decision): string {
 }
 
 export interface Decided {
-  /** Names of the affected items; for the dry run of a stop, the items whose runs it would cancel. Empty for other decisions about the campaign. */
+  /**
+   * Names of the affected items. For the dry run of a stop, the items whose runs would be cancelled. Empty for other decisions about the whole
+   * campaign.
+   */
   items: string[];
   text: string;
-  /** What happens on other machines or after killed jobs, as a sentence; undefined if there is nothing to report. */
+  /** What happens on other machines or after killed jobs, as a sentence. */
   elsewhere?: string | undefined;
   view: CampaignView;
-  /** Whether another process is using the campaign, and records and shows the decision. @default {false} */
+  /** Whether another process is using the campaign, and will record and show the decision. @default {false} */
   isElsewhere?: boolean;
   /** Whether runs remain that the next wave must cancel. @default {false} */
   leavesCancels?: boolean;
-  /** Why the recorded decision could not be carried out at once; undefined if it was carried out, or there was nothing to do. */
+  /** Why the recorded decision could not be carried out immediately. */
   error?: unknown;
 }
 
 export interface DecideOptions extends CampaignOptions {
   /** The person's name for the journal: at most 200 characters. */
   by: string;
-  /** Whether to write nothing. @default {false} */
   dryRun?: boolean | undefined;
 }
 
 /**
- * Records a decision, and carries out at once what it requires for runs and open starts.
+ * Records a decision, and immediately carries out what it requires for runs and open starts.
  *
- * @throws {UsageError} if there is no plan, no item matches, or the decision does not apply now.
+ * @throws {UsageError} if there is no plan, if no item matches, or if the decision does not apply now.
  * @throws {MogplexError} with exit code 75 if another process is using the directory. A stop is passed on to that process instead.
  */
 export async function decideCampaign(
@@ -134,7 +136,6 @@ export async function decideCampaign(
   }
 }
 
-/** A stopped campaign can only be resumed after the process that it stopped has ended. */
 const RESUME_LATER =
   "a process that was asked to stop ends when its active runs have finished; run this command again after that";
 
@@ -155,7 +156,8 @@ async function decideHere(
     });
   }
   let recorded: Recorded | undefined;
-  // Most decisions only need the campaign's place, so a campaign can be stopped even if files that its file names are missing or not permitted.
+  // Most decisions need only the campaign's place. Therefore a campaign can be stopped even if its file names other files that are missing or not
+  // permitted.
   const purpose = decision.kind === "retry" && decision.adopt ? "task" : "place";
   const reading = internalsWith(internals, { purpose } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
@@ -163,7 +165,7 @@ async function decideHere(
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
     const before = await viewForCause(view, store, cause, options);
-    // After a lost race, the journal may already have the decision, so it is not recorded again. It is shared before anything is sent.
+    // After a lost race, the journal may already contain the decision, so it is not recorded again. The decision is shared before anything is sent.
     const result = recorded ??
       await recordDecision(
         opened,
@@ -197,8 +199,8 @@ async function decideHere(
 }
 
 /**
- * The view in which a cause is looked up. The word of the cause may come from a screen that has read the forge since the last wave. Pull requests are
- * therefore read first if the word is unknown, or always with `always`.
+ * The word of a cause may come from a screen that has read the forge since the last wave. Therefore pull requests are read first if the word is
+ * unknown. With `always`, they are always read first.
  */
 export async function viewForCause(
   view: () => CampaignView,
@@ -219,14 +221,12 @@ export function listsText(opened: OpenedCampaign): string {
 
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 
-/** What a follow-up fixes, by what the pull request is waiting for. */
 const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
   "conflict": "conflict",
   "failed-checks": "checks",
   "changes-requested": "review",
 };
 
-/** Undefined if a retry for this cause runs the task again. */
 function followUpOf(view: CampaignView, cause: string | undefined): FollowUp | undefined {
   if (ITEM_RESULT_CAUSES.some((word) => word === cause)) return "result";
   const stuck = view.causes.find(({ word }) => word === cause)?.stuck ?? null;
@@ -240,10 +240,10 @@ export function isName(glob: string): boolean {
 type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
 
 /**
- * Items that match a selection, and those of them that the selection names in full instead of with a glob.
+ * Returns the matching items, and the names of the matching items that the selection names in full instead of with a glob.
  *
- * @param byName Items with these verdicts are selected only by their full name. A glob must not start everything that it matches a second time.
- * @throws {UsageError} if the selection is empty, no item matches, or a name in `only` is not the name of an item, even if other names are.
+ * @param byName Items with these verdicts are selected only by their full name, so that a glob does not start them a second time by accident.
+ * @throws {UsageError} if the selection is empty, if no item matches, or if any name in `only` is not the name of an item.
  */
 export function selectItems(
   deciding: Selecting,
@@ -316,12 +316,11 @@ function checkLeftOut(attempted: string, items: readonly ItemMemory[], names: Re
   throw new UsageError({ attempted, why: "a glob does not select items in this state", value, advice });
 }
 
-/** Maximum number of unmatched names and globs that an error lists. */
 const MAX_UNMATCHED = 5;
 
 /**
- * @param globs Names and globs that match no item; empty if the selection has none.
- * @param names Names of all items, to search for similar ones.
+ * @param globs Names and globs that match no item.
+ * @param names Names of all items, to suggest similar ones.
  * @param hint What to do instead, as a clause.
  */
 function noMatchError(
@@ -348,10 +347,9 @@ function noMatchError(
 }
 
 /**
- * The run that a text names by its id or by the first digits of the id; undefined if it names no run. If only digits are given, the whole id is
- * reported.
+ * The run that a text names by its id or by the first digits of its id. If the text has only the first digits, the complete id is reported.
  *
- * @throws {UsageError} if more than one run id begins with the digits.
+ * @throws {UsageError} if several run ids begin with the digits.
  */
 function runIdOf(
   { store: { memory }, attempted, onNotice }: Selecting,
@@ -371,7 +369,7 @@ function runIdOf(
   throw new UsageError({ attempted, why, value: JSON.stringify(text), advice: `give one of ${matches.join(", ")}` });
 }
 
-/** Items that can be started again. Open runs must end first, and items that the plan found invalid need another plan. */
+/** Open runs must end first. Items that the plan found invalid need another plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
   const matches = items.filter((item) =>
     (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
@@ -389,8 +387,7 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
 }
 
 /**
- * Checks that the planned task of items is still in the file, because anyone who has just edited the file probably wants the new task. If it is not,
- * nothing is recorded.
+ * A user who has just edited the task in the file probably wants to run the new task. If the tasks differ, nothing is recorded.
  *
  * @throws {UsageError} if the tasks differ, or if the task in the file cannot be read.
  */
@@ -422,7 +419,7 @@ async function checkSameTask(
   });
 }
 
-/** Checks that items can have a follow-up. @throws {UsageError} if the branch of an item is unknown, or if the task in the file was requested. */
+/** @throws {UsageError} if the branch of an item is unknown, or if the task in the file was requested. */
 function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = false): void {
   if (adopt) {
     const why = "a follow-up has its own task, and --adopt-changes only applies to the task in the file";
@@ -438,7 +435,7 @@ interface Recorded {
   items: string[];
   text: string;
   elsewhere?: string | undefined;
-  /** Names of items whose run must be cancelled, or whose open start must be settled, at once. */
+  /** Names of items whose run must be cancelled, or whose open start must be settled, immediately. */
   acts: string[];
 }
 
@@ -446,7 +443,6 @@ function openOf(items: readonly ItemMemory[]): string[] {
   return items.filter(isOpenStart).map(({ item }) => item.id);
 }
 
-/** The record that ends a start whose run can no longer be found. */
 function missingBody({ item, starts }: ItemMemory): RecordBody {
   const last = starts.at(-1);
   if (last === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
@@ -457,9 +453,9 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
 }
 
 /**
- * What else may be running, and when it ends, as sentences. Other machines may work with the branch, and a cache loses what a killed job has done.
+ * Other machines may use the branch, and a cache loses the work of a killed job.
  *
- * @param what What a `run` on another machine no longer starts once it has seen the decision: this number of items, or all.
+ * @param what How many items a `run` on another machine no longer starts once it has read the decision.
  */
 function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: number | "all"): string | undefined {
   if (branch !== null) {
@@ -485,7 +481,6 @@ interface Deciding {
   dryRun: boolean;
   view: CampaignView;
   onNotice: DecideOptions["onNotice"];
-  /** Reads the task that is now in the file. */
   readTask: () => Promise<ReadCampaign>;
 }
 
@@ -576,7 +571,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
 }
 
-/** Names of the items that have never been started and whose task differs from the one in the file. */
+/** Names of the items that have never been started and whose task differs from the task in the file. */
 function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: readonly string[]): string[] {
   return [...memory.items.values()]
     .filter(({ item, starts, sent, skipped }) =>
@@ -586,10 +581,8 @@ function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: read
     .map(({ item }) => item.id);
 }
 
-/** Maximum number of pull requests that a retry names. */
 const MAX_PULLS = 5;
 
-/** What happens to the pull request of an item that starts again; empty if there is no open one. */
 function openPull({ item, state, pullRequest, pull }: ItemMemory): string[] {
   const text = openPullText({ state, pullRequest, pullState: pull?.state });
   return text === null ? [] : [`${item.repository}: ${text}`];
@@ -646,12 +639,11 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   };
 }
 
-/** What a dry run would do to runs. Without a dry run, the answer reports what happened to them. */
+/** Only for dry runs. Otherwise, the answer reports what happened to the runs. */
 function willCancel(dryRun: boolean, runs: number): string[] {
   return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }
 
-/** The error for a campaign that no person has stopped. */
 function notStopped({ opened, store: { memory }, attempted }: Deciding): UsageError {
   const approve = ownCommand(opened, "approve");
   if (memory.gates.threshold.closed) {
@@ -710,7 +702,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
       advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
     });
   }
-  // A run that no wave can find may still be running. To cancel such a run, it must be found first.
+  // A run that no wave can find may still be running. To cancel the run, a wave must find it first.
   const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
   const runs = items.filter((item) => hasRun(item) && !missing.includes(item));
   const ids = items.map(({ item }) => item.id);
@@ -731,7 +723,7 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   };
 }
 
-/** What the agents of skipped items are still doing. A dry run also shows how to cancel them. */
+/** A dry run also shows how to cancel the runs. */
 function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
   const waiting = runs.filter(({ state }) => state === "needs-input").length;
   if (runs.length === 1) {
@@ -746,12 +738,11 @@ function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
 interface Done {
   /** What happened, as clauses. */
   texts: string[];
-  /** Why something is left to do; undefined if nothing is, or if only a token is missing. */
+  /** Why something is left to do; `undefined` if nothing is left, or if only a token is missing. */
   error: unknown;
   leavesCancels: boolean;
 }
 
-/** Cancels runs and settles open starts now, if that is possible here. */
 async function actHere(
   opened: OpenedCampaign,
   store: Store,
@@ -767,7 +758,7 @@ async function actHere(
   try {
     session = openSession(options, { ...detected(options), ...internals });
   } catch (error) {
-    // A decision needs no token, because the next wave has one.
+    // A decision does not require a token, because the next wave has one.
     if (!(error instanceof UnauthorizedError)) throw error;
     const next = [
       ...runs.length > 0 ? [`cancels ${formatCount(runs.length, "run")}`] : [],
@@ -792,7 +783,7 @@ async function actHere(
   return { texts, error, leavesCancels: leavesCancels() };
 }
 
-/** What happened to the runs that had to be cancelled. Some may have ended before that. @param left Number of runs that have not ended. */
+/** Some runs may have ended before they could be cancelled. @param left Number of runs that have not ended. */
 function endsTexts(ended: readonly ItemMemory[], left: number): string[] {
   const cancelled = ended.filter(({ starts }) => starts.at(-1)?.status === "cancelled").length;
   const before = ended.length - cancelled;

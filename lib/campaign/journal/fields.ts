@@ -1,6 +1,7 @@
 /**
- * The fields of records and locks. Both come from outside: from an artifact, a commit or another machine. One table defines which values a field can
- * have, how it is read, and how a value is made valid before it is written. Texts from a service therefore never make a journal unreadable.
+ * The fields of records and locks. Records and locks are untrusted: they come from an artifact, a commit or another machine. One table defines which
+ * values a field can have, how they are read, and how a value is made valid before it is written. Text from a service therefore never makes a journal
+ * unreadable.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { isObject, lookup } from "../../lookup.ts";
 import { plainText } from "../../text/plain_text.ts";
 
 export interface Field<T> {
-  /** Drops unknown fields of an object. @throws {Unfit} if the value is not valid. */
+  /** Drops unknown fields of an object. @throws {Unfit} */
   read(value: unknown): T;
   /** Makes a value valid if possible. @param instead Replaces an invalid time. */
   fit(value: unknown, instead: string | null): unknown;
@@ -18,7 +19,7 @@ export interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true;
 }
 
-/** In the order in which they are written. */
+/** Fields are written in this order. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 type OptionalName<F extends Fields> = { [K in keyof F]: F[K] extends OptionalField<unknown> ? K : never }[keyof F];
@@ -34,7 +35,7 @@ class Unfit extends Error {
   readonly path: string[] = [];
 }
 
-/** @returns `problem` is a clause with the place of the field, such as `"runId" (it is not a UUID)`. */
+/** @returns `problem` is a clause with the path of the field, such as `"runId" (it is not a UUID)`. */
 export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: T } | { ok: false; problem: string } {
   try {
     return { ok: true, value: field.read(value) };
@@ -46,7 +47,6 @@ export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: 
   }
 }
 
-/** Adds the name of the part to the place of a problem. */
 function readPart<T>(field: Field<T>, value: unknown, name: string): T {
   try {
     return field.read(value);
@@ -60,7 +60,7 @@ function fieldOf<T>(read: Field<T>["read"], fit: Field<T>["fit"] = (value) => va
   return { read, fit };
 }
 
-/** Adds a rule, which returns the problem as a clause. */
+/** @param problem Returns the problem as a clause. */
 export function checked<T>({ read, fit }: Field<T>, problem: (value: T) => string | undefined): Field<T> {
   return fieldOf((value) => {
     const result = read(value);
@@ -87,12 +87,11 @@ export function text(isValid: (text: string) => boolean, why: string): Field<str
   return checked(anyText, (value) => isValid(value) ? undefined : why);
 }
 
-/** Any characters. */
 export function atMost(most: number): Field<string> {
   return text((value) => value.length <= most, `it has more than ${most} characters`);
 }
 
-/** A text without invisible characters, written unchanged. */
+/** Text without invisible characters, written unchanged. */
 export function visible(most: number, fewest = 0): Field<string> {
   return checked(anyText, (value) => {
     if (value.length < fewest) return "it is empty";
@@ -101,7 +100,7 @@ export function visible(most: number, fewest = 0): Field<string> {
   });
 }
 
-/** Like {@linkcode visible}, but a value is written as one line, and cut if it is too long. @param empty Replaces an empty text. */
+/** Like {@linkcode visible}, but each value is written as one line and shortened if it is too long. @param empty Replaces empty text. */
 export function line(most: number, fewest = 0, empty = ""): Field<string> {
   return fieldOf(visible(most, fewest).read, (value) => oneLine(String(value), most) || empty);
 }
@@ -115,7 +114,6 @@ export const webUrl: Field<string> = text(isWebUrl, "it is not an address of a w
 
 export const commit: Field<string> = text(isCommit, "it is not a commit");
 
-/** Lowercase digits after `prefix`. */
 export function hex(digits: number, prefix = ""): Field<string> {
   const form = new RegExp(`^${prefix}[0-9a-f]{${digits}}$`);
   return text((value) => form.test(value), `it is not ${prefix}${digits} hex digits`);
@@ -137,7 +135,7 @@ export function orNull<T>({ read, fit }: Field<T>): Field<T | null> {
   return fieldOf((value) => value === null ? null : read(value), (value) => value === null ? null : fit(value, null));
 }
 
-/** A value that cannot be made valid is written as null. */
+/** A value that cannot be made valid is written as `null`. */
 export function elseNull<T>(field: Field<T>): Field<T | null> {
   const { read, fit } = orNull(field);
   return fieldOf(read, (value, instead) => {
@@ -150,7 +148,7 @@ export function orAbsent<T>({ read, fit }: Field<T>): OptionalField<T> {
   return { read: (value) => value === undefined ? undefined : read(value), fit, isOptional: true };
 }
 
-/** @param what Names the items in messages, in the plural. */
+/** @param what Plural noun for the elements, used in messages. */
 export function list<T>(item: Field<T>, fewest: number, most: number, what = "items"): Field<readonly T[]> {
   return fieldOf((value) => {
     if (!Array.isArray(value)) throw new Unfit("it is not an array");
@@ -173,7 +171,7 @@ export function object<F extends Fields>(fields: F): Field<ObjectOf<F>> {
   }, (value, instead) => fitFields(fields, value as Record<string, unknown>, instead));
 }
 
-/** Fields that are not in the table stay unchanged. */
+/** Fields that are not in the table do not change. */
 export function fitFields<T extends object>(fields: Fields, value: T, instead: string | null): T {
   const parts = Object.entries(value).map(([name, part]) => {
     const field = lookup(fields, name);
@@ -182,7 +180,6 @@ export function fitFields<T extends object>(fields: Fields, value: T, instead: s
   return Object.fromEntries(parts);
 }
 
-/** @param name The field that determines the kind. */
 export function kinds<T>(name: string, all: ReadonlyMap<unknown, Field<T>>): Field<T> {
   return fieldOf((value) => {
     if (!isObject(value)) throw new Unfit("it is not an object");
@@ -203,17 +200,17 @@ const MAX_URL = 2048;
 
 /** Whether a text is one line without control characters, direction marks, zero-width characters or other invisible characters. */
 export function isVisible(text: string): boolean {
-  // This shortcut matches nearly all texts. The normalization is slower than all other checks together.
+  // Nearly all texts match this shortcut. Normalization is slower than all other checks together.
   return /^[\x20-\x7e]*$/.test(text) || plainText(text) === text && !/[\t\n]/.test(text);
 }
 
-/** Converts a text to one visible line of at most `maxLength` UTF-16 code units. Each sequence of spaces becomes one space. */
+/** @param maxLength In UTF-16 code units. */
 export function oneLine(text: string, maxLength: number): string {
   const line = plainText(text).replace(/\s+/g, " ").trim();
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** ISO 8601 with date, time and zone, and up to nine fractional digits, as the service writes it. */
+/** Accepts the service's format: ISO 8601 with a date, a time with up to nine fractional digits, and a time zone. */
 function isTime(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text) &&
     !Number.isNaN(Date.parse(text));
@@ -234,7 +231,7 @@ function isCommit(text: string): boolean {
   return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text);
 }
 
-/** Undefined if the value was not written by a newer version. */
+/** `undefined` if the value was not written by a newer version. */
 export function newerSchema(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
   const { schema } = value;

@@ -1,6 +1,6 @@
 /**
- * Computes the memory of a campaign from the records of its journal, without I/O. Records are applied one at a time and not kept, so reading a
- * journal takes time in proportion to the number of its records.
+ * Computes the memory of a campaign from the records of its journal, without I/O. Each record is applied once and then discarded, so the time to read
+ * a journal grows linearly with the number of records.
  *
  * @module
  */
@@ -44,10 +44,7 @@ const FITTING =
   "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)";
 
 /**
- * Applies the next record to the memory.
- *
- * @throws {UsageError} if the record contradicts earlier records, or names an item that the lock does not have. The memory must not be used after
- * that.
+ * @throws {UsageError} if the record contradicts earlier records, or names an item that is not in the lock. The memory must not be used afterwards.
  */
 export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
   try {
@@ -94,7 +91,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "trouble":
       memory.trouble = record.reason;
       memory.tokenRefused = record.exit !== undefined;
-      // The service did not find the run of a start, possibly because the token belongs to another user.
+      // The service did not find the run of a start. The token may belong to another user.
       if (record.missing !== undefined) {
         lastStart(itemOf(memory, record.missing.item, place), record.missing.start).missing = true;
       }
@@ -141,7 +138,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
   }
 }
 
-/** Resets a gate to its state before it closed for the first time. */
 export function reopenGate(gate: GateMemory): void {
   Object.assign(gate, { closed: false, reason: null, closedAt: null, approved: null });
 }
@@ -166,7 +162,7 @@ function applyToItem(memory: CampaignMemory, item: ItemMemory, record: ItemRecor
       return applyPull(memory, item);
     case "renamed":
       item.renamed = record.repository === item.item.repository ? null : record.repository;
-      // The pull request may be marked as foreign only because of the old name, so it is checked again.
+      // The pull request may be marked as foreign only because of the repository's old name, so it must be checked again.
       if (item.pull !== null) item.pull = { ...item.pull, foreign: undefined };
       return;
     case "write-intent":
@@ -197,7 +193,7 @@ const ENDS_OF_RUNS: readonly StartVerdict[] = [
   "overdue",
 ];
 
-/** Verdicts that a later record can replace, because a person answers the run or settles the start. */
+/** Verdicts that a later record can replace, because a person can answer the run or settle the start. */
 const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
 
 /** The status of a run that has no sandbox yet. */
@@ -256,19 +252,19 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
     item.starts.push(start);
   }
   start.intentSeq = record.seq;
-  // An earlier request that was never answered may have taken a slot, so its slot still counts.
+  // An earlier request that was never answered may have used a slot, so that slot is still counted.
   start.openSlotMs = Date.parse(sentAt);
   addSlot(memory.slotsMs, start.openSlotMs);
   if (!(isAgain && item.settle)) item.adopt = false;
   item.followUp = followUp;
-  // A start that is sent again still has no answer, so the reason stays the same.
+  // A start that is sent again still has no answer, so its reason does not change.
   if (!isAgain) item.reason = null;
   if (isAgain) item.settleTries++;
   item.sent++;
   setState(memory, item, "starting", "none");
 }
 
-/** Reverts a start that was announced but not sent. Decisions that people made in the meantime still apply. */
+/** Reverts a start that was announced but not sent. Decisions that people have made since then still apply. */
 function applyWithdrawn(memory: CampaignMemory, item: ItemMemory, { start: number }: Of<"withdrawn">): void {
   const start = lastStart(item, number);
   const before = item.beforeIntent;
@@ -335,7 +331,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
     throw new Contradiction(`start ${start.number} has ended`);
   }
   if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
-  // `unknown` is allowed: if another request used the key of an open start, there is a run, but the service does not show it.
+  // `unknown` is allowed without a run id: if another request used the key of an open start, there is a run, but the service does not return it.
   if (runId === null && ENDS_OF_RUNS.includes(as) && as !== "unknown") {
     throw new Contradiction(`a start cannot end as ${as} without a run`);
   }
@@ -343,7 +339,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   item.beforeIntent = null;
   if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
-  // With `quota`, the service refuses before it checks whether the key has a run. Any other refusal shows that there is no run.
+  // When the service refuses a start because of a quota, it has not checked whether the key has a run. Any other refusal proves that there is no run.
   if (as === "service") start.lost ||= record.slot;
   else if (as !== "quota") start.lost = false;
   if (runId === null) noteAnswer(memory, start, record);
@@ -395,7 +391,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   setState(memory, item, state, tally);
 }
 
-/** Records whether the service answers starts. A refused connection or a 503 does not show whether it does. */
+/** A refused connection or a 503 does not show whether the service answers starts. */
 function noteAnswer(memory: CampaignMemory, { sentAt }: StartMemory, { as, slot, answered }: Of<"ended">): void {
   if (as !== "service" || answered) memory.unanswered = null;
   else if (slot) memory.unanswered = { count: (memory.unanswered?.count ?? 0) + 1, lastMs: Date.parse(sentAt) };
@@ -403,7 +399,6 @@ function noteAnswer(memory: CampaignMemory, { sentAt }: StartMemory, { as, slot,
 
 const NO_ANSWER = "no answer to its start yet; an agent may be running";
 
-/** Keeps a start open until there is an answer about its run, or a person ends it. */
 function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): void {
   if (as === "service") item.serviceFailures++;
   item.reason = NO_ANSWER;
@@ -411,8 +406,8 @@ function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): v
 }
 
 /**
- * Records how late the end of a run was read, with the record's time corrected to the service's clock. A run that had already ended when its start
- * was answered is left out, because it could not be read earlier.
+ * The record's time is corrected to the service's clock. A run that ended before its start was answered could not have been read earlier, so it is
+ * ignored.
  */
 function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
   if (slotAt !== null && Date.parse(updatedAt ?? "") < Date.parse(slotAt)) return;
@@ -422,10 +417,7 @@ function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, {
   if (lateMs.length > MAX_LATE) lateMs.shift();
 }
 
-/**
- * Records the end or the refusal of a follow-up. A follow-up is about the pull request, so the item usually stays `succeeded`. The forge shows
- * whether the follow-up fixed the problem.
- */
+/** A follow-up is about the pull request, so the item usually stays `succeeded`. The forge shows whether the follow-up fixed the problem. */
 function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason, result }: Of<"ended">): void {
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
@@ -453,7 +445,6 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   setSucceeded(memory, item);
 }
 
-/** Ends a follow-up. The item is `succeeded` again, unless a person has skipped it. */
 function setSucceeded(memory: CampaignMemory, item: ItemMemory): void {
   const isSkipped = item.skipped !== null;
   setState(memory, item, isSkipped ? "skipped" : "succeeded", isSkipped ? "none" : "ended");
@@ -467,7 +458,7 @@ function stateAfter(
   const rule = as === "cancelled" && isCancelledByStop(memory, item) ? CANCELLED_BY_STOP : VERDICT_RULES[as];
   const isGood = as === "succeeded" || as === "unchanged";
   const last = item.starts.at(-1);
-  // The run could not be cancelled, because the service does not show it.
+  // The run could not be cancelled, because the service does not return it.
   const isHidden = as === "unknown" && last?.runId === null;
   if (item.skipped !== null && !isGood && as !== "needs-input" && !isHidden) return { state: "skipped", tally: "none" };
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
@@ -478,7 +469,7 @@ function stateAfter(
   return { state: as, tally };
 }
 
-/** Whether a person has stopped the campaign with `--cancel` since the item's last start. A resume does not undo that. */
+/** Whether a person has stopped the campaign with `--cancel` since the item's last start. A resume does not undo the cancellation. */
 function isCancelledByStop({ stopped, cancelSeq }: CampaignMemory, { starts }: ItemMemory): boolean {
   return stopped?.cancel === true || (starts.at(-1)?.intentSeq ?? Infinity) < cancelSeq;
 }
@@ -492,7 +483,7 @@ function withoutSandbox(reason: string | null): string {
   return oneLine(reason === null ? text : `${text}: ${reason}`, MAX_REASON);
 }
 
-/** Records which sandboxes of ended runs are still active. A sandbox that is gone is assumed to have ended halfway between the two readings. */
+/** Without more precise data, a sandbox is assumed to have ended halfway between the last two readings. */
 function applyLingering(
   { items, lingering, lingered }: CampaignMemory,
   { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
@@ -514,7 +505,7 @@ function applyLingering(
   }
 }
 
-/** A refused token stopped the wave. The start that was refused has begun no run, and is sent again unchanged. */
+/** A refused token stopped the wave. The refused start did not begin a run, and is sent again unchanged. */
 function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
   const start = lastStart(item, number);
   item.beforeIntent = null;
@@ -537,7 +528,7 @@ function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((status) => status === state) ?? "unreadable";
 }
 
-/** Gives up a follow-up that is waiting for its start if the pull request's branch is no longer confirmed. */
+/** Abandons a follow-up that has not started yet if the pull request's branch is no longer confirmed. */
 function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
   const { reason } = followUpBranch(item);
@@ -547,14 +538,14 @@ function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   setSucceeded(memory, item);
 }
 
-/** Allows another attempt. An item with an open run is not changed, because its run must end first. */
+/** An item with an open run is not changed, because its run must end first. */
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
   { adopt, by, user, followUp, settle = false }: Of<"retry">,
 ): void {
   if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
-  // Follow-ups that the campaign file requests have this name instead of a person's name.
+  // The campaign file requested this follow-up, so there is no person to record.
   if (by !== CHECKS_RULE || user !== undefined) {
     item.asked = true;
     addRequester(item.requesters, { by, user });
@@ -567,7 +558,7 @@ function applyRetry(
   }
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
-  // The lock has had the new task since the first such retry, and the next start sends it.
+  // The lock contains the new task since the first retry with `adopt`, so the next start sends the new task.
   item.adopt ||= adopt;
   item.serviceFailures = item.sandboxFailures = 0;
   item.skipped = null;
@@ -576,7 +567,7 @@ function applyRetry(
   reopenStart(memory, item);
 }
 
-/** Records that a person skipped an item. A success of its run is still recorded. */
+/** The success of a run that is still open is recorded even if its item was skipped. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, at, reason, cancel = false } = record;
   item.skipped = { by, at, reason, cancel };
@@ -587,7 +578,7 @@ function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skip
   setState(memory, item, "skipped", "none");
 }
 
-/** Reopens an open start because a person has decided about it. The start is sent again, even if it was given up. */
+/** A decision by a person reopens the start, so the start is sent again even if it was given up. */
 function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   if (!isOpenStart(item)) return;
   item.settleTries = 0;
@@ -595,7 +586,7 @@ function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   setState(memory, item, "starting", "none");
 }
 
-/** The last start of an item. A record can only be about the last start. */
+/** A record can only be about the last start. */
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
   if (last?.number === number) return last;
@@ -616,7 +607,6 @@ function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory)
   if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
 }
 
-/** Sets the state of an item, and updates the counts of the campaign. */
 function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
   memory.counts[item.state]--;
   memory.counts[state]++;
@@ -633,7 +623,6 @@ function addSlot(slots: number[], ms: number): void {
   slots.splice(at, 0, ms);
 }
 
-/** Drops the estimate of a slot, because the journal now shows whether the start used one. */
 function freeSlot({ slotsMs }: CampaignMemory, start: StartMemory): void {
   if (start.openSlotMs !== null) removeSlot(slotsMs, start.openSlotMs);
   start.openSlotMs = null;
@@ -649,7 +638,7 @@ function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): vo
   else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
 }
 
-/** Records how far the machine's clock is ahead of the service's clock. Every start shows the difference. */
+/** `sentAt` and `slotAt` are times of the service's clock; `at` is by the machine's clock. */
 function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
   const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
   if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
@@ -670,7 +659,10 @@ export function toldNote(event: NotifyEvent): string {
   return `${TOLD}${event}`;
 }
 
-/** The last event that was sent to a webhook, if it still applies. The end of a run does not open a gate, so `gated` still applies after it. */
+/**
+ * The last event that was sent to a webhook, if it still applies. `gated` still applies after a run has ended, because the end of a run does not open
+ * a gate.
+ */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
     case "note":
@@ -689,13 +681,12 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
   }
 }
 
-/** How long to wait for an open start that is not sent again automatically, in milliseconds. */
 const OPEN_MS = 86_400_000;
 
 /**
- * Gives an open start that may have begun a run a verdict a day after it was last sent. This applies to stopped campaigns, which do not send starts
- * again, and to skipped items whose run could not be found. The reasons of other open starts are set as well. The result depends only on the lock,
- * the journal and the time, so it is not recorded.
+ * Sets the reasons of open starts, and gives an open start the verdict `unknown` a day after it was last sent. Only two kinds of starts get the
+ * verdict: starts of stopped campaigns, which are not sent again, and starts of skipped items whose run could not be found. The result depends only
+ * on the lock, the journal and the time, so it is not recorded.
  *
  * @param isShared Whether another machine may be sending a start.
  */
@@ -708,7 +699,7 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number, isShared
     const isLeft = isShared && serviceFailures === 0 && nowMs - Date.parse(starts.at(-1)?.sentAt ?? "") < ABANDONED_MS;
     item.reason = isLeft ? SENT_ELSEWHERE : NO_ANSWER;
     const isSkipped = skipped?.cancel === true;
-    // A start that a person wants settled is sent again at least once before it is given up.
+    // A start that a person wants to settle is sent again at least once before it is given up.
     if ((isSkipped || settle || stopped?.cancel) && settleTries === 0) continue;
     const isOld = isLong(starts.at(-1)?.sentAt);
     if (isSkipped && (isOld || isLong(skipped.at))) {
@@ -722,11 +713,6 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number, isShared
   }
 }
 
-/**
- * Checks that the lock matches the hash in the journal.
- *
- * @throws {UsageError} if the lock was changed.
- */
 export function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): void {
   const { hash } = lock;
   const isOwn = isSealed(lock);
@@ -741,9 +727,9 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
 }
 
 /**
- * Checks that records about starts do not contradict earlier records. This prevents records that no later reader could read.
+ * Prevents records that would make the journal unreadable, by applying them to a copy of the memory.
  *
- * @throws the errors of {@linkcode applyRecord}, with a {@linkcode Contradiction} as `cause`. The memory is not changed.
+ * @throws the errors of {@linkcode applyRecord}, with a {@linkcode Contradiction} as `cause`.
  */
 export function judgeRecords(memory: CampaignMemory, records: readonly JournalRecord[]): void {
   const about = records.filter((record) => "item" in record);
@@ -752,7 +738,6 @@ export function judgeRecords(memory: CampaignMemory, records: readonly JournalRe
   for (const record of about) applyRecord(copy, record);
 }
 
-/** A copy of the memory with copies of some items. Records that are applied to the copy do not change the original. */
 function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory {
   const items = new Map<string, ItemMemory>();
   const copies = new Map<StartMemory, StartMemory>();
@@ -788,10 +773,10 @@ type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: str
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /**
- * Checks that every start that will be sent again under its number still has the key that follows from the lock. Call this after reading the journal
- * and before sending anything.
+ * Checks that every start that will be sent again under its number still has the key that follows from the lock. This check must run after the
+ * journal is read and before anything is sent.
  *
- * @throws {UsageError} if the key of a start differs, because it was sent with another lock.
+ * @throws {UsageError} if a start was sent with another lock.
  */
 export function checkOpenStarts(
   { lock, items }: CampaignMemory,
@@ -814,10 +799,9 @@ export function checkOpenStarts(
 }
 
 /**
- * The task with which a start was sent, as its key proves; undefined if no task of the lock has this key.
+ * The task with which a start was sent, as proven by the start's key; `undefined` if no task in the lock has this key.
  *
  * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
- * @param taskHash The hash of a task's request.
  */
 export function taskOfStart(
   lock: Lock,
@@ -842,7 +826,7 @@ export function taskOfStart(
   return undefined;
 }
 
-/** The tasks with which an item's last start may have been sent. After a retry with a new task, the last start may still have an older one. */
+/** After a retry with a new task, the item's last start may have been sent with an older task. */
 function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
   return adopt ? [item.task, ...tasks.keys()] : [item.task];
 }

@@ -1,8 +1,10 @@
 /**
- * One round of merges: follows the merges that were requested earlier, checks the targets of finished merges, then merges what qualifies.
+ * One round of merges. The round follows the merges that were requested earlier, checks the target branches of finished merges, and then merges the
+ * pull requests that qualify.
  *
- * Each merge is first recorded in the journal as an intent, which is shared with other machines. Right before the request, everything is read again.
- * If the answer is lost, the forge is asked what happened. Therefore nothing is merged twice, and nothing is merged that was not checked.
+ * Each merge is first recorded in the journal as an intent, which is shared with other machines. Immediately before the request, everything is read
+ * again. If the request is not answered, the forge is asked what happened. Therefore no pull request is merged twice, and no commit is merged that
+ * was not checked.
  *
  * @module
  */
@@ -39,47 +41,48 @@ export interface MergeWork {
   readonly clock: Clock;
   readonly places: MergePlaces;
   readonly signal: AbortSignal | undefined;
-  /** Cleans a forge's text for the journal. */
+  /** Cleans text from a forge for the journal. */
   readonly clean: (text: string) => string;
-  /** Shows a message to the user, but not twice. */
+  /** Shows each message to the user only once. */
   readonly tell: (message: string) => void;
   /** Whether the round must check for stop requests from other processes. */
   readonly takesStops: boolean;
-  /** Called after the gate `merge` was closed. */
   readonly gateClosed: (reason: string) => Promise<void>;
 }
 
 export interface MergeOrders {
-  /** The name in the journal. */
+  /** The person's name in the journal. */
   readonly by: string;
-  /** Names of items; null for all. */
+  /** Names of items; `null` if all items are chosen. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
-  /** Maximum number of merges and branch updates in this round; null for no limit. */
+  /** Maximum number of merges and branch updates in this round; `null` if there is no limit. */
   readonly atMost: number | null;
-  /** Names of items that already used up `atMost` in an earlier round. */
+  /** Names of items that have already used part of `atMost` in an earlier round. */
   readonly counted: ReadonlySet<string>;
-  /** Why nothing can be merged or updated now, as a clause, or null. */
+  /** Why nothing can be merged or updated now, as a clause. */
   readonly pause: string | null;
-  /** Maximum number of merges that can wait for the checks of their targets at the same time. */
+  /** Maximum number of merges that can wait for the checks of their target branches at the same time. */
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
-  /** Whether to write nothing, neither to the journal nor to a forge. */
+  /** Whether to write neither to the journal nor to a forge. */
   readonly isDryRun: boolean;
-  /** Whether pull requests were read recently. If an earlier reading already rules out a merge, they are not read again. */
+  /** Whether pull requests were read recently. A pull request that cannot be merged according to that reading is not read again. */
   readonly isRead: boolean;
-  /** Whether a wave started the round. A wave does not repeat a merge that was dropped from a queue. */
+  /** Whether a wave started the round. A wave does not request a merge again that was removed from a queue. */
   readonly isWave: boolean;
 }
 
 /**
- * What happened to a pull request: the state of its merge as recorded in the journal, or why it was not merged.
+ * What happened to a pull request: the state of its merge in the journal, or why it was not merged.
  *
  * - `updated`: its branch is being updated.
  * - `would-merge`, `would-update`: what would happen if this were not a dry run.
- * - `review`: it is waiting for people; `checks`: it is waiting for checks or time; `blocked`: something else blocks it, and somebody has to act;
- * `closed`: it was closed without a merge.
- * - `unread`: the forge does not show it.
+ * - `review`: it is waiting for people.
+ * - `checks`: it is waiting for checks or time.
+ * - `blocked`: something else blocks it, and someone must act.
+ * - `closed`: it was closed without a merge.
+ * - `unread`: the forge did not return it.
  */
 export type MergeLineWord =
   | MergeWord
@@ -92,7 +95,7 @@ export type MergeLineWord =
   | "closed"
   | "unread";
 
-/** What happened to a pull request, and why. Its texts from the forge are untrusted. */
+/** What happened to a pull request, and why. Text from the forge is untrusted. */
 export interface MergeLine {
   /** Name of the item. */
   readonly item: string;
@@ -104,7 +107,7 @@ export interface MergeLine {
   readonly word: MergeLineWord;
   /** The reason, as a clause. */
   readonly reason: string;
-  /** The commit on the target branch; null if nothing was merged. */
+  /** The commit on the target branch; `null` if nothing was merged. */
   readonly commit: string | null;
 }
 
@@ -127,16 +130,12 @@ const MAX_REFUSALS = 3;
 export const MAX_WAITING = 5;
 /** The gate closes when merges have broken this many target branches. */
 const MAX_RED = 2;
-/**
- * If a merge got no answer and the pull request is not merged after this time, the merge was not carried out. In milliseconds: three times
- * the longest request.
- */
+/** After this time, an unanswered merge request can no longer be carried out: three times the duration of the longest request. */
 const UNANSWERED_MS = 60_000;
-/** In milliseconds. */
 const QUEUE_MS = 86_400_000;
-/** How long the checks of a target can take to begin and to finish, in milliseconds. */
+/** How long the checks of a target branch can take to begin and to finish. */
 const [BEGIN_MS, FINISH_MS] = [1_800_000, 86_400_000];
-/** Waits after a lost answer and after "try again later", in milliseconds, and the maximum number of requests that get the latter answer. */
+/** Delay after an unanswered request, delay after "try again later", and maximum number of requests that get the latter answer. */
 const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
 /** After this number of consecutive errors, a host gets no more requests. */
 const MAX_ERRORS = 2;
@@ -146,7 +145,6 @@ export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<
   return await new Round(work, orders).run();
 }
 
-/** Returns a clause; null if merges are allowed. */
 function holdOf(memory: CampaignMemory): string | null {
   const { stopped, gates: { merge } } = memory;
   switch (mergeHold(memory)) {
@@ -184,11 +182,10 @@ class Round {
   readonly #lines = new Map<string, MergeLine>();
   readonly #refusals = new Set<string>();
   readonly #users = new Map<string, ForgeUser | null>();
-  /** Consecutive errors by origin. */
+  /** By origin. */
   readonly #errors = new Map<string, number>();
   #isRefused = false;
   #error: MogplexError | undefined;
-  /** Whether a write to the journal has failed. */
   #isBroken = false;
 
   constructor(work: MergeWork, orders: MergeOrders) {
@@ -239,7 +236,6 @@ class Round {
     };
   }
 
-  /** If the campaign merges nothing now, adds a line with the reason for each pull request. */
   #isHeld(entries: readonly Candidate[]): boolean {
     const hold = holdOf(this.#memory);
     if (hold === null) return false;
@@ -268,11 +264,10 @@ class Round {
   }
 
   /**
-   * Calls a forge. After an error about the host or about this pull request alone, the pull request gets a line, and the round continues.
+   * Calls a forge. If an error concerns only the host or this pull request, the pull request gets a line, and the round continues.
    *
    * @param strict Whether a missing permission ends the round, because the request changes something.
-   * @returns Undefined after such an error.
-   * @throws every other error.
+   * @returns `undefined` if the round continues after an error.
    */
   async #ask<T>(
     { item, url, place }: Pick<Candidate, "item" | "url" | "place">,
@@ -319,14 +314,13 @@ class Round {
     return { requesters, token: this.#users.get(origin) ?? null, notPeople };
   }
 
-  /** Adds a note if the requester's account at the forge is unknown. */
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
     if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
     return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
   }
 
-  /** @returns A clause if the forge does not show the pull request. */
+  /** @returns A clause if the forge did not return the pull request. */
   async #examine(candidate: Candidate): Promise<Examined | string> {
     const { item, url, place } = candidate;
     const notCounted = await this.#notCounted(candidate);
@@ -353,7 +347,7 @@ class Round {
     if (merge === null) return;
     const here = this.#candidate(item, merge.url);
     if (here === undefined) return;
-    // Exceptions that a person permitted for this merge apply until it is carried out.
+    // Exceptions that a person allowed for this merge apply until the merge is carried out.
     const [withoutReview, ownApproval] = (["review", "own-approval"] as const).map((each) =>
       merge.exceptions.includes(each)
     ) as [boolean, boolean];
@@ -391,7 +385,7 @@ class Round {
     }
   }
 
-  /** Handles a requested merge that is neither merged nor waiting: the forge has dropped the request, or never received it. */
+  /** The requested merge is neither complete nor pending: the forge has dropped the request, or never received it. */
   async #notMerged({ item, url, place, reading }: Examined, merge: MergeMemory, reason: string): Promise<void> {
     if (merge.state !== "open") {
       this.#isRefused = true;
@@ -429,7 +423,6 @@ class Round {
     };
   }
 
-  /** Takes a waiting merge out of the forge's queue if it is no longer allowed. */
   async #judgeWaiting(examined: Examined, merge: MergeMemory): Promise<void> {
     const { item, url, place } = examined;
     const isOld = this.#nowMs - Date.parse(merge.at) >= QUEUE_MS;
@@ -444,7 +437,7 @@ class Round {
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
     if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
-    // Somebody may have merged the pull request or removed it from the queue just now. The next round shows that.
+    // Someone may have merged the pull request or removed it from the queue just now. The next round will show the result.
     if (!await place.leaveQueue()) return this.#add(item, url, "queued", "it is about to leave the queue");
     await this.#end(item, url, isOld ? "out" : "left", this.#work.clean(obstacle));
   }
@@ -462,8 +455,8 @@ class Round {
   }
 
   /**
-   * @param answer The merge commit, if the forge has answered this program's request.
-   * @param isRefused Whether the forge has refused this program's request.
+   * @param answer The merge commit, if the forge answered this program's request.
+   * @param isRefused Whether the forge refused this program's request.
    */
   async #recordMerged(
     candidate: Candidate,
@@ -567,10 +560,7 @@ class Round {
     this.#add(item, url, "updated", "its branch is being updated");
   }
 
-  /**
-   * Finds out whether an update that got no answer was carried out. Only a changed head proves that. If the head is unchanged, the next round judges
-   * the pull request again.
-   */
+  /** Only a changed head proves that an unanswered update was carried out. If the head is unchanged, the next round judges the pull request again. */
   async #isUpdated(examined: Examined, head: string, reason: string): Promise<boolean> {
     const { item, url, place } = examined;
     const { clock, signal, clean } = this.#work;
@@ -583,10 +573,7 @@ class Round {
     return false;
   }
 
-  /**
-   * The merges and updates of this round, within the limits. The canary comes first, updates come after merges, and what the forge has refused before
-   * comes last.
-   */
+  /** The canary comes first. Updates come after merges. Pull requests that the forge refused before come last. */
   #select(ready: readonly (Mergeable | Outdated)[]): (Mergeable | Outdated)[] {
     const { counted, pause } = this.#orders;
     const rank = ({ item, judgement: { kind } }: Examined) =>
@@ -630,7 +617,6 @@ class Round {
     });
   }
 
-  /** Why items outside the canary cannot be merged yet, as a clause; null if nothing prevents it. */
   #canaryObstacle(): string | null {
     for (const { item, pullRequest, pull, skipped, merge } of this.#memory.items.values()) {
       if (!item.canary || pullRequest === null || skipped !== null || pull?.state === "closed") continue;
@@ -718,8 +704,8 @@ class Round {
   }
 
   /**
-   * Makes a request for a merge. After an error, nothing was merged, so the merge is withdrawn. A missing permission ends the round once that is
-   * recorded.
+   * Sends a request that belongs to a merge. If the request fails, nothing was merged, so the merge is withdrawn. After a missing permission, the
+   * withdrawal is recorded, and the round ends.
    */
   async #askOrWithdraw<T>(entry: Mergeable, call: () => Promise<T>, strict = false): Promise<{ value: T } | undefined> {
     const { item, url } = entry;
@@ -731,7 +717,7 @@ class Round {
       }
       return answer;
     } catch (error) {
-      // A request that was in flight when a signal arrived may have been carried out, so that merge is not withdrawn.
+      // If a signal arrived while the request was in flight, the merge may have been carried out, so it is not withdrawn.
       if (error instanceof MogplexError && !this.#isBroken && this.#work.signal?.aborted !== true) {
         await this.#end(item, url, "withdrawn", this.#work.clean(messageOf(error)));
       }
@@ -768,9 +754,7 @@ class Round {
     }
   }
 
-  /**
-   * Asks the forge what happened to a merge that got no answer. If the forge does not show it, the intent stays open, and the next round asks again.
-   */
+  /** If the forge does not return the pull request, the intent stays open, and the next round asks again. */
   async #readBack(entry: Mergeable, merge: MergeMemory, reason: string): Promise<void> {
     const { item, url } = entry;
     const { clock, signal, clean } = this.#work;
@@ -791,12 +775,12 @@ function isOutdated(examined: Examined): examined is Outdated {
   return examined.judgement.kind === "update";
 }
 
-/** Whether the merge was not carried out, so that it can be requested again. */
+/** Whether the merge was not carried out, so it can be requested again. */
 function isOver(merge: MergeMemory | null): boolean {
   return merge?.state === "unanswered";
 }
 
-/** Returns what has changed since the intent was recorded, as a clause, or null. */
+/** Returns what has changed since the intent was recorded, as a clause. */
 function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
   if (judgement.kind !== "merge") return judgement.reason;
   if (judgement.head !== merge.head) return "its commits have changed";

@@ -1,5 +1,5 @@
 /**
- * Computes the view of a campaign from its memory, which contains its lock and its journal, without side effects.
+ * Computes the view of a campaign from its memory, without side effects.
  *
  * @module
  */
@@ -45,29 +45,28 @@ import { areRunsOver, isFinal, totalsOf } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 export interface ViewInput {
-  /** Milliseconds since 1970, by the service's clock. */
+  /** By the service's clock. */
   nowMs: number;
-  /** Mean duration of a run, in milliseconds; null if none has ended. {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
+  /** `null` if no run has ended. {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;
   /**
-   * When the campaign was last checked, in milliseconds since 1970. The next wave is due some time after that. @default the time of the last
-   * record, otherwise `nowMs`
+   * When the campaign was last checked. The time of the next wave is computed from this time. @default the time of the last record, otherwise `nowMs`
    */
   lookedAtMs?: number | undefined;
-  /** Number of the user's active sandboxes; null if they were not read. @default the number in the journal */
+  /** Number of the user's active sandboxes; `null` if they were not read. @default the number in the journal */
   sandboxes?: number | null | undefined;
   /** Describes the other process that is working on the campaign. @default {null} */
   writer?: string | null | undefined;
   /**
-   * Whether a process follows the campaign until the end, so that no further wave is needed to see the end. @default whether another process is
-   * working on the campaign
+   * Whether a process follows the campaign until its end, so no further wave is needed to notice the end. @default whether another process is working
+   * on the campaign
    */
   stays?: boolean | undefined;
-  /** Whether to omit the causes and the end, which take most of the time to compute. @default {false} */
+  /** Whether to omit the causes and the end of the campaign, which take most of the time to compute. @default {false} */
   brief?: boolean | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default three days */
   stuckAfterMs?: number | undefined;
-  /** Number of pull requests that could not be read just now, so that the view shows an earlier state. @default {0} */
+  /** Number of pull requests that could not be read this time. The view shows an earlier state of these pull requests. @default {0} */
   failed?: number | undefined;
 }
 
@@ -83,7 +82,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const merging = groupByStage(items);
   const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
-  // Nobody has to answer runs that will be cancelled.
+  // Runs that will be cancelled do not need an answer from a person.
   const toCancel = new Set(runsToCancel(memory).map(({ item }) => item.id));
   const pendingCancels = toCancel.size;
   const { state, reason } = campaignState(memory, nowMs);
@@ -94,7 +93,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const waiting = ready.items.length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = paceOf(nextStarts(now), ready);
-  // The time of a record comes from the machine that wrote it, but quotas use the service's time.
+  // The time of a record is by the clock of the machine that wrote it, but quotas use the service's time.
   const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
   const settles = toSettle(memory).length > 0;
@@ -103,13 +102,13 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
   const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
-  // A gate that is closed when nothing is left to start needs no approval.
+  // A closed gate needs no approval if nothing is left to start.
   const closed = toStartCount(memory) + counts.running === 0 ? null : now.closed;
   const isGated = isAtGate({ state, waitingFor: closed });
   const gateReason = closed === "stopped" ? closedGateReason(memory) : null;
   const canaryGate = isOver ? null : canaryGateOf(memory);
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
-  // Runs that only failed do not show how long the others will take.
+  // The durations of failed runs do not predict the durations of the remaining runs.
   const openEndMs = isGated && !brief && totalsOf(counts).good > 0 ? endMs(memory, nowMs, meanRunMs, open, true) : null;
   return {
     schema: 1,
@@ -139,7 +138,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     writer,
     nextWaveAt: isoTimeOrNull(nextMs),
     waitingFor: isOver ? null : closed ?? (pace.starts > 0 ? null : pace.because),
-    // If no process follows the campaign, a wave sees the end.
+    // If no process follows the campaign, the end is noticed only by a wave.
     endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
     ...openEndMs !== null && { endsAtIfApproved: new Date(openEndMs).toISOString() },
     exitCode: exitCodeOf(memory),
@@ -148,7 +147,6 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   };
 }
 
-/** The names of the outputs of each task, by the index of the task. */
 function outputNamesOf({ tasks }: Lock): (readonly string[])[] {
   return tasks.map(({ result }) => result === undefined ? [] : checkResultSchema(JSON.parse(result.schema)).outputs);
 }
@@ -164,7 +162,6 @@ function resultView({ value, ...facts }: ResultMemory, names: readonly string[])
   return { ...facts, ...(value !== undefined && { value }), outputs };
 }
 
-/** An item as screens and reports show it. */
 export function itemView(
   { item, state, reason, skipped, starts, sent, attempts, renamed, branch, pullRequest, pull, files, merge }:
     ItemMemory,
@@ -205,12 +202,14 @@ export function itemView(
   return { ...staged, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs ?? STUCK_AFTER_MS) };
 }
 
-/** Whether the service refused the last start together with its token. The start has begun no run, and is sent again once the token is fixed. */
+/**
+ * Whether the service refused the last start because it refused the token. The start did not begin a run, and is sent again once the token is fixed.
+ */
 function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boolean {
   return state === "starting" && !isOpenStart({ starts });
 }
 
-/** When a start began its run: the time of its slot if known, otherwise the estimate. A run that already existed began before that. */
+/** A run that a start found instead of creating has an earlier start time. */
 function startedAtOf({ createdAt, slotAt, sentAt }: StartMemory): string {
   const at = slotAt ?? sentAt;
   return createdAt !== null && Date.parse(createdAt) < Date.parse(at) ? createdAt : at;
@@ -220,16 +219,12 @@ function openStarts(memory: CampaignMemory): StartMemory[] {
   return [...memory.items.values()].filter(hasRun).flatMap(({ starts }) => starts.slice(-1));
 }
 
-/** Shortest and longest time until the next wave while runs are open, in milliseconds. */
+/** Limits of the time until the next wave while runs are open. */
 const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
 
-/**
- * Delay before the next wave while sandboxes outside the campaign's active runs block a start, in milliseconds. The service does not report their
- * end.
- */
+/** The service does not report when sandboxes outside the campaign end, so waves check for free sandboxes at this interval. */
 const OTHERS_MS = 5 * 60_000;
 
-/** When the next wave is due after a moment: early enough for the next start, and for the end of a run. */
 function nextWaveMs(
   fromMs: number,
   meanRunMs: number,
@@ -253,8 +248,8 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
 }
 
 /**
- * Sandboxes in use: at least one for each open run, and at most the limit, because a sandbox that has just booted may have been counted twice.
- * Sandboxes of ended runs are counted only if sandboxes were read.
+ * At least one for each open run. At most the limit, because a sandbox that has just booted may have been counted twice. Sandboxes of ended runs are
+ * counted only if sandboxes were read.
  */
 function sandboxesView(
   { lingering }: CampaignMemory,
@@ -267,8 +262,7 @@ function sandboxesView(
 }
 
 /**
- * The earliest end of the campaign, in milliseconds since 1970; null if unknown. A run keeps its place until its end is seen. While a run waits for
- * an answer, the end is unknown, because nobody knows when a person will answer.
+ * A run keeps its place until its end is noticed. While a run waits for an answer, the end is `null`, because nobody knows when a person will answer.
  *
  * @param isApproved Whether a closed gate is treated as open. @default {false}
  */

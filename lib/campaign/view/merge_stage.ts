@@ -1,5 +1,5 @@
 /**
- * How far the pull requests of a campaign are from being merged, based on the last reading of their forges. `merge/judge.ts` reads more, and
+ * How close the pull requests of a campaign are to being merged, based on their last known state. Only `merge/judge.ts`, which reads more data,
  * decides whether a pull request can be merged.
  *
  * @module
@@ -12,7 +12,7 @@ import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./vi
 /** In the order of tables. */
 const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
 
-/** Undefined if the pull request is closed, was not read or does not exist, or if the item was skipped. */
+/** `undefined` if there is no pull request, if the pull request is closed or was not read, or if the item was skipped. */
 export function stageOf(
   { verdict, pullRequestState: pull }: Pick<CampaignItem, "verdict" | "pullRequestState">,
   merge: MergeMemory | null,
@@ -27,7 +27,6 @@ export function stageOf(
   return pull.checks === "none" ? { stage: "blocked", reason: "it has no checks" } : { stage: "ready", reason: null };
 }
 
-/** Returns what prevents a merge until a person acts; null if nothing does. */
 function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | null {
   if (pull.state === "unreadable") return "the forge does not show it";
   if (pull.foreign !== undefined && pull.foreign !== null) return pull.foreign;
@@ -41,7 +40,6 @@ function obstacleOf(pull: PullRequestView, merge: MergeMemory | null): string | 
   return isLeft ? merge.reason : null;
 }
 
-/** Empty if no pull request was read. */
 export function groupByStage(items: readonly CampaignItem[]): MergeGroup[] {
   return MERGE_STAGES.flatMap((stage): MergeGroup[] => {
     const stageItems = items.filter(({ merge }) => merge?.stage === stage);

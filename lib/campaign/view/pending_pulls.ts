@@ -1,6 +1,6 @@
 /**
- * The pull requests that still need waves after all items of a campaign have their verdicts. Waves merge, fix or set up these pull requests,
- * depending on the keys of the campaign file. Only this module decides whether a campaign is `merging` or `done`.
+ * The pull requests that still need waves after all items of a campaign have their verdicts. Depending on the campaign file, waves merge, fix or set
+ * up these pull requests. Only this module decides whether a campaign is `merging` or `done`.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { followUpBranch, isLocal } from "../pulls.ts";
 import { stageOf } from "./merge_stage.ts";
 import type { PendingPulls, PendingReason, PullRequestView } from "./view.ts";
 
-/** Checks may start this long after the last change of a pull request, in milliseconds. */
+/** Checks may start this long after the last change of a pull request. */
 const CHECKS_BEGIN_MS = 3_600_000;
 
 type PullMemory = Pick<CampaignMemory, "lock" | "items" | "stopped">;
 
-/** Null if waves have nothing left to do. @param nowMs Milliseconds since 1970. */
+/** `null` if waves have nothing left to do. */
 export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPulls, "hold"> | null {
   const { lock: { merge }, items } = memory;
   const repairs = new Set(followUpsDue(memory).filter(({ reason }) => reason === null).map(({ item }) => item.item.id));
@@ -39,7 +39,7 @@ export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPul
   };
 }
 
-/** In the order of sentences: what a wave does, what takes time, and what people must do. */
+/** In the order in which sentences list the reasons: first what a wave does, then what takes time, then what people must do. */
 const PENDING_REASONS: readonly PendingReason[] = [
   "wave",
   "repair",
@@ -54,7 +54,7 @@ const PENDING_REASONS: readonly PendingReason[] = [
   "unread",
 ];
 
-/** Null if waves have nothing left to do for this pull request. */
+/** `null` if waves have nothing left to do for this pull request. */
 function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs: number): PendingReason | null {
   const { lock: { merge: rules, onFailedChecks } } = memory;
   const { state, skipped, pull, merge, writes } = item;
@@ -72,7 +72,6 @@ function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs:
   return isRepairable && awaitsChecks(pull, nowMs) ? "checks" : null;
 }
 
-/** For an open pull request of a campaign whose waves merge. */
 function mergeReason(
   { item, renamed, state: verdict, pull, merge }: ItemMemory,
   nowMs: number,
@@ -103,13 +102,12 @@ function mergeReason(
   }
 }
 
-/** Whether checks are running, or may still start. */
+/** Whether checks are running or may still start. */
 function awaitsChecks({ checks, createdAt, updatedAt }: PullRequestView, nowMs: number): boolean {
   const lastMs = Math.max(instantMs(createdAt) ?? -Infinity, instantMs(updatedAt) ?? -Infinity);
   return checks === null || checks === "pending" || checks === "none" && nowMs - lastMs < CHECKS_BEGIN_MS;
 }
 
-/** Whether a pull request still needs the reviewers and labels of the campaign file. */
 export function isSetupDue({ lock, stopped }: PullMemory, item: ItemMemory): boolean {
   const { state, pull, pullRequest, writes: { setup } } = item;
   if (lock.pullRequests === null || stopped !== null) return false;
@@ -126,8 +124,8 @@ function redItems(items: CampaignMemory["items"]): ItemMemory[] {
 }
 
 /**
- * Items with failed checks that need a follow-up run, in the order of the lock. If a follow-up is not possible, `reason` says why. An item
- * gets its follow-ups one after another, up to the limit of the campaign file.
+ * In the order of the lock. If a follow-up is not possible, `reason` says why. An item gets one follow-up at a time, up to the limit in the campaign
+ * file.
  */
 export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">) {
   const rule = lock.onFailedChecks;
