@@ -1,6 +1,7 @@
 /**
- * `cleanup` for programs whose job is not a script: runs the verb, and then writes the reports and the job's note again if they show the run as still
- * going. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
+ * `cleanup` for programs whose job is not a script: runs the verb, and then updates the reports and the job's note if they still show the run as
+ * active. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
+ *
  * @module
  */
 import { problemLines, writeReports } from "../report/write.ts";

@@ -1,5 +1,5 @@
 /**
- * The context of a verb, and the connection for verbs that send a few requests and print the answers.
+ * The context of a verb, and the connection for verbs that send a few requests and print the responses.
  *
  * @module
  */
@@ -24,7 +24,6 @@ interface Call extends
     Context,
     "clock" | "fetch" | "machine" | "option" | "variables" | "settings" | "guard" | "connection" | "forges"
   > {
-  /** @default {[]} */
   forges?: readonly Forge[] | undefined;
   dropIn: boolean;
   /** A token that does not come from a variable, and its place, for messages. @default the token from the environment */
@@ -75,12 +74,11 @@ export function openContext(
   };
 }
 
-/** Masks the token in all output, for verbs that do not require a token. */
 export function maskToken(context: Context): void {
   valueOr(context.connection, undefined);
 }
 
-/** How long a drop-in verb waits for a busy service, in milliseconds. Source: design, "Command line". */
+/** How long a drop-in verb waits for a busy service. Source: design, "Command line". */
 const DROP_IN_MS = 10_000;
 
 /**
@@ -101,10 +99,7 @@ export function openDropIn(context: Context): { client: ServiceClient; call: Cal
   return { client, call: { deadline: clock.now() + DROP_IN_MS, overrun: true } };
 }
 
-/**
- * How long a verb with a few requests waits for a busy service, in milliseconds. When the token's limit is reached, the service asks for a wait of 60
- * seconds.
- */
+/** How long a verb with a few requests waits for a busy service. When the token's limit is reached, the service asks clients to wait 60 seconds. */
 export const ONE_SHOT_MS = 120_000;
 
 /** Options for connecting to the service. Notices are printed on stderr. */

@@ -108,10 +108,10 @@ export const dashboardVerb: Verb = {
 
 const ATTEMPTED = "make a dashboard";
 
-/** Maximum size of a file of a run or a campaign. A campaign with 10,000 items needs half of this size. */
+/** A campaign with 10,000 items needs half of this size. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Files that jobs, campaigns and dashboards write beside the files that are read. A broad pattern matches these files as well. */
+/** Files that jobs, campaigns and dashboards write beside the files that are read. A broad pattern also matches these files. */
 const OTHER_FILES: ReadonlySet<string> = new Set(
   [
     ...[...Object.values(REPORT_FILES), ...Object.values(CAMPAIGN_FILES)].map((file) => basename(file)),
@@ -119,10 +119,9 @@ const OTHER_FILES: ReadonlySet<string> = new Set(
   ].filter((name) => ![REPORT_FILES.json, REPORT_FILES.ndjson, CAMPAIGN_FILES.json].some((file) => file === name)),
 );
 
-/** Maximum number of files. The limit keeps the page readable. */
+/** The limit keeps the page readable. */
 const MAX_FILES = 2_000;
 
-/** @returns The exit code. */
 export async function showDashboard(context: Context): Promise<number> {
   const { flags, option } = context;
   const out = option(DASHBOARD_OUT);
@@ -145,10 +144,10 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
   return cleanDashboard(assemble(collected, settled, reading), writer.redact);
 }
 
-/** Maximum time that a forge may take for its first answer, in milliseconds. The page is also useful without the pull requests of that forge. */
+/** How long a forge may take for its first response. The page is also useful without the pull requests of that forge. */
 const FORGE_ANSWER_MS = 20_000;
 
-/** What the forges report about the pull requests; null without a token for a forge. */
+/** What the forges report about the pull requests. `null` if there is no token for a forge. */
 async function askForges(
   { forges, io: { env }, clock, fetch, writer }: Context,
   { pulls }: Stored,
@@ -193,7 +192,6 @@ function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty
   return { paths, empty };
 }
 
-/** @throws {UsageError} if there are too many files. */
 function storedOf(context: Context): Stored {
   const { io, clock, option } = context;
   const [results, histories] = [matchesOf(context, RESULTS), matchesOf(context, HISTORIES)];
@@ -218,7 +216,6 @@ const MAX_PAGES = 500;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 interface PageCopy {
-  /** Path from the dashboard's folder. */
   readonly name: string;
   readonly text: string;
 }
@@ -289,7 +286,6 @@ function write(context: Context, out: string, whole: DashboardData): void {
 
 type Print = Pick<Writer, "untrusted" | "paint">;
 
-/** Maximum number of lines of each kind. A terminal has about 40 lines. */
 const MAX_LINES = 12;
 
 const NAME_WIDTH = 32;
@@ -372,7 +368,7 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 
-/** Maximum number of open pull requests to list, the oldest first. */
+/** Maximum number of open pull requests to list, oldest first. */
 const FIRST_PULLS = 5;
 const TASK_WIDTH = 30;
 

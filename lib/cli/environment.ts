@@ -10,13 +10,10 @@ import type { OptionVariable, VerbFlag } from "./verb.ts";
 
 export interface Variable {
   name: VariableName;
-  /** For the documents. */
+  /** Text for the documents. */
   help: string;
-  /** The default; undefined if there is none. */
   fallback?: string | undefined;
-  /** The option that overrides the variable. */
   option?: VerbFlag | undefined;
-  /** Whether an argument overrides the variable. */
   argument?: boolean | undefined;
   dropIn?: boolean | undefined;
   /** Whether the variable selects the service or the token, so that every verb reads it. */

@@ -1,5 +1,6 @@
 /**
  * Prints errors, for every program that runs verbs.
+ *
  * @module
  */
 import { MogplexError } from "../errors.ts";

@@ -10,7 +10,7 @@ import { ENVIRONMENT, type Variable } from "./environment.ts";
 import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Verb, type VerbFlag } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-/** The verbs in the help of the program, because users need them first. */
+/** The first verbs in the help of the program, because users need them first. */
 const FIRST = [
   ...["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent"],
   ...["respond", "gate", "dashboard"],
@@ -65,7 +65,6 @@ function rowHelp(verb: Verb): string {
   ].join("\n");
 }
 
-/** The headings in the order of the help. */
 const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Dry run", "Keys"];
 
 /** Minimum number of flags for headings. With fewer flags, headings would make the list harder to read. */
@@ -79,7 +78,7 @@ function flagParts(flags: readonly VerbFlag[]): string[] {
     ...HEADINGS.map((heading) => ({ title: heading, rows: under(heading) })),
     { title: "Other", rows: [...under(), help] },
   ].filter(({ rows }) => rows.length > 0);
-  // One width for all groups, so that the columns line up.
+  // All groups have the same width, so that the columns line up.
   const width = Math.max(...groups.flatMap(({ rows }) => rows.map(([usage = ""]) => usage.length)));
   return groups.map(({ title, rows }) =>
     `${title}:\n${columns(rows.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
@@ -257,7 +256,7 @@ function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
-/** Width of all help texts, in characters. The narrowest common terminal would break longer lines inside words. */
+/** In characters. A narrow terminal would break longer lines inside words. */
 const WIDTH = 80;
 
 /** @param indent Number of spaces before each line except the first. */

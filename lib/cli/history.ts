@@ -23,7 +23,6 @@ import { formatCount } from "../text/duration.ts";
 import { HISTORY, SHOW_TASK } from "./options.ts";
 import type { Context, JobExtra, JobExtras } from "./verb.ts";
 
-/** @throws if the file cannot be read. */
 function fileText({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
 }
@@ -36,20 +35,20 @@ function tell({ writer }: Context, path: string, { skipped, skippedCount }: Hist
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
-/** Name of the job, with its node in a matrix; null if the name is unknown. */
+/** Name of the job, with its node in a matrix. `null` if the name is unknown. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
-/** Address of the job or of its pipeline; null if the CI system provides neither. */
+/** Address of the job or of its pipeline. `null` if the CI system provides neither. */
 function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
   const { job, pipeline } = platform.links(env);
   const url = job ?? pipeline;
   return url === undefined ? null : writer.redact(url);
 }
 
-/** Adds a record. An error is only printed, because a job must not fail because of its history. */
+/** A failure is only printed, because a job must not fail because of its history. */
 function append(context: Context, path: string, record: HistoryRecord): void {
   const { writer: { redact }, writer, io } = context;
   try {
@@ -82,7 +81,6 @@ export function checkAppends({ io }: Context, attempted: string, path: string): 
 
 type HistoryExtra = Pick<JobExtra, "compare" | "ended">;
 
-/** Opens the history of a job; undefined if the job has no history. @throws {UsageError} if the file cannot be written. */
 export function openHistory(context: Context): HistoryExtra | undefined {
   const path = context.option(HISTORY);
   if (path === undefined) return undefined;
@@ -119,7 +117,7 @@ export function addRun(context: Context, result: AnyResult): void {
   if (path !== undefined && run !== undefined) append(context, path, run);
 }
 
-/** The record of a run; undefined if there is nothing to add: see {@linkcode recordOf}. */
+/** `undefined` if there is nothing to add. See {@linkcode recordOf}. */
 function recordIn(context: Context, result: AnyResult): HistoryRecord | undefined {
   const { writer: { redact }, clock, isMention } = context;
   const clean = cleanResult(result, redact, redact.token);

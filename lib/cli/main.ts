@@ -54,7 +54,6 @@ export async function runProgram(): Promise<void> {
   io.setExitCode(await main(args, io, { program: programCall(PROGRAM) }));
 }
 
-/** @returns The exit code. */
 function printInformation(text: string): number {
   try {
     printText(text);
@@ -65,9 +64,7 @@ function printInformation(text: string): number {
   }
 }
 
-/**
- * {@linkcode information}, or undefined if the arguments after `help` are invalid. The invalid arguments are then reported like any other mistake.
- */
+/** `undefined` if the arguments after `help` are invalid. They are then reported like any other mistake. */
 function safeInformation(args: readonly string[]): string | undefined {
   return valueOr(() => information(args), undefined);
 }
@@ -76,7 +73,6 @@ function safeInformation(args: readonly string[]): string | undefined {
  * Runs the command line. It never throws.
  *
  * @param args Arguments after the program's name.
- * @param io Environment, files, streams and signals.
  * @returns The exit code.
  */
 export async function main(args: string[], io: Io, options: MainOptions = {}): Promise<number> {
@@ -166,7 +162,6 @@ function possibleFlags(args: readonly string[]): readonly string[] {
   return end < 0 ? args : args.slice(0, end);
 }
 
-/** Whether some verbs begin with this word and have a second word. */
 function isGroup(word: string): boolean {
   return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
 }
@@ -187,7 +182,8 @@ function findVerb(args: readonly string[]): FoundVerb {
 }
 
 /**
- * The rows of the called verb: the row that a flag selects, or otherwise all rows with these words, beginning with the row without such a flag.
+ * The rows of the called verb. If a flag selects a row, only this row is returned. Otherwise, all rows with these words are returned, beginning with
+ * the row without a selecting flag.
  * @param others Other words that the error can suggest.
  * @throws {UsageError} if there is no such verb. The message names the nearest verb.
  */
@@ -208,7 +204,6 @@ function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
   return possibleFlags(args).some((arg) => chosenBy.some(({ name }) => name === flagName(arg)));
 }
 
-/** Name of a flag, without dashes and value. */
 function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
@@ -261,7 +256,7 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 }
 
 interface Call extends FoundVerb {
-  /** Absent until the arguments are parsed. */
+  /** `undefined` until the arguments are parsed. */
   flags?: VerbFlags;
 }
 
@@ -317,7 +312,7 @@ function checkRow({ verb, args }: FoundVerb): void {
   }
 }
 
-/** Whether this call uses the exit codes of the toolkit. For arguments that cannot be parsed, the code is 2 in both groups. */
+/** Whether this call uses the exit codes of the toolkit. If the arguments cannot be parsed, the code is 2 in both groups. */
 function usesToolkitCodes({ verb, flags }: Call): boolean {
   return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }

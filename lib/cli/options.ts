@@ -1,7 +1,6 @@
 /**
- * The options of the command. Each option has one row with its flag, the variable that it overrides, the rule for its value, and its help. A verb
- * lists rows and reads rows, so it never reads the variable of another option. An option of a single verb is in the file of that verb, unless it has
- * a variable or an input.
+ * The options of the command. Each option has one row with its flag, the variable that it overrides, the rule for its value, and its help. Verbs only
+ * read options through these rows. An option of a single verb is in the file of that verb, unless it has a variable or an input.
  *
  * @module
  */
@@ -184,7 +183,7 @@ export const DETACH: VerbFlag = {
   heading: "Following",
 };
 
-/** The value is in milliseconds. */
+/** In milliseconds. */
 export const TIMEOUT = option("MOGPLEX_TIMEOUT", {
   name: "timeout",
   value: "TIME",
@@ -337,7 +336,7 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
   parse: oneLabel,
 });
 
-/** The value is in lower case. */
+/** In lower case. */
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
@@ -439,10 +438,8 @@ export const REQUEST: readonly VerbFlag[] = [
   MODE,
 ];
 
-/** The options for the result file of a run. */
 export const RESULTS: readonly VerbFlag[] = [RESULT, SCHEMA];
 
-/** The options that decide whether a start finds an existing run. */
 export const KEYS: readonly VerbFlag[] = [KEY_SCOPE, KEY_PART, IDEMPOTENCY_KEY];
 
 export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
@@ -481,7 +478,7 @@ export function wholeNumber(min: number, max: number): Parse<number> {
   };
 }
 
-/** A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`. At least one second. @__NO_SIDE_EFFECTS__ */
+/** A duration in milliseconds: a number of seconds, or parts such as `30m` and `1h30m`. The minimum is one second. @__NO_SIDE_EFFECTS__ */
 export function duration(maxMs: number): Parse<number> {
   return (text, source) => {
     const ms = parseDuration(text.trim()) ?? 0;

@@ -24,7 +24,7 @@ import { openTrace, readTraceSettings, type TraceContext, type TraceSettings } f
 import { renderDotenvFile } from "../text/escape.ts";
 import type { Context, ExtraEnd, JobExtra } from "./verb.ts";
 
-/** Variable that contains the position in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
+/** Contains the position in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
 const TRACEPARENT = "TRACEPARENT";
 
 class JobTrace {
@@ -109,8 +109,8 @@ class JobTrace {
 
 /**
  * Opens the trace of a job, and prints its id.
- * @param file File to append spans to; undefined if there is none.
- * @returns Undefined if the job has no trace.
+ * @param file File to append spans to. `undefined` for no file.
+ * @returns `undefined` if the job has no trace.
  */
 export function openTraceOf(
   context: Context,

@@ -11,9 +11,9 @@ import { planJobNote } from "../job/note.ts";
 import type { NotePlanner } from "../verb.ts";
 import { inputText, isOn } from "./inputs.ts";
 
-// The node of a matrix. GitHub's environment does not contain the node, but the default of an input of the action does.
+// GitHub's environment does not contain the node of a matrix, but the default of an input of the action does.
 
-/** The node as JSON without spaces; an empty string if the job has no matrix, undefined if the node is unknown. */
+/** The node as JSON without spaces. Empty if the job has no matrix, `undefined` if the node is unknown. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;
@@ -37,7 +37,7 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** The number of the pull request; undefined if the input is empty. @throws {UsageError} if the input is not a number. */
+/** `undefined` if the input is empty. @throws {UsageError} if the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,14}$/.test(text)) return text;

@@ -43,7 +43,10 @@ import {
 import type { VariableName } from "../../variables.ts";
 import type { ReadOption, VerbFlag } from "../verb.ts";
 
-/** The inputs, each with the option or the variable that it overrides; null if there is none. `tools/build/action_yaml.ts` describes the inputs. */
+/**
+ * The inputs, each with the option or the variable that it overrides. `null` if it overrides neither. `tools/build/action_yaml.ts` describes the
+ * inputs.
+ */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": REPO,
@@ -100,7 +103,7 @@ const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableNam
   ["idempotency-key", [KEY_SCOPE.variable, KEY_PART.variable]],
 ];
 
-/** The text of an input; undefined if the text is empty or blank. */
+/** `undefined` if the input is empty or blank. */
 export function inputText(env: ReadEnv, name: InputName): string | undefined {
   const text = env(`INPUT_${name.toUpperCase()}`) ?? "";
   return text.trim() === "" ? undefined : text;
@@ -113,7 +116,7 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
 }
 
 /**
- * The token of the input. If no variable has a token either, the token is empty, and the error names the input. Undefined if only a variable has a
+ * The token of the input. If no variable has a token either, the token is empty, and the error names the input. `undefined` if only a variable has a
  * token.
  */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {

@@ -1,7 +1,7 @@
 /**
- * The program of the GitHub action, with both of its stages in one file. `main` starts a run and follows it. The runner always starts `post` at the
- * end of the job. `post` cancels the run if `main` was cancelled or killed. `post` is started from a separate file. Otherwise, if `main` was killed
- * before it could leave a mark, `post` would repeat the work of `main`.
+ * The program of the GitHub action. The stage `main` starts a run and follows it. The runner always starts the stage `post` at the end of the job,
+ * which cancels the run if `main` was cancelled or killed. `post` has its own entry file. With a shared entry file, `post` would repeat
+ * the work of `main` if `main` was killed before it left a mark.
  *
  * @module
  */
@@ -62,7 +62,6 @@ const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forb
 
 /**
  * Runs a stage of the action. It never throws.
- * @param process Environment, files, streams and signals.
  * @returns The exit code.
  */
 export async function main(stage: Stage, process: Io, options: MainOptions = {}): Promise<number> {
@@ -119,7 +118,7 @@ function jobStatus(env: ReadEnv): string {
   return died && ["", "success"].includes(status) ? "cancelled" : status;
 }
 
-/** A new path for the state file. It is outside the checkout, because other steps change and upload files of the checkout. */
+/** A new path for the state file. The path is outside the checkout, because other steps change and upload files of the checkout. */
 function newStatePath(env: ReadEnv): string {
   const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
   return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
@@ -182,7 +181,6 @@ async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   return EXIT.success;
 }
 
-/** Annotation title of a step that failed before there was a run. */
 function failureTitle(env: ReadEnv): string {
   return chosen(env)?.failed ?? "The Mogplex run was not started";
 }
@@ -212,11 +210,8 @@ interface Kind {
   run: VerbFunction;
   /** Inputs that cannot be combined with this input. */
   refuses: readonly InputName[];
-  /** Annotation title of a step that failed before there was a run. */
   failed: string;
 }
-
-// A step starts a run and follows it, follows an existing run, or triggers an automation and follows its run.
 
 /** Inputs for a new run. They cannot be combined with an existing run or an automation. */
 const FOR_STARTS: readonly InputName[] = [
@@ -281,7 +276,6 @@ function checkAutomationInput(env: ReadEnv): void {
 
 const RERUN_JOB = "run this job again";
 
-/** @param env Reads inputs and variables: see `inputsFirst`. */
 function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",

@@ -1,5 +1,5 @@
 /**
- * `campaign advance`: makes one wave. It collects finished runs, starts what the quotas allow, records and reports the results, and exits.
+ * `campaign advance` makes one wave. It collects finished runs, starts what the quotas allow, records and reports the results, and exits.
  *
  * @module
  */

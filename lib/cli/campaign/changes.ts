@@ -1,5 +1,5 @@
 /**
- * `campaign ask` and `campaign close`: change pull requests, after the user has confirmed a list of the changes.
+ * `campaign ask` and `campaign close` change pull requests, after the user has confirmed a list of the changes.
  *
  * @module
  */
@@ -87,7 +87,6 @@ export const campaignCloseVerb: Verb = campaignVerb("close", {
   },
 });
 
-/** Maximum number of lines of a list. */
 const MAX_LINES = 100;
 
 /** Words before the list of each verb: for actual changes, and for a dry run. */
@@ -106,10 +105,7 @@ function lineOf(context: Context, { url, whom, people }: PlannedChange): SafeLin
   return own`  ${writer.untrusted(words.length === 0 ? url : `${url}: ${words.join("; ")}`)}`;
 }
 
-/**
- * Changes pull requests, prints the list before and the results after the changes, and returns the exit code. @throws the errors of
- * `changePullRequests`.
- */
+/** Changes pull requests, prints the list before and the results after the changes, and returns the exit code. */
 async function changePulls(context: Context, change: PullChange): Promise<number> {
   const { flags, writer } = context;
   const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";

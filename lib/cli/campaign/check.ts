@@ -1,5 +1,5 @@
 /**
- * `campaign check`: reads a campaign file and all files that it names, and prints every mistake. It sends no requests.
+ * `campaign check` reads a campaign file and all files that it names, and prints every mistake. It sends no requests.
  *
  * @module
  */
@@ -49,7 +49,6 @@ async function check(context: Context): Promise<number> {
   }
 }
 
-/** A short description of a valid file. */
 function summary({ name, round, repositories }: CampaignFile): string {
   const names = repositories.filter(({ kind }) => kind === "repository").length;
   const queries = repositories.length - names;

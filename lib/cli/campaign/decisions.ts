@@ -1,6 +1,6 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: a user's decisions about a campaign. A decision sends requests only to cancel runs, and
- * if a start has no response yet. Everything else is applied by the next wave, or by the process that is using the directory.
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: a user's decisions about a campaign. A decision only sends requests to cancel runs, or if
+ * a start has no response yet. The next wave, or the process that is using the directory, applies the decision.
  *
  * @module
  */
@@ -133,7 +133,6 @@ function readReason({ option }: Context): { reason?: string } {
   return reason ? { reason } : {};
 }
 
-/** @throws {UsageError} if there is no reason. */
 export function requiredReason(context: Context, attempted: string, advice: string): string {
   const { reason } = readReason(context);
   if (reason === undefined) throw new UsageError({ attempted, why: "the reason is missing", advice });
@@ -148,7 +147,6 @@ export function decider(context: Context): string {
   return writer.redact(option(BY)?.trim() || (user ?? person));
 }
 
-/** Maximum number of names of items that are printed. */
 const MAX_NAMES = 20;
 
 /** What must happen before a decision takes effect, with the verb and its arguments. */
@@ -175,7 +173,7 @@ function followingStep(
 /** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
-/** Records the decision, prints its effect, and returns the exit code. @throws the errors of `decideCampaign`. */
+/** Records the decision, prints its effect, and returns the exit code. */
 async function decide(context: Context, decision: Decision): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, `campaign ${decision.kind}`);
@@ -223,7 +221,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   return codeOf(context, error);
 }
 
-/** The command that also cancels the runs of items that were just skipped; null if none of the items has a run. */
+/** The command that also cancels the runs of items that were just skipped. `null` if none of the items has a run. */
 function cancelCommand(
   { command }: CampaignPlace,
   decision: Decision,

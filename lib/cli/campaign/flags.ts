@@ -1,5 +1,6 @@
 /**
  * Flags, exit codes and their meanings that several campaign verbs share.
+ *
  * @module
  */
 import { ALL_FORGES, PUBLIC_HOSTS } from "../../forge/all.ts";
@@ -62,7 +63,7 @@ export function duration(text: string, source: string): number {
   throw new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
 }
 
-/** The value is in milliseconds. */
+/** In milliseconds. */
 export const MEAN_RUN: Option<number> = {
   name: "mean-run",
   value: "TIME",
@@ -101,7 +102,7 @@ function days(text: string, source: string): number {
   return duration(count === undefined ? text : `${Number(count) * 24}h`, source);
 }
 
-/** The value is in milliseconds. */
+/** In milliseconds. */
 export const STUCK_AFTER: Option<number> = {
   name: "stuck-after",
   value: "TIME",

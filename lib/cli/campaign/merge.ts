@@ -1,5 +1,6 @@
 /**
- * `campaign merge`: merges the pull requests that are approved and whose checks are green. For all others, it prints why they are not merged.
+ * `campaign merge` merges the pull requests that are approved and whose checks are green. For all other pull requests, it prints why they are not
+ * merged.
  *
  * @module
  */
@@ -112,7 +113,6 @@ async function merge(context: Context): Promise<number> {
   return result.exitCode;
 }
 
-/** The label that is printed for each word. */
 const LABELS: Readonly<Record<MergeLineWord, string>> = {
   "would-merge": "would merge",
   "would-update": "would update",

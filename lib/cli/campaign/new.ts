@@ -1,5 +1,5 @@
 /**
- * `campaign new`: writes a campaign file and its task, for the user to edit. It overwrites no file, and sends no requests.
+ * `campaign new` writes a campaign file and its task, for the user to edit. It overwrites no file, and sends no requests.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `campaign pipeline`: writes the CI pipeline that runs the waves of a campaign. It sends no requests.
+ * `campaign pipeline` writes the CI pipeline that runs the waves of a campaign. It sends no requests.
  *
  * @module
  */
@@ -44,7 +44,7 @@ const TAG: Option<string> = {
   parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, spaces and ./:@=_-"),
 };
 
-/** The value is in milliseconds. */
+/** In milliseconds. */
 const EVERY: Option<number> = {
   name: "every",
   value: "TIME",
@@ -60,7 +60,7 @@ const EVERY: Option<number> = {
   },
 };
 
-/** The value is in milliseconds. */
+/** In milliseconds. */
 const REHEARSAL: Option<number> = {
   name: "rehearsal",
   value: "TIME",
@@ -91,7 +91,7 @@ const FROM_JOB: Option<string> = {
 export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   summary: "Write a CI pipeline whose jobs run the waves; send no request",
   flags: [
-    // The jobs do not name these variables: the file has one with a usual name.
+    // The jobs do not name these variables. The campaign file contains a variable with a usual name.
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
@@ -127,7 +127,7 @@ async function pipeline(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** Default time between two waves, in milliseconds. */
+/** Default time between two waves. */
 const EVERY_MS = 15 * 60_000;
 
 /** The job whose artifacts the pipeline uses. @throws {UsageError} if this is not a GitLab job. */

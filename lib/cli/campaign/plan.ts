@@ -1,5 +1,5 @@
 /**
- * `campaign plan`: freezes the list of items, and estimates when the campaign will finish. It starts nothing.
+ * `campaign plan` freezes the list of items, and estimates when the campaign will finish. It starts nothing.
  *
  * @module
  */
@@ -66,7 +66,6 @@ function writtenTo({ directory, options: { home = "dir" } }: CampaignPlace): str
   return home === "dir" ? `${directory}/lock.json` : `the plan to branch ${home.slice(home.lastIndexOf("#") + 1)}`;
 }
 
-/** Maximum number of printed names of one kind. */
 const MAX_NAMES = 10;
 
 function named(label: string, names: readonly string[], all: boolean): string[] {
@@ -163,7 +162,10 @@ function quotaLine({ quota }: CampaignView): string {
   return text === NO_QUOTAS ? `Starts: ${text}` : `Starts used by this campaign: ${text}`;
 }
 
-/** The source of the mean run time. @param isGiven Whether the user set the time that applies before any run has finished. */
+/**
+ * The source of the mean run time.
+ * @param isGiven Whether the user set the time that applies before any run has finished.
+ */
 function basisText(view: CampaignView, isGiven: boolean): string {
   if (hasEndedRun(view)) return "based on finished runs";
   return isGiven ? "as set by --mean-run" : "a guess; set it with --mean-run";
@@ -202,7 +204,6 @@ function planText(
   ];
 }
 
-/** Makes the text after the indentation safe to print. */
 function indented({ writer }: Context, line: string): SafeLine {
   const { length } = /^ */.exec(line)?.[0] ?? "";
   return own`${own``.padEnd(length)}${writer.untrusted(line)}`;

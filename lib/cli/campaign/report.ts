@@ -1,5 +1,5 @@
 /**
- * `campaign report`: writes the reports again, based on the lock and the journal. With the token of a forge, it also reads the pull requests.
+ * `campaign report` writes the reports again, based on the lock and the journal. With the token of a forge, it also reads the pull requests.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `campaign run`: runs waves in this process until the campaign is done, or until `--timeout`.
+ * `campaign run` runs waves in this process until the campaign is done, or until `--timeout`.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { printPreview } from "./advance.ts";
 import { campaignVerb, endWithCampaign, readPlace } from "./campaign_job.ts";
 import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, RUN_HISTORY, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
-/** The value is in milliseconds. */
+/** In milliseconds. */
 const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",

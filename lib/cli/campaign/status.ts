@@ -1,5 +1,5 @@
 /**
- * `campaign status`: the state of a campaign, and what needs attention. It changes nothing. With the token of a forge, it also reads the pull
+ * `campaign status` prints the state of a campaign, and what needs attention. It changes nothing. With the token of a forge, it also reads the pull
  * requests.
  *
  * @module
@@ -58,7 +58,7 @@ async function status(context: Context): Promise<number> {
     try {
       last = await watch(context, place);
     } catch (error) {
-      // An interruption is the usual way to stop watching, and not an error.
+      // An interruption is the usual way to stop watching, so it is not an error.
       if (error instanceof InterruptedError) return error.exitCode;
       throw error;
     }
@@ -69,7 +69,6 @@ async function status(context: Context): Promise<number> {
   return flags.has(STATUS_EXIT) ? exitCodeNow(view) : EXIT.success;
 }
 
-/** How often `--watch` reads the directory, in milliseconds. */
 const WATCH_MS = 5_000;
 
 function print(context: Context, place: CampaignPlace, view: CampaignView): void {

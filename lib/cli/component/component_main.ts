@@ -31,15 +31,13 @@ interface ComponentProgram {
   /** Patterns of the component's inputs. */
   patterns: readonly InputPattern[];
   /**
-   * Checks inputs before anything is read. @param env The environment, in which inputs override variables. @throws {UsageError} @default nothing to
-   * check
+   * Checks inputs before anything is read.
+   * @param env The environment, in which inputs override variables.
+   * @throws {UsageError} if an input is invalid.
    */
   check?: (env: ReadEnv) => void;
-  /** @default no notes */
   notes?: NotePlanner;
-  /** @default {[]} */
   forges?: readonly Forge[];
-  /** @default nothing besides the reports */
   extras?: JobExtras;
 }
 
@@ -49,7 +47,6 @@ const SECONDARY: readonly string[] = ["permissions", "cleanup"];
 /**
  * Runs a verb of the component. It never throws.
  * @param args The verb.
- * @param process Environment, files, streams and signals.
  * @returns The exit code.
  */
 export async function componentMain(

@@ -46,7 +46,6 @@ const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard
 /**
  * Runs a verb of the component. It never throws.
  * @param args The verb: `dashboard` or `permissions`.
- * @param process Environment, files, streams and signals.
  * @returns The exit code.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {

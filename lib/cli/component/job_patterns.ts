@@ -1,12 +1,13 @@
 /**
- * Patterns of the inputs of a job that follows a run. They are in a separate file from the patterns of the dashboard, because the bundler
- * keeps a list that reads options.
+ * Patterns of the inputs of a job that follows a run. They are in a separate file from the patterns of the dashboard, because the bundler would keep
+ * them in the program of the dashboard.
+ *
  * @module
  */
 import { HISTORY, OUT } from "../options.ts";
 import { type InputPattern, TOKEN_PATTERN } from "./inputs.ts";
 
-/** Patterns of the components with a job that follows a run. Source: the templates. A test compares both. */
+/** Source: the templates. A test compares both. */
 export const JOB_PATTERNS: readonly InputPattern[] = [
   TOKEN_PATTERN,
   [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],

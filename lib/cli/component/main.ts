@@ -1,6 +1,6 @@
 /**
  * The program of the GitLab components: the verbs of their jobs, which read all settings from the environment. This file imports the functions of
- * verbs, never their rows, so that the bundler drops the help.
+ * verbs but never their rows, so that the bundler drops the help.
  *
  * @module
  */
@@ -42,7 +42,7 @@ async function printPermissions(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** `respond`. If a person started the pipeline, the setup is checked first. */
+/** If a person started the pipeline, the setup is checked first. */
 async function checkAndRespond(context: Context): Promise<number> {
   const code = context.io.env("CI_PIPELINE_SOURCE") === "web" ? await checkRespond(context) : EXIT.success;
   return code === EXIT.success ? await respond(context) : code;
@@ -51,7 +51,6 @@ async function checkAndRespond(context: Context): Promise<number> {
 /** The verb `respond` that accepts any address of the service. */
 const ANY_URL = "respond-true";
 
-/** `permissions` prints the flags that Deno needs to run the other verbs. */
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
@@ -78,7 +77,6 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 /**
  * Runs a verb of the component. It never throws.
  * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
- * @param process Environment, files, streams and signals.
  * @returns The exit code.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {

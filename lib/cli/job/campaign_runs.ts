@@ -16,9 +16,8 @@ import { isLaptop } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { recentCampaigns } from "./laptop.ts";
 
-/** The campaign file that `campaign new` writes. */
 const CAMPAIGN_FILE = "campaign.yml";
-/** Maximum number of folders below this one to search. */
+/** Maximum number of folders below this folder to search. */
 export const MAX_LOOKS = 1_000;
 /** Maximum size of a campaign's report to read. A campaign with 10,000 items takes about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;
@@ -27,27 +26,23 @@ const MAX_CAMPAIGN_BYTES = 67_108_864;
 interface CampaignRun {
   runId: string;
   campaign: string;
-  /** The campaign's file; null if it is unknown. */
+  /** The campaign's file. `null` if the file is unknown. */
   file: string | null;
   /** Pattern that selects only this item. */
   name: string;
   isSkipped: boolean;
 }
 
-/** The directory of the campaign in a campaign file, unless a flag names another directory. */
 function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
   return placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, "");
 }
 
-/**
- * The ids of a campaign's runs at the service of this context. A run is in the journal before it is in the report.
- * @param directory The campaign's directory. @default the directory of this folder's campaign
- */
+/** The ids of a campaign's runs at the service of this context. A run is in the journal before it is in the report. */
 export function campaignRunIds(context: Context, directory = campaignDirectory(context)): string[] {
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
 }
 
-/** Maximum number of journal segments to read. Each has 1,000 records. */
+/** Maximum number of journal segments to read. Each segment has 1,000 records. */
 const MAX_SEGMENTS = 100;
 
 function journalRunIds(context: Context, directory: string): string[] {
@@ -69,7 +64,7 @@ function reportIn(directory: string): string {
   return `${directory}/${CAMPAIGN_FILES.json}`;
 }
 
-/** The runs of a campaign at the service of this context; empty if there is no readable report. */
+/** Empty if there is no readable report. */
 function campaignRuns(context: Context, directory: string): CampaignRun[] {
   const view = parseJson(readText(context, reportIn(directory)));
   const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;
@@ -94,7 +89,10 @@ function readText({ io }: Context, path: string): string {
   return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
 }
 
-/** How the campaign of a failed or cancelled run can start the run again; undefined in CI, for all other runs, and without the campaign's report. */
+/**
+ * How the campaign of a failed or cancelled run can start the run again. `undefined` in CI, for all other runs, and if no report of a campaign
+ * contains the run.
+ */
 export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
   if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
   for (const place of campaignsHere(context)) {
@@ -114,10 +112,10 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
 
 interface CampaignFolder {
   directory: string;
-  /** The campaign's file and `--home`; null unless this machine has a record of the campaign. */
+  /** The campaign's file. `null` if this machine has no record of the campaign. */
   file: string | null;
   home: string | null;
-  /** The file to assume if the report names no file; null for no file. */
+  /** The file to assume if the report names no file. `null` for no file. */
   usualFile: string | null;
 }
 
@@ -139,7 +137,6 @@ function campaignsHere(context: Context): CampaignFolder[] {
   ];
 }
 
-/** A path below this folder, relative to the folder. */
 function shortPath({ io }: Context, path: string): string {
   const folder = `${valueOr(() => io.realPath("."), undefined) ?? ""}/`;
   return path.startsWith(folder) ? path.slice(folder.length) : path;

@@ -29,7 +29,6 @@ const ATTEMPTED = "use --after";
 /** Flags for the branch of a run. `--after` determines the branch. */
 const WHERE = [BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH];
 
-/** The pull request to continue: its number, its address, or the run that created it. */
 type Named = { number: number } | { address: PullRequestAddress } | { runId: string };
 
 type Work = { task: string } | { fix: Fix };
@@ -64,7 +63,7 @@ export async function readFollowUp(context: Context, after: string, result?: Res
 }
 
 /**
- * The request, based on the current answers of the forge and the service.
+ * The request, based on the current responses of the forge and the service.
  * @throws {UsageError} if there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
  * @throws {MogplexError} with exit code 69 if the forge or the service cannot be read.
  */
@@ -127,7 +126,7 @@ function adviceFor({ platform, io: { env } }: Context): string | undefined {
   return "if an earlier attempt of this job started a run, its log shows the id; to attach to that run, give --resume with the state file of that attempt";
 }
 
-/** The target of `--after`. If it is a result, only the id of the run is used, and everything else is requested from the service and the forge. */
+/** The target of `--after`. If it is a result, only the id of the run is used. All other facts are requested from the service and the forge. */
 function namedBy(context: Context, after: string): Named {
   const number = readPullNumber(after);
   if (number !== undefined) return { number };

@@ -14,7 +14,7 @@ import { commonUsers, MENTION_WORD, readUserLists } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
-/** Maximum size of the file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
+/** Maximum size of the file of an event. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
 export const MAX_EVENT = 2 ** 25;
 
 export function openOptions(
@@ -55,7 +55,7 @@ export function checkJobForge(context: Context): Promise<Check[]> {
   });
 }
 
-/** Minimum time between two notes, in milliseconds. Waits for a forge are often short, so the first attempts print no note. */
+/** Minimum time between two notes. Waits for a forge are often short, so the first attempts print no note. */
 const WAIT_NOTE_MS = 60_000;
 const WAIT_ATTEMPT = 3;
 
@@ -91,7 +91,7 @@ export function forgeNeeds(
   };
 }
 
-/** The host of an API; empty outside a job. */
+/** Empty outside a job. */
 function hostOf(api: () => string): string[] {
   return valueOr(() => [new URL(api()).host], []);
 }

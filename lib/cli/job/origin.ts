@@ -15,18 +15,17 @@ import { valueOr } from "../../lookup.ts";
 /** The host of the repositories that the service knows. */
 const KNOWN_HOST = "github.com";
 
-/** A name that is safe in a command line. */
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** Maximum number of parent folders to search for the repository's root. */
 const MAX_UP = 20;
 
-/** The addresses of this folder's remotes by name. Paths on this machine are left out. */
+/** The addresses of this folder's remotes, by name. Paths on this machine are left out. */
 export function remotesOf(context: Context): Map<string, string> {
   return new Map([...allRemotes(context)].filter(([, address]) => hostOf(address) !== undefined));
 }
 
-/** The remote `origin` of this folder, which may be a path on this machine; undefined in a CI job, and if there is no such remote. */
+/** The remote `origin` of this folder, which may be a path on this machine. `undefined` in a CI job, or if there is no such remote. */
 export function originOfFolder(context: Context): string | undefined {
   return isLaptop(context) ? allRemotes(context).get("origin") : undefined;
 }
@@ -36,14 +35,13 @@ function allRemotes({ io }: Context): Map<string, string> {
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }
 
-/** The default branch of `origin` at the time when this repository was cloned; undefined if Git has not recorded it. */
+/** The default branch of `origin` at the time when this repository was cloned. `undefined` if Git has not recorded it. */
 export function defaultBranchOf(io: Io): string | undefined {
   return /^ref: refs\/remotes\/origin\/(\S+)/.exec(readGitFile(io, "refs/remotes/origin/HEAD") ?? "")?.[1];
 }
 
 /**
- * A file of the Git directory of this folder's repository; undefined if the file cannot be read. This also works in a worktree, a submodule and a
- * subfolder.
+ * A file of the Git directory of this folder's repository, also in a worktree, a submodule or a subfolder. `undefined` if the file cannot be read.
  * @param path Path of a file that all worktrees share.
  */
 function readGitFile(io: Io, path: string): string | undefined {
@@ -59,7 +57,7 @@ function readGitFile(io: Io, path: string): string | undefined {
   return read(`${common === undefined ? directory : below(directory, common)}/${path}`);
 }
 
-/** The root of this folder's repository, as `.` or a path such as `../..`; undefined if this folder is not in a repository. */
+/** The root of this folder's repository, as `.` or a path such as `../..`. `undefined` if this folder is not in a repository. */
 export function rootOfRepository(io: Io): string | undefined {
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return [".", ...ups].find((up) =>
@@ -67,7 +65,7 @@ export function rootOfRepository(io: Io): string | undefined {
   );
 }
 
-/** The host of a repository's address, without user and port; undefined for a name, an id or a path. */
+/** The host of a repository's address, without user and port. `undefined` for a name, an id or a path. */
 export function hostOf(address: string): string | undefined {
   const [, host] = /^\w+:\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\//.exec(address) ??
     /^(?:[^/@:]+@)([^/:@]+):(?!\/\/)/.exec(address) ?? [];
@@ -75,10 +73,10 @@ export function hostOf(address: string): string | undefined {
 }
 
 /**
- * The repository of this folder, if the user names none: `owner/name` of `origin`. Undefined in a CI job, if stdout is not a terminal, and in a
+ * The repository of this folder if the user names none: `owner/name` of `origin`. `undefined` in a CI job, if stdout is not a terminal, or in a
  * program that only runs in CI.
- * @param isRequired Whether the verb cannot work without a repository. If so, and if stdout is not a terminal, the error explains why `origin` is not
- * used.
+ * @param isRequired Whether the verb cannot work without a repository. If it is `true` and stdout is not a terminal, the error explains why `origin`
+ * is not used.
  * @throws {UsageError} if `origin` is missing or is on another host, or if `upstream` names another repository. The message contains a command to
  * copy.
  */
@@ -123,7 +121,7 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
   return name;
 }
 
-/** @throws {UsageError} if the text is not a host. Unlike elsewhere, the flag cannot name a token here. */
+/** @throws {UsageError} if the text is not a host. Unlike other flags for hosts, this flag cannot name a token. */
 function checkHost(text: string, attempted: string): string {
   if (/^[a-z0-9.-]+$/i.test(text)) return text.toLowerCase();
   throw new UsageError({
@@ -136,7 +134,7 @@ function checkHost(text: string, attempted: string): string {
   });
 }
 
-/** A warning about an address on a host that the service does not support; otherwise undefined. */
+/** A warning about an address on a host that the service does not support. `undefined` for all other addresses. */
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;

@@ -1,5 +1,5 @@
 /**
- * `report --from`: writes reports from the files of an earlier job, without sending requests.
+ * `report --from` writes reports from the files of an earlier job, without sending requests.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { JSON_LINES, OPEN, REPORT } from "../options.ts";
 import { readPlaces } from "../settings.ts";
 import type { Context } from "../verb.ts";
 
-/** Maximum size of a file to read, in bytes. The events of a very long run are smaller. */
+/** Maximum size of a file to read. The events of a very long run are smaller. */
 const MAX_BYTES = 2 ** 26;
 
 function textOf({ io }: Context, path: string): string {

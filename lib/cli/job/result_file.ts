@@ -18,7 +18,7 @@ import type { Context } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
 /**
- * The result file that the flags request; undefined without the flags.
+ * The result file that the flags request. `undefined` without the flags.
  * @throws {UsageError} if one of the two flags is missing, or if the schema is invalid. The message names the invalid place.
  */
 export function readResultRequest(context: Context): ResultRequest | undefined {
@@ -45,7 +45,7 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
  * The result file of an existing run: from the flags, or otherwise from the state file of its start.
  * @param state Path of the state file, which another job may have passed on.
  * @throws {UsageError} if the path in the flag contains `{id}` and no state file names the file. Also if the state file names a result file but was
- * not written with this token, because the job would otherwise succeed without the check.
+ * not written with this token. Otherwise, the job would succeed without the check of the result file.
  */
 export function resultOfRun(
   context: Context,

@@ -1,6 +1,6 @@
 /**
- * Finds the run for the first digits of an id, as tables show them. The run is looked up in the records of this folder and this machine, without a
- * request.
+ * Finds the run for the first digits of an id, as tables show them. The run is looked up in the records of this folder and this machine. No request
+ * is sent.
  *
  * @module
  */
@@ -27,7 +27,7 @@ const MAX_FOLDERS = 50;
 /**
  * Returns the whole id of a run, and prints it in a note. A whole id, and any text in CI, is returned unchanged.
  * @throws {UsageError} if the text is neither an id nor at least 8 digits, or if no run or several runs begin with the digits.
- * @throws {UnauthorizedError} without a token.
+ * @throws {UnauthorizedError} if there is no token.
  */
 export function wholeRunId(context: Context, text: string): string {
   if (!isLaptop(context) || isUuid(text)) return text;
@@ -72,7 +72,7 @@ export function wholeRunId(context: Context, text: string): string {
   return runId;
 }
 
-/** The newest run in the state files of this folder; undefined in CI, and if there is none. */
+/** The newest run in the state files of this folder. `undefined` in CI, or if there is no such run. */
 export function lastRunId(context: Context): string | undefined {
   if (!isLaptop(context)) return undefined;
   // Without a token, or with a damaged file, the error must still be about the missing id.
@@ -114,7 +114,7 @@ function stateRunIds(context: Context, path: string): string[] {
   return run === undefined ? [] : [run.runId];
 }
 
-/** The run of a state file that was written with this token; undefined if there is no such run. */
+/** The run of a state file that was written with this token. `undefined` if there is no such run. */
 function provenRun(context: Context, path: string): { runId: string; startedAt: string } | undefined {
   const { io, clock } = context;
   const { token } = context.connection();
@@ -126,7 +126,6 @@ function provenRun(context: Context, path: string): { runId: string; startedAt: 
   return state === undefined || runId === undefined ? undefined : { runId, startedAt: state.startedAt };
 }
 
-/** The runs that this machine started, and the runs of campaigns on this machine. */
 function recentRunIds(context: Context): string[] {
   const ofCampaigns = recentCampaigns(context).flatMap(({ directory }) => campaignRunIds(context, directory));
   return [...uuids(recentRecords(context).map(({ runId }) => runId)), ...ofCampaigns];

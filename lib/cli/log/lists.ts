@@ -1,8 +1,3 @@
-/**
- * Prints lists as JSON lines or as a table.
- *
- * @module
- */
 import { EXIT } from "../../exit_codes.ts";
 import type {
   Automation,
@@ -33,11 +28,6 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
   writer.note(`these are the first ${limit} ${what}; there may be more; ${advice}`);
 }
 
-/**
- * Prints one line for each item.
- * @param json Whether items are printed as JSON instead of a table.
- * @param cells The columns of an item, which may contain untrusted text.
- */
 export function printList<T>(writer: Writer, json: boolean, items: readonly T[], cells: (item: T) => string[]): void {
   if (json) {
     for (const item of items) writer.json(item);
@@ -46,9 +36,8 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
   printRows(writer, items.map(cells));
 }
 
-// The text formats of the drop-in verbs, exactly as documented for the `mogplex` command.
-//
-// Source: CLI, "Headless runs". The lines contain untrusted text.
+// The text formats of the drop-in verbs, exactly as documented for the `mogplex` command. Source: CLI, "Headless runs". The lines contain untrusted
+// text.
 
 /** Where sandboxes can be stopped. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
 export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";
@@ -84,7 +73,6 @@ export function runLines(run: Run, repository: string = run.repoId): string[] {
   ];
 }
 
-/** Columns are separated by two spaces. */
 export function eventLine(event: RunEvent): string {
   const tool = event.toolName === null ? "" : `tool=${event.toolName}  `;
   return `${event.createdAt}  ${event.type}  ${tool}${event.message ?? ""}`.trimEnd();
@@ -108,7 +96,7 @@ export function shownAutomation(automation: Automation): Automation {
 
 /**
  * The record for `--json`, without its graphs.
- * @param runSummary Summary of the newest runs; null if the summary could not be read.
+ * @param runSummary Summary of the newest runs. `null` if the summary could not be read.
  */
 export function shownDetail(automation: AutomationDetail, runSummary: AutomationRunSummary | null): AutomationDetail {
   const { publishedVersion } = automation;
@@ -170,8 +158,8 @@ export function triggerLines(
 
 /**
  * The exit code of a trigger without `--follow`, and the message if the code is not 0. A run that is running or has succeeded gives 0. A run that
- * waits, or has an unknown status, gives 124, as when the deadline passes: the run exists, so triggering again would be wrong. (A suppressed trigger
- * gives 75, as after a 429: there is no run, so triggering again later is right.)
+ * waits or has an unknown status gives 124, as after a timeout: the run exists, so a second trigger would be wrong. A suppressed trigger gives 75, as
+ * after a 429: there is no run, so the job can be repeated later.
  */
 export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
   const end = endOfAutomationRun(status);

@@ -1,5 +1,5 @@
 /**
- * `completion`: prints the lines that let a shell complete verbs and flags. The shell asks the program for words, so the words are never out of date.
+ * `completion` prints the lines that let a shell complete verbs and flags. The shell calls the program for the words, so they are never out of date.
  *
  * @module
  */

@@ -17,7 +17,7 @@ import { CHECKSUM_FILE, PROGRAM_FILE } from "./recipes.ts";
 
 const MAX_PROGRAM_BYTES = 4 * 1024 * 1024;
 
-/** Maximum size of a list of releases, in bytes. This is enough for about 5,000 releases. */
+/** Enough for about 5,000 releases. */
 const MAX_RELEASES_BYTES = 1024 * 1024;
 
 const LIMIT_MS = 10_000;
@@ -37,7 +37,7 @@ export const RELEASES: Option<string> = {
   },
 };
 
-/** Checks of the committed program; empty if there is no such file and no release check. */
+/** Checks of the committed program. Empty if there is no such file and no release check. */
 export async function checkProgram(context: Context): Promise<Check[]> {
   const address = context.option(RELEASES);
   const read = (path: string, most: number) => context.io.readFile(path, most, "refuse", "replace");

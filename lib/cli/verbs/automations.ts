@@ -48,7 +48,7 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
 /**
- * Summary of the newest runs. If the runs cannot be read, the result is null and a notice is printed, because the automation itself is still worth
+ * Summary of the newest runs. If the runs cannot be read, the result is `null` and a notice is printed, because the automation itself is still worth
  * printing.
  */
 async function recentRuns(session: Session, automationId: string, call: CallOptions) {
@@ -135,10 +135,8 @@ export const automationsListVerb: Verb = {
   },
 };
 
-// `automations trigger`: triggers an automation and prints the run that it started or found.
-//
-// It exits with `success` if a run is running or has succeeded, with `deadline` if the run waits for a slot, and with `rateLimited` if the service
-// accepted the trigger but started nothing. See `triggerEnd`.
+// `automations trigger` exits with `success` if a run is running or has succeeded, with `deadline` if the run waits for a slot, and with
+// `rateLimited` if the service accepted the trigger but started nothing. See `triggerEnd`.
 
 async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
@@ -175,7 +173,7 @@ export const automationsTriggerVerb: Verb = {
   run: triggerOnce,
 };
 
-// `automations trigger --follow`: triggers an automation, waits for a slot, follows the run, reports, and exits with its verdict.
+// `automations trigger --follow` triggers an automation, waits for a slot, follows the run, reports, and exits with its verdict.
 
 const FOLLOW: VerbFlag = {
   name: "follow",

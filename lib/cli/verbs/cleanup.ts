@@ -1,5 +1,5 @@
 /**
- * `cleanup`: cancels the run of a job that was cancelled or killed. It succeeds unless the user or the token is at fault, because the job already has
+ * `cleanup` cancels the run of a job that was cancelled or killed. It succeeds unless the user or the token is at fault, because the job already has
  * its verdict.
  *
  * @module
@@ -31,7 +31,7 @@ const ADDS_TO: VerbFlag = {
   help: "Add the run to the job's history if the job could not",
 };
 
-/** Undefined without a token. No token is needed if there is nothing to cancel. */
+/** `undefined` if there is no token. No token is needed if there is nothing to cancel. */
 function connectionOf(context: Context): Connection | undefined {
   try {
     return context.connection();
@@ -43,7 +43,7 @@ function connectionOf(context: Context): Connection | undefined {
 
 /** Reports and notes that still show a run as active after `cleanup` has cancelled it. */
 export interface Outdated {
-  /** Whether there are any. Only called after a cancellation. */
+  /** Only called after a cancellation. */
   exists(): boolean;
   /** A clause for the log if the run cannot be read. */
   text: string;
@@ -51,7 +51,8 @@ export interface Outdated {
 }
 
 /**
- * Cancels the run that the job left active, adds the run to the history if the job could not, and updates what still shows the run as active.
+ * Cancels the run that the job left active, adds the run to the history if the job could not, and updates reports and notes that still show the run
+ * as active.
  * @param by What cancels the run.
  */
 export async function cleanUpJob(context: Context, by: string, outdated: Outdated): Promise<number> {
@@ -95,12 +96,13 @@ async function cleanUp(context: Context): Promise<CleanupEnd> {
   return end;
 }
 
-/** Time limit for reading the run, in milliseconds. GitLab gives `after_script` two minutes. */
+/** Time limit for reading the run. GitLab gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
 /**
  * Reads the run of a job that was stopped.
- * @param end What `cleanup` did with the run. @param by What cancelled the run, if it was cancelled.
+ * @param end What `cleanup` did with the run.
+ * @param by What cancelled the run, if it was cancelled.
  * @returns The end of the job, or why the run could not be read.
  */
 async function lookAtStopped(
@@ -129,7 +131,7 @@ async function lookAtStopped(
   return { end };
 }
 
-/** What happened to the run of a stopped job. @param by What cancelled the run; null if it was not cancelled. */
+/** @param by What cancelled the run. `null` if it was not cancelled. */
 function stopReason(status: RunStatus, by: string | null): string {
   if (by === null && !hasEnded(status)) {
     return `The job was stopped; the status of its run was ${JSON.stringify(status)}`;

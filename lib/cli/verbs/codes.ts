@@ -6,7 +6,7 @@
 import type { ExitName } from "../../exit_codes.ts";
 import type { Meanings } from "../verb.ts";
 
-/** Codes of a verb that sends requests and prints the answers. */
+/** Codes of a verb that sends requests and prints the responses. */
 export const ASKING: readonly ExitName[] = [
   "success",
   "usage",
@@ -37,5 +37,4 @@ export const RUN_DEADLINE = "--timeout passed; the run continues unless --on-tim
 /** Meanings for a verb that follows a run. They replace the common table, which also covers automations. */
 export const OF_RUNS: Meanings = { rateLimited: RUN_RATE_LIMITED, deadline: RUN_DEADLINE };
 
-/** A remark for verbs that work on one run. */
 export const SHORT_IDS = "Outside CI, the first 8 digits of the id are enough.";

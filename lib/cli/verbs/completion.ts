@@ -1,8 +1,3 @@
-/**
- * The row of `completion`.
- *
- * @module
- */
 import { printCompletion } from "../setup/completion.ts";
 import type { Verb } from "../verb.ts";
 

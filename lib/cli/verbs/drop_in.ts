@@ -61,7 +61,7 @@ function repositoryOfTerminal(context: Context): string | undefined {
 
 const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again [random]" };
 
-/** Fields of the request from flags. Fields without a flag stay absent, so that the repository's defaults apply. */
+/** Fields of the request from flags. Fields without a flag are absent, so that the repository's defaults apply. */
 function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartRequest {
   return {
     repoId,
@@ -75,7 +75,7 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
 }
 
 /**
- * A note for users if the answer names the base branch as the working branch. Source: contract 4.6.
+ * A note for users if the response names the base branch as the working branch. Source: contract 4.6.
  * @param workingBranch The requested working branch.
  */
 function baseNote({ branch: { base, working } }: StartResult, workingBranch: string | undefined): string | undefined {
@@ -172,10 +172,10 @@ function printEvent({ flags, writer }: Context, event: RunEvent): void {
   else writer.out(writer.untrusted(eventLine(event)));
 }
 
-/** Thrown if an answer asks for a longer wait than there is time. The follower does not retry after this error. */
+/** Thrown if `Retry-After` exceeds the remaining time. The follower does not retry after this error. */
 class NoTimeLeft extends Error {}
 
-/** A client that gives up as soon as `Retry-After` exceeds the remaining time, so that a script gets its exit code immediately. */
+/** A client that fails as soon as `Retry-After` exceeds the remaining time, so that a script gets its exit code immediately. */
 function impatient(client: ServiceClient, remainingMs: () => number): ServiceClient {
   const getRunEvents: ServiceClient["getRunEvents"] = async (...args) => {
     try {
@@ -355,7 +355,7 @@ export const sandboxesListVerb: Verb = {
   },
 };
 
-// `sandboxes stop`: the documented placeholder. The service has no route for this, so nothing is sent.
+// The documented placeholder. The service has no route for this, so nothing is sent.
 
 export const sandboxesStopVerb: Verb = {
   name: "sandboxes stop",

@@ -1,5 +1,5 @@
 /**
- * `follow`: attaches to a run and exits with its verdict.
+ * `follow` attaches to a run and exits with its verdict.
  *
  * @module
  */

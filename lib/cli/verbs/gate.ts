@@ -1,5 +1,5 @@
 /**
- * `gate`: reports whether users have approved the newest commit of a pull request, as an exit code or a commit status.
+ * `gate` reports whether users have approved the newest commit of a pull request, as an exit code or a commit status.
  *
  * @module
  */
@@ -52,7 +52,10 @@ const STATUS: VerbFlag = {
   help: "Set the commit status `mogplex/gate`: `success`, or `pending` while approvals are missing.",
 };
 
-/** @returns The address, or the number in the job's own repository; undefined without `--pull-request`. @throws {UsageError} for another text. */
+/**
+ * @returns The address, or the number in the job's own repository. `undefined` without `--pull-request`.
+ * @throws {UsageError} for another text.
+ */
 function pullAddress({ flags, forges }: Context): PullRequestAddress | number | undefined {
   const url = flags.get(PULL_REQUEST);
   if (url === undefined) return undefined;
@@ -65,7 +68,6 @@ function pullAddress({ flags, forges }: Context): PullRequestAddress | number | 
   });
 }
 
-/** The checks of the gate, for `doctor`. */
 export function checkGateOf(context: Context): Promise<Check[]> {
   // The Mogplex token must not be sent to a forge.
   maskToken(context);

@@ -1,8 +1,3 @@
-/**
- * The row of `init`.
- *
- * @module
- */
 import {
   DRY_RUN,
   FORCE,

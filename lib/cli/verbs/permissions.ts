@@ -1,5 +1,5 @@
 /**
- * `permissions`: prints the minimal Deno permission flags for a run, based on the lists that the program itself reads.
+ * `permissions` prints the minimal Deno permission flags for a run, based on the lists that the program itself reads.
  *
  * @module
  */
@@ -45,9 +45,9 @@ const OTHER_VARIABLES: readonly string[] = [
 
 /** The arguments of Deno's `--allow-…` flags for a run. */
 interface Permissions {
-  /** Programs; absent if there are none. */
+  /** Names of programs. `undefined` if the run needs no program. */
   run?: string[];
-  /** Hosts, with the port unless it is the default port of the scheme. */
+  /** Hosts. The port is included unless it is the default port of the scheme. */
   net: string[];
   env: string[];
   read: string[];
@@ -59,13 +59,9 @@ interface PermissionPaths {
   out: string;
   /** The state file and the reports. */
   written: readonly string[];
-  /** Files with the task. */
   read: readonly string[];
-  /** Permissions for additional work of the program besides the reports. @default nothing */
   extra?: ExtraPermissions | undefined;
-  /** Permissions for requests to the job's forge. @default nothing */
   forge?: ReturnType<typeof forgeNeeds> | undefined;
-  /** Permissions for the result file of the run. @default nothing */
   result?: FilesNeeds | undefined;
 }
 
@@ -94,7 +90,6 @@ export function readVariables(env: ReadEnv, systems: Systems): string[] {
 
 /**
  * The permissions of a run, based on the environment and the flags.
- * @param at Environment, CI system, and the systems that the program supports.
  * @param note Whether a note will be written, and where.
  * @throws {UsageError} if `MOGPLEX_URL` is not allowed.
  */
@@ -139,7 +134,7 @@ export function permissionsFor(
   };
 }
 
-/** The arguments of `deno run`. @throws {UsageError} if a path cannot be part of such a list. */
+/** The arguments of `deno run`. @throws {UsageError} if a path cannot be part of a list of permissions. */
 export function denoFlags(permissions: Permissions): string[] {
   return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
     const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
@@ -155,11 +150,6 @@ export function denoFlags(permissions: Permissions): string[] {
   });
 }
 
-/**
- * The permissions of a run with these flags and variables.
- * @param forge Permissions for requests to the forge. @default nothing
- * @throws {UsageError} if a flag or a variable is invalid.
- */
 export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {
   const { io: { env }, platform, systems, flags, option } = context;
   const { out, targets, state } = readPlaces(context);

@@ -1,5 +1,6 @@
 /**
- * `respond --dry-run`: shows what a job would do with a mention. Nothing is sent, started or written.
+ * `respond --dry-run` shows what a job would do with a mention. Nothing is sent, started or written.
+ *
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -163,7 +164,6 @@ function withoutNumber(settings: RespondJob["settings"], name: string): RespondJ
   return { ...settings, allowUsers: [...settings.allowUsers, name.toLowerCase()] };
 }
 
-/** The id that the list of users requires for the account with a name. */
 function numberOf({ allowUsers }: RespondJob["settings"], name: string): string | undefined {
   return numberIn(allowUsers ?? [], name);
 }
@@ -230,7 +230,7 @@ function placeOf(context: Context): AssumedPlace {
   return { ...isNamed ? named : here, repository: repoName(wanted) };
 }
 
-/** The CI system whose job `init --respond` wrote into this folder; undefined if there is no such job, or if several forges have one. */
+/** The CI system whose job `init --respond` wrote into this folder. `undefined` if there is no such job, or if several forges have one. */
 function writtenSystem({ forges, io }: Context): string | undefined {
   const isJob = (path: string) =>
     /\brespond\b/.test(valueOr(() => io.readFile(path, MAX_EVENT, "refuse", "replace"), undefined) ?? "");
@@ -242,7 +242,7 @@ function writtenSystem({ forges, io }: Context): string | undefined {
   return ofSystems.size === 1 ? systems[0] : undefined;
 }
 
-/** Undefined if the variables do not name the repository. A rehearsal outside CI may set only a few of these variables. */
+/** `undefined` if the variables do not name the repository. A rehearsal outside CI may set only a few of these variables. */
 function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
   const { address, job } = forge;
   try {
@@ -256,7 +256,7 @@ function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
 
 /**
  * @param address Address of a repository, or a name, which has no host.
- * @param system The CI system of the forge, if something other than the host shows it.
+ * @param system The CI system of the forge, if the host does not show it.
  */
 function addressPlace(forges: readonly Forge[], address = "", system?: string): AssumedPlace {
   const host = hostOf(address);

@@ -1,5 +1,5 @@
 /**
- * `report`: writes the reports of a run and exits with its verdict. A run that has not finished is treated as past its deadline.
+ * `report` writes the reports of a run and exits with its verdict. A run that has not finished is treated as past its deadline.
  *
  * @module
  */

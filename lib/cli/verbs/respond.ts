@@ -1,5 +1,5 @@
 /**
- * `respond`: turns a mention at the forge into a run with a live note. `respond --poll` looks for mentions without an event.
+ * `respond` turns a mention at the forge into a run with a live note. `respond --poll` looks for mentions without an event.
  *
  * @module
  */
@@ -88,7 +88,7 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
   };
 }
 
-/** The settings that a job and its rehearsal share. @param forgeJob See {@linkcode readUserLists}. */
+/** The settings that a job and its rehearsal share. */
 function readJob(
   context: Context,
   forgeJob?: JobVariables,
@@ -108,7 +108,7 @@ function readJob(
 }
 
 /**
- * The holder of a trigger token can set variables of the pipeline. Such a variable could send the Mogplex token to another address.
+ * The holder of a trigger token can set variables of the pipeline. A variable could send the Mogplex token to another address.
  * @throws {UsageError} for an address other than the default in a pipeline that was started by a trigger.
  */
 function checkAddress(context: Context): void {
@@ -134,7 +134,6 @@ function toldOnce(context: Context): Context {
   return { ...context, connection };
 }
 
-/** @param context The context that {@linkcode toldOnce} returned. */
 function jobOf(program: Context, context: Context): RespondJob {
   const { io, clock, platform, writer } = context;
   const same = readJob(context);
@@ -171,7 +170,6 @@ function unanswered(context: Context): string {
   return checksText(checks, answered, "Write the comment again once the error below is fixed.");
 }
 
-/** @returns The exit code. */
 export async function respond(program: Context): Promise<number> {
   const { flags, option, platform, writer } = program;
   let hasNote = flags.has(POLL) || !platform.isCi;
@@ -247,7 +245,10 @@ async function runAsked(
   return { result, page: pagePath(places.targets) };
 }
 
-/** What users do with comments instead of commands. @param name The name of the agent in mentions. */
+/**
+ * What users do with comments instead of commands.
+ * @param name The name of the agent in mentions.
+ */
 function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repeat"> {
   return {
     resume: ({ resume }) =>

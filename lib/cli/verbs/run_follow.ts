@@ -1,6 +1,5 @@
 /**
- * `run --follow`: starts a run, publishes its id, follows the run, reports, and exits with its verdict. `run --detach` exits when the run has
- * started.
+ * `run --follow` starts a run, publishes its id, follows the run, reports, and exits with its verdict. `run --detach` exits when the run has started.
  *
  * @module
  */
@@ -120,7 +119,6 @@ async function readRun(context: Context) {
   const request = after === undefined
     ? await readStartRequest(context, result)
     : await readFollowUp(context, after, result);
-  /** For the start line and the list of runs. */
   const about = isLater(request) ? { repo: option(REPO), prompt: request.task ?? `--fix ${option(FIX)}` } : request;
   return { ...settings, request, about, wanted: result };
 }

@@ -1,8 +1,3 @@
-/**
- * The row of `runs recent`.
- *
- * @module
- */
 import { JSON_LINES, wholeNumber } from "../options.ts";
 import { printRecent } from "../setup/recent.ts";
 import type { Option, Verb } from "../verb.ts";
