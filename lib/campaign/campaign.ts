@@ -69,9 +69,9 @@ import {
 
 /**
  * Reads the state of a campaign from its lock and journal. Nothing is changed, and another process can use the campaign at the same time. With
- * `forge`, pull requests are read as well; without it, no request is sent.
+ * `forge`, pull requests are also read; without it, no request is sent.
  *
- * @throws {UsageError} for mistakes in the file, when there is no plan, and for a modified lock or journal.
+ * @throws {UsageError} for mistakes in the file, if there is no plan, and for a modified lock or journal.
  */
 export async function readCampaignWith(
   source: CampaignSource,
@@ -91,24 +91,22 @@ export type CampaignStand =
   /** The campaign has an exit code, which is in the view. */
   | { state: "done"; view: CampaignView }
   /**
-   * The campaign has no exit code yet. `active`: the next step continues the campaign. `gated`: the campaign continues once a gate is opened.
-   * `stopped`: the campaign continues once it is resumed. `why` is a clause that says what the campaign is waiting for; `advice` is a clause that
-   * says what to do.
+   * The campaign has no exit code yet. `active` campaigns continue in the next step, `gated` campaigns once a gate is opened, and `stopped` campaigns
+   * once they are resumed. `why` is a clause that says what the campaign is waiting for. `advice` is a clause that says what to do.
    */
   | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**
-   * A signal ended the step. The campaign can be continued. `view` is null if there is no plan yet. `why` says what happened to the runs. `by` is the
-   * reason of the signal.
+   * A signal ended the step. The campaign can be continued. `view` is `null` if there is no plan yet. `why` says what happened to the runs. `by` is
+   * the reason of the signal.
    */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
-/** The result of {@linkcode exitCodeNow}, or the exit code of the signal that ended the step. */
 export function exitCodeOfStand(stand: CampaignStand): number {
   if (stand.state === "interrupted") return exitCodeFor(stand.by);
   return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** For events. `started`: later calls continue the campaign. `awaiting_input`: a person must act. */
+/** For events. `started` means that later calls continue the campaign; `awaiting_input` means that a person must act. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   if (stand.state === "done") return verdictOf(stand.view);
@@ -116,8 +114,9 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
 }
 
 /**
- * The exit code of a campaign for users who want to know whether the campaign is done: its own exit code if it has one; 4 if only a person can make
- * it continue, so that no scheduler repeats the command; 1 if a start has had no answer for two hours; otherwise 75.
+ * The exit code for users who want to know whether a campaign is done. If the campaign has an exit code, that code is returned. Otherwise 4 if only a
+ * person can make the campaign continue, so that no scheduler repeats the command; 1 if a start has been unanswered for two hours; 75 in all other
+ * cases.
  */
 export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt" | "causes">): number {
   const { exitCode, state, nextWaveAt, causes } = view;
@@ -145,9 +144,9 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 export interface StepInternals extends CampaignInternals {
   /** Called after each change, with a function that makes the view. For `brief`, see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
-  /** What a signal does to open runs. @default {"auto"} (they continue) */
+  /** What a signal does to open runs. @default {"auto"} (the runs continue) */
   onInterrupt?: OnInterrupt | undefined;
-  /** Whether a signal cancels open runs; called when the signal arrives. @default as `onInterrupt` specifies */
+  /** Whether a signal cancels open runs. Called when the signal arrives. @default as `onInterrupt` specifies */
   cancels?: (() => boolean) | undefined;
   /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
@@ -155,7 +154,7 @@ export interface StepInternals extends CampaignInternals {
   isAttended?: boolean | undefined;
   /** Whether to plan a campaign that has no plan. @default only if its home is not a branch */
   plans?: boolean | undefined;
-  /** Called before the step throws an error, with the view at that moment; null if there is no plan. */
+  /** Called before the step throws an error, with the current view; `null` if there is no plan. */
   onFailed?: ((view: CampaignView | null) => void) | undefined;
 }
 
@@ -170,10 +169,10 @@ type StepFunction = (
  */
 export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
 
-/** Works, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
+/** Runs waves, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
 export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
-/** Maximum duration of one wave, in milliseconds. Reading 10,000 repositories takes five minutes. */
+/** Reading 10,000 repositories takes five minutes. */
 const WAVE_MS = 60 * 60_000;
 
 async function makeStep(
@@ -197,7 +196,7 @@ async function makeStep(
       places: internals.places ?? openMergePlaces({ ...options, signal }, "wave", internals.random),
       isRead: pulls !== undefined,
       signal,
-      // A process that follows the campaign checks for stop requests all the time.
+      // A process that follows the campaign checks for stop requests continuously.
       takesStops: once,
       ...mergeTexts(opened.mask, options.onNotice),
     });
@@ -256,7 +255,7 @@ export function notificationContextOf(
   };
 }
 
-/** Undefined unless every item has its final verdict. */
+/** `undefined` unless every item has its final verdict. */
 function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
   const { store } = opened;
   if (store === undefined || !isAtRest(store.memory)) return undefined;
@@ -264,25 +263,25 @@ function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): Ca
   return areRunsOver(view.state) ? view : undefined;
 }
 
-/** The command that continues a script's campaign; null if the campaign is not in a file, or is kept in memory. */
+/** `null` if the campaign is not in a file, or is kept in memory. */
 function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
   if (typeof source !== "string" || memory !== undefined) return null;
   return { ...ANY_COMMAND, file: source, flags: placeFlags(directory, home) };
 }
 
-/** Clears the error of an earlier wave. A wave that has nothing to do ends without an error. */
+/** A wave that has nothing to do must also clear the error of an earlier wave. */
 async function clearTrouble(store: Store): Promise<void> {
   if (store.memory.trouble !== null) await store.record({ type: "wave" });
 }
 
-/** Records the error that stopped a step, for readers of the journal. If this fails, the thrown error is the only report. */
+/** Records the error that stopped a step, for readers of the journal. If recording fails, the thrown error is the only report. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;
   if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
-/** Whether a person must act because no later wave can fix the error, such as a refused token or a changed journal. */
+/** Whether a person must act because no later wave can fix the error, such as a refused token or a modified journal. */
 function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
@@ -291,24 +290,22 @@ interface StepSettings {
   once: boolean;
   options: RunCampaignOptions;
   internals: StepInternals;
-  /** Undefined if pull requests were not requested, or if there is no token. */
+  /** `undefined` if pull requests were not requested, or if there is no token. */
   pulls: PullRequests | undefined;
-  /** Undefined if the campaign file has no `merge`. */
+  /** `undefined` if the campaign file has no `merge`. */
   merges: WaveMerges | undefined;
   openFiles: OpenFiles;
   /** Sends the campaign's current event, unless it was sent before. */
   sendNotification: () => Promise<void>;
 }
 
-/** Maximum total wait of a wave after 429 responses, in milliseconds. The service asks for a minute each time. */
+/** Maximum total wait of a wave after 429 responses. Each response requires a wait of one minute. */
 const PATIENCE_MS = 62_000;
-/** Time between two shares of the journal, in milliseconds. */
+/** Time between two shares of the journal. */
 const SHARE_MS = 5 * 60_000;
 
-/** An event without its progress, which is added when the event is sent. */
 type WithoutProgress<E> = E extends unknown ? Omit<E, "progress"> : never;
 
-/** Plans the campaign if it has no lock, works until the end of the wave or of the campaign, and returns the state of the campaign. */
 class Step {
   readonly #session: Session;
   readonly #opened: OpenedCampaign;
@@ -317,7 +314,7 @@ class Step {
   readonly #pace: RequestPace;
   #work: Work | undefined;
   #rest: Rest | undefined;
-  /** As in the last events. */
+  /** The items in the last events. */
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
   /** After a signal: what happened to the runs, as a clause. */
@@ -332,10 +329,10 @@ class Step {
     this.#sharedAt = session.clock.now();
   }
 
-  /** Runs the step and returns the state of the campaign. @throws the error that stopped the step, unless a signal did. */
+  /** @throws the error that stopped the step, unless a signal did. */
   async run(): Promise<CampaignStand> {
     const { interrupts } = this.#settings.internals;
-    // This runs in the handler itself, because the requests must be sent before anything else reacts to the signal.
+    // This code runs in the signal handler, because the requests must be sent before anything else reacts to the signal.
     const stop = () => void (this.#stopping = this.#stop());
     if (interrupts?.signal.aborted) stop();
     else interrupts?.signal.addEventListener("abort", stop, { once: true });
@@ -360,7 +357,7 @@ class Step {
       const plan = await planLock(this.#session, this.#opened, { skipInvalid, openFiles }, this.#pace);
       this.#pace.pacer = undefined;
       await writePlan(this.#opened, plan);
-      // This detects a home without write access before anything is started.
+      // A home without write access must be detected before anything is started.
       await this.#opened.home.flush();
       store = await reopen(this.#opened);
     }
@@ -437,14 +434,14 @@ class Step {
   }
 
   /**
-   * Notifies people while this process follows the campaign: of questions from agents, and of starts without an answer. For a campaign at rest, the
+   * Notifies people of questions from agents and of unanswered starts while this process follows the campaign. For a campaign at rest, the
    * notification is sent when the step ends.
    */
   async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
     if (hasUntoldStarts(memory, serviceNow(this.#session))) await this.#settings.sendNotification();
   }
 
-  /** Shares the journal with other machines at intervals, because a process that follows a campaign makes many small steps. */
+  /** A process that follows a campaign makes many small steps, so it shares the journal only at intervals. */
   async #share({ store }: Work): Promise<void> {
     const now = this.#session.clock.now();
     if (now < this.#sharedAt + SHARE_MS) return;
@@ -492,7 +489,7 @@ class Step {
       };
     }
     const { running, "needs-input": asking } = memory.counts;
-    // A campaign that a person stopped stays stopped when an answered run has ended.
+    // A stopped campaign remains stopped after an answered run has ended.
     if (state === "stopped" || memory.stopped !== null && isAtRest(memory)) {
       const advice = needsRetry(view)
         ? "retry the canary's items with `campaign retry`, then run `campaign resume`"
@@ -550,7 +547,6 @@ class Step {
     });
   }
 
-  /** Cancels the runs of a campaign after its timeout, if the caller requested that. */
   async #cancelLate(work: Work): Promise<string | undefined> {
     const { clock, deadline } = this.#session;
     if (!this.#settings.internals.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) {
@@ -560,7 +556,7 @@ class Step {
   }
 
   /**
-   * Cancels the open runs if the user asked for that. Otherwise, the runs continue, and the next wave finds them.
+   * If the runs are not cancelled, they continue, and the next wave finds them.
    *
    * @returns What happened to the runs, as a clause.
    */

@@ -1,6 +1,6 @@
 /**
- * Opens a campaign for a step: reads its file, opens its home, folds its journal, calls the step, shares what the step wrote, and releases the
- * home. If another machine has written in the meantime, everything is done again.
+ * Opens a campaign for a step. Reads the campaign's file, opens its home, computes its memory from the journal, calls the step, shares what the step
+ * wrote, and releases the home. If another machine has written to the home in the meantime, all of this is repeated.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export type CampaignSource = string | CampaignDefinition;
 export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   /** @default not handled */
   interrupts?: Interrupts | undefined;
-  /** What a signal does to the runs: only `cancel` cancels them. @default they continue */
+  /** What a signal does to open runs. Only `cancel` cancels them. @default the runs continue */
   onInterrupt?: OnInterrupt | undefined;
   /** @default detected from the environment */
   platform?: Platform | undefined;
@@ -69,7 +69,7 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   places?: MergePlaces | undefined;
   /** Starts that this process has sent. They are kept after a lost race for the home. @default none */
   started?: OwnStarts | undefined;
-  /** Address of the remote `origin` of a person's clone, for `git:origin` if no CI system names a repository. @default none */
+  /** Address of the remote `origin` of a local clone. Used for `git:origin` if no CI system names a repository. @default none */
   origin?: string | undefined;
   /** @default the system's Git */
   openGit?: FilesOptions["openGit"];
@@ -77,11 +77,11 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   read?: ReadCampaign | undefined;
   /** Called with each lock that is read. Unlike a view, a lock contains the prompts. */
   onLock?: ((lock: Lock) => void) | undefined;
-  /** Whether texts of the task and of agents may be recorded and shown. @default {true} */
+  /** Whether text of the task and of agents may be recorded and shown. @default {true} */
   showTask?: boolean | undefined;
   /** How messages name the command. @default `mogplex-ci` with the campaign's file and directory */
   command?: CampaignCommand | undefined;
-  /** Receives the function that masks the secrets of the file and of the forges, once the file is read and before any message. */
+  /** Receives the function that masks the secrets of the file and of the forges. Called once the file is read, before any message is printed. */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
 
@@ -93,22 +93,25 @@ export interface OpenedCampaign {
   isInMemory: boolean;
   file: CampaignFile;
   fileHash: string;
-  /** Whether a list from standard input was skipped. Nothing can be planned then. */
+  /** Whether a list from standard input was skipped. In that case, nothing can be planned. */
   skippedStdin: boolean;
   /** Also masks the webhook's address and the tokens of the forges. */
   mask: Redactor;
   home: Home;
-  /** `home` is the value of `--home`; null for a directory. */
+  /** `home` is the value of `--home`. `null` if the home is a directory. */
   branch: { name: string; home: string } | null;
   /** Whether the home is a directory that a CI system passes from job to job. A killed job does not pass it on. */
   isCache: boolean;
   links: PlatformLinks;
   readonly quotas: readonly Quota[];
-  /** The repository of the branch that is written to, and what is needed to find out who can read it; null for a directory, and for reading. */
+  /**
+   * The repository of the branch that is written to, and the data needed to find out who can read it. `null` if the home is a directory, or is opened
+   * for reading.
+   */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** Whether everything is read again because another job has written in the meantime. If so, the notes have already been sent. */
   isAgain: boolean;
-  /** Undefined if there is no plan. */
+  /** `undefined` if there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
   /** `user` is known only in the CI system of a forge. */
@@ -121,16 +124,16 @@ export interface OpenedCampaign {
 /** Maximum number of consecutive attempts to write to a shared home. */
 const ATTEMPTS = 5;
 
-/** Maximum wait before another attempt, in milliseconds. The wait is random, so that two jobs do not collide again. */
+/** Maximum delay before another attempt. The delay is random, so that two jobs do not collide again. */
 const RACE_WAIT_MS = 10_000;
 
 /**
- * Opens a campaign for `use`, and releases its directory afterwards. If another machine has written to the home in the meantime, everything is
- * read again, and `use` is called again.
+ * Opens a campaign for `use`, and releases its directory afterwards. If another machine has written to the home in the meantime, everything is read
+ * again, and `use` is called again.
  *
  * @param access `read` changes nothing, and works while another process writes.
  * @throws {UsageError} for mistakes in the file, and for a modified lock or journal.
- * @throws {MogplexError} with exit code 75 when another process is using the directory, 69 when it cannot be used.
+ * @throws {MogplexError} with exit code 75 if another process is using the directory, 69 if the directory cannot be used.
  */
 export async function withCampaign<T>(
   source: CampaignSource,
@@ -181,10 +184,10 @@ export async function readSource(
     : await readCampaignObject(source, io, options);
 }
 
-/** Internals with the campaign file. The file is read once for all attempts, because one of its lists can be standard input. */
+/** The file is read once for all attempts, because one of its lists can be standard input. */
 type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts; onShared: () => void };
 
-/** Adds values to internals. Properties of the internals, such as the connection, are not read until they are needed. */
+/** Properties of the internals, such as the connection, are not read until they are needed. */
 export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
   return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
@@ -245,7 +248,7 @@ async function openAll(
   const address: HomeAddress = options.memory === undefined
     ? parseHome(homeText, platform.remote(env) ?? internals.origin)
     : { kind: "memory", home: options.memory };
-  // A decision needs a plan. The path of a directory without one is probably mistyped, so the directory is not created.
+  // A decision needs a plan. The path of a directory without a plan is probably mistyped, so the directory is not created.
   const isLacking = (internals.purpose === "place" || internals.purpose === "task") && address.kind === "dir" &&
     files.facts(`${directory}/lock.json`) === undefined;
   const home = await openHome(address, directory, {
@@ -308,10 +311,10 @@ const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**
- * Where a campaign is stored. The caller's value comes first, then the variable, then the file.
+ * Where a campaign is stored. The caller's value takes precedence over the variable, and the variable over the file.
  *
  * @param fileHome The home in the file: a directory, or a branch.
- * @returns `home` is undefined if none was given. The directory is then the home.
+ * @returns `home` is `undefined` if none was given. The directory is then the home.
  */
 export function placeOf(
   { directory, home }: Pick<CampaignOptions, "directory" | "home">,
@@ -326,7 +329,6 @@ export function placeOf(
   };
 }
 
-/** @throws the same errors as {@linkcode Store.open}. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
   const store = lock === undefined
@@ -345,7 +347,7 @@ function hideLines({ memory }: Store): void {
   for (const { starts } of memory.items.values()) for (const start of starts) start.lastLines = [];
 }
 
-/** @throws {UsageError} when there is no plan. */
+/** @throws {UsageError} if there is no plan. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   const { store, directory, branch } = opened;
   if (store !== undefined) return store;
@@ -362,8 +364,8 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
 }
 
 /**
- * The error for a branch without a plan. The advice is to restore a deleted branch: a new plan would forget what people have stopped and skipped, and
- * would include repositories whose owners declined.
+ * The error for a branch without a plan. It advises the user to restore a deleted branch: a new plan would lose all stops and skips, and would
+ * include repositories whose owners declined.
  */
 function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
@@ -386,16 +388,14 @@ export function viewOf(
 }
 
 /**
- * Checks that a step is allowed to plan the campaign if there is no plan.
- *
  * @param plans Whether the step is allowed to plan. @default only if the home is not a branch
- * @throws {UsageError} if only `plan` is allowed to.
+ * @throws {UsageError} if there is no plan, and only `plan` is allowed to create one.
  */
 export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === null): void {
   if (!plans) plannedStore(opened, "continue the campaign");
 }
 
-/** Checks that a list from standard input was not skipped. @throws {UsageError} if part of the repositories would be missing from the plan. */
+/** @throws {UsageError} if a list from standard input was skipped, because repositories would be missing from the plan. */
 export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
@@ -405,7 +405,6 @@ export function checkWhole(opened: OpenedCampaign): void {
   });
 }
 
-/** Returns a sentence if the file has changed since it was planned; otherwise null. */
 export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
   if (store === undefined || store.memory.lock.fileHash === fileHash) return null;

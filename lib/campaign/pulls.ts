@@ -1,6 +1,6 @@
 /**
- * The pull requests of a campaign: reads them from their forges, and decides which changes the journal records, which branch a follow-up can use, and
- * what a pull request is waiting for.
+ * Reads the pull requests of a campaign from their forges. Decides which changes the journal records, which branch a follow-up can use, and what a
+ * pull request is waiting for.
  *
  * @module
  */
@@ -26,23 +26,23 @@ import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS, type ItemState } from "./view/verdicts.ts";
 import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
-/** A process does not read the same pull request more often than this, in milliseconds. */
+/** Minimum time between two readings of the same pull request by one process. */
 const FRESH_MS = 5 * 60_000;
 
-/** Maximum duration of all searches for pull requests by branch in one refresh, in milliseconds. A search that takes `SLOW_MS` is the last one. */
+/** Maximum duration of all searches for pull requests by branch in one refresh. After a search that takes `SLOW_MS`, no further search starts. */
 const SEARCH_MS = 5 * 60_000;
 const SLOW_MS = 30_000;
 
-/** Maximum difference between the clocks of the service and the forge, in milliseconds. */
+/** Maximum difference between the clocks of the service and the forge. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Maximum number of pull requests or hosts that are named one by one. There may be as many as items. */
+/** Maximum number of pull requests or hosts that are named individually. There may be as many as items. */
 const MAX_TOLD = 20;
 
 /** In a campaign file, this word means the code owners in the target branch. */
 const CODE_OWNERS = "codeowners";
 
-/** Applies a record to the memory, and also writes it if the process may write. */
+/** Applies a record to the memory. Also writes the record if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;
@@ -55,7 +55,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     draft,
     checks,
     review,
-    // Null means that the forge has not computed the conflict yet, so the earlier value is kept.
+    // `null` means that the forge has not computed the conflict yet, so the earlier value is kept.
     conflict: conflict ?? (state === "open" ? before?.conflict ?? null : null),
     owner,
     createdAt,
@@ -74,7 +74,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** What was read earlier is discarded, because it may be out of date. */
+/** Earlier data is discarded, because it may be out of date. */
 function unreadable(reason: string, before: PullRequestMemory | null): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   const sizes = { files: null, additions: null, deletions: null };
@@ -121,10 +121,9 @@ export class PullRequests {
   }
 
   /**
-   * Reads pull requests that were not read recently, and records what has changed: states of pull requests, and items that turn out to have a pull
-   * request.
+   * Reads pull requests that were not read recently. Records changed states, and items that turn out to have a pull request.
    *
-   * @param readsSkipped Whether to read the pull requests of skipped items too, because somebody may have opened them again.
+   * @param readsSkipped Whether to also read the pull requests of skipped items, because they may have been reopened.
    * @returns Names of the items that have changed.
    */
   async refresh(memory: CampaignMemory, record: Take, readsSkipped = false): Promise<string[]> {
@@ -143,7 +142,7 @@ export class PullRequests {
       // Otherwise, a forge that does not answer would cost one timeout for every item.
       if (now - from >= SLOW_MS || now >= searchUntil) break;
     }
-    // A merged pull request stays merged.
+    // A merged pull request stays merged, so it is not read again.
     const wanted = [...memory.items.values()].filter(({ pull, state }) =>
       pull?.state !== "merged" && (state !== "skipped" || readsSkipped)
     );
@@ -172,7 +171,7 @@ export class PullRequests {
   /**
    * Reads the failed checks or the open review comments of a pull request.
    *
-   * @returns Undefined if they cannot be read, which is reported once.
+   * @returns `undefined` if they cannot be read. The failure is reported only once.
    */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     try {
@@ -188,7 +187,7 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  /** Whether a wave can change a pull request now. It waits for some minutes after the last change. */
+  /** Whether a wave can change a pull request now. Waves wait several minutes after the last change. */
   mayWrite(url: string): boolean {
     return this.#isDue(`write ${url}`);
   }
@@ -198,7 +197,7 @@ export class PullRequests {
   }
 
   /**
-   * The names of a pull request's reviewers from a campaign file, with `codeowners` replaced by the owners of the changed files.
+   * The names of a pull request's reviewers from a campaign file. `codeowners` is replaced by the owners of the changed files.
    *
    * @returns The names, or a clause that says why they are unknown.
    */
@@ -228,8 +227,9 @@ export class PullRequests {
   }
 
   /**
-   * The record that settles an `unknown` item. The proof is a pull request from the branch that the start requested, or that the answer to the start
-   * named. Events prove nothing. A missing pull request proves nothing either: it might still be opened, or the branch might have another name.
+   * The record that settles an `unknown` item. Only a pull request from the item's own branch is proof: the branch in the start's request or in its
+   * answer. Events prove nothing. A missing pull request proves nothing either, because it might still be opened, or the branch might have another
+   * name.
    */
   async #settle(
     { lock, items }: CampaignMemory,
@@ -239,7 +239,7 @@ export class PullRequests {
     const branch = ownBranch(item);
     const place = placeOf(items.values()) ?? this.#forges.only;
     if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
-    // A pull request is no substitute for the result file that could not be read.
+    // A pull request does not replace a result file that could not be read.
     if (lock.tasks[item.item.task]?.result !== undefined) return undefined;
     const repository = nameOf(item);
     if (!repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
@@ -268,7 +268,7 @@ export class PullRequests {
   }
 }
 
-/** Items whose pull request is in a repository whose name differs from the last known one. The repository might have been renamed. */
+/** Items whose pull request is in a repository with an unexpected name. The repository might have been renamed. */
 export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter((item) => {
     const repository = item.pullRequest === null ? undefined : parsePullRequest(item.pullRequest)?.repository;
@@ -276,7 +276,7 @@ export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   });
 }
 
-/** Returns the host of all pull requests; undefined if there are none, or if they are on several hosts. */
+/** Returns the host of all pull requests; `undefined` if there are none, or if they are on several hosts. */
 function placeOf(items: Iterable<ItemMemory>) {
   const places = new Map<string, { forge: string; host: string }>();
   for (const { pullRequest } of items) {
@@ -287,7 +287,7 @@ function placeOf(items: Iterable<ItemMemory>) {
   return places.size === 1 ? place : undefined;
 }
 
-/** Returns undefined if the reading has changed nothing. */
+/** `undefined` if nothing has changed. */
 function recordOf(
   memory: ItemMemory,
   url: string,
@@ -302,7 +302,7 @@ function recordOf(
 }
 
 /**
- * Returns a record of what a forge shows about an item's pull request; undefined if nothing has changed.
+ * `undefined` if nothing has changed.
  *
  * @param url The address in the journal.
  */
@@ -320,7 +320,7 @@ export function pullRequestBody(
 /**
  * Creates a reader for the pull requests of a campaign, with the tokens in the environment.
  *
- * @returns Undefined if `forge` is not given, or if there is no token.
+ * @returns `undefined` if `forge` is not given, or if there is no token.
  * @throws {UsageError} for an invalid host, or if it is unclear which token belongs to the host.
  */
 export function pullRequestsOf(options: CampaignOptions, random?: () => number): PullRequests | undefined {
@@ -343,11 +343,10 @@ export function forgeTokenAdvice(url: string, advice: string): string {
 }
 
 /**
- * Checks that pull requests can be read if keys of the campaign file depend on them.
+ * Checks that pull requests can be read if keys of the campaign file require this.
  *
- * @param reads Whether pull requests are read.
  * @param origin Origin of the service.
- * @returns A note on the keys that have no effect with a local Mogplex, which has no forge; otherwise null.
+ * @returns A note on the keys that have no effect with a local Mogplex, which has no forge.
  * @throws {UsageError} if pull requests are not read.
  */
 export function checkForge(
@@ -373,15 +372,15 @@ export function checkForge(
   });
 }
 
-// A follow-up pushes to its branch without a review, and events are not trusted. The branch must therefore be the one that the start requested or
-// that the answer to the start named. The forge must also confirm that the pull request comes from this branch.
-
 /** The newest start of the item's task that has a run. The item's pull request belongs to this run. */
 function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
   return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
 }
 
-/** The branch of an item's run that the start requested or that the answer to the start named; otherwise null. */
+/**
+ * A follow-up pushes to its branch without a review, and events are not trusted. Therefore only the branch in the start's request or in its answer is
+ * used, and the forge must confirm that the pull request comes from this branch.
+ */
 function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
   const start = taskStart(item);
   return start?.branch ?? start?.answered ?? null;
@@ -389,7 +388,7 @@ function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
 
 const NO_BRANCH = "the branch of its run is unknown";
 
-/** Why a pull request does not belong to the item's run, as a clause; null when it does. */
+/** Why a pull request does not belong to the item's run, as a clause; `null` if it does. */
 export function foreignReason(
   item: Pick<ItemMemory, "item" | "renamed" | "starts">,
   { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
@@ -406,7 +405,7 @@ export function foreignReason(
     : `its branch is ${JSON.stringify(branch)}, but the run works on ${JSON.stringify(expectedBranch)}`;
 }
 
-/** Why an item has no open pull request that belongs to its run, as a clause; null if it has one. */
+/** Why an item has no open pull request that belongs to its run, as a clause; `null` if it has one. */
 export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
   if (pull === null) return "its pull request has not been read";
   if (pull.state === "unreadable") return "the forge does not show its pull request";
@@ -415,7 +414,7 @@ export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
   return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
 }
 
-/** The branch for a follow-up of an item, or a clause that says why the item cannot have one. */
+/** Returns the branch for a follow-up, or a clause that says why no follow-up is possible. */
 export function followUpBranch(
   item: Pick<ItemMemory, "item" | "starts" | "pull">,
 ): { branch: string; reason: null } | { branch: null; reason: string } {
@@ -451,12 +450,11 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "unreadable": "the forge does not show the pull request",
 };
 
-/** In order of urgency. Each cause is also the word that `--cause` accepts. */
+/** In order of urgency. Each cause is also a word that `--cause` accepts. */
 export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
 const MAX_OWNERS = 20;
 
-/** Null if the pull request is not stuck. */
 function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "failed-checks";
@@ -468,10 +466,10 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
 }
 
 /**
- * What the pull request of an item is waiting for; null if it is not stuck.
+ * `null` if the pull request is not stuck.
  *
  * @param item Only a succeeded item can have a stuck pull request. The verdict explains all others.
- * @param changed Whether the item's newest run changed something; null if unknown.
+ * @param changed Whether the item's newest run changed something; `null` if unknown.
  */
 export function stuckCause(
   { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
@@ -486,7 +484,7 @@ export function stuckCause(
   return pull.state === "unreadable" ? "unreadable" : stuckOpen(pull, nowMs, stuckAfterMs);
 }
 
-/** Who has to act on an item's pull request: its assignee or reviewer, otherwise the owner of the repository. */
+/** The assignee or reviewer of an item's pull request. If there is neither, the owner of the repository. */
 export function ownerOf({ repository, pullRequestState }: CampaignItem): string {
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
@@ -511,7 +509,7 @@ const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   null: "review not read",
 };
 
-/** For example, `open, red, conflict`; null if the item has no pull request, or if it was not read. */
+/** For example, `open, red, conflict`. `null` if the item has no pull request, or if it was not read. */
 export function pullRequestText(
   { pullRequest, pullRequestState: pull }: Pick<CampaignItem, "pullRequest" | "pullRequestState">,
 ): string | null {
@@ -527,8 +525,8 @@ export function pullRequestText(
 }
 
 /**
- * The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If none was read, only their number is
- * given. Null if there are none.
+ * For example, `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If no pull request was read, the sentence has only their number. `null` if
+ * there are none.
  */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
@@ -544,10 +542,7 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
   return `${formatCount(itemsWithPull.length, "pull request")}: ${parts.join(", ")}`;
 }
 
-/**
- * What to do about pull requests that were not read; null if all were read. Pull requests on this machine are left out, because no token helps with
- * an emulator.
- */
+/** `null` if all pull requests were read. Pull requests on this machine are ignored, because a token does not help with an emulator. */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some(({ pullRequest, pullRequestState }) =>
     pullRequest !== null && pullRequestState === null && !isLocal(pullRequest)
@@ -555,7 +550,7 @@ export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }
 
-/** What happens to the pull request of a succeeded item that starts again, as a clause; null if there is none, or if it is merged or closed. */
+/** What happens to the pull request of a succeeded item that starts again, as a clause. `null` if there is no open pull request. */
 export function openPullText(
   { state, pullRequest, pullState }: { state: ItemState; pullRequest: string | null; pullState: string | undefined },
 ): string | null {

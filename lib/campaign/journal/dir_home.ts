@@ -1,6 +1,6 @@
 /**
- * A home that is a directory, with the segments of the journal in it. The directory is on a permanent disk, or in the artifact that one job of a
- * pipeline passes to the next.
+ * A home that is a directory with the segments of the journal. The directory is on a permanent disk, or in an artifact that one job of a pipeline
+ * passes to the next.
  *
  * @module
  */
@@ -19,9 +19,7 @@ import type { JournalRecord, RecordBody } from "./record.ts";
 import { readStops, removeStop, STOPS_FOLDER } from "./stop_request.ts";
 import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 
-// A journal consists of segments of 1000 records: `journal/000001.ndjson` and so on.
-
-/** Number of records in a segment. Source: specification of campaigns, section 5. */
+/** Source: specification of campaigns, section 5. */
 const SEGMENT_RECORDS = 1000;
 
 const RESTORE =
@@ -38,7 +36,7 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
 /** A last line that was not completely written. */
 interface TornLine {
   place: string;
-  /** What is missing: only the line feed, or more. If more is missing, the line is removed. */
+  /** If more than the line feed is missing, the line is removed. */
   missing: "line feed" | "more";
 }
 
@@ -50,7 +48,7 @@ interface Segments {
    * @throws {UsageError} See `Home.readJournal`.
    */
   read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
-  /** Appends records to the chain and to the disk. Call it only after {@linkcode Segments.read}. @throws the same errors as `Home.append`. */
+  /** Appends records to the chain and to the disk. Must be called after {@linkcode Segments.read}. @throws the same errors as `Home.append`. */
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
@@ -82,7 +80,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
   const journalName = `${shownAs}/journal`;
   let bytes = 0;
 
-  /** Numbers of the existing segments. @throws {UsageError} if one is missing. */
+  /** @throws {UsageError} if a segment is missing. */
   function numbers(): number[] {
     const names = attempt(folder, () => files.list(folder)) ?? [];
     const segments = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
@@ -224,15 +222,14 @@ export interface DirHomeOptions {
   access: "read" | "write";
   /** How messages name the directory. @default its path */
   shownAs?: string | undefined;
-  /** See {@linkcode LockChecks.requestHash}. */
   requestHash?: LockChecks["requestHash"];
   /** Called with what was repaired or taken over. */
   onNotice: OnNotice;
 }
 
-// `ci/writer-requests.json` tells the next process when requests were sent. Without the file, the next process only waits longer.
+// Without `ci/writer-requests.json`, which contains the times of recent requests, the next process only waits longer.
 
-/** In bytes. A minute has at most 60 requests. */
+/** A minute has at most 60 requests. */
 const MAX_REQUESTS_BYTES = 4096;
 
 function requestsPath(directory: string): string {
@@ -265,7 +262,7 @@ function writeSent(
     files.makeDirectory(`${directory}/ci`);
     files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
   } catch {
-    // The next process only waits longer without this file.
+    // Without this file, the next process only waits longer.
   }
 }
 
@@ -278,7 +275,7 @@ function isEmpty(directory: string, files: DurableFiles): boolean {
   }
 }
 
-/** Removes a directory that has only a `.gitignore`. */
+/** Removes the directory only if it is empty except for a `.gitignore`. */
 function removeUnused(directory: string, files: DurableFiles): void {
   try {
     if (files.list(directory)?.some((name) => name !== IGNORE_FILE)) return;
@@ -298,7 +295,7 @@ const IGNORED =
 /**
  * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
  *
- * @param directory Path of the directory. It is created when it is opened for writing, and removed at the end if nothing was planned.
+ * @param directory Created when it is opened for writing, and removed at the end if nothing was planned.
  * @throws {UsageError} if the path is not a directory, or is reached through a symbolic link.
  * @throws {MogplexError} with exit code 75 if another process is using the directory, 69 if the disk cannot be used.
  */
@@ -320,7 +317,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   const sentAt = readSent(directory, options);
-  /** Paths of invalid stop requests that were already reported. */
+  /** Invalid stop requests are reported only once. */
   const badStops = new Set<string>();
   let segments: Segments | undefined;
   let failed: unknown;

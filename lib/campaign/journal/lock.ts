@@ -1,5 +1,5 @@
 /**
- * The lock: the frozen list of a campaign, its text, and the checks when it is read. `plan` writes the lock, and every later step reads the lock
+ * The lock: the frozen list of a campaign, its text format, and the checks when it is read. `plan` writes the lock. Every later step reads the lock
  * instead of the campaign file.
  *
  * @module
@@ -37,23 +37,23 @@ import {
 import { MAX_BRANCH, MAX_ITEM_ID, MAX_REASON, MAX_REPOSITORY, MAX_RESULT_PATH } from "./record.ts";
 
 export interface LockItem {
-  /** The name of the item in the journal: `owner/name@branch` or `owner/name@branch:root`. It is unique and does not change. */
+  /** The name of the item in the journal: `owner/name@branch` or `owner/name@branch:root`. Unique, and never changes. */
   id: string;
-  /** `owner/name`; the UUID if the repository is hidden. */
+  /** `owner/name`, or the UUID if the repository is hidden. */
   repository: string;
   /** A UUID in lowercase. */
   repositoryId: string;
-  /** Sent with every start. Empty for `invalid` items. */
+  /** Sent with every start. Empty if the item is `invalid`. */
   baseBranch: string;
-  /** Sent with every start. Null for the root of the repository. */
+  /** Sent with every start. `null` for the root of the repository. */
   root: string | null;
   variables: Readonly<Record<string, string>>;
-  /** SHA-256 of the prompt with its variables, the agent and the branch, as 64 hex digits. Empty for `invalid` items. */
+  /** SHA-256 of the prompt with its variables, the agent and the branch, as 64 hex digits. Empty if the item is `invalid`. */
   requestHash: string;
   /** Index in {@linkcode Lock.tasks}. */
   task: number;
   canary: boolean;
-  /** Null if the item can be started. */
+  /** `null` if the item can be started. */
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
 }
 
@@ -76,27 +76,27 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
   schema: 1;
   campaign: string;
   round: string;
-  /** When the campaign was planned, in ISO 8601, by the clock of the machine that planned it. */
+  /** In ISO 8601, by the clock of the machine that planned the campaign. */
   plannedAt: string;
   origin: string;
-  /** SHA-256 of everything else in the lock; see `sealLock`. The journal contains it. */
+  /** SHA-256 of the other fields of the lock; see `hashOf`. The journal also contains this hash. */
   hash: string;
-  /** SHA-256 of the file with its includes, as 64 hex digits. It shows whether the file has changed since. */
+  /** SHA-256 of the campaign file and its includes, as 64 hex digits, used to notice changes of the file. */
   fileHash: string;
   tasks: readonly LockTask[];
-  /** The campaign's items: the canary first, then the others in the order of the file. */
+  /** The campaign's items. The canary comes first, followed by the other items in the order of the campaign file. */
   items: readonly LockItem[];
 }
 
 export type UnsealedLock = Omit<Lock, "hash">;
 
-/** Maximum length of a prompt, in characters, including everything that is inserted later. The service accepts 100,000. */
+/** Maximum length of a prompt with all insertions, in characters. The service accepts 100,000. */
 const MAX_PROMPT = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
 const MAX_WINDOWS = 1000;
 
-/** Whether this runtime knows a time zone. An unknown time zone would end the campaign without a clear message. */
+/** An unknown time zone would end the campaign without a clear message. */
 function isZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
@@ -206,9 +206,7 @@ const lockField: Field<Lock> = object({
   items: list(itemField, 0, MAX_ITEMS),
 });
 
-// A change of one item changes one line of a lock's text. Reading a text makes every check that needs no service.
-
-/** Maximum size of a lock, in bytes. 10,000 items take about 5 MB. */
+/** In bytes. 10,000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
 
 export interface LockChecks {
@@ -217,7 +215,7 @@ export interface LockChecks {
   round: string;
   /**
    * Computes the hash of an item's request from its task, to compare it with the hash in the lock. This requires the templates of the campaign file,
-   * which this folder does not know. @default not compared
+   * which this folder does not have. @default the hash is not compared
    */
   requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }
@@ -225,13 +223,13 @@ export interface LockChecks {
 const RESTORE =
   "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
 
-/** The name of an item: `owner/name@branch`, with `:root` if it has a root directory. */
+/** `owner/name@branch`, with `:root` if the item has a root directory. */
 export function itemId(repository: string, baseBranch: string, root: string | null): string {
   return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;
 }
 
 /**
- * Text of a lock: JSON with one line for each item. Equal items have equal lines.
+ * JSON with one line for each item, so a change of one item changes one line. Equal items have equal lines.
  *
  * @throws {Error} if the text could not be read again, which is a bug.
  */
@@ -245,15 +243,15 @@ export function lockText(lock: Lock): string {
 }
 
 /**
- * The hash of a lock over all of its settings and items: SHA-256 of the lines `mogplex-ci/campaign-lock/1`, then of the JSON text of the
- * settings, then of each item, each as the 64 hex digits of its SHA-256.
+ * SHA-256 of several lines: `mogplex-ci/campaign-lock/1`, then the SHA-256 of the settings' JSON text, then the SHA-256 of each item's JSON text.
+ * Each inner hash is written as 64 hex digits.
  */
 function hashOf({ items, hash: _, ...settings }: Lock): string {
   const lines = [settings, ...items].map((part) => sha256Hex(JSON.stringify(part)));
   return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
-/** Gives a lock its hash. Call this after every change. @throws {Error} if the lock is not valid. */
+/** Gives a lock its hash. Required after every change. @throws {Error} if the lock is not valid. */
 export function sealLock(lock: UnsealedLock): Lock {
   const result = tryRead(lockField, { ...lock, hash: "0".repeat(64) });
   if (!result.ok) throw new Error(`Cannot seal the lock: ${result.problem}`);
@@ -265,7 +263,7 @@ export function isSealed(lock: Lock): boolean {
   return lock.hash === hashOf(lock);
 }
 
-/** The names of the first two items that a campaign cannot distinguish. */
+/** Returns the names of the first two items that a campaign cannot distinguish. */
 function doubleOf(items: readonly LockItem[]): [string, string] | undefined {
   const seen = new Map<string, string>();
   for (const { id, repositoryId, baseBranch, root, excluded } of items) {
@@ -285,9 +283,8 @@ const ITEMS_BEGIN = '  "items": [';
 const ITEMS_END = "  ]\n}\n";
 
 /**
- * Reads a lock with the lines of {@linkcode lockText}, item by item. Reading the text and the values of 10,000 items at once would take ten times as
- * much memory as the items. Undefined for any other text, and for a lock with a mistake. Such a lock is then read as a whole, which describes the
- * mistake.
+ * Reads the text format of {@linkcode lockText} item by item. Reading 10,000 items at once would take ten times as much memory as the items
+ * themselves. `undefined` if the text has another format or an error. It is then read as a whole, which describes the error.
  */
 function readByLines(bytes: Uint8Array): Lock | undefined {
   const items: LockItem[] = [];
@@ -318,11 +315,7 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
   return undefined;
 }
 
-/**
- * Reads a lock.
- *
- * @throws {UsageError} if it is not a valid lock, was changed by hand, was written by a newer version, or belongs to another campaign or round.
- */
+/** @throws {UsageError} if the lock is not valid, was edited by hand, was written by a newer version, or belongs to another campaign or round. */
 export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   const { path, campaign, round, requestHash } = checks;
 
@@ -367,7 +360,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     try {
       hash = requestHash(task, item);
     } catch (cause) {
-      // The texts do not fit together. This is a mistake in the lock, so it is reported as one.
+      // Texts in the lock do not fit together. The lock is wrong, so the error is reported as an error in the lock.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }

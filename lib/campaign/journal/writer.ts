@@ -1,12 +1,13 @@
 /**
- * Allows one writer per directory: `writer.json` names the process that writes. If several processes try, exactly one succeeds.
+ * Allows one writer per directory. `writer.json` names the process that writes. If several processes try to become the writer, exactly one succeeds.
  *
  * A process becomes the writer by creating a file that did not exist, which only one process can do:
  *
  * - `writer.json`, if it does not exist.
  * - `writer.ID.json`, if the writer with this id is dead. Only the process that has created this file may then replace `writer.json`, by renaming its
- * own file. Ids are random and never used again, so a slow process may create a file that nothing refers to. It notices that, and starts again.
- * - To end its work, a writer first takes over from itself in the same way, so that no other process can. It then removes both files.
+ *   own file. Ids are random and never used again. A slow process may therefore create a file that no writer refers to; it notices this, and starts
+ *   again.
+ * - To release the directory, a writer first creates `writer.ID.json` with its own id, so that no other process can. It then removes both files.
  *
  * @module
  */
@@ -32,21 +33,21 @@ interface WriterWorld {
 
 export interface Writer {
   /**
-   * @throws {MogplexError} with exit code 75 if another process has taken over, which is possible after 5 minutes without a touch; 69 if that cannot
+   * @throws {MogplexError} with exit code 75 if another process has taken over, which is possible after 5 minutes without a touch; 69 if this cannot
    * be determined.
    */
   check(): void;
-  /** Releases the directory. Does nothing if another process has taken over. */
+  /** Does nothing if another process has taken over. */
   release(): void;
 }
 
-/** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
+/** Source: specification of campaigns, section 5. */
 const TOUCH_MS = 30_000;
 
-/** Time without a touch after which a writer that is not known to be alive is treated as dead, in milliseconds. Source: as above. */
+/** A writer that is not known to be alive is treated as dead after this time without a touch. Source: specification of campaigns, section 5. */
 const STALE_MS = 300_000;
 
-/** Maximum number of attempts. Each further attempt means that another process has won a race in the meantime. */
+/** Each further attempt means that another process has won a race in the meantime. */
 const MAX_TRIES = 100;
 
 let openTokens: Set<string> | undefined;
@@ -83,7 +84,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     return true;
   }
 
-  /** Removes the files of processes that died during an attempt. Younger files may belong to a process that is alive. */
+  /** Removes the files of processes that died during an attempt. Newer files may belong to a process that is alive. */
   function cleanUp(): void {
     const nowMs = files.facts(writerPath(directory))?.modifiedMs ?? 0;
     for (const name of files.list(directory) ?? []) {
@@ -94,7 +95,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
       } catch {
-        // A remaining file does no harm.
+        // A file that cannot be removed does no harm.
       }
     }
   }
@@ -156,7 +157,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
         if (readWriters(files, directory).at(-1)?.id === guardToken) files.remove(writerPath(directory));
         files.remove(guard);
       } catch {
-        // The next process notices that this one has ended.
+        // The next process notices that this process has ended.
       }
     },
   };
@@ -167,7 +168,7 @@ function newToken(): string {
 }
 
 /**
- * Whether a writer has ended. `stale`: only the time of its last touch shows that.
+ * `stale` means that the writer has ended according to the time of its last touch, which is the only evidence.
  *
  * @param timeMs Returns the time, by the clock that set the time of the touch.
  */
@@ -189,11 +190,11 @@ function judge(
     const otherProcess = world.processes.find(facts.pid);
     if (otherProcess.state === "dead") return "ended";
     if (otherProcess.state === "alive" && otherProcess.startedAt !== null && facts.startedAt !== null) {
-      // Another process may have been given the same process id since.
+      // Another process may have been given the same process id since then.
       return otherProcess.startedAt === facts.startedAt ? "at work" : "ended";
     }
   }
-  // A time in the future comes from a clock that was set back. Such a file would never become old.
+  // A time in the future comes from a clock that was set back. Without the absolute value, such a file would never become stale.
   return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
 }
 
@@ -228,7 +229,7 @@ export class DirectoryBusyError extends MogplexError {
     this.#reason = { holder: isHeld ? why : `${name} is busy: ${why}`, advice };
   }
 
-  /** Returns the same error for another attempt. @param advice @default advice that fits every command */
+  /** @param advice @default advice that fits every command */
   during(attempted: string, advice: string = this.#reason.advice): MogplexError {
     const { holder: why } = this.#reason;
     return new MogplexError({ attempted, why, advice }, "rateLimited", { cause: this });
@@ -239,7 +240,7 @@ function processText({ pid, host }: WriterFacts): string {
   return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
 }
 
-/** The file is not trusted, so a text that is not a time is shown unchanged. */
+/** The file is untrusted, so text that is not a time is shown unchanged. */
 function sinceText({ since }: WriterFacts): string {
   const ms = instantMs(since);
   return ms === null ? since : utcText(ms);
@@ -253,7 +254,7 @@ function takenOverNotice({ facts }: WriterEntry): string {
 }
 
 /**
- * Describes the process that is writing in a directory; null if there is none. Writes nothing.
+ * Describes the process that is writing in a directory; `null` if there is none. Writes nothing.
  *
  * @throws if the writer files cannot be read.
  */
@@ -266,12 +267,10 @@ export function writerAtWork(
   return last.facts === null ? "a process" : `${processText(last.facts)} (since ${sinceText(last.facts)})`;
 }
 
-// The chain of writers of a directory. Each entry is the file with which a process claims the directory.
-
 interface WriterFacts extends ProcessIdentity {
   /** 32 random hex digits. */
   token: string;
-  /** When the process started, in ISO 8601, by this machine's clock. Only for messages. */
+  /** When the process started, in ISO 8601, by this machine's clock. Used only in messages. */
   since: string;
 }
 
@@ -279,19 +278,20 @@ interface WriterEntry {
   path: string;
   /** 32 hex digits that no other entry has: the token, or a hash of the file. */
   id: string;
-  /** Null if the file cannot be parsed. */
+  /** `null` if the file cannot be parsed. */
   facts: WriterFacts | null;
-  /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
+  /** By the clock of the file system. */
   touchedMs: number;
 }
 
 const MAX_BYTES = 4096;
 
-/** Maximum number of entries; no race creates so many. Each entry after the first belongs to a process that died within a few microseconds. */
+/** No race creates this many entries: each entry after the first belongs to a process that died within a few microseconds. */
 const MAX_ENTRIES = 50;
 
 /**
- * Reads the writers of a directory: `writer.json`, then the file of the process that takes over from it, and so on. The last one is the writer.
+ * Returns the chain of writers of a directory: `writer.json`, then the file of the process that takes over from that writer, and so on. The last
+ * entry is the writer.
  *
  * @throws if a file cannot be read.
  */
@@ -340,12 +340,12 @@ function writerPath(directory: string): string {
   return `${directory}/writer.json`;
 }
 
-/** Only one process can create this file, and so take over from the entry. */
+/** Only one process can create this file, so only that process can take over. */
 function successorPath(directory: string, id: string): string {
   return `${directory}/writer.${id}.json`;
 }
 
-/** Undefined if the name is not from {@linkcode successorPath}. */
+/** `undefined` if the name is not from {@linkcode successorPath}. */
 function idInName(name: string): string | undefined {
   return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
 }

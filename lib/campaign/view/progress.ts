@@ -1,5 +1,5 @@
 /**
- * The progress of a campaign, computed from its memory: which items come next, which gate is due, and whether the campaign continues without a
+ * The progress of a campaign, computed from its memory: which items are next, which gate must close, and whether the campaign continues without a
  * person.
  *
  * @module
@@ -31,10 +31,9 @@ import {
 } from "./verdicts.ts";
 import type { CanaryGate, PendingPulls } from "./view.ts";
 
-/** Minimum number of finished items before a share of failures is checked. Source: specification of campaigns, section 3. */
+/** Minimum number of finished items before a percentage of failures is checked. Source: specification of campaigns, section 3. */
 const FIRST_SHARE = 5;
 
-/** Whether the item is waiting for its first start, a retry, or the answer to a start. */
 function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
 }
@@ -49,7 +48,7 @@ function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
 
-/** Items whose open start must be settled. A campaign that continues sends the other open starts again. */
+/** Other open starts are sent again while the campaign continues. */
 export function toSettle(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToSettle(memory, item)).sort(byLastTry);
 }
@@ -58,7 +57,7 @@ export function runsToCancel(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToCancel(memory, item) && hasRun(item));
 }
 
-/** In milliseconds since 1970 by the service's clock. */
+/** By the service's clock. */
 function lastTryMs({ starts }: ItemMemory): number {
   return Date.parse(starts.at(-1)?.sentAt ?? "");
 }
@@ -67,31 +66,31 @@ function byLastTry(a: ItemMemory, b: ItemMemory): number {
   return lastTryMs(a) - lastTryMs(b);
 }
 
-// When a start can be sent after starts without an answer. All starts pause then, because each may begin an unseen run and uses one of the day's 150
-// starts.
-
-/** How long starts pause, by the number of consecutive starts without an answer, in milliseconds. */
+/**
+ * How long all starts pause, by the number of consecutive unanswered starts. They pause because each start may begin a run that nobody sees, and uses
+ * one of the 150 starts per day.
+ */
 const PAUSES_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
-/** How long an open start waits before it is sent again, by the number of its tries without an answer, in milliseconds. */
+/** How long an open start waits before it is sent again, by the number of unanswered attempts. */
 const OPEN_WAITS_MS: readonly number[] = [...PAUSES_MS, 3 * 3_600_000];
-/** Number of consecutive probes without an answer after which the next probe is an item that was never sent. */
+/** After this number of consecutive unanswered probes, the next probe is an item that was never sent. */
 const PROBES = 2;
 
 function waitOf(waits: readonly number[], count: number): number {
   return waits[Math.min(Math.max(count, 1), waits.length) - 1] ?? 0;
 }
 
-/** Until when nothing is started because starts had no answer, in milliseconds since 1970 by the service's clock; null if there is no pause. */
+/** When starts can continue after unanswered starts, by the service's clock; `null` if starts are not paused. */
 export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): number | null {
   if (unanswered === null) return null;
-  // A time in the future comes from a clock that was set.
+  // A time in the future comes from a clock that was changed.
   return Math.min(unanswered.lastMs, nowMs) + waitOf(PAUSES_MS, unanswered.count);
 }
 
 /**
- * When an item can be started again, in milliseconds since 1970 by the service's clock; -Infinity if it can be started at once.
+ * By the service's clock; -Infinity if the item can be started immediately.
  *
- * @param isShared Whether another machine may be about to send a start that has no answer yet.
+ * @param isShared Whether another machine may be about to send a start that has not been answered yet.
  */
 export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): number {
   const { state, serviceFailures } = item;
@@ -106,11 +105,10 @@ export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): num
   return waitMs === null ? -Infinity : Math.min(lastTryMs(item), nowMs) + waitMs;
 }
 
-/** What can be started now. */
 interface Ready {
-  /** The items in their order. After a start without an answer, there is at most one: a probe. */
+  /** After an unanswered start, at most one item: the probe. */
   items: ItemMemory[];
-  /** What the next item is waiting for, if there is one and none is ready. */
+  /** What the next item is waiting for if no item is ready. */
   held: { because: "refused" | "unanswered"; nextMs: number } | null;
 }
 
@@ -124,13 +122,13 @@ export function readyItems(memory: CampaignMemory, nowMs: number, isShared = fal
   return { items, held: { because: isOpenStart(next.item) ? "unanswered" : "refused", nextMs: next.at } };
 }
 
-/** What the next start is waiting for if no item is ready. */
 export function paceOf(pace: Pace, { held }: Ready): Pace {
   return pace.because === "nothing" && held !== null ? { starts: 0, ...held } : pace;
 }
 
 /**
- * The one item to start while the service may not be answering: the open start that was tried longest ago, or at times an item that was never sent.
+ * The only item to start while the service may not be answering: the open start whose last attempt is the oldest or, from time to time, an item that
+ * was never sent.
  */
 function probeOf({ count }: { count: number }, items: ItemMemory[]): ItemMemory {
   const [open] = items.filter(isOpenStart).sort(byLastTry);
@@ -143,12 +141,10 @@ export function openStarts({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(isOpenStart);
 }
 
-/** Open starts that have had no answer for so long that a person should look. */
 export function longOpenStarts({ items }: CampaignMemory, nowMs: number): ItemMemory[] {
   return [...items.values()].filter((item) => isLongOpen(item, nowMs));
 }
 
-/** Whether a webhook must be notified of open starts. */
 export function hasUntoldStarts(memory: CampaignMemory, nowMs: number): boolean {
   return longOpenStarts(memory, nowMs).some(({ starts }) => starts.at(-1)?.isTold === false);
 }
@@ -163,19 +159,18 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
-/** Whether an item succeeded. This is also true while a follow-up fixes its pull request. */
+/** An item also counts as succeeded while a follow-up fixes its pull request. */
 function isGood({ state, followUp }: ItemMemory): boolean {
   return GOOD_VERDICTS.includes(state) || followUp !== null;
 }
 
-/** Whether the canary's gate is closed. An automatic gate opens again once all items of the canary have succeeded or were skipped. */
+/** An automatic gate opens again once all items of the canary have succeeded or were skipped. */
 function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
   return canary?.gate !== "automatic" || !canaryOf(memory).every(isGood);
 }
 
-/** Whether the canary prevents other items from starting. */
 export function holdsBack(memory: CampaignMemory): boolean {
   const { lock, gates } = memory;
   if (lock.canary === null || gates.canary.approved !== null) return false;
@@ -189,9 +184,9 @@ export function holdsBack(memory: CampaignMemory): boolean {
  * - items that a person has requested, because that person is waiting to see whether the cause is fixed
  * - the canary, then the others in the order of the file
  * - items that had an attempt and were not requested
- * - starts that the service has not answered, the one that was tried longest ago first
+ * - unanswered starts, beginning with the start whose last attempt is the oldest
  *
- * While the canary prevents the other items from starting, only its items are in the list.
+ * While the canary prevents other items from starting, only the canary's items are in the list.
  */
 function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
@@ -217,7 +212,7 @@ function startableItems(memory: CampaignMemory): ItemMemory[] {
   return Object.values(groups).flat();
 }
 
-/** Number of open pull requests, and of pull requests in an unknown state. Skipped items and pull requests of a local Mogplex are left out. */
+/** Skipped items and pull requests of a local Mogplex are not counted. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
@@ -228,22 +223,21 @@ function openPullRequests({ items }: CampaignMemory): { open: number; unread: nu
   return { open, unread };
 }
 
-/** The canary's gate from the time it closes until it opens; otherwise null. */
 export function canaryGateOf(memory: CampaignMemory): CanaryGate | null {
   const { lock: { canary } } = memory;
   if (canary === null || !isCanaryClosed(memory)) return null;
   return { gate: canary.gate, retried: canaryOf(memory).filter(({ state }) => !isFinal(state)).length };
 }
 
-/** Why nothing can start even though quotas allow it; otherwise null. Retried items of the canary do not wait for its gate. */
+/** Retried items of the canary do not wait for the canary's gate. */
 export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   if (memory.stopped !== null) return "stopped";
   return closedGateReason(memory) === null ? null : "gate";
 }
 
 /**
- * Why a gate is closed, even while a person's stop is in effect; null if no gate is closed. The canary's gate is ignored while canary items are being
- * retried, because the canary has no result yet.
+ * Why a gate is closed, even if a person has also stopped the campaign. The canary's gate is ignored while canary items are being retried, because
+ * the canary has no result yet.
  */
 export function closedGateReason(memory: CampaignMemory): string | null {
   const { gates: { threshold, canary } } = memory;
@@ -253,7 +247,7 @@ export function closedGateReason(memory: CampaignMemory): string | null {
 
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
-/** Why the canary's gate must close once all of the canary's items have ended; null if it does not have to close. */
+/** `null` if the gate does not have to close. */
 function canaryReason(canaryItems: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
   const bad = canaryItems.filter(({ state }) => !GOOD_VERDICTS.includes(state));
   if (bad.length > 0) {
@@ -283,12 +277,12 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   return { type: "gate", gate: "canary", reason };
 }
 
-/** The items that count for `stop-after-failures`. */
+/** `stop-after-failures` counts only items that ended after the last approval. */
 function sinceApproval({ ended, failures, gates: { threshold: { approved } } }: CampaignMemory) {
   return { ended: ended - (approved?.ended ?? 0), failures: failures - (approved?.failures ?? 0) };
 }
 
-/** Whether `stop-after-failures` is reached, or would be reached. @param more Number of further items that would fail. */
+/** @param more Number of further items that are assumed to fail. */
 export function reachesThreshold(memory: CampaignMemory, more = 0): boolean {
   const threshold = memory.lock.limits.stopAfterFailures;
   if (threshold === null || memory.gates.threshold.closed) return false;
@@ -320,7 +314,7 @@ function failuresText(
   const isOne = ended === 1;
   const count = isOne ? "item" : `${ended} items`;
   const items = isApproved ? `${count} that finished after the approval` : `first ${count}`;
-  // The reason stays while further items finish, so it says which items it counts.
+  // The reason does not change when more items finish, so it names the items that it counts.
   if (failures < ended) {
     return `${failures} of the first ${ended} ${
       isApproved ? "items that finished after the approval" : "finished items"
@@ -352,7 +346,7 @@ export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** The pace input according to the journal. The caller adds the rest. `failed`: the number of pull requests that could not be read just now. */
+/** @param failed Number of pull requests that could not be read this time. */
 export function paceInput(
   memory: CampaignMemory,
   { failed = 0, ...rest }:
@@ -385,15 +379,11 @@ export function paceInput(
   };
 }
 
-/**
- * How long sandboxes are assumed to stay in use after their runs, in milliseconds; null once a run has finished, and for a service without quotas,
- * which is local.
- */
+/** `null` once a run has finished. Also `null` for a local service, which has no quotas. */
 export function assumedLingerMs({ ended, quotas }: CampaignMemory): typeof LINGER_MS | null {
   return ended === 0 && quotas.length > 0 ? LINGER_MS : null;
 }
 
-/** The forecast input according to the journal. The caller adds the rest. */
 export function forecastInput(
   memory: CampaignMemory,
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
@@ -401,7 +391,7 @@ export function forecastInput(
   const { slotsMs, quotas, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
   const linger = lingerMs(memory) ?? assumedLingerMs(memory)?.least ?? 0;
   const waiting = toStartCount(memory);
-  // If the canary holds the other items back, only its items can be started.
+  // If the canary holds the other items back, only the canary's items can be started.
   const startable = startableItems(memory).length;
   const canary = startable < waiting ? startable : null;
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
@@ -417,14 +407,12 @@ export function stoppedText(stopped: { by: string; reason?: string | null | unde
   return `${STOPPED_BY}${whoStopped(stopped)}${stopped.reason ? `: ${stopped.reason}` : ""}`;
 }
 
-/** What keeps waves from merging anything until a person decides; null if nothing does. */
 export function mergeHold(memory: CampaignMemory): PendingPulls["hold"] | null {
   const { stopped, gates: { merge } } = memory;
   if (stopped !== null) return "stopped";
   return merge.closed ? "merge-gate" : closedBy(memory);
 }
 
-/** What still needs waves after the runs; null if nothing does, or if the runs have not ended. */
 export function pendingOf(memory: CampaignMemory, nowMs: number): PendingPulls | null {
   const pending = campaignState(memory, nowMs).state === "merging" ? pendingPulls(memory, nowMs) : null;
   const hold = mergeHold(memory);
@@ -432,8 +420,8 @@ export function pendingOf(memory: CampaignMemory, nowMs: number): PendingPulls |
 }
 
 /**
- * The state of the campaign, and why it does not continue without a person. A stop remains in effect after everything has ended, because a retry does
- * not lift it.
+ * The state of the campaign, and why it does not continue without a person. A stop remains in effect after all items have ended, because a retry does
+ * not revoke the stop.
  */
 export function campaignState(
   memory: CampaignMemory,
@@ -444,7 +432,7 @@ export function campaignState(
   const stop = stopped === null ? null : stoppedText(stopped);
   if (openCount(memory) === 0 && !settles) {
     if (counts["needs-input"] > 0) return { state: "waiting", reason: stop };
-    // The stop only affects items that are started again.
+    // The stop affects only items that are started again.
     if (pendingPulls(memory, nowMs) === null) return { state: "done", reason: totalsOf(counts).bad > 0 ? stop : null };
     return { state: "merging", reason: stop ?? (mergeHold(memory) === "gate" ? closedGateReason(memory) : null) };
   }
@@ -461,29 +449,26 @@ export function campaignState(
   return { state: counts.running > 0 ? "running" : "waiting", reason: null };
 }
 
-/** Whether no run is active, and the campaign is done or only a person can make it continue. */
 export function isAtRest(memory: CampaignMemory): boolean {
   if (toSettle(memory).length > 0 || runsToCancel(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
-  // A gate that is due must be recorded first.
+  // A gate that must close has to be recorded first.
   if (memory.counts.running > 0 || gateDue(memory) !== undefined) return false;
   return closedBy(memory) !== null || waitsForAnswers(memory);
 }
 
-/** Whether all open runs are waiting for an answer. */
 function isOnlyAsking(memory: CampaignMemory): boolean {
   const { counts } = memory;
   return counts["needs-input"] > 0 && counts.running === 0 && openStarts(memory).length === 0;
 }
 
-/** Whether canary runs that wait for an answer prevent every other item from starting. */
 export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
   return isOnlyAsking(memory) && startableItems(memory).length === 0;
 }
 
 /**
- * Whether runs that wait for an answer are all that is left, or all that prevents the other items from starting: they use the sandboxes, or belong to
- * the canary. The other items start as soon as a person has answered.
+ * Whether only unanswered runs remain, or whether unanswered runs prevent all other items from starting because they use the sandboxes or belong to
+ * the canary. The other items start once a person has answered.
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
@@ -493,7 +478,7 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
 
 type CampaignExit = Extract<ExitName, "success" | "failed" | "awaitingInput">;
 
-/** Null while the campaign continues. */
+/** `null` while the campaign continues. */
 export function exitOf(memory: CampaignMemory): CampaignExit | null {
   if (openCount(memory) > 0) {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;

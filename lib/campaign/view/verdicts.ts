@@ -1,5 +1,6 @@
 /**
- * The verdicts of items, the states of campaigns, and what follows from a verdict. `docs/campaigns.md`, "Words", explains them for users.
+ * The verdicts of items, the states of campaigns, and the rules that follow from a verdict. `docs/campaigns.md`, "Words", explains these terms to
+ * users.
  *
  * @module
  */
@@ -24,11 +25,18 @@ export const FAILED_VERDICTS: readonly ItemState[] = ["failed", "overdue"];
 export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
 
 /**
- * The result of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
- * failed, or the requirement was not met. `unknown`: the run succeeded, but nothing shows whether it met the requirement. `cancelled`:
- * another person cancelled the run. `needs-input`: the run is waiting for a person. `overdue`: the run took longer than `run-timeout`, and
- * the campaign cancelled it. `conflict`: the item's key belongs to another request. `invalid`: the service refuses the request, or does not
- * know the repository. `skipped`: a person skipped the item, or it left the list before it was started.
+ * The result of an item:
+ *
+ * - `succeeded`: the run succeeded and met the requirement.
+ * - `unchanged`: no change was needed.
+ * - `failed`: the agent failed, or the requirement was not met.
+ * - `unknown`: the run succeeded, but nothing shows whether it met the requirement.
+ * - `cancelled`: another person cancelled the run.
+ * - `needs-input`: the run is waiting for a person.
+ * - `overdue`: the run took longer than `run-timeout`, and the campaign cancelled it.
+ * - `conflict`: the item's key belongs to another request.
+ * - `invalid`: the service refuses the request, or does not know the repository.
+ * - `skipped`: a person skipped the item, or it was removed from the list before it was started.
  */
 export type ItemVerdict =
   | "needs-input"
@@ -46,13 +54,17 @@ export type ItemVerdict =
 export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
- * The state of an item without a verdict. `waiting`: the item has not been started, or will be started again. `starting`: its start was
- * sent, but no answer is recorded, so an agent may be running. `running`: its run has not ended. `quota`: its last start was refused by a
- * limit. `service`: its last start failed because of the service or the network, and did not begin a run.
+ * The state of an item without a verdict:
+ *
+ * - `waiting`: the item has not been started, or will be started again.
+ * - `starting`: its start was sent, but no answer is recorded, so an agent may be running.
+ * - `running`: its run has not ended.
+ * - `quota`: its last start was refused because of a limit.
+ * - `service`: its last start failed because of the service or the network, and did not begin a run.
  */
 export type OpenState = "running" | "starting" | "quota" | "service" | "waiting";
 
-/** Verdict of an item, or the state of an item without a verdict. */
+/** The verdict of an item, or its state if it has no verdict. */
 export type ItemState = ItemVerdict | OpenState;
 
 /** The verdict `needs-input` can still change; see {@linkcode isFinal}. */
@@ -60,7 +72,7 @@ export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
 }
 
-/** Whether an item has finished. A run with the verdict `needs-input` continues after a person answers. */
+/** A run with the verdict `needs-input` continues after a person answers, so its item has not finished. */
 export function isFinal(state: ItemState): boolean {
   return hasVerdict(state) && state !== "needs-input";
 }
@@ -80,7 +92,6 @@ export interface ItemTotals {
   running: number;
 }
 
-/** The reason of an item that failed because its run changed nothing. */
 export const NO_CHANGE = "no change";
 
 /**
@@ -116,10 +127,9 @@ const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
   ["invalid", "error"],
 ]);
 
-/** The outcomes of single runs that correspond to verdicts. */
 export type ItemOutcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
 
-/** Returns undefined for `skipped`, for states without a verdict, and for words that are not verdicts. */
+/** `undefined` for `skipped`, for states without a verdict, and for words that are not verdicts. */
 export function outcomeOf(verdict: string): ItemOutcome | undefined {
   return OUTCOMES.get(verdict);
 }
@@ -136,10 +146,16 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
 ];
 
 /**
- * The state of a campaign. `planned`: no wave has run yet. `running`: runs are open. `waiting`: nothing runs, and the next start waits for
- * a quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing more is started,
- * and runs are still open. `stopped`: nothing runs and nothing will start. `merging`: every item has its final verdict, and pull requests are
- * left for later waves, which merge or fix them as the keys of the file say. `done`: no wave will do anything more.
+ * The state of a campaign:
+ *
+ * - `planned`: no wave has run yet.
+ * - `running`: runs are open.
+ * - `waiting`: nothing is running, and the next start waits for a quota, a window, a sandbox or the next wave.
+ * - `gated`: nothing is started until a person approves.
+ * - `stopping`: nothing more is started, but runs are still open.
+ * - `stopped`: nothing is running, and nothing will start.
+ * - `merging`: every item has its final verdict, but later waves will merge or fix pull requests, as specified in the campaign file.
+ * - `done`: no wave will do anything more.
  */
 export type CampaignState =
   | "planned"
@@ -167,7 +183,7 @@ const STATE_WORDS = {
   done: ["good", "done"],
 } as const satisfies Record<CampaignState, readonly [tone: string, word: string]>;
 
-/** For pages. @param bad Number of items that finished without success. */
+/** @param bad Number of items that finished without success. */
 export function stateWords(
   state: CampaignState,
   bad: number,
@@ -175,7 +191,6 @@ export function stateWords(
   return areRunsOver(state) && bad > 0 ? ["bad", `${state}, ${bad} did not succeed`] : STATE_WORDS[state];
 }
 
-/** The field `as` of an `ended` record in the journal. */
 export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 export interface VerdictRule {
@@ -183,9 +198,12 @@ export interface VerdictRule {
   attempt: boolean;
   /** Whether `stop-after-failures` counts the verdict as a failure. */
   failure: boolean;
-  /** Whether the item is finished. The share in `stop-after-failures` refers to finished items. */
+  /** Whether the item is finished. A percentage in `stop-after-failures` refers to finished items. */
   ended: boolean;
-  /** Whether the item is started again automatically. `attempts`: if it has attempts left. `free`: without using an attempt. */
+  /**
+   * Whether the item is started again automatically. `attempts` means that the item is started again if it has attempts left; `free` means that the
+   * start does not use up an attempt.
+   */
   again: "never" | "attempts" | "free";
 }
 
@@ -209,12 +227,13 @@ export const VERDICT_RULES: Readonly<Record<StartVerdict, VerdictRule>> = {
   service: HELD,
 };
 
-/**
- * Replaces the rule of `cancelled` after `campaign stop --cancel`, because runs that a person cancelled must not count as failures.
- */
+/** Runs that a person cancelled with `campaign stop --cancel` must not count as failures. */
 export const CANCELLED_BY_STOP: VerdictRule = OPEN;
 
-/** An item fails after this number of consecutive starts that fail because of the service or the network. Source: specification, section 7. */
+/**
+ * An item fails after this number of consecutive starts that fail because of the service or the network. Source: specification of campaigns, section
+ * 7.
+ */
 export const MAX_SERVICE_FAILURES = 5;
 
 /** An item fails after this number of consecutive starts that find no free sandbox. */
