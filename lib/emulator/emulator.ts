@@ -1,6 +1,6 @@
 /**
- * The emulator in the process of its caller, without a socket. `makeEmulator()` accepts all settings and exposes all state. Its public form for
- * tests of scripts is `createEmulator()`.
+ * The emulator in the process of its caller, without a socket. `makeEmulator()` accepts all settings and exposes all state. `createEmulator()` is the
+ * public form for tests of scripts.
  *
  * @module
  */
@@ -40,10 +40,8 @@ export interface Emulator {
   readonly world: World;
   /** Has the signature of the global `fetch`. Rejects if the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
-  /** @throws {UsageError} for an unknown action or an invalid argument. */
   control(action: string, args?: ControlArguments): ControlResult;
   readonly unfit: ReadonlySet<string>;
-  /** See {@linkcode TestEmulator.faults}. */
   readonly faults: readonly Readonly<PlannedFault>[];
   close(): Promise<void>;
 }
@@ -62,7 +60,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   world.gitContents = contents;
   world.runsCommands = drivers.size > 0;
   const scripted = new Set<string>();
-  // Without any command, users already know that all runs are simulated.
+  // If no harness has a command, users already know that all runs are simulated.
   const onPlay = ({ harness }: RunRow) => {
     if (drivers.size === 0 || scripted.has(harness)) return;
     scripted.add(harness);
@@ -86,7 +84,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     try {
       world.driver.catchUp();
     } catch {
-      // The handler meets the same error and answers with it.
+      // The handler gets the same error, and answers with it.
     }
   }
 
@@ -125,7 +123,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   });
   const routes = addRoutes(app, world);
   planFaults();
-  // A placeholder is replaced only when its step is played, so it can stand for any segment.
+  // A placeholder in a route is replaced only when its step is played, so it matches any segment here.
   for (const { route, kind } of stepFaults) {
     checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes, world.revision.stream);
   }
@@ -200,7 +198,7 @@ export interface TestConnection {
   fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** The clock of the emulated service. */
   clock: Clock;
-  /** Always returns undefined, so that tests do not depend on the environment of the machine. */
+  /** Always returns `undefined`, so that tests do not depend on the environment of the machine. */
   env: (name: string) => string | undefined;
 }
 
@@ -328,7 +326,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     repos,
     automations: [...emulator.world.store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
-      // A run ends at its time even if no request has read it.
+      // A run must end at its scheduled time even if no request has read the run.
       emulator.world.driver.catchUp();
       return [...emulator.world.store.runs.values()].map((row) => ({
         runId: row.id,

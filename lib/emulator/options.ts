@@ -44,10 +44,7 @@ export interface EmulatorOptions {
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
-  /**
-   * Maximum number of active sandboxes of a user. A run that needs one more fails. The service has 3.
-   * @default no limit
-   */
+  /** Maximum number of active sandboxes of a user. A run that needs another sandbox fails. The service's limit is 3. @default no limit */
   sandboxLimit?: number | undefined;
   /**
    * Milliseconds that a sandbox stays active after its run has ended. With the switch `stopsSandboxes`, the sandbox of a `createBranch` run
@@ -64,8 +61,8 @@ export interface EmulatorOptions {
   /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
   /**
-   * Milliseconds from the start of a run to the last step of its scenario. Takes precedence over `duration` and `speed`, unless it returns
-   * undefined. Called once for each run.
+   * Milliseconds from the start of a run to the last step of its scenario. Takes precedence over `duration` and `speed`, unless the function returns
+   * `undefined`. Called once for each run.
    */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   randomFaults?: RandomFaults | undefined;
@@ -76,16 +73,16 @@ export interface EmulatorOptions {
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Called with the id of each run that no scenario matches. */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called once for each harness without a command when a scenario plays one of its runs, if other harnesses have commands. */
+  /** Called once for each harness that has no command, when a scenario first plays one of its runs. Not called if no harness has a command. */
   onScripted?: ((harness: string) => void) | undefined;
   /** Local repositories and commands. @default none */
   local?: ((world: World) => LocalParts) | undefined;
-  /** Breaks the connection of a request. By default, faults simulate broken connections in process. */
+  /** Breaks the connection of a request. By default, faults simulate broken connections in this process. */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
 export interface LocalParts {
-  /** By harness. These drivers take precedence over scenarios. @default none */
+  /** Drivers by harness. They take precedence over scenarios. @default none */
   drivers?: ReadonlyMap<string, Driver> | undefined;
   /** Whether the repository of a run has a branch. Branches that scripted runs have pushed are not included. @default no branches */
   hasBranch?(run: RunRow, branch: string): boolean;
@@ -101,15 +98,17 @@ export interface LocalRepo {
 }
 
 export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "breaker"> {
-  /** With 0, a free port is chosen. @default {0} */
+  /** A free port is chosen if this is 0. @default {0} */
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
   host?: string | undefined;
-  /** Local repositories. A local repository replaces the fixture's repository of the same name. @default {[]} */
+  /** Local repositories. A local repository replaces the fixture's repository with the same name. @default {[]} */
   repos?: readonly LocalRepo[] | undefined;
-  /** By harness. `sh -c` runs each command in a working copy. @default none */
+  /** Commands by harness. `sh -c` runs each command in a working copy. @default none */
   commands?: Readonly<Record<string, string>> | undefined;
-  /** Names of further variables to pass to commands if they are set. PATH, HOME, LANG, TMPDIR and TERM are always passed. @default {[]} */
+  /**
+   * Names of additional variables to pass to commands if the variables are set. PATH, HOME, LANG, TMPDIR and TERM are always passed. @default {[]}
+   */
   environment?: readonly string[] | undefined;
   /** Time limit of a command, in milliseconds. @default {1_800_000} */
   timeLimitMs?: number | undefined;
@@ -207,7 +206,6 @@ export const FLAGS: readonly Flag[] = [
   { name: "help", help: "print this help" },
 ];
 
-/** @throws {UsageError} that names the invalid flag, or the file that cannot be read. */
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
   const seconds = number(flags, "time-limit", (value) => value > 0, "give a number of seconds above 0");
@@ -385,9 +383,9 @@ export interface TestEmulatorOptions {
    */
   clock?: Clock | undefined;
   /**
-   * What happens in runs: the name of a built-in scenario (see `SCENARIO_NAMES`), or the text of a scenario in YAML. To use several
-   * scenarios, pass a list: each run uses the first one that matches it. A run that matches none stays `pending`: see {@linkcode TestRun}.
-   * @default {"success"}
+   * What happens in runs: the name of a built-in scenario (see `SCENARIO_NAMES`), or the text of a scenario in YAML. To use several scenarios, pass a
+   * list: each run uses the first scenario that matches the run. A run that no scenario matches stays `pending`: see {@linkcode TestRun}. @default
+   * {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */
@@ -396,7 +394,7 @@ export interface TestEmulatorOptions {
   automations?: readonly string[] | undefined;
   /** How long each run takes, in milliseconds, regardless of its scenario. @default determined by the scenario */
   runMs?: number | undefined;
-  /** Maximum number of active sandboxes. A run that needs one more fails. @default no limit; 3 with `like: "service"` */
+  /** Maximum number of active sandboxes. A run that needs another sandbox fails. @default no limit; 3 with `like: "service"` */
   sandboxLimit?: number | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} (15 minutes with `like: "service"`) */
   sandboxLingerMs?: number | undefined;
@@ -409,7 +407,6 @@ export interface TestEmulatorOptions {
   like?: "service" | undefined;
 }
 
-/** @throws {UsageError} for an unknown option, an unknown scenario, or a scenario that cannot be read. */
 export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions & { clock: Clock } {
   const keys: Keys<TestEmulatorOptions> = {
     clock: "clock",

@@ -27,7 +27,7 @@ interface ApiDefaults {
   onNotice: OnNotice | undefined;
 }
 
-/** The keys of each argument that is an object; null for an id. The last argument contains the options. */
+/** The keys of each argument that is an object; `null` for an id. The last argument contains the options. */
 type Arguments<A extends readonly unknown[]> = {
   readonly [I in keyof A]: A[I] extends string ? null : Keys<NonNullable<A[I]>>;
 };
@@ -65,7 +65,6 @@ function argumentKeys(): { readonly [M in keyof Methods]: Arguments<Required<Par
   };
 }
 
-/** @throws {UsageError} when a number of attempts is out of range. */
 export function checkAttempts(attempted: string, maxAttempts: number | undefined): void {
   if (maxAttempts === undefined || maxAttempts === Infinity || Number.isInteger(maxAttempts) && maxAttempts >= 1) {
     return;
@@ -77,20 +76,19 @@ export function checkAttempts(attempted: string, maxAttempts: number | undefined
   });
 }
 
-/** The options of a call, converted for the client below. @throws {UsageError} when an option is out of range. */
 function limitsOf(attempted: string, options: CallOptions, defaults: ApiDefaults): ServiceCallOptions {
   const { signal, timeoutMs = defaults.timeoutMs, maxAttempts = defaults.maxAttempts } = options;
   checkAttempts(attempted, maxAttempts);
   if (timeoutMs === undefined) return { signal, maxAttempts };
   const deadline = defaults.clock.now() + checkTimeout(timeoutMs);
-  // Without this limit, an attempt at the deadline would get a little more time.
+  // Without this limit, an attempt that begins just before the deadline could exceed the deadline.
   return { signal, maxAttempts, deadline, requestTimeoutMs: Math.min(REQUEST_MS, timeoutMs) };
 }
 
-/** Longest time of one attempt, in milliseconds. */
+/** Longest time of one attempt. */
 const REQUEST_MS = 30_000;
 
-/** A list whose first page is requested when the method is called, like the requests of every other method. */
+/** The first page is requested when the method is called, because all other methods send their requests then, too. */
 class List<P, T> implements ListCall<P, T> {
   readonly [Symbol.toStringTag] = "List";
   readonly #page: Promise<P>;
@@ -99,7 +97,7 @@ class List<P, T> implements ListCall<P, T> {
   constructor(page: Promise<P>, entries: (page: P) => AsyncIterable<T> | Iterable<T>) {
     this.#page = page;
     this.#entries = entries;
-    // A loop may get the error later.
+    // Prevents an unhandled rejection. A loop may throw the error later.
     page.catch(() => {});
   }
 
@@ -124,12 +122,11 @@ class List<P, T> implements ListCall<P, T> {
   }
 }
 
-/** Maximum number of pages of a list. If a service always named another page, the list would never end. */
+/** Maximum number of pages of a list. Without this limit, a list would never end if the service always named another page. */
 const MAX_PAGES = 1_000;
 
 type AutomationPage = Awaited<ReturnType<MogplexApi["listAutomations"]>>;
 
-/** The entries of a page and of all pages after it. @param next Requests the page of a cursor. */
 async function* entriesFrom(
   page: AutomationPage,
   next: (cursor: string) => Promise<AutomationPage>,
@@ -144,10 +141,9 @@ async function* entriesFrom(
   }
 }
 
-/** The methods of a client without checks, and the method for any route. */
 type Calls = ReturnType<typeof allCalls> & { request: SendRequest };
 
-/** Creates the methods of a client for scripts. Before anything is sent, they refuse unknown names and wrong types. */
+/** The methods refuse unknown names and wrong types before anything is sent. */
 export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi {
   const hooks = { onNotice: (notice: Notice) => callHook(defaults.onNotice, notice), random: Math.random };
   const calls = ownClient(
@@ -159,7 +155,7 @@ export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi 
     const method = calls[name as keyof Methods] as (...given: unknown[]) => Promise<unknown>;
     const attempted = `call '${name}'`;
     const last = keys.length - 1;
-    // Async, so that a mistake rejects, as in the method itself.
+    // Async, so that an invalid argument rejects the promise instead of throwing.
     const call = async (...given: unknown[]) => {
       for (const [index, known] of (keys as readonly (Readonly<Record<string, Kind>> | null)[]).entries()) {
         const value = given[index];

@@ -96,7 +96,7 @@ export interface Campaign {
   /**
    * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it plans first. If
    * `home` is a branch, it does not plan, because a missing plan might mean that the branch was lost: call {@linkcode Campaign.plan}
-   * yourself. You can call it again and again, from any machine that has access to the home.
+   * yourself. You can call this method repeatedly, from any machine that has access to the home.
    *
    * @returns The view of the campaign, even if items have failed. `state` and `exitCode` show whether the campaign is done, and how it ended.
    * Until it is done, `exitCode` is 0, so that scheduled jobs do not fail. This is also true while a gate is closed and `state` is `gated`.
@@ -147,7 +147,7 @@ export interface Campaign {
    * @returns What happened to each pull request, even if a forge refused a merge or could not be reached: see `exitCode`.
    * @throws {UsageError} when there is no plan, no item matches, or a token is missing; nothing was merged.
    * @throws {MogplexError} with exit code 64 or 65 when a forge refuses the token, or 75 when something else is working on the campaign.
-   * @example Show what would be merged, and why the rest would not
+   * @example Show which pull requests would be merged, and why others would not
    * ```ts ignore
    * const { pullRequests } = await campaign.merge("kim", { dryRun: true });
    * for (const { url, word, reason } of pullRequests) console.log(word, url, reason);
@@ -159,7 +159,7 @@ export interface Campaign {
    * campaign. With `forge`, the pull requests are read as well; without it, no request is sent.
    *
    * @throws {CampaignFileError | UsageError} when the campaign has mistakes, there is no plan, or the lock or the journal was modified.
-   * @example Repositories that need a person
+   * @example Repositories that need attention
    * ```ts ignore
    * const { causes } = await campaign.read();
    * for (const { cause, items } of causes) console.log(cause, items.length);
@@ -184,19 +184,16 @@ export interface CampaignSettings {
    */
   onNotice?: OnNotice | undefined;
   /**
-   * Replaces the webhook of the campaign file. Called when the campaign needs attention or is done: for the events in `notify.on`, or for all
-   * events. Each event is sent once. After three failures, there is a notice, and the next `run()` or `advance()` sends the event again with the
-   * same `id`, even if the campaign is done.
+   * Replaces the webhook of the campaign file. Called when the campaign needs attention or is done: for the events in `notify.on`, by default for all
+   * events. Each event is sent once. After three failures, a notice reports the error, and the next `run()` or `advance()` sends the event again with
+   * the same `id`, even if the campaign is done.
    */
   notify?: Notifier | undefined;
   /** Whether repositories that cannot be used become `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
   /** Assumed mean duration of a run in milliseconds, for forecasts until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /**
-   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. Without this option, pull
-   * requests are not read.
-   */
+  /** Reads pull requests from their forges, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. Without this option, pull requests are not read. */
   forge?: CampaignForge | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
@@ -284,7 +281,7 @@ export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignVie
  * Creates campaigns that use the service, the token, the `fetch` and the clock of a client. After this call, `mask()`, `render()` and
  * `report()` accept views of campaigns as well as results of runs.
  *
- * @param mogplex What `createMogplex()` returned.
+ * @param mogplex The client from `createMogplex()`.
  * @throws {UsageError} when `mogplex` is anything else.
  * @example One wave
  * ```ts
@@ -312,7 +309,7 @@ export function createCampaigns(mogplex: Mogplex): Campaigns {
 function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
   checkSettings(source, settings);
   /**
-   * The options of a verb with the connection. Everything that is sent goes through the client's `fetch`.
+   * Adds the connection to the options of a verb. The client's `fetch` sends everything.
    *
    * @param wait Signal that ends the wait for a token. @default the signal of the options
    */
@@ -322,7 +319,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   ): Promise<CampaignOptions & O> {
     const { home, notify, onEvent: _, onNotice, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
-    // A directory that is given as an option is the home, no matter what the environment says.
+    // A directory that is given as an option is the home, even if the environment names another one.
     const place = isDirectory
       ? { directory: home, home: "dir" }
       : typeof home === "string"
@@ -332,7 +329,6 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     const connected = await connector.connect({ ...options, onNotice, signal: wait });
     return overlay({ ...connected, signal: options.signal }, overrides);
   }
-  /** Passes events to the caller's function. The campaign continues even if the function fails. */
   const sayer = (options: CampaignOptions) => hookCaller("onEvent", settings.onEvent, options);
 
   return {
@@ -375,7 +371,6 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   };
 }
 
-/** @throws {UsageError} unless the value is the name of a person. */
 function checkPerson(attempted: string, by: unknown, does: string): void {
   if (typeof by === "string" && by.trim() !== "") return;
   throw new UsageError({ attempted, why: `the first argument must be the name of the person who ${does}` });
@@ -385,7 +380,6 @@ function waveKeys(): Keys<CampaignWaveOptions> {
   return { signal: "signal", cancelOn: "list", approvedBy: "string" };
 }
 
-/** @throws {UsageError} that names the first invalid option. */
 function checkSettings(source: CampaignSource, settings: CampaignSettings): void {
   const attempted = "use the campaign";
   const keys: Keys<CampaignSettings> = {
@@ -416,7 +410,6 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
   });
 }
 
-/** What the caller's signal, leaving the loop, and `cancel()` do to a step. @param cancelled Aborts to cancel the campaign. */
 function stopInternals(
   { signal, cancelOn }: CampaignWaveOptions,
   ends: readonly AbortSignal[] | undefined,
@@ -463,7 +456,7 @@ function runHandle(
       const say = sayer(more);
       const take = (event: CampaignEvent) => {
         progress = event.progress;
-        // Every handle emits its end itself.
+        // Every handle emits its own end.
         if (event.type === "end") return;
         onItem(event);
         say(event);
@@ -490,17 +483,17 @@ function runHandle(
   return handle;
 }
 
-/** Gives the view of a step the exit code of `run()`. Awaiting the handle, looping over it, and the thrown error all show the same code. */
+/** Gives the view the exit code of `run()`, so that awaiting the handle, looping over it, and the thrown error all show the same code. */
 function withVerdict(stand: CampaignStand): CampaignStand {
   return stand.view === null ? stand : { ...stand, view: { ...stand.view, exitCode: exitCodeOfStand(stand) } };
 }
 
-/** Whether a step was ended by the caller's signal or by leaving the loop, and not by `cancel()`. */
+/** Whether the caller's signal or leaving the loop ended the step, and not `cancel()`. */
 function isLeft(stand: CampaignStand, cancelled?: AbortSignal): boolean {
   return stand.state === "interrupted" && stand.by !== cancelled?.reason;
 }
 
-/** The last event; undefined if a loop throws, because there was no plan yet, or because of the caller's signal. */
+/** The last event; `undefined` if a loop throws instead, because there was no plan yet or because the caller's signal aborted. */
 function endOf(stand: CampaignStand, cancelled: AbortSignal): CampaignEnd | undefined {
   const { view } = stand;
   if (view === null || isLeft(stand, cancelled)) return undefined;
@@ -511,11 +504,7 @@ function verdictOf(stand: CampaignStand): Pick<CampaignEnd, "outcome" | "exitCod
   return { outcome: outcomeOfStand(stand), exitCode: exitCodeOfStand(stand) };
 }
 
-/**
- * The view after a step.
- *
- * @throws {CampaignVerdictError} unless every item succeeded; without `throwOnFailure`, only an interruption is thrown.
- */
+/** @throws {CampaignVerdictError} unless every item succeeded. Without `throwOnFailure`, only after an interruption. */
 function viewAfter(
   stand: CampaignStand,
   { signal, throwOnFailure = true }: Pick<CampaignRunOptions, "signal" | "throwOnFailure">,
@@ -535,12 +524,10 @@ function viewAfter(
   throw new CampaignVerdictError(stand, view);
 }
 
-/** The state of an interrupted campaign, for the end of a sentence. */
 function clauseOf(stand: CampaignStand): string {
   return stand.state === "interrupted" ? stand.why.replace(/^Stopped[^;]*; /, "") : "";
 }
 
-/** What a script can do about a closed gate. */
 const APPROVE = "call `approve()` once a person has agreed, then call this again";
 
 /** Not every item of a campaign succeeded, or the campaign is not finished. Unless the campaign is done, the next call continues it. */
@@ -551,8 +538,8 @@ export class CampaignVerdictError extends MogplexError {
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
   /**
-   * Our verdict: `awaiting_input` when a person must act before the campaign can continue, `started` when the next call of `run` or
-   * `advance` continues the campaign, `interrupted` when the call was cancelled.
+   * The outcome: `awaiting_input` if a person must act before the campaign can continue, `started` if the next call of `run` or `advance` continues
+   * the campaign, `interrupted` if the call was cancelled.
    */
   readonly outcome: CampaignEnd["outcome"];
 

@@ -51,8 +51,8 @@ export interface DerivedOptions {
    */
   logger?: Logger | undefined;
   /**
-   * What is logged: nothing (`off`), errors (`error`), also warnings (`warn`), also the beginning and the end of a run and waits (`info`), or
-   * also each request (`debug`). @default {"warn"} with a logger, otherwise `off`
+   * What is logged. `off`: nothing. `error`: errors. `warn`: also warnings. `info`: also waits, and the beginning and the end of each run. `debug`:
+   * also each request. @default {"warn"} with a logger, otherwise `off`
    */
   logLevel?: LogLevel | undefined;
   /**
@@ -101,11 +101,7 @@ interface Limits {
   timeoutMs?: number | undefined;
 }
 
-/**
- * Adds the connection to the options of a verb.
- *
- * @throws {UnauthorizedError | UsageError} when there is no usable token, or when the address is wrong.
- */
+/** Adds the connection to the options of a verb. */
 export type Connect = <O extends Limits>(
   options: O,
 ) => Promise<
@@ -113,13 +109,12 @@ export type Connect = <O extends Limits>(
   & {
     timeoutMs?: number | undefined;
     tokenShare?: number | undefined;
-    /** Logs the beginning and the end of a run. */
     onProgress?: ((message: string) => void) | undefined;
   }
   & O
 >;
 
-/** Headers that only we may set, or that would break a request. */
+/** Headers that only the toolkit may set, or that would break a request. */
 const OUR_HEADERS: Readonly<Record<string, true>> = {
   accept: true,
   authorization: true,
@@ -136,7 +131,7 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 
 const ATTEMPTED = "create client";
 
-/** Headers by name, from an object or from any implementation of `Headers`. @throws {UsageError} for a map or a list. */
+/** Accepts an object, or any implementation of `Headers`. @throws {UsageError} for a map or a list. */
 function headerEntries(headers: object, attempted: string): [name: string, value: string][] {
   const isHeaders = headers instanceof Headers || Object.prototype.toString.call(headers) === "[object Headers]";
   if (!isHeaders && Symbol.iterator in headers) {
@@ -147,7 +142,6 @@ function headerEntries(headers: object, attempted: string): [name: string, value
   return isHeaders ? [...headers as Headers] : Object.entries(headers);
 }
 
-/** The headers in the form that is sent. @throws {UsageError} that names the invalid header. */
 function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, string> {
   const entries = headerEntries(headers, attempted);
   for (const [name, value] of entries) {
@@ -195,7 +189,7 @@ function derivedKeys(): Keys<DerivedOptions> {
   return { timeoutMs, maxAttempts, logger, logLevel, secrets, onNotice, onRequest, onBeforeRequest };
 }
 
-/** Refuses a text that could never be masked. @throws {UsageError} with the position in the list, never with the text. */
+/** Refuses a text that could never be masked. The error contains the position in the list, never the text. */
 export function checkSecrets(secrets: readonly string[] = []): void {
   const attempted = "mask secrets";
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
@@ -211,13 +205,13 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   });
 }
 
-/** Advice for a caller who passes a test's emulator instead of its options. */
+/** For a caller who passes a test's emulator instead of its options. */
 const OF_EMULATOR = {
   keys: { options: "object" },
   advice: "for a test's emulator, pass its options, as in createMogplex(service.options)",
 } as const;
 
-/** @returns The options without properties of `Object.prototype`. @throws {UsageError} that names the first invalid option. */
+/** Returns the options without properties of `Object.prototype`. */
 function checkAll(given: MogplexOptions): MogplexOptions {
   const options = checkOptions(ATTEMPTED, given, mogplexKeys(), undefined, OF_EMULATOR);
   const { token, plainHttp, env, userAgent: agent = "" } = options;
@@ -235,32 +229,28 @@ function checkAll(given: MogplexOptions): MogplexOptions {
   return options;
 }
 
-/** Symbol under which a client holds its connector. It is the same in every copy of this package. */
+/** The symbol is the same in every copy of this package. */
 const CONNECTOR = Symbol.for("@mogplex/ci connector");
 
-/**
- * The connector of a client. @param name What the caller passed the client as, for the message. @throws {UsageError} when the value is not a client.
- */
+/** @param name The caller's name for `mogplex`, for the message. */
 export function connectorOf(attempted: string, mogplex: object, name: string): Connector {
   const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
   if (connector !== undefined) return connector;
   throw new UsageError({ attempted, why: `${name} must be what createMogplex() returned` });
 }
 
-/** The checked options of one `createMogplex()`, and the client that is created from them when it is needed. */
 export class Connector {
   readonly #options: MogplexOptions;
   readonly #env: ReadEnv;
   readonly #headers: Record<string, string>;
   readonly #kept: KeptToken | undefined;
   readonly #log: Log | undefined;
-  /** The connector from which this one was derived. Both share one token and one budget. */
+  /** The connector from which this connector was derived. Both share one token and one budget. */
   readonly #parent: Connector | undefined;
   #client: ServiceClient | undefined;
   #redact: Redactor | undefined;
   #api: MogplexApi | undefined;
 
-  /** @throws {UsageError} when an option is invalid. */
   constructor(given: MogplexOptions, parent?: Connector) {
     const options = this.#options = checkAll(given);
     const { env, headers = {}, token, secrets } = options;
@@ -273,7 +263,6 @@ export class Connector {
     this.#log = logOf(ATTEMPTED, options);
   }
 
-  /** The same connection with other options. @throws {UsageError} when an option is wrong, or belongs to the connection. */
   derive(given: DerivedOptions): Connector {
     const advice = "only createMogplex() accepts it: create another client";
     const options = checkOptions("derive client", given, derivedKeys(), "options", { keys: mogplexKeys(), advice });
@@ -282,22 +271,17 @@ export class Connector {
     return new Connector(overlay(this.#options, { ...options, secrets }), this);
   }
 
-  /**
-   * The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or when the address is wrong.
-   */
+  /** @throws {UnauthorizedError | UsageError} if there is no usable token, or if the address is invalid. */
   get client(): ServiceClient {
     return this.#client ??= this.#connect();
   }
 
-  /** The methods that scripts get. @throws the errors of {@linkcode Connector.client}. */
   get api(): MogplexApi {
     const { timeoutMs, maxAttempts, clock = systemClock, onNotice } = this.#options;
     return this.#api ??= apiOf(this.client, { timeoutMs, maxAttempts, clock, onNotice: this.#teller(onNotice) });
   }
 
-  /**
-   * Returns the function that receives notices. It masks secrets, and passes the notice to the caller's function and the log. Undefined without both.
-   */
+  /** Masks secrets, and passes each notice to the caller's function and the log. `undefined` if there is neither a function nor a log. */
   #teller(onNotice: OnNotice | undefined): OnNotice | undefined {
     const log = this.#log;
     if (onNotice === undefined && log === undefined) return undefined;
@@ -347,8 +331,8 @@ export class Connector {
   }
 
   /**
-   * The options of a verb, with the connection. The token is read first, so that everything that is written masks it. The verb's time limit includes
-   * that read.
+   * Adds the connection to the options of a verb. Reads the token first, so that everything that is written masks the token. The verb's time limit
+   * includes that read.
    */
   async connect<O extends Limits>(options: O): Promise<ConnectOptions & O> {
     const { clock = systemClock, onNotice, secrets, fetch } = this.#options;
@@ -367,19 +351,18 @@ export class Connector {
     return options.timeoutMs === undefined ? timed : overlay(timed, { timeoutMs: leftMs });
   }
 
-  /** Like {@linkcode Connector.connect}, for verbs on runs and automations. It adds the options of the client that all of these verbs have. */
+  /** Like {@linkcode Connector.connect}, for verbs on runs and automations. Adds the client's options that all of these verbs share. */
   readonly connectVerb: Connect = async (options) => {
     const { timeoutMs, tokenShare } = this.#options;
     const onProgress = (message: string) => this.#log?.progress(this.redact(message));
     return await this.connect(overlay({ timeoutMs, tokenShare, onProgress }, options));
   };
 
-  /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */
   on<T extends object>(mogplex: T): T {
     return Object.defineProperty(mogplex, CONNECTOR, { value: this });
   }
 
-  /** The function that sends requests; undefined for the global `fetch`. */
+  /** `undefined` for the global `fetch`. */
   get sender(): Fetch | undefined {
     return this.#options.fetch;
   }
@@ -389,8 +372,7 @@ export class Connector {
   }
 
   /**
-   * Masks the additional secrets, and the token that the caller passed or that the caller's function returned. A token from the environment is not
-   * known here.
+   * Masks the additional secrets, and the token that the caller or the caller's function provided. A token from the environment is not known here.
    */
   get redact(): Redactor {
     const { token, secrets } = this.#options;
@@ -400,7 +382,7 @@ export class Connector {
   }
 }
 
-/** Merges options. An undefined option does not replace the option below it, and inherited properties are left out. */
+/** Merges options. An undefined option does not replace the option below it, and inherited properties are omitted. */
 export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
   const entries = Object.entries(over).filter(([, value]) => value !== undefined);
   return ownFields({ ...under, ...Object.fromEntries(entries) } as A & B);
@@ -409,9 +391,8 @@ export function overlay<A extends object, B extends object>(under: A, over: B): 
 /**
  * Separates the options of a client from the options of a verb, which a caller passed as one object. An option that both have belongs to the verb.
  *
- * @param keys The names and types of the verb's options.
- * @param other Options of other verbs, and the advice about them. @default none
- * @returns `connect` reaches the service. It also throws the error if an option of the client is wrong.
+ * @param other Options of other verbs, and the advice about them.
+ * @returns `connect` reaches the service. It throws the error if an option of the client is wrong.
  */
 export function apart<O extends object>(
   attempted: string,

@@ -4,7 +4,6 @@
  * @module
  */
 
-// Runs: one call, or one client with all verbs.
 export { createMogplex, follow, type KnownRunRequest, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
 export type { DerivedOptions, MogplexOptions } from "./connect.ts";
 export type { Logger, LogLevel } from "./log.ts";
@@ -36,7 +35,6 @@ export type {
   StandardSchemaIssue,
 } from "../result/wanted_result.ts";
 
-// Automations.
 export type { AttachedAutomationRun, AutomationHandle } from "./handle.ts";
 export type {
   AttachAutomationOptions,
@@ -49,7 +47,6 @@ export type { TriggeredRun, TriggerOptions, TriggerRequest } from "../run/automa
 export type { RunAutomationOptions } from "../run/automation.ts";
 export type { AutomationResult } from "../run/result.ts";
 
-// For scripts: the end of the process, reports, and untrusted text.
 export { main, type MainContext } from "./main.ts";
 export {
   type AnyCampaignView,
@@ -65,7 +62,6 @@ export {
 export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 export type { CampaignFormatName } from "../campaign/report/write.ts";
 
-// The service: one method for each route, and what it sends and answers.
 export type { CallOptions, ListCall, MogplexApi, RequestOptions } from "../service/methods.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
@@ -73,7 +69,6 @@ export type { StreamStep } from "../service/event_stream.ts";
 export type { Fetch, FetchAnswer, FetchInit, OutgoingRequest, RequestReport } from "../service/transport.ts";
 export type * from "../model.ts";
 
-// Errors and exit codes, notices, time, the CI system.
 export {
   AbortedError,
   ApiError,

@@ -42,7 +42,7 @@ import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.t
 import { cutText, plainText } from "../text/plain_text.ts";
 import { type Connect, overlay } from "./connect.ts";
 
-/** Maximum length of a reason in a log line. The reason can be a text from the agent. */
+/** Maximum length of a reason in a log line. The reason can be untrusted text from the agent. */
 const MAX_REASON = 500;
 
 /**
@@ -86,30 +86,29 @@ export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
 
 /** The work behind a {@linkcode WorkHandle}. `E` is the end of the work, with or without an error. */
 export interface HandleWork<I, R, S, E> {
-  /** Does the work. Rejects only when it cannot begin. */
+  /** Rejects only if the work cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
-  /** The result of an end. @throws the error for a caller who awaits the handle. */
+  /** @throws the error for a caller who awaits the handle. */
   settle(end: E, signal: AbortSignal): R;
-  /** The last item of an end; undefined if a loop throws the error of {@linkcode HandleWork.settle}. */
+  /** The last item of an end; `undefined` if a loop throws the error of {@linkcode HandleWork.settle}. */
   last(end: E, signal: AbortSignal): I | undefined;
-  /** Stops the work at the service. */
   cancel(started: S): Promise<void>;
   /** Ends the work when it aborts, as leaving the last loop does. */
   readonly signal?: AbortSignal | undefined;
-  /** Replaces items that a loop did not get. */
+  /** Replaces items that a loop missed. */
   readonly missed: I;
 }
 
-/** Newest items that are kept for a loop that has not begun. */
+/** Number of newest items that are kept for a loop that has not begun. */
 const MAX_KEPT = 1_000;
-/** Maximum number of items that are kept for a loop that has not got them yet. */
+/** Maximum number of items that are kept for a loop that has not read them yet. */
 const MAX_UNREAD = 10_000;
 
 const MISSED: MissedItems = { type: "gap", cause: "events_missed" };
 
 const ignore = () => {};
 
-/** The reason why a handle stopped following: nobody loops over it or awaits it. */
+/** Reason why a handle stopped following: no loop reads it, and nothing awaits it. */
 class LeftHandle extends DOMException {
   constructor() {
     super("The handle is no longer used", "AbortError");
@@ -117,7 +116,7 @@ class LeftHandle extends DOMException {
 }
 
 /**
- * The sentence for the error of a handle that was left; undefined when something else ended its work.
+ * The sentence for the error of a handle that was left; `undefined` if something else ended its work.
  *
  * @param reason The reason of the signal that ended the work.
  */
@@ -126,13 +125,11 @@ export function leftSentence(reason: unknown): string | undefined {
   return "Following stopped when the last loop ended, or at the end of `await using`";
 }
 
-/** A loop over a handle: the number of its next item, and whether it has ended. */
 interface Loop {
   next: number;
   isOver: boolean;
 }
 
-/** See {@linkcode WorkHandle}. */
 class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly [Symbol.toStringTag] = "Handle";
   readonly #work: HandleWork<I, R, S, E>;
@@ -141,9 +138,8 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly #end: Promise<E>;
   readonly #result: Promise<R>;
   readonly #started: Promise<S>;
-  /** The items so far. Each loop has its own position in them. */
+  /** Each loop has its own position in the log. */
   readonly #log: I[] = [];
-  /** Number of the oldest item in the log. */
   #oldest = 0;
   readonly #loops = new Set<Loop>();
   readonly #waiting = new Set<() => void>();
@@ -202,7 +198,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     await this.#work.cancel(await this.started);
   }
 
-  /** The result, for a caller who waits for it. From now on, leaving a loop does not stop the work. */
+  /** After the first access, leaving a loop no longer stops the work. */
   get #awaited(): Promise<R> {
     this.#isAwaited = true;
     return this.#result;
@@ -237,7 +233,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     };
   }
 
-  /** Ends a loop. @returns Whether it had not ended before. */
+  /** @returns Whether the loop was still open. */
   #over(loop: Loop): boolean {
     loop.isOver = true;
     return this.#loops.delete(loop);
@@ -282,7 +278,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   }
 }
 
-/** The signal among unchecked options; undefined for any other value, which the check of the options refuses. */
+/** The options are unchecked. `undefined` for any other value, which the check of the options refuses. */
 export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
@@ -292,7 +288,7 @@ export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): WorkHandle<I
   return new LoggedHandle(work);
 }
 
-/** Begins work on a run, and creates its handle. @param known What is known about the run; updated during the run. */
+/** @param known What is known about the run. Updated during the run. */
 function runHandleOf<I, R, S, E>(work: HandleWork<I, R, S, E>, known: KnownOfRun): RunWorkHandle<I, R, S> {
   return Object.defineProperties(handleOf(work), {
     runId: { get: () => known.runId },
@@ -300,15 +296,11 @@ function runHandleOf<I, R, S, E>(work: HandleWork<I, R, S, E>, known: KnownOfRun
   }) as RunWorkHandle<I, R, S>;
 }
 
-// What the handles of runs, of automations and of campaigns have in common.
-
-/** What is known about a run while it is followed. */
 interface KnownOfRun {
   runId: string | null;
   status: string | null;
 }
 
-/** The last item of a handle. */
 interface End<R extends AnyResult> {
   type: "end";
   outcome: R["outcome"];
@@ -316,7 +308,6 @@ interface End<R extends AnyResult> {
   result: R;
 }
 
-/** Options that every job of the library has. */
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
@@ -325,35 +316,25 @@ interface FollowedOptions<I> {
   onItem?: ((item: I) => unknown) | undefined;
 }
 
-/**
- * Whether the end of a job is an item. Otherwise, a loop throws: for errors that occurred before there was a run, for the caller's signal, and for
- * bugs.
- */
+/** Whether the end of a job is an item. Otherwise, a loop throws: for an error without a run, for the caller's signal, and for a bug. */
 function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: AbortSignal): boolean {
   if (error === undefined) return true;
   return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);
 }
 
-/** An item of a handle on a job whose items are `J`. Loops and the caller's `onItem` get such items. */
 type HandleItem<J, R extends AnyResult> = Exclude<J, { type: "end" }> | MissedItems | End<R>;
 
-/** The options of a job: the caller's options, the connection, and the options that a job adds. */
 type Connecting<O, J, S> = Omit<O, "onItem"> & ConnectOptions & AskedJob<J, S>;
 
-/** A job that a handle drives. `O` is the type of its options, and `J` the type of its items. */
+/** `O` is the type of the options, and `J` the type of the items. */
 interface HandledJob<O, J, R extends AnyResult, S> {
   options: O & FollowedOptions<HandleItem<J, R>>;
-  /** Checks the caller's values. @throws {UsageError} if they are invalid. */
   check(): void;
-  /** Does the work. @param all Options, including the handle's `onStarted`. */
   begin(all: Connecting<O, J, S> & { onStarted(started: S): void }): Promise<JobEnd<R>>;
-  /** See {@linkcode settle}. */
   verdictError: (result: R) => MogplexError | undefined;
-  /** Stops the work at the service. */
   cancel(started: S): Promise<void>;
 }
 
-/** The handle of a run or of an automation run. */
 function jobHandle<O extends object, J extends { type: string }, R extends AnyResult, S extends { runId: string }>(
   connect: Connect,
   { options: given, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
@@ -418,7 +399,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
     last,
     async cancel(started) {
       cancelled.abort();
-      // A further start may have begun another run.
+      // The job may have started another run since then.
       await cancel({ ...started, runId: facts.runId ?? started.runId });
     },
     missed: MISSED,
@@ -426,15 +407,12 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
   return runHandleOf(work, facts);
 }
 
-// Handles of runs: `mogplex.run()` and `mogplex.attach()`.
-
 /** A handle to a run that was started or found: await it, loop over it, or do both. `V` is the type of the value in its result file. */
 export type RunHandle<V = unknown> = RunWorkHandle<RunHandleItem, RunResult<V>, StartedRun>;
 
 /** A handle to an existing run, identified by its id. */
 export type AttachedRun = RunWorkHandle<RunHandleItem, RunResult, { runId: string }>;
 
-/** What the handles of a started and of an attached run have in common. @param attempted For messages, after "Cannot". */
 function runHandle<S extends { runId: string }>(
   attempted: string,
   connect: Connect,
@@ -451,7 +429,7 @@ function runHandle<S extends { runId: string }>(
   });
 }
 
-/** Completes the options of a job on a run, and does the work while the file of `eventsFile` is open. */
+/** The file of `eventsFile` stays open until the work is done. */
 async function withEventsFile(
   all: Connecting<RunOptions, FollowItem, StartedRun>,
   work: (options: RunJob) => Promise<JobEnd<RunResult>>,
@@ -470,7 +448,7 @@ async function withEventsFile(
   }
 }
 
-/** The request, with the JSON Schema of its result if only zod can generate it. @throws {UsageError} if zod cannot generate it either. */
+/** Adds the JSON Schema of the result if only zod can generate it. */
 async function withJsonSchema(request: RunRequest): Promise<RunRequest> {
   const { result } = request;
   if (result?.jsonSchema !== undefined || !isObject(result?.schema) || !("_zod" in result.schema)) return request;
@@ -480,7 +458,6 @@ async function withJsonSchema(request: RunRequest): Promise<RunRequest> {
   return overlay(request, { result: overlay(result, { jsonSchema: jsonSchemaOfZod(result.schema, standard.vendor) }) });
 }
 
-/** Starts a run and follows it. `V` is the type of the value in its result file. */
 export function startHandle<V>(connect: Connect, request: RunRequest, options: RunOptions): RunHandle<V> {
   const handle: RunHandle = runHandle<StartedRun>("start run", connect, options, runKeys(), (all) => {
     checkRequestKeys(request);
@@ -532,15 +509,12 @@ export function resumeHandle(
   return attachHandle(() => Promise.reject(error), "", {});
 }
 
-// Handles of automations: `mogplex.automations.run()` and `.attach()`.
-
 /** A handle to an automation run: await it, loop over it, or do both. `cancel()` requires a later revision of the service. */
 export type AutomationHandle = RunWorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
 
 /** A handle to an existing automation run, identified by its id. `cancel()` requires a later revision of the service. */
 export type AttachedAutomationRun = RunWorkHandle<AutomationHandleItem, AutomationResult, { runId: string }>;
 
-/** What the handles of a triggered and of an attached run have in common. */
 function automationRunHandle<S extends { runId: string }>(
   connect: Connect,
   automationId: string,
@@ -559,7 +533,6 @@ function automationRunHandle<S extends { runId: string }>(
   });
 }
 
-/** Triggers an automation and follows its run. */
 export function automationHandle(
   connect: Connect,
   automationId: string,
@@ -583,7 +556,6 @@ export function automationHandle(
   });
 }
 
-/** Follows the run of an automation that exists. */
 export function attachAutomationHandle(
   connect: Connect,
   automationId: string,

@@ -24,10 +24,9 @@ export interface Logger {
 /** The lowest level that is logged. With `off`, nothing is logged. */
 export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
 
-/** All values of {@linkcode LogLevel}, from the least to the most detailed. */
+/** From the least to the most detailed level. */
 const LOG_LEVELS: readonly LogLevel[] = ["off", "error", "warn", "info", "debug"];
 
-/** The level of each kind of notice. */
 const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
   wait: "info",
   heartbeat: "debug",
@@ -43,17 +42,15 @@ const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {
 };
 
 export interface Log {
-  /** A line about the beginning or the end of a run. */
   progress(message: string): void;
   notice(notice: Notice): void;
   request(request: RequestReport): void;
 }
 
 /**
- * The log of a client; undefined without a logger. With only a level, the log is the console.
+ * `undefined` if there is no logger. If only a level is set, the log is the console.
  *
  * @param attempted The attempt in error messages, after "Cannot".
- * @throws {UsageError} when the logger lacks a method, or the level is not known.
  */
 export function logOf(
   attempted: string,

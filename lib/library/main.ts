@@ -1,5 +1,5 @@
 /**
- * `main()`: runs a script's work in a CI job, and handles signals, errors and the exit code.
+ * `main()` runs a script's work in a CI job, and handles signals, errors and the exit code.
  *
  * @module
  */
@@ -19,8 +19,8 @@ import { createLogText, type LogText, maskKeys, type MaskOptions } from "./repor
 /** What the work of a script gets from {@linkcode main}. */
 export interface MainContext {
   /**
-   * Aborts at SIGHUP, SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it to your calls. Add `cancelOn: ["abort"]` to cancel
-   * the run as well.
+   * Aborts on SIGHUP, SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it to your calls. Add `cancelOn: ["abort"]` to cancel the run as
+   * well.
    */
   signal: AbortSignal;
   /** Command-line arguments after the name of the script. */
@@ -29,10 +29,9 @@ export interface MainContext {
   line: LogText["line"];
 }
 
-/** Longest message that is printed, in UTF-16 units. */
 const MAX_MESSAGE = 4_000;
 
-/** The lines to print for a thrown value. An error that is not ours is shown with its place in the code. */
+/** A bug is shown with its stack. */
 function linesOf(error: unknown): string[] {
   if (error instanceof MogplexError) {
     const reason = error.result?.reason ?? null;
@@ -48,7 +47,6 @@ function linesOf(error: unknown): string[] {
   );
 }
 
-/** The exit code for the value that a script's work returned. @throws {UsageError} when the value is not an exit code. */
 function codeOf(value: unknown): number {
   const code = typeof value === "object" && value !== null ? (value as { exitCode?: unknown }).exitCode : value;
   if (code === undefined || code === null) return EXIT.success;

@@ -52,7 +52,7 @@ export interface MogplexAutomations {
   /**
    * Triggers an automation, or finds the run that was triggered with the same key.
    *
-   * The returned run might not be active yet: with `status: "pending"` it is waiting for a slot, and with `replayed` it existed before. If the
+   * The returned run might not be active yet: with `status: "pending"`, it is waiting for a slot, and with `replayed: true`, it existed before. If the
    * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, it waits and tries again, as
    * long as `timeoutMs` permits. Every attempt sends the same key and the same bytes. If a derived key finds a run that is `failed` or
    * `cancelled`, the next key of its series is tried.
@@ -98,7 +98,7 @@ export interface MogplexAutomations {
    * Follows an existing automation run to its end.
    *
    * Its items are a `status` at the beginning and at each change, a `waiting` each time the number of waits changes, and an `end` when the
-   * run has ended or following has stopped. After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs`
+   * run has ended or following has stopped. After a 429, a 5xx or a network failure, the method waits and tries again as long as `timeoutMs`
    * permits. An unknown status is treated as unfinished.
    *
    * @param id UUID of the automation.
@@ -129,7 +129,7 @@ export interface KnownRunRequest {
   request: RunRequest;
   /** UUID of the run; null or undefined if none was stored. */
   runId?: string | null | undefined;
-  /** Idempotency key of the start: the option `idempotencyKey`, or the key that `onStarting` received. */
+  /** Idempotency key of the start: the value of the option `idempotencyKey`, or the key that `onStarting` received. */
   key: string;
 }
 
@@ -164,7 +164,7 @@ export interface Mogplex {
    * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time. In that case, no run is in progress.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run continues, unless `cancelOn` has `abort`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
-   * @example Run, and look at the verdict
+   * @example Run, and check the outcome
    * ```ts ignore
    * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
    * const result = await mogplex.run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
@@ -193,7 +193,7 @@ export interface Mogplex {
    * Starts a run, or finds the run that was started with the same key. It does not follow the run. The key is derived as for
    * {@linkcode Mogplex.run}.
    *
-   * After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. Every attempt sends the same key and
+   * After a 429, a 5xx or a network failure, the method waits and tries again as long as `timeoutMs` permits. Every attempt sends the same key and
    * the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
    *
    * @param request What to do, and where. A repository given by name is looked up first.
@@ -214,7 +214,7 @@ export interface Mogplex {
   /**
    * Follows an existing run to its end.
    *
-   * After a 429, a 5xx or a network failure, it waits and tries again, as long as `timeoutMs` permits. An unknown status is treated as
+   * After a 429, a 5xx or a network failure, the method waits and tries again as long as `timeoutMs` permits. An unknown status is treated as
    * unfinished.
    *
    * @param runId UUID of the run.
@@ -249,7 +249,7 @@ export interface Mogplex {
   /**
    * Cancels a run. It is not an error if the run has already ended.
    *
-   * Look at the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
+   * Check the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
    * Cancelling also makes the service correct a status that is stuck although the work has ended.
    *
    * @param runId UUID of the run.
@@ -312,10 +312,6 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
 
 function mogplexOf(connector: Connector): Mogplex {
   const { connectVerb: connect } = connector;
-  /**
-   * Checks the options of a verb, and adds the connection.
-   * @param other See {@linkcode checkOptions}.
-   */
   async function all<O extends object>(
     attempted: string,
     given: O = {} as O,
@@ -369,7 +365,7 @@ function mogplexOf(connector: Connector): Mogplex {
  * @param options The options of {@linkcode createMogplex} and of {@linkcode Mogplex.run}; all durations in milliseconds.
  * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
  * @throws what {@linkcode createMogplex} and {@linkcode Mogplex.run} throw.
- * @example Run, and look at the verdict
+ * @example Run, and check the outcome
  * ```ts ignore
  * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
  * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });

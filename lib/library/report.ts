@@ -30,8 +30,6 @@ import { checkSecrets, connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { valueOr } from "../lookup.ts";
 
-// The redactor of scripts: the secrets that `report()` and `createLogText()` mask.
-
 /** Which secrets to mask. */
 export interface MaskOptions {
   /** Client whose token and `secrets` are masked, no matter where the token comes from. */
@@ -49,17 +47,16 @@ export interface MaskOptions {
 
 type ReadFile = (path: string) => string | undefined;
 
-/** The token that a run would use; undefined without a usable token. */
+/** `undefined` if there is no usable token. */
 function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | undefined {
   return valueOr(() => resolveToken({ env, readFile }), undefined);
 }
 
 /**
- * Creates the redactor for a script. A missing or unusable token is not an error, because a script can report without one.
+ * A missing or unusable token is not an error, because a script can report without one.
  *
  * @param attempted The attempt in error messages, after "Cannot".
  * @param readFile Reads the token file. @default reads the file system
- * @throws {UsageError} when an option is invalid.
  */
 export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile) {
   const { mogplex, secrets } = checkOptions(attempted, options, maskKeys());
@@ -74,7 +71,8 @@ export function maskKeys(): Keys<MaskOptions> {
   return { mogplex: "object", token: "string", env: "function", secrets: "any" };
 }
 
-// Results of runs are reported here. The entry `./campaigns` adds the code for views of campaigns, which a script without campaigns does not load.
+// This module handles results of runs. The entry `./campaigns` adds the code for views of campaigns, so a script without campaigns does not load that
+// code.
 
 /** The view of a campaign, as the verbs of any version of `@mogplex/ci/campaigns` return it. */
 export interface AnyCampaignView {
@@ -88,12 +86,10 @@ export interface AnyCampaignView {
   readonly items: readonly object[];
 }
 
-/** Creates the reports of campaign views. */
 export interface ViewReports {
   readonly formats: readonly string[];
-  /** Returns a copy that can be stored and shown. */
+  /** Returns a copy that is safe to store and show. */
   clean(view: AnyCampaignView, redact: Redactor): AnyCampaignView;
-  /** @param format One of {@linkcode ViewReports.formats}. */
   render(view: AnyCampaignView, format: string, redact: Redactor, links: PlatformLinks): string;
 }
 
@@ -104,20 +100,19 @@ export function takeViews(reports: ViewReports): void {
   viewReports = reports;
 }
 
-/** Whether a value has the form of a result. Its class does not matter, because the result may have been stored and read again. */
+/** Whether a value has the form of a result. The class does not matter, because the result may have been stored and read again. */
 function isResult(value: unknown): value is AnyResult {
   const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
   return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
 }
 
-/** Whether a value has the form of a campaign view. */
 function isView(value: unknown): value is AnyCampaignView {
   const { campaign, items, counts } = (value ?? {}) as Partial<AnyCampaignView>;
   return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
 }
 
 /**
- * The result or the view that a script reports. For an error, this is the error's own result or view.
+ * Returns the result or the view of an error, and any other value unchanged.
  * @throws {UsageError} for an error without a result.
  */
 function reportedOf(attempted: string, value: unknown): unknown {
@@ -133,7 +128,7 @@ function reportedOf(attempted: string, value: unknown): unknown {
 }
 
 /**
- * The reports for a value; undefined for a result of a run.
+ * The reports for a view; `undefined` for a result of a run.
  * @throws {UsageError} if the value is neither a result nor a view.
  */
 function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
@@ -167,14 +162,13 @@ export function mask<T>(value: T, options: MaskOptions = {}): T {
     : redactValue(value, redact);
 }
 
-/** Refuses an unknown format, and a path that does not name a file. */
 function checkTarget({ format, path }: ReportTarget<string>, formats: readonly string[] | undefined): void {
   checkFormat("write report", format, formats);
   // Any valid format will do, because only the path still has to be checked.
   parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
 }
 
-/** @param formats The formats of a view; undefined for a result, whose formats are checked elsewhere. @throws {UsageError} for another format. */
+/** @param formats The formats of a view; `undefined` for a result, whose formats are checked elsewhere. */
 function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
   if (formats !== undefined && !formats.includes(format)) throw unknownFormat(attempted, format, formats);
 }
@@ -223,7 +217,6 @@ export function render(reported: unknown, format: string, options: MaskOptions =
   return text;
 }
 
-/** The metrics of several results as one text. @throws {UsageError} for another format, or for a value that is not a result. */
 function joined(attempted: string, values: readonly unknown[], format: string, given: Redactor): string {
   if (format !== "openmetrics") {
     const why = "only the format openmetrics accepts several results";
@@ -298,8 +291,6 @@ export async function report(
   if (problems.length > 0) throw new MogplexError(message, "usage", { code: "REPORT_NOT_WRITTEN" });
 }
 
-// `createLogText()`: makes untrusted text safe to print from a script in a CI job.
-
 /** Makes untrusted text safe to print. */
 export interface LogText {
   /**
@@ -320,7 +311,7 @@ export interface LogText {
   json(value: unknown): string;
 }
 
-/** Default length of a line, in UTF-16 units: a message can contain a whole file, and CI systems limit the size of logs. */
+/** A message can contain a whole file, and CI systems limit the size of logs. */
 const DEFAULT_LINE_LENGTH = 1_000;
 
 /**
@@ -363,8 +354,6 @@ export function createLogText(options: MaskOptions = {}): LogText {
   };
 }
 
-// `escapeText`: untrusted text for your own pages and files.
-
 /** Makes untrusted text safe for the place where it is shown. It does not mask secrets: use `mask()` or `createLogText()` for that. */
 export interface EscapeText {
   /**
@@ -389,7 +378,7 @@ export interface EscapeText {
    */
   html(text: string): string;
   /**
-   * Escapes text for the `text` and `mrkdwn` fields of a Slack message, so that it mentions nobody and contains no named links. Slack has no
+   * Escapes text for the `text` and `mrkdwn` fields of a Slack message, so that the message mentions no users and contains no named links. Slack has no
    * escape for `*`, `_`, `~` and backticks, so these still format the text. Line breaks are kept.
    *
    * @param text Anything.

@@ -15,7 +15,7 @@ interface Play {
   run: AutomationRunRow;
   moments: Moment<AutomationStep>[];
   next: number;
-  /** When the work started; undefined while the run waits for a slot. */
+  /** When the work started; `undefined` while the run waits for a slot. */
   startMs: number | undefined;
   /** The run takes no slot before this time. */
   slotMs: number;
@@ -27,7 +27,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
-  // A trigger is compared with scenarios several times, so `every` could not count triggers.
+  // A trigger is compared with the scenarios several times, so `every` could not count triggers.
   const automationScenarios = scenarios.filter(({ automation, match }) =>
     automation !== undefined && match.every === undefined
   );
@@ -61,7 +61,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (status === "cancelled") run.cancelled_at = now;
   }
 
-  /** Undefined after the last step, and while a run waits because no slot is free. */
+  /** `undefined` after the last step, and while a run waits because no slot is free. */
   function due({ run, moments, next, startMs, slotMs }: Play): number | undefined {
     if (startMs === undefined) return hasSlot(world, run) ? slotMs : undefined;
     const moment = moments[next];
@@ -79,14 +79,14 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     return first;
   }
 
-  /** Keeps a run that found no slot at `atMs` from starting before that time. */
+  /** A run that found no slot at `atMs` must not start before that time. */
   function hold(atMs: number): void {
     for (const each of plays.values()) {
       if (each.startMs === undefined && !hasSlot(world, each.run)) each.slotMs = Math.max(each.slotMs, atMs);
     }
   }
 
-  /** @returns Microseconds since 1970, with the same made-up digits below the millisecond as the start of the work. */
+  /** @returns Microseconds since 1970. The digits below the millisecond are arbitrary, and are the same as at the start of the work. */
   function stampOf({ run, startMs }: Play, dueMs: number): number {
     if (startMs !== undefined && run.started_at !== null) {
       return Math.round(run.started_at + (dueMs - startMs) * 1_000);
@@ -105,7 +105,6 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (moment !== undefined) apply(each.run, moment.step);
   }
 
-  /** Drops runs that have ended, for example by a cancel. */
   function forget(): void {
     for (const { run } of plays.values()) if (ENDS.includes(run.status)) plays.delete(run.id);
   }

@@ -31,7 +31,7 @@ import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareChecko
 export interface ExecOptions {
   /** `sh -c` runs the command in the working copy. */
   command: string;
-  /** Path of the repository that a run works on; undefined if there is none. */
+  /** Path of the repository that a run works on; `undefined` if there is none. */
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
    * In milliseconds. A command that exceeds the limit is killed, and its run stays `streaming`, as in the base revision.
@@ -65,7 +65,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     if (work.child !== undefined) stopHarness(work.child);
   }
 
-  /** @returns The exit code; null if a signal ended the command. */
+  /** @returns The exit code; `null` if a signal ended the command. */
   async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
     const directory = await workingDirectory(checkout, run);
     if (work.abort.signal.aborted) return null;
@@ -268,10 +268,9 @@ interface HarnessOptions {
   command: string;
   directory: string;
   branch: string;
-  /** Names of variables to pass to the command in addition to the standard ones. @default {[]} */
   environment?: readonly string[] | undefined;
   onOutput?: ((text: string) => void) | undefined;
-  /** Called with each line of the output. The line includes its line break. */
+  /** Called with each line of the output, including the line break. */
   onLine?: ((line: string) => void) | undefined;
 }
 
@@ -307,7 +306,7 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   return child;
 }
 
-// A command can print text without a line break. The limit keeps such text from filling the memory.
+// A command can print text without a line break. The limit prevents such text from filling the memory.
 const MAX_LINE = 4_000;
 
 /** Splits text that arrives in pieces into lines. Each line includes its line break. The last line might have none. */
@@ -353,8 +352,7 @@ function sayAtMost(tell: (text: string) => void): { line(line: string): void; en
 /**
  * Kills the processes that the command left running. Does not wait for the output, because such a process could keep it open.
  *
- * @returns The exit code; null if a signal ended the command.
- * @throws the error of a command that could not be started.
+ * @returns The exit code; `null` if a signal ended the command.
  */
 function harnessExit(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
@@ -366,7 +364,7 @@ function harnessExit(child: ChildProcess): Promise<number | null> {
   });
 }
 
-/** Waits only briefly for the rest of the output, because a process that the command left running could keep it open. */
+/** Waits only briefly for the remaining output, because a process that the command left running could keep the output open. */
 async function outputRead({ stdout, stderr }: ChildProcess): Promise<void> {
   const open = [stdout, stderr].filter((stream) => stream !== null && !stream.readableEnded) as Readable[];
   if (open.length === 0) return;

@@ -25,7 +25,7 @@ interface Delivery {
   changed: boolean;
   /** Tracked files that the agent left uncommitted, and that the delivery committed. */
   autoCommitted: string[];
-  /** A patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
+  /** A patch, truncated after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
   commit: string;
 }
@@ -102,8 +102,6 @@ export async function deliver({ directory, branch }: Checkout, run: RunRow, sign
   }
 }
 
-// Bulk projects have small bare repositories. Each repository is created when a run first needs it.
-
 /** The source uses a library, so that a command that replaces the library has something to change. */
 function filesOf(fullName: string): Readonly<Record<string, string>> {
   const name = fullName.split("/")[1] ?? fullName;
@@ -129,7 +127,7 @@ function daysBetween(from, to) {
 // A fixed time, so that the first commit of a project has the same id on every machine.
 const COMMITTED = "Mogplex Emulator <emulator@mogplex.invalid> 1767225600 +0000";
 
-/** A stream for `git fast-import`. */
+/** Input for `git fast-import`. */
 function importStream(fullName: string, branch: string): string {
   const data = (text: string) => `data ${new TextEncoder().encode(text).length}\n${text}\n`;
   const files = Object.entries(filesOf(fullName)).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
@@ -150,19 +148,18 @@ export class ProjectStore {
    *
    * @param fullName `owner/name`.
    * @param branch Default branch of a new repository.
-   * @throws {GitError} if Git fails.
    */
   path(fullName: string, branch: string): Promise<string> {
     const existingRepository = this.#made.get(fullName);
     if (existingRepository !== undefined) return existingRepository;
     const creation = this.#make(fullName, branch);
     this.#made.set(fullName, creation);
-    // The next run tries again.
+    // Lets the next run try again.
     creation.catch(() => this.#made.delete(fullName));
     return creation;
   }
 
-  /** Undefined if the repository has not been created. */
+  /** `undefined` if the repository has not been created. */
   existingPath(fullName: string): string | undefined {
     return this.#made.has(fullName) ? this.#pathOf(fullName) : undefined;
   }
@@ -208,13 +205,12 @@ const IDENTITY = {
   GIT_COMMITTER_EMAIL: "emulator@mogplex.invalid",
 };
 
-/** Variables that Git and the commands of harnesses get from the emulator's environment. */
 const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR", "TERM"];
 
 /**
- * Environment for Git and for the commands of harnesses. Variables that are not listed are left out, because they can contain secrets.
+ * Environment for Git and for the commands of harnesses. Variables that are not listed are omitted, because they can contain secrets.
  *
- * @param names Further variables to pass on if they are set.
+ * @param names Additional variables to pass on if they are set.
  */
 export function chosenEnvironment(names: readonly string[] = []): Record<string, string> {
   const entries = [...PASSED_ON, ...names].flatMap((name) => {
@@ -247,11 +243,7 @@ interface GitOptions {
   input?: string | undefined;
 }
 
-/**
- * @param args Arguments after `git`.
- * @returns Standard output.
- * @throws {GitError} if Git fails.
- */
+/** @returns Standard output. */
 async function git(directory: string, args: readonly string[], options: GitOptions = {}): Promise<string> {
   return new TextDecoder().decode(await gitBytes(directory, args, options));
 }
@@ -275,7 +267,7 @@ function gitBytes(
       failure = error;
       if (child.pid === undefined) reject(error);
     });
-    // Waits for the process to end. An aborted Git still removes its own files, in a directory that the caller is about to remove.
+    // Waits for the process to end. An aborted Git process still removes its own files, in a directory that the caller is about to remove.
     child.on("close", (code) => {
       if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
@@ -287,7 +279,7 @@ function gitBytes(
 
 /** Reads the files without a checkout. */
 export function gitContents(path: string): Contents {
-  /** @returns Undefined if Git does not find the object. */
+  /** @returns `undefined` if Git does not find the object. */
   async function read(...args: string[]): Promise<Uint8Array | undefined> {
     try {
       return await gitBytes(path, args);
@@ -319,7 +311,7 @@ export function branchExists(path: string, branch: string): boolean {
   return spawnSync("git", args, { env: chosenEnvironment() }).status === 0;
 }
 
-/** @returns The branch that is checked out; undefined if there is no repository. */
+/** @returns The branch that is checked out; `undefined` if there is no repository. */
 export function currentBranch(path: string): string | undefined {
   const options = { encoding: "utf8" as const, env: chosenEnvironment() };
   const exists = spawnSync("git", ["-C", path, "rev-parse", "--git-dir"], options);

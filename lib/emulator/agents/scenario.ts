@@ -14,7 +14,7 @@ import { FAULT_KINDS } from "../state/faults.ts";
 import { explainIssue } from "../state/fixture.ts";
 import { SWITCHES } from "../state/store.ts";
 
-// The steps of a successful run until the agent starts. Source: API reference, "Ordered flow, with what is visible when".
+// The steps of a successful run before the agent starts. Source: API reference, "Ordered flow, with what is visible when".
 const UNTIL_AGENT = `
   - { after: 8, sandbox: up }
   - after: 1
@@ -57,7 +57,7 @@ const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote r
 // Source: API reference, "What `error` contains".
 const RATE_LIMITED = "OpenAI rate-limited this run. Wait a moment, then try again.";
 
-/** By name. `campaign` is a set of several scenarios. */
+/** Scenarios by name. `campaign` is a set of several scenarios. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
 description: The agent changes something and opens a pull request; runs of automations succeed
@@ -224,7 +224,7 @@ const DURATION = "it must be a time such as 20m, or { median: 20m, sigma: 0.5, s
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
 const LENGTH = /^(\d+(?:\.\d+)?)([smh])$/;
 
-/** @param value As in `90`, `90s`, `20m` or `1.5h`. @returns Undefined for any other value. */
+/** @param value For example, `90`, `90s`, `20m` or `1.5h`. @returns `undefined` for any other value. */
 function secondsIn(value: unknown): number | undefined {
   if (typeof value === "number") return value > 0 && Number.isFinite(value) ? value : undefined;
   const [, amount = "", unit = ""] = typeof value === "string" ? LENGTH.exec(value) ?? [] : [];
@@ -241,7 +241,7 @@ const length = z.pipe(
 );
 
 const durationSchema = z.strictObject({
-  /** Half of the runs are shorter. */
+  /** Median length: half of the runs are shorter. */
   median: length,
   /** Standard deviation of the logarithm. */
   sigma: z._default(z.number().check(z.nonnegative()), 0.5),
@@ -293,21 +293,21 @@ const eventSchema = z.strictObject({
   toolName: z.optional(z.nullable(z.string())),
   message: z.optional(z.nullable(z.string())),
   payload: z._default(z.record(z.string(), z.unknown()), {}),
-  /** Whether the payload is stored unchanged. By default, it is cleaned as the service's worker does. */
+  /** Whether the payload is stored unchanged. By default, it is sanitized as in the service's worker. */
   verbatim: z._default(z.boolean(), false),
 });
 
 const CONTENTS: readonly string[] = ["json", "text", "link", "size", "submodule"];
 
-/** The result file that a prompt of `--result` asks for. */
+/** The result file that a prompt from `--result` requests. */
 const resultSchema = z.strictObject({
-  /** @default the path that the prompt asks for */
+  /** @default the path that the prompt requests */
   path: z.optional(z.string()),
   json: z.optional(z.unknown()),
   text: z.optional(z.string()),
   /** Target of a link. */
   link: z.optional(z.string()),
-  /** Size in bytes of a file whose content does not matter. */
+  /** Size in bytes, for a file whose content does not matter. */
   size: z.optional(count),
   submodule: z.optional(z.literal(true)),
 }).check(z.refine(
@@ -320,7 +320,7 @@ export type ScenarioResult = z.infer<typeof resultSchema>;
 const stepSchema = z.strictObject({
   /** Seconds since the previous step. */
   after: z._default(seconds, 0),
-  /** The sandbox is up, and the run becomes `streaming`. */
+  /** The sandbox is running, and the run becomes `streaming`. */
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
   /** Id of the agent's process, which a cancel must kill. */
   command: z.optional(z.string()),
@@ -334,7 +334,7 @@ const stepSchema = z.strictObject({
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
   /** For `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The worker gives up with this error. The run fails before the last event is written. */
+  /** The worker stops with this error. The run fails before the last event is written. */
   fail: z.optional(z.string()),
   /** Planned when the step is played. Without a `route`, the fault hits only requests about this run. */
   fault: z.optional(faultSchema),
@@ -349,7 +349,7 @@ const automationStepSchema = z.strictObject({
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   /** For `status`. */
   error: z.optional(z.nullable(z.string())),
-  /** The run waits for a person or an event. Its status does not change. */
+  /** The run waits for a person or an event. The run's status does not change. */
   wait: z.optional(z.literal(true)),
   resume: z.optional(z.literal(true)),
 });
@@ -395,7 +395,7 @@ const scenarioSchema = z.strictObject({
   speed: z._default(z.number().check(z.positive()), 1),
   /** The queue refuses the run with this error, so no step is played. */
   refuseQueue: z.optional(z.string()),
-  /** Planned in this order when the emulator starts. */
+  /** Faults that are planned in this order when the emulator starts. */
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
   /** Steps for automation runs. Without them, the scenario does not match automation runs. */
@@ -446,7 +446,6 @@ function fieldsAt(schema: Schema, [first, ...rest]: readonly PropertyKey[]): str
   return field === undefined ? [] : fieldsAt(field, rest);
 }
 
-/** Suggests the most similar known name for an unknown name. */
 function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.path.at(-1) === "play" && typeof value === "string" && isSet(value)) {
     return `"${value}" is a set of scenarios, which cannot be part of another set; use --scenario ${value}`;
@@ -462,7 +461,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
-/** Reports the errors that a hostile file can cause, for example with aliases that multiply, or with deep nesting. */
+/** Handles the errors that a hostile file can cause, for example with aliases that multiply, or with deep nesting. */
 function reading<T>(name: string, work: () => T): T {
   try {
     return work();
@@ -476,7 +475,7 @@ function problem(why: string): UsageError {
   return new UsageError({ attempted: "read scenario", why });
 }
 
-/** Describes the first unknown `${…}` in a text; undefined if there is none. */
+/** Describes the first unknown `${…}` in a text; `undefined` if there is none. */
 function badPlaceholder(text: string): string | undefined {
   const unknown = [...text.matchAll(/(\$?)\$\{([^}]*)\}/g)].find(([, escape, name = ""]) =>
     escape === "" && !(PLACEHOLDERS as readonly string[]).includes(name)
@@ -561,7 +560,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const why = explain(schema, issue, valueAt(value, path));
     throw problem(`${placeAt(path)}: at "${path.map(String).join(".")}", ${why}`);
   }
-  /** Checks the placeholders in the steps, because the schema does not. */
+  /** Checks the placeholders in the steps, because the schema does not check them. */
   function filled(scenario: Written, path: readonly PropertyKey[]): Scenario {
     const bad = findBadPlaceholder(valueAt(value, [...path, "steps"]), [...path, "steps"]);
     if (bad !== undefined) throw problem(`${placeAt(bad.path)}: at "${bad.path.map(String).join(".")}", ${bad.why}`);
@@ -573,7 +572,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
   return check(scenarioSetSchema).scenarios.map((each, index) => filled(each, ["scenarios", index]));
 }
 
-/** @returns One scenario, or all scenarios of a set in order. @throws {UsageError} if the name is unknown. */
+/** @returns One scenario, or all scenarios of a set in order. */
 export function builtInScenarios(name: string): Scenario[] {
   const text = lookup(SCENARIO_TEXTS, name);
   if (text === undefined) {

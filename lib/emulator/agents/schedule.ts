@@ -7,7 +7,6 @@ import { logNormal } from "../state/chance.ts";
 import type { Revision } from "../state/store.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Facts that the `match` of a scenario is compared with. */
 export interface RunFacts {
   /** `owner/name`. */
   repo: string;
@@ -16,7 +15,7 @@ export interface RunFacts {
   prompt?: string;
   /** Absent for an automation run. */
   harness?: string;
-  /** Directory in the repository; null for the whole repository. Absent for an automation run. */
+  /** Directory in the repository; `null` for the whole repository. Absent for an automation run. */
   root?: string | null;
   /** Number of the run among the runs of its repository and root directory, from 1. Absent for an automation run. */
   attempt?: number;
@@ -34,7 +33,7 @@ export class Chooser {
     this.#scenarios = scenarios;
   }
 
-  /** Call this method once for each run, because it counts runs for `every`. @returns Undefined if no scenario matches. */
+  /** Call this method once for each run, because it counts runs for `every`. @returns `undefined` if no scenario matches. */
   choose(run: RunFacts): Scenario | undefined {
     return this.#scenarios.find((scenario) => matches(scenario.match, run) && this.#isTurn(scenario));
   }
@@ -72,7 +71,7 @@ function fitsPattern(name: string, pattern: string): boolean {
   return new RegExp(`^${source}$`, "s").test(name);
 }
 
-/** Undefined if the steps determine the duration. */
+/** `undefined` if the steps determine the duration. */
 export function secondsOf(
   { duration }: Pick<Scenario, "duration">,
   { repo, root, attempt }: RunFacts,
@@ -89,7 +88,7 @@ export interface Moment<Step> {
   index: number;
 }
 
-/** @param steps Their times are in seconds. @param speed Divisor of all times. */
+/** @param steps The times of the steps are in seconds. @param speed Divisor of all times. */
 export function schedule<Step extends { after: number; repeat?: number; every?: number }>(
   steps: readonly Step[],
   speed: number,
@@ -107,8 +106,8 @@ export function schedule<Step extends { after: number; repeat?: number; every?: 
 }
 
 /**
- * Moves the steps so that the last one is due after `lengthMs`. A longer run extends only the longest pause, in which the agent works. A shorter
- * run shortens all pauses.
+ * Moves the steps so that the last step is due after `lengthMs`. A longer run extends only the longest pause, in which the agent works. A shorter run
+ * shortens all pauses.
  */
 export function stretch<Step>(moments: readonly Moment<Step>[], lengthMs: number): Moment<Step>[] {
   const naturalMs = moments.at(-1)?.dueMs ?? 0;

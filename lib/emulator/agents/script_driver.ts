@@ -1,6 +1,6 @@
 /**
- * Plays scenarios for runs. Nothing runs in the background: each read first plays the steps that are due, for all runs, in the order of their
- * times. The same code therefore works with a real clock and with a virtual clock.
+ * Plays scenarios for runs. Nothing runs in the background: each read first plays the steps that are due, for all runs, in chronological order.
+ * Therefore, the same code works with a real clock and with a virtual clock.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export interface ScriptOptions {
   scenarios: readonly Scenario[];
   /** Divisor of all times, in addition to the scenario's own speed. @default {1} */
   speed?: number | undefined;
-  /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; undefined to let those two decide. */
+  /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; `undefined` to use the scenario and `speed`. */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Whether the repository of a run has a branch. Branches that scripted runs pushed are recognized without this function. @default no branches */
   hasBranch?: ((run: RunRow, branch: string) => boolean) | undefined;
@@ -52,15 +52,15 @@ interface Play {
   startMicros: number;
   /** Earliest timestamp for the next step, in microseconds since 1970. Keeps the timestamps of a run in order. */
   nextMicros: number;
-  /** Time of the latest timeline entry, to prevent a second entry for the same step. */
+  /** Time of the latest timeline entry. It prevents a second entry for the same step. */
   enteredMs: number | undefined;
   booted: boolean;
   /** Whether a step has set the status. Steps after a final status still play. */
   closed: boolean;
-  /** When a cancel killed the agent's command. */
+  /** Time at which a cancel killed the agent's command. */
   killedMs: number | undefined;
   pullUrl: string | undefined;
-  /** The agent's branch, and whether the agent created it. Undefined until a step needs the branch. */
+  /** The agent's branch, and whether the agent created it. `undefined` until a step needs the branch. */
   branch: { name: string; created: boolean } | undefined;
 }
 
@@ -95,7 +95,7 @@ export function scriptDriver(
   const chooser = new Chooser(scenarios.filter(scriptsRuns));
   /** Number of runs so far for each repository and root directory. */
   const attempts = new Map<string, number>();
-  /** Time of the step that is being played; undefined at other times. */
+  /** Time of the step that is being played; `undefined` if none is being played. */
   let playingMs: number | undefined;
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
@@ -133,7 +133,7 @@ export function scriptDriver(
     if (repo !== undefined) scriptedContents(world, repo).deleteBranch(branchOf(run, play).name);
   }
 
-  /** Commits the result file to the path that the scenario or the prompt names. Without a path, nothing is committed. */
+  /** Commits the result file to the path that the scenario or the prompt names. If neither names a path, nothing is committed. */
   function commitResult(run: RunRow, play: Play, result: ScenarioResult): void {
     const path = result.path ?? resultPathIn(run.prompt);
     if (path !== undefined) commit(run, branchOf(run, play).name, { [path]: resultFile(result) });
@@ -148,7 +148,7 @@ export function scriptDriver(
       ) as T;
     }
     if (typeof value !== "string") return value;
-    // The service's events have a boolean in this place, not a string.
+    // In the service's events, this value is a boolean, not a string.
     if (value === "${created}") return branchOf(run, play).created as T;
     const names: Record<typeof PLACEHOLDERS[number], () => string> = {
       runId: () => run.id,
@@ -199,7 +199,7 @@ export function scriptDriver(
     return true;
   }
 
-  /** Runs `action` with the timestamps of its scripted time, because a read can play a step late. */
+  /** Runs `action` at its scheduled time, because a read can play a step late. */
   function atMoment<T>(play: Play, dueMs: number, action: () => T): T {
     const micros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.nextMicros);
     const { result, next } = world.clock.backdate(micros, action);
@@ -208,14 +208,14 @@ export function scriptDriver(
   }
 
   /**
-   * Whether something other than the script ended the run. A cancel during the boot does not stop the script, because the worker does not read the
-   * row until the sandbox is up.
+   * Whether the run ended before its script did. A cancel during the boot does not stop the script, because the worker does not read the row until
+   * the sandbox is running.
    */
   function isCut({ run, booted, closed }: Play): boolean {
     return isTerminal(run.status) && !closed && (booted || run.status !== "cancelled");
   }
 
-  /** Stops the script of a run that was ended from outside. If a cancel killed the agent, the agent's last event follows after a delay. */
+  /** Stops the script of a run that ended before its script did. If a cancel killed the agent, the agent's last event follows after a delay. */
   function cut(play: Play, atMs: number): void {
     if (play.killedMs !== undefined) {
       const reportMs = play.killedMs + KILL_REPORT_DELAY_MS;
@@ -233,7 +233,7 @@ export function scriptDriver(
     for (; play.next < moments.length; play.next++) {
       const moment = moments[play.next];
       if (moment === undefined || play.startMs + moment.dueMs > atMs) return enter(play);
-      // A run that was cancelled during its boot skips all steps until the sandbox is up.
+      // A run that was cancelled during its boot skips all steps until the sandbox is running.
       const skipped = run.status === "cancelled" && !play.booted && !play.closed && moment.step.sandbox === undefined;
       if (skipped) continue;
       if (!atMoment(play, moment.dueMs, () => apply(run, play, moment))) break;
@@ -268,7 +268,7 @@ export function scriptDriver(
       if (scenario === undefined) return onUnfit?.(run.id);
       if (scenario.refuseQueue !== undefined) throw new QueueError(scenario.refuseQueue);
       const moments = momentsOf(scenario, runFacts);
-      // A scenario without steps simulates a run that no worker picks up.
+      // A scenario without steps simulates a run that no worker starts.
       if (moments.length === 0) return;
       onPlay?.(run);
       const play: Play = {
@@ -301,7 +301,7 @@ export function scriptDriver(
           try {
             advance(play, at);
           } catch (error) {
-            // A step that failed is tried again at the next read.
+            // A step that failed is retried at the next read.
             timeline.add(at, play);
             throw error;
           }

@@ -25,7 +25,7 @@ export type RepoRow = Stored<FixtureRows["repos"]>;
 
 export type SandboxRow = Stored<Omit<FixtureRows["sandboxes"], "repo">, "created_at" | "last_active_at"> & {
   repo_id: string;
-  /** When the sandbox stops after its last run; null while a run holds it, and if no run booted it. */
+  /** Time at which the sandbox stops after its last run; `null` while a run uses the sandbox, and if no run booted it. */
   free_at: number | null;
 };
 
@@ -38,7 +38,7 @@ export type AutomationRow =
   & Stored<Omit<FixtureRows["automations"], "permittedRepos" | "status">, "createdAt" | "updatedAt">
   & {
     status: string;
-    /** Null if the automation can be triggered for every repository. */
+    /** `null` if the automation can be triggered for every repository. */
     permittedRepoIds: string[] | null;
   };
 
@@ -71,7 +71,7 @@ export interface RunRow {
   error: string | null;
   created_at: number;
   updated_at: number;
-  /** Number of changes to the row. Part of the cache key of answers. */
+  /** Number of changes to the row. It is part of the cache key of answers. */
   version: number;
 }
 
@@ -94,7 +94,7 @@ export interface EventRow {
   message: string | null;
   payload: unknown;
   created_at: number;
-  /** As the API shows the event. Serialized once, because an event never changes and is read often. */
+  /** The event in the API's format. Serialized once, because an event never changes and is read often. */
   json: string;
 }
 
@@ -132,7 +132,7 @@ export interface AutomationRunRow {
 export interface WaitRow {
   id: string;
   status: string;
-  /** A secret. Anyone who has it can continue the run. */
+  /** Secret: anyone with this token can continue the run. */
   resume_token: string;
   created_at: number;
 }
@@ -149,7 +149,7 @@ export interface DispatchRow {
 }
 
 export interface Pull {
-  /** Counted for each repository, from 1. */
+  /** Counted from 1 for each repository. */
   number: number;
   /** `owner/name`. */
   repo: string;
@@ -178,7 +178,7 @@ export class Store {
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
   readonly repos = new Map<string, RepoRow>();
   readonly sandboxes = new Map<string, SandboxRow>();
-  /** Sandboxes that might be active. Stopped sandboxes of ended runs are removed, so that a start does not have to check all of them. */
+  /** Sandboxes that might be active. Stopped sandboxes of ended runs are removed, so that a start does not have to check all sandboxes. */
   readonly currentSandboxes = new Set<SandboxRow>();
   readonly bootedSandboxes = new Map<string, SandboxRow>();
   /** Boots whose sandbox has no row yet, by run id. `at` is in microseconds since 1970. */
@@ -359,7 +359,7 @@ export class Store {
   }
 }
 
-// Numbered records for tests of long lists. The control action `bulk` in `tests/conformance/FORMAT.md` defines their values.
+// Numbered records for tests of long lists. The control action `bulk` in `tests/conformance/FORMAT.md` defines the values.
 
 const BULK_INSTALLATION = 101;
 const SECOND_MICROS = 1_000_000;
@@ -454,8 +454,8 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
   }
 }
 
-// The documentation describes the base revision of the service. Each later behavior has its own switch, because a deployed server can have
-// any combination of them.
+// The documentation describes the base revision of the service. Each later behavior has its own switch, because a deployed server can have any
+// combination of these behaviors.
 
 /** All are off in the base revision. */
 export const SWITCHES = [
@@ -473,7 +473,7 @@ export const SWITCHES = [
   "extraRunFields",
   // Tokens marked `automationsOnly` cannot start runs, and can trigger only automations with an API trigger.
   "automationsOnly",
-  // Trigger keys are scoped to user and automation. A repeated key returns the current state of the first run if the inputs are equal.
+  // Trigger keys are scoped to the user and the automation. A repeated key returns the current state of the first run if the inputs are equal.
   "comparedTriggers",
   // `GET /automations` has more than one page. In the base revision, every page after the first is a 500.
   "pagesAutomations",
@@ -495,7 +495,7 @@ export const SWITCHES = [
   "permittedRepos",
   // Runs of an API trigger work on `mogplex/automation-<16 hex digits>`, derived from user, automation and key.
   "automationBranch",
-  // `GET /runs/{id}` closes a run whose worker died. The events route does not.
+  // `GET /runs/{id}` closes a run whose worker died. The events route does not close it.
   "repairsRuns",
   // The harness `mogplex` writes its own events.
   "nativeEvents",
