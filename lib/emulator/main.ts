@@ -27,10 +27,6 @@ const REMOVED = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO
 /** Reasons by error code. Source: Node.js, "Common system errors". */
 const START_PROBLEMS = new Map([["ENOENT", "there is no such command"], ["EACCES", "it is not executable"]]);
 
-/**
- * @param args Arguments after the name of the program.
- * @returns The exit code.
- */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
     const { before, command } = splitExec(args);
@@ -120,7 +116,6 @@ function helpText(): string {
   ].join("\n");
 }
 
-/** Warns that scripted runs did not change a local repository, although they reported a pull request. */
 function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emulator }: ServedEmulator, io: Io): void {
   const [repo] = repos.filter(({ fullName }) => emulator.world.pulls.has(fullName));
   if (repo === undefined || Object.keys(commands).length > 0) return;
@@ -131,7 +126,7 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   );
 }
 
-/** On a terminal, the note is wrapped between words. */
+/** Wraps the note between words on a terminal. */
 function writeNote(io: Io, text: string): void {
   const size = io.isTerminal("stderr") ? terminalSize() : undefined;
   io.write("stderr", `${hangCells(`note: ${text}`, size?.columns ?? Infinity, 0).join("\n")}\n`);
@@ -148,13 +143,6 @@ async function serve(served: ServedEmulator, io: Io): Promise<void> {
   forget();
 }
 
-/**
- * Runs a command on the streams of this process, and forwards signals to it.
- *
- * @param command The program and its arguments.
- * @returns The exit code of the command, or 128 plus the signal number if a signal ended it.
- * @throws {UsageError} if the command cannot be started.
- */
 function runCommand(command: readonly string[], target: Target, io: Pick<Io, "onSignal">): Promise<number> {
   const [program = "", ...args] = command;
   return new Promise((resolve, reject) => {
@@ -199,8 +187,8 @@ function commandEnvironment(
 }
 
 /**
- * Variables that exempt the emulator's host from a configured proxy. Otherwise the token would be sent to the proxy over plain HTTP. Runtimes
- * differ in which of the two variables they read.
+ * Variables that exempt the emulator's host from a configured proxy. Otherwise, the token would be sent to the proxy over plain HTTP. Runtimes differ
+ * in which of the two variables they read.
  */
 function withoutProxy(
   base: Readonly<Record<string, string | undefined>>,

@@ -27,20 +27,20 @@ export interface ServedEmulator {
   url: string;
   /** A token with both scopes. */
   token: string;
-  /** A read-only token of the same user; null if the fixture has none. */
+  /** A read-only token of the same user; `null` if the fixture has none. */
   readOnlyToken: string | null;
   /** Repositories of that user, including hidden ones. */
   repos: { id: string; full_name: string }[];
   /**
-   * Directory that holds the Git repositories of projects. It contains `OWNER/NAME.git` for each project that a run has needed, and {@linkcode
-   * ServedEmulator.close} removes it. Undefined unless there are both projects and commands.
+   * Directory of the Git repositories of projects. It contains `OWNER/NAME.git` for each project that a run has needed. {@linkcode
+   * ServedEmulator.close} removes the directory. `undefined` unless there are both projects and commands.
    */
   projects: string | undefined;
   emulator: Emulator;
   close(): Promise<void>;
 }
 
-// Longer than a client's pause between two polls. If the server closed an idle connection just as the next poll arrives, the client would see a
+// Longer than a client's pause between two polls. If the server closed an idle connection just when the next poll arrived, the client would report a
 // network error.
 const KEEP_ALIVE_MS = 75_000;
 
@@ -110,7 +110,6 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
   }
 }
 
-/** @throws {UsageError} for an invalid name, or for a path without a Git repository. */
 function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture | undefined {
   if (repos.length === 0) return fixture;
   const merged = fixture ?? builtInFixture([]);
@@ -140,7 +139,7 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
   });
 }
 
-/** @param store Git repositories of the projects; undefined without projects. */
+/** @param store Git repositories of the projects; `undefined` if there are no projects. */
 function localParts(options: StartEmulatorOptions, store: ProjectStore | undefined) {
   const { environment, timeLimitMs, onOutput, commands = {}, repos = [], projects = [] } = options;
   const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));

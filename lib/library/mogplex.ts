@@ -53,7 +53,7 @@ export interface MogplexAutomations {
    * Triggers an automation, or finds the run that was triggered with the same key.
    *
    * The returned run might not be active yet: with `status: "pending"`, it is waiting for a slot, and with `replayed: true`, it existed before. If the
-   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, it waits and tries again, as
+   * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, the method waits and tries again as
    * long as `timeoutMs` permits. Every attempt sends the same key and the same bytes. If a derived key finds a run that is `failed` or
    * `cancelled`, the next key of its series is tried.
    *

@@ -1,5 +1,5 @@
 /**
- * Automations: listing them, validating the inputs of a trigger, triggering with idempotency keys and concurrency limits, and the runs that result.
+ * Automations: lists, triggers, and automation runs.
  *
  * @module
  */
@@ -21,7 +21,7 @@ interface Cursor {
 const CURSOR_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 const CURSOR_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** @returns Null without a cursor, undefined for an invalid cursor. */
+/** @returns `null` if there is no cursor, `undefined` if the cursor is invalid. */
 export function parseCursor(text: string | null): Cursor | null | undefined {
   if (text === null || text === "") return null;
   try {
@@ -35,7 +35,7 @@ export function parseCursor(text: string | null): Cursor | null | undefined {
   }
 }
 
-/** Accepts both base64 alphabets, with or without padding. Other characters are skipped, as in the service's decoder. */
+/** Accepts both base64 alphabets, with or without padding. Skips other characters, as the service's decoder does. */
 function decodeBase64(text: string): string {
   const plain = (text.split("=")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
   const whole = plain.length % 4 === 1 ? plain.slice(0, -1) : plain;
@@ -43,7 +43,7 @@ function decodeBase64(text: string): string {
 }
 
 /**
- * Returns one page of a user's automations, the newest first. Automations with the same time are in descending order of their ids.
+ * Newest first. Automations with the same time are in descending order of their ids.
  *
  * @throws {DatabaseError} for every page after the first, in the base revision. Source: contract notes of November 2026.
  */
@@ -88,10 +88,6 @@ function encodeCursor(row: AutomationRow): string {
   return btoa(json).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/**
- * @throws {Refusal} 404 if the caller has no such automation.
- * @throws {DatabaseError} for an id that is not a UUID.
- */
 export function findAutomation(world: World, userId: string, id: string): AutomationRow {
   world.store.guard("select", "flows");
   const row = world.store.automations.get(parseUuid(id));
@@ -99,7 +95,7 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** The body of `GET /automations/{id}`. Compared with the list, it has the graphs, and the published version instead of that version's id. */
+/** Unlike an entry of the list, this answer has the graphs, and it has the published version instead of that version's id. */
 export function presentAutomation(row: AutomationRow) {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
@@ -141,8 +137,6 @@ function graphOf(row: AutomationRow): Graph {
     viewport: { x: 0, y: 0, zoom: 1 },
   };
 }
-
-// Inputs of triggers in later revisions. Automations with an API trigger have typed inputs; other automations drop inputs with reserved names.
 
 type TriggerInput = Record<string, unknown>;
 type AutomationInput = AutomationRow["inputs"][number];
@@ -209,7 +203,7 @@ function isDropped(name: string): boolean {
   return DROPPED_NAMES.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** Returns the input that the run receives. @throws {Refusal} 400 for an input that does not match the declarations of the API trigger. */
+/** Returns the input that the run receives. */
 function acceptInput(revision: Revision, automation: AutomationRow, triggerInput: TriggerInput): TriggerInput {
   if (hasApiTrigger(automation)) {
     if (revision.typedInputs) checkInputs(automation, triggerInput);
@@ -219,15 +213,12 @@ function acceptInput(revision: Revision, automation: AutomationRow, triggerInput
   return Object.fromEntries(Object.entries(triggerInput).filter(([name]) => !isDropped(name)));
 }
 
-// Starting automation runs: concurrency limits, the queue, and the dispatch events that record each attempt.
-
 // Active runs are pending or running. Source: API reference, "Other limits": 25 active per repository, 100 per installation, 8 running per
 // installation.
 const MAX_ACTIVE_PER_REPO = 25;
 const MAX_ACTIVE_PER_INSTALLATION = 100;
 const MAX_RUNNING_PER_INSTALLATION = 8;
 
-/** Whether the run's installation can run one more automation at the same time. */
 export function hasSlot(world: World, run: AutomationRunRow): boolean {
   return activeRuns(world, "installation_id", run.metadata.installation_id, ["running"]) < MAX_RUNNING_PER_INSTALLATION;
 }
@@ -244,7 +235,7 @@ function activeRuns(
     .length;
 }
 
-/** Starts a run that was waiting for a free slot. The service does this without a request. @returns Whether the queue accepted the run. */
+/** The service starts waiting runs without a request. @returns Whether the queue accepted the run. */
 export function startWaiting(world: World, run: AutomationRunRow): boolean {
   run.start_attempts++;
   run.last_start_attempt_at = world.clock.stamp();
@@ -272,7 +263,7 @@ function recordStart(world: World, run: AutomationRunRow, outcome: string, reaso
 }
 
 /**
- * @param run Null for a trigger that started no run.
+ * @param run `null` for a trigger that started no run.
  * @param createdAt Microseconds since 1970. @default now
  */
 function recordDispatch(
@@ -334,14 +325,12 @@ function startAutomationRun(world: World, run: AutomationRunRow, held: boolean):
   return { started: true, status: "running", reason: null, runtime: { provider: "trigger", runId: handle } };
 }
 
-// Triggering automations: the checks, the idempotency key, and the new run.
-
 interface TriggerRequest {
   automationId: string;
   /** UUID of the repository, in any spelling. */
   repoId: string;
   key: string;
-  /** Becomes part of the run's metadata. There, the service's own fields overwrite inputs of the same name. */
+  /** The input becomes part of the run's metadata, where the service's own fields overwrite inputs with the same name. */
   input: TriggerInput;
 }
 
@@ -376,7 +365,7 @@ interface Order {
   repo: RepoRow;
   key: string;
   input: TriggerInput;
-  /** Working branch of the run; null if the revision or the automation does not define one. */
+  /** Working branch of the run; `null` if neither the revision nor the automation defines a branch. */
   branch: string | null;
 }
 
@@ -412,7 +401,7 @@ function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Or
   return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
 }
 
-/** If there is a reason, nothing was queued. `run` is then the earlier run with the same key, or null. */
+/** If there is a reason, nothing was queued. In that case, `run` is the earlier run with the same key, or `null`. */
 interface Queued {
   run: AutomationRunRow | null;
   reason: string | null;
@@ -586,7 +575,6 @@ function dispatchesOf(world: World, run: AutomationRunRow): DispatchRow[] {
   return world.store.dispatches.filter((event) => event.job_run_id === run.id);
 }
 
-/** @throws {Refusal} 404 for an unknown automation or run. */
 export function automationRunDetail(world: World, userId: string, id: string, runId: string): AutomationRun {
   const run = findAutomationRun(world, userId, id, runId);
   world.store.guard("select", "repos");
@@ -601,7 +589,6 @@ export function automationRunDetail(world: World, userId: string, id: string, ru
   return { ...presentAutomationRun(world, run, events), ...lists };
 }
 
-/** @throws {Refusal} 404 for an unknown automation or run. */
 function findAutomationRun(world: World, userId: string, id: string, runId: string): AutomationRunRow {
   world.automationDriver.catchUp();
   const row = findAutomation(world, userId, id);

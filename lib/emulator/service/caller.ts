@@ -1,9 +1,3 @@
-/**
- * The authenticated caller of a request.
- *
- * @module
- */
-
 export type Scope = "read" | "write";
 
 export interface Caller {

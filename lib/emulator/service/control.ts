@@ -79,7 +79,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     const id = text(args, "id");
     const sandbox = required(store.sandboxes.get(id), id);
     const set = fields(args.set, "set");
-    // Otherwise the time at which the last run freed the sandbox would override the new status.
+    // Otherwise, the time at which the last run freed the sandbox would override the new status.
     if ("status" in set) sandbox.free_at = null;
     store.addSandbox(sandbox);
     overwrite(sandbox, set);
@@ -167,7 +167,7 @@ function resetWorld(world: World): void {
 }
 
 function setRun(world: World, args: ControlArguments): void {
-  // A run that ends before its sandbox is up keeps its claim. Steps that are already due are played first, so that no claim is kept by mistake.
+  // A run that ends before its sandbox is running keeps its claim. Steps that are already due are played first, so that no claim is kept by mistake.
   world.driver.catchUp();
   const run = world.store.anyRun(text(args, "runId"));
   const call = world.store.calls.get(run.ai_call_id);
@@ -179,7 +179,7 @@ function setRun(world: World, args: ControlArguments): void {
   if (isTerminal(run.status)) releaseSandbox(world, run);
 }
 
-/** Also adds the user if no user has that key. */
+/** Adds the user if no user has this key. */
 function addToken({ store }: World, args: ControlArguments): ControlResult {
   const user = text(args, "user");
   const { scopes = ["read", "write"], token = randomToken() } = args;
@@ -266,7 +266,6 @@ function bulk({ store }: World, args: ControlArguments): void {
   addBulk(store, { what, userId: store.userId(text(args, "user")), count: count(args, "count"), sandboxId });
 }
 
-/** @param name `owner/name`. */
 function repoNamed({ store }: World, name: string): RepoRow {
   const repo = [...store.repos.values()].find(({ full_name }) => full_name === name);
   if (repo === undefined) throw badArgument(`no repository has the name "${name}"`);

@@ -36,7 +36,6 @@ export function listRepos(
   }));
 }
 
-/** @throws {DatabaseError} for a repository id that is not a UUID. */
 export function listSandboxes(
   world: World,
   userId: string,
@@ -152,11 +151,11 @@ export function listModels(world: World, userId: string) {
 }
 
 export interface Account {
-  /** A live token with the scopes `read` and `write`. */
+  /** A valid token with the scopes `read` and `write`. */
   token: string;
-  /** A live token of the same user with the scope `read` only. */
+  /** A valid token of the same user with the scope `read` only. */
   readOnlyToken: string | null;
-  /** All repositories of that user, including hidden ones. */
+  /** All repositories of the user, including hidden ones. */
   repos: { id: string; full_name: string }[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs: starting, showing with events, repairing after the worker died, and cancelling.
+ * Runs: starting, showing, repairing and cancelling them.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export interface NewEvent {
   createdAt?: number | undefined;
 }
 
-/** Cleans the payload first and ignores a failure to store the event, as the service does. */
+/** Sanitizes the payload, and ignores a failure to store the event, as the service does. */
 export function writeEvent(world: World, callId: string, event: NewEvent): void {
   try {
     insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
@@ -65,7 +65,7 @@ export function writeEvent(world: World, callId: string, event: NewEvent): void 
 }
 
 /**
- * Stores an event without cleaning it, at its place in chronological order.
+ * Stores an event unchanged, at its place in chronological order.
  *
  * @throws {DatabaseError} for text that the database cannot store, or for an injected failure.
  */
@@ -84,7 +84,7 @@ export function insertEvent(world: World, callId: string, event: NewEvent): Even
   const rows = world.store.events.get(callId) ?? [];
   let at = rows.length;
   while (at > 0 && (rows[at - 1]?.created_at ?? 0) > row.created_at) at--;
-  // A new array each time, because its identity is part of the cache key of {@linkcode eventsBody}.
+  // A new array each time, because the array's identity is part of the cache key of {@linkcode eventsBody}.
   world.store.events.set(callId, [...rows.slice(0, at), stored, ...rows.slice(at)]);
   world.feed.publish(stored);
   return stored;
@@ -101,19 +101,18 @@ function present(row: Omit<EventRow, "json">): RunEvent {
   };
 }
 
-/** Oldest first. The base returns the first `limit` events, later revisions the last `limit` events. */
+/** Oldest first. The base revision returns the first `limit` events. Later revisions return the last `limit` events. */
 function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
 }
 
-// Finding, starting and showing runs. The contract defines which values count as absent, which defaults apply, and which invalid field is reported
-// first.
+// The contract defines which values are treated as absent, which defaults apply, and which invalid field is reported first.
 
 /**
- * Brings the run up to date before returning it.
+ * Updates the run before returning it.
  *
- * @returns Undefined if the run does not exist or belongs to a different user.
+ * @returns `undefined` if the run does not exist or belongs to another user.
  * @throws {DatabaseError} for an id that is not a UUID, or for an injected failure.
  */
 export function findRun(world: World, userId: string, id: string): RunRow | undefined {
@@ -188,7 +187,7 @@ export function startRun(world: World, caller: Caller, key: string, body: Body):
   return { ...presentRun(world, row), replayed: false };
 }
 
-/** Trimmed text; null for blank text and for a value that is not a string. */
+/** Trimmed text; `null` for blank text and for a value that is not a string. */
 export function trimmedOrNull(value: unknown): string | null {
   if (typeof value !== "string") return null;
   const trimmed = value.trim();
@@ -212,9 +211,9 @@ interface NormalizedStart {
 }
 
 /**
- * Normalizes a body. The order of the checks is the service's order.
+ * The checks are in the service's order.
  *
- * @param repo Supplies defaults.
+ * @param repo Repository with the default values.
  * @param key Idempotency key. A generated branch name depends on it.
  * @throws {Refusal} 400 for the first invalid field.
  */
@@ -408,7 +407,7 @@ interface CachedEvents {
 }
 
 /**
- * Body of the events response. Cached for each state of a run, because many followers read the same few runs.
+ * Cached for each state of a run, because many followers read the same few runs.
  *
  * @param limit 1 to 200.
  */
@@ -444,7 +443,7 @@ export function repairRun(world: World, run: RunRow): void {
 // A live worker sends a heartbeat at least every 15 minutes. Source: API reference, "Event types", "Worker heartbeat".
 const MAX_SILENCE_MICROS = 15 * 60_000_000;
 
-/** Whether a run has not ended although nothing works on it: its inner call has ended, or its worker died and has been silent for too long. */
+/** Whether a run has not ended although nothing works on it. Its inner call has ended, or its worker died and has been silent for too long. */
 function isOrphaned(world: World, run: RunRow): boolean {
   if (isTerminal(run.status) || run.status === "awaiting_input") return false;
   const worker = world.driver.worker?.(run);
@@ -454,7 +453,6 @@ function isOrphaned(world: World, run: RunRow): boolean {
   return worker === "dead" && run.status === "streaming" && silenceOf(world, run) >= MAX_SILENCE_MICROS;
 }
 
-/** Microseconds since the last change of the run's record or the last event, whichever is later. */
 function silenceOf(world: World, run: RunRow): number {
   const last = world.store.events.get(run.ai_call_id)?.at(-1)?.created_at ?? 0;
   return world.clock.wallMs() * 1_000 - Math.max(run.updated_at, last);
@@ -462,7 +460,7 @@ function silenceOf(world: World, run: RunRow): number {
 
 const DEAD = "The agent worker stopped before the run was finished";
 
-/** Derives the final status from the inner call, or otherwise from the last terminal event. Without either, the run failed. */
+/** Uses the status of the inner call, or otherwise the last terminal event. Without both, the run failed. */
 function endOf(world: World, run: RunRow): { status: string; error: string | null } {
   const call = world.store.calls.get(run.ai_call_id);
   if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };
@@ -472,10 +470,10 @@ function endOf(world: World, run: RunRow): { status: string; error: string | nul
   return { status: "failed", error: DEAD };
 }
 
-// Cancelling runs the same sequence of statements as the service. Each statement can fail and leave the run partly cancelled.
+// Cancelling runs the same sequence of statements as the service. Each statement can fail, and then leaves the run partly cancelled.
 
 /**
- * @returns Undefined if the user has no such run.
+ * @returns `undefined` if the user has no such run.
  * @throws {Refusal} with the service's status and code.
  * @throws any other error for a 500. The cancellation may have been requested nevertheless.
  */
@@ -533,7 +531,7 @@ const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal
 
 const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
 
-/** Copies the status of a finished call to the run, unless the run has ended too. */
+/** Copies the status of a finished call to the run, unless the run has ended, too. */
 function syncRun(world: World, run: RunRow, call: CallRow): void {
   if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
   else world.store.guard("update", "external_agent_runs");
@@ -569,7 +567,7 @@ function killCommand(world: World, run: RunRow): void {
   }
 }
 
-/** A database error looks like a missing record, as in the service. */
+/** If the database fails, the sandbox is treated as missing, as in the service. */
 function findSandbox(world: World, run: RunRow): SandboxRow | undefined {
   try {
     world.store.guard("select", "sandboxes");

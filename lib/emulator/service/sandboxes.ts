@@ -1,5 +1,5 @@
 /**
- * Sandboxes that runs boot. The worker claims a sandbox when it takes a run, and adds the row once the sandbox is up.
+ * Sandboxes that runs boot. The worker claims a sandbox when it takes a run, and adds the row once the sandbox is running.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import type { RunRow, SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /**
- * Claims a sandbox for a run, unless the run reuses one or its user has reached the limit. A run without a claim fails only when its sandbox
- * should be up.
+ * Claims a sandbox for a run, unless the run reuses a sandbox or its user has reached the limit. A run without a claim fails only when its sandbox
+ * should be running.
  */
 export function claimSandbox(world: World, run: RunRow): void {
   if (run.sandbox_record_id !== null || isFull(world, run.user_id)) return;
@@ -59,8 +59,8 @@ function claimsOf({ store, clock }: World, userId: string): number {
 }
 
 /**
- * @param sandboxId The provider's id, for a sandbox that has none yet.
- * @returns Undefined if the run has neither a sandbox nor a claim.
+ * @param sandboxId The provider's id, for a sandbox that has no id yet.
+ * @returns `undefined` if the run has neither a sandbox nor a claim.
  */
 export function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow | undefined {
   const isClaimed = world.store.sandboxClaims.delete(run.id);
@@ -115,6 +115,6 @@ export function releaseSandbox(world: World, run: RunRow): void {
   holders?.delete(run.id);
   if (world.revision.stopsSandboxes && run.create_branch) sandbox.status = "stopped";
   if ((holders?.size ?? 0) > 0 || !isBooted(world, sandbox)) return;
-  // The clock counts whole milliseconds. Rounding down frees a sandbox without linger time in the millisecond in which its run ends.
+  // The clock has a resolution of one millisecond. Rounding down frees a sandbox without linger time in the same millisecond in which its run ends.
   sandbox.free_at = Math.floor(run.updated_at / 1_000) * 1_000 + world.sandboxLingerMs * 1_000;
 }

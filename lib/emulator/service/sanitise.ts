@@ -1,7 +1,7 @@
 /**
- * Cleans event payloads as the service does: once when its event writer stores them, and again at every read.
+ * Sanitizes event payloads as the service does: when its event writer stores them, and again at every read.
  *
- * Messages are never cleaned. `mog_` tokens are not recognized, so a client has to mask its own.
+ * Messages are never sanitized. `mog_` tokens are not recognized, so a client has to mask its own tokens.
  *
  * @module
  */
@@ -12,7 +12,7 @@ interface Bounds {
   maxDepth: number;
 }
 
-// Source: API reference, "Sanitisation of payload": the pass at read time and the wider one at write time.
+// Source: API reference, "Sanitisation of payload": the limits at read time, and the wider limits at write time.
 const READ_BOUNDS: Bounds = { maxString: 2_000, maxItems: 25, maxDepth: 3 };
 const WRITE_BOUNDS: Bounds = { maxString: 40_000, maxItems: 50, maxDepth: 4 };
 const MAX_PAYLOAD_JSON = 20_000;
@@ -48,7 +48,7 @@ function maskText(text: string): string {
   return masked;
 }
 
-/** @returns Undefined if the text is not the JSON of an object or an array. */
+/** @returns `undefined` if the text is not a JSON object or array. */
 function cleanNested(text: string, bounds: Bounds): string | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith("{") && !trimmed.startsWith("[")) return undefined;

@@ -10,7 +10,7 @@ import { fallbackBranch } from "./hash.ts";
 import { insertEvent, type NewEvent, updateRun, writeEvent } from "./runs.ts";
 import { bootSandbox } from "./sandboxes.ts";
 
-/** Undefined if a control action deleted the inner call. */
+/** `undefined` if a control action deleted the inner call. */
 export function callOf(world: World, run: RunRow): CallRow | undefined {
   return world.store.calls.get(run.ai_call_id);
 }
@@ -64,10 +64,10 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
 const TOO_MANY_SANDBOXES = "Too many active sandboxes";
 
 /**
- * Marks the sandbox of a run as up. A run without a sandbox or a claim fails.
+ * Marks the sandbox of a run as running. A run without a sandbox or a claim fails.
  *
- * In the base revision, the worker does not check whether the run was cancelled while its sandbox booted. It sets the run to `streaming`, and
- * then fails it because its call has ended. Source: API reference, "Statuses and transitions".
+ * In the base revision, the worker does not check whether the run was cancelled while its sandbox booted. The worker sets the run to `streaming`, and
+ * then fails the run because its call has ended. Source: API reference, "Statuses and transitions".
  *
  * @returns Whether the agent can start.
  */
@@ -91,16 +91,15 @@ export function agentBranch(run: RunRow, exists: (branch: string) => boolean = (
   return usable ? run.working_branch : fallbackBranch(run.ai_call_id);
 }
 
-/** Path of the result file that a prompt asks for. The client writes this phrase into prompts: see `lib/result/task.ts`. */
+/** Path of the result file that a prompt requests. The client writes this phrase into prompts: see `lib/result/task.ts`. */
 export function resultPathIn(prompt: string): string | undefined {
   return [...prompt.matchAll(/as JSON to the file "([^"\n]+)"/g)].at(-1)?.[1];
 }
 
 /**
- * Turns an event of another harness into the event that the harness `mogplex` writes instead.
+ * Converts an event of another harness to the event that the harness `mogplex` writes instead.
  *
- * @returns Undefined if `mogplex` writes no such event.
- * Source: contract notes of November 2026, harness `mogplex`.
+ * @returns `undefined` if `mogplex` writes no such event. Source: contract notes of November 2026, harness `mogplex`.
  */
 function nativeEvent(event: NewEvent): NewEvent | undefined {
   const payload = isRecord(event.payload) ? event.payload : {};

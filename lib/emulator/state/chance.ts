@@ -1,10 +1,4 @@
-/**
- * Pseudorandom numbers that depend only on their arguments.
- *
- * @module
- */
-
-/** A number in [0, 1) from the generator splitmix32. */
+/** A number from 0 up to but not including 1, from the generator splitmix32. Depends only on the arguments. */
 export function chance(seed: number, n: number, salt: number): number {
   let state = (seed ^ Math.imul(n, 0x9e3779b9) ^ Math.imul(salt, 0x85ebca6b)) | 0;
   state = Math.imul(state ^ (state >>> 16), 0x21f0aaad);

@@ -1,5 +1,5 @@
 /**
- * Files of the emulated repositories, by branch. Used for scripted runs and control actions, because real commands use a real Git repository.
+ * Files of the emulated repositories, by branch. Only scripted runs and control actions use these files. Commands use a real Git repository.
  *
  * @module
  */
@@ -9,11 +9,10 @@ export interface StoredFile {
   /** As in Git, such as `100644`. */
   readonly mode: string;
   readonly text: string;
-  /** In bytes. A text that is shorter is padded when it is read. */
+  /** In bytes. A shorter text is padded when it is read. */
   readonly size: number;
 }
 
-/** An entry of a folder, as GitHub's API shows it. */
 export interface TreeRow {
   path: string;
   mode: string;
@@ -22,19 +21,18 @@ export interface TreeRow {
 }
 
 export interface Contents {
-  /** Id of the newest commit; undefined if the branch does not exist. */
+  /** Id of the newest commit; `undefined` if the branch does not exist. */
   head(branch: string): string | undefined | Promise<string | undefined>;
-  /** @param id Id of a tree, or of a commit for its root folder. @returns Undefined if there is no such folder. */
+  /** @param id Id of a tree, or of a commit for its root folder. @returns `undefined` if there is no such folder. */
   tree(id: string): readonly TreeRow[] | undefined | Promise<readonly TreeRow[] | undefined>;
   blob(id: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }
 
 const FOLDER = "040000";
 
-/** Looks like an id of Git. The same content has the same id. */
+/** Has the form of a Git id. The same content has the same id. */
 const idOf = (kind: string, content: string) => sha256Hex(`${kind} ${content}`).slice(0, 40);
 
-/** @param size In bytes. @default length of the text */
 export function storedFile(text: string, mode = "100644", size?: number): StoredFile {
   return { mode, text, size: size ?? new TextEncoder().encode(text).length };
 }
@@ -53,7 +51,7 @@ export class ScriptedContents implements Contents {
     this.#branches.set(defaultBranch, new Map([["README.md", README]]));
   }
 
-  /** @param base The branch that a new branch starts from. */
+  /** @param base Branch that a new branch starts from. */
   commit(branch: string, base: string, files: Readonly<Record<string, StoredFile>>): void {
     const before = this.#branches.get(branch) ?? this.#branches.get(base) ?? new Map<string, StoredFile>();
     this.#branches.set(branch, new Map([...before, ...Object.entries(files)]));

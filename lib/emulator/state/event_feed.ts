@@ -12,7 +12,7 @@ interface FeedListener {
 
 export interface EventFeed {
   readonly size: number;
-  /** @returns A function that removes the listener. */
+  /** Returns a function that removes the listener. */
   listen(callId: string, listener: FeedListener): () => void;
   publish(event: EventRow): void;
   close(): void;

@@ -1,6 +1,6 @@
 /**
- * Faults: responses and broken connections that a client gets when the service, its host or the network has a problem. Control actions and
- * scenarios plan faults. Random faults are repeatable.
+ * Faults: error responses and broken connections of the service, its host or the network. Control actions and scenarios plan faults. Random faults
+ * are repeatable.
  *
  * @module
  */
@@ -49,24 +49,24 @@ export interface Fault {
   /** What goes wrong. */
   kind: FaultKind;
   /**
-   * Requests that the fault hits: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. A client that
-   * follows a run sends `GET /runs/ID/events`.
+   * Requests that the fault affects: `[METHOD ]PATH` below the API's prefix. A `*` matches one segment, as in `POST /runs/*`. A client that follows a
+   * run sends `GET /runs/ID/events`.
    * @default every request
    */
   route?: string | undefined;
-  /** Id of a run. Only requests about this run are hit. @default all */
+  /** Id of a run. Only requests about this run are affected. @default all */
   runId?: string | undefined;
-  /** Number of requests that the fault hits, at least 1. @default {1} */
+  /** Number of requests that the fault affects, at least 1. @default {1} */
   times?: number | undefined;
   /** Seconds in `Retry-After`. @default {60} */
   retryAfter?: number | undefined;
   /** For `slow`: milliseconds until the headers arrive. @default {1_000} */
   delayMs?: number | undefined;
-  /** For `stream-cut`: number of whole pieces before the cut; 0 cuts the first piece, 1 the first live event. @default {1} */
+  /** For `stream-cut`: number of complete pieces before the cut. 0 cuts the first piece, and 1 cuts the first live event. @default {1} */
   after?: number | undefined;
   /**
-   * Whether the request takes effect although its answer is lost, for `500`, `empty5xx`, `html502` and `reset0`. With `truncated`,
-   * `resetMid` and `slow`, it always takes effect. @default {false}
+   * Whether the request takes effect although its answer is lost, for `500`, `empty5xx`, `html502` and `reset0`. With `truncated`, `resetMid` and
+   * `slow`, the request always takes effect. @default {false}
    */
   processed?: boolean | undefined;
 }
@@ -76,9 +76,9 @@ export interface PlannedFault extends Fault {
   hits: number;
 }
 
-/** Random faults. The fault of the nth request depends only on the seed and n. */
+/** The fault of the nth request depends only on the seed and n. */
 export interface RandomFaults {
-  /** Share of requests, 0 to 1. */
+  /** Share of requests, from 0 to 1. */
   rate: number;
   kinds: readonly FaultKind[];
   /** @default {1} */
@@ -93,7 +93,6 @@ function isKind(kind: unknown): kind is FaultKind {
   return (FAULT_KINDS as readonly unknown[]).includes(kind);
 }
 
-/** @throws {UsageError} naming the bad argument of the control action `fault`. */
 export function parseFault(args: Record<string, unknown>): Fault {
   const keys: Keys<Fault> = {
     kind: "any",
@@ -164,7 +163,7 @@ function meets(route: string, knownRoute: string): boolean {
 
 const STREAM_ROUTE = "GET /runs/*/events/stream";
 
-/** Undefined if a fault of this kind can hit every route. */
+/** `undefined` if a fault of this kind can affect every route. */
 export function onlyRoute(kind: FaultKind): string | undefined {
   if ((STREAM_FAULT_KINDS as readonly string[]).includes(kind)) return STREAM_ROUTE;
   return kind === "limiter-down" ? "POST /runs" : undefined;
@@ -172,8 +171,7 @@ export function onlyRoute(kind: FaultKind): string | undefined {
 
 /**
  * @param routes All routes of the service, as `METHOD PATH` with `*` for each parameter.
- * @param hasStreams Whether the revision of the service has streams.
- * @throws {UsageError} if the fault can never hit a request.
+ * @throws {UsageError} if the fault can never affect a request.
  */
 export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[], hasStreams: boolean): void {
   const only = onlyRoute(kind);
@@ -198,10 +196,7 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
 
 const FIELDS = ["rate", "kinds", "retryAfter", "delayMs"];
 
-/**
- * @param text As in `rate=0.3,kinds=503+reset0[,retryAfter=1][,delayMs=500]`.
- * @throws {UsageError} naming the bad field.
- */
+/** @param text For example, `rate=0.3,kinds=503+reset0[,retryAfter=1][,delayMs=500]`. */
 export function parseRandomFaults(text: string, seed: number): RandomFaults {
   const fields = new Map(
     text.split(",").map((part) => {

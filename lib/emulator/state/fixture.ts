@@ -79,11 +79,11 @@ const inputSchema = z.object({
   name: z.string(),
   type: z.enum(["string", "integer", "boolean", "json"]),
   required: z._default(z.boolean(), false),
-  /** Permitted values; null if any value is permitted. */
+  /** Permitted values; `null` if any value is permitted. */
   enum: nullable(z.array(z.unknown())),
-  /** Regular expression that a string must match; null if any string is permitted. */
+  /** Regular expression that a string must match; `null` if any string is permitted. */
   pattern: nullable(z.string().check(z.refine(isPattern, "it must be a regular expression"))),
-  /** Maximum length of a string in UTF-16 code units; null for the default. */
+  /** Maximum length of a string in UTF-16 code units; `null` for the default. */
   maxLength: nullable(z.number()),
 });
 const automationSchema = z.object({
@@ -143,7 +143,7 @@ const fixtureSchema = z.object({
 export type Fixture = z.infer<typeof fixtureSchema>;
 export type FixtureRepo = Fixture["repos"][number];
 
-/** The small build of the schema library has no messages of its own. */
+/** The small build of the schema library has no messages. */
 export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   switch (issue?.code) {
     case "unrecognized_keys":
@@ -165,7 +165,6 @@ export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
 }
 
 /**
- * @param value Parsed JSON.
  * @param name Name of the fixture in error messages.
  * @throws {UsageError} for the first problem, with its place in the file.
  */
@@ -212,7 +211,7 @@ export function plainRepo(fullName: string, defaultBranch: string, user: string)
   };
 }
 
-/** Adds a sub-project to the first repository: a separate row with the same name and a root directory. */
+/** A sub-project is a separate row with the same name and a root directory. */
 export function withSubProject(fixture: Fixture): Fixture {
   const [first] = fixture.repos;
   if (first === undefined) return fixture;
@@ -221,7 +220,7 @@ export function withSubProject(fixture: Fixture): Fixture {
   return { ...fixture, repos: [...fixture.repos, row] };
 }
 
-/** Has the installation of {@linkcode plainRepo}. The automation with `index` 0 is the newest, so it comes first in lists. */
+/** Belongs to the installation of {@linkcode plainRepo}. The automation with `index` 0 is the newest, so it comes first in lists. */
 function plainAutomation(name: string, user: string, index: number): Fixture["automations"][number] {
   const createdAt = new Date(Date.UTC(2026, 7, 1) - index * 1_000).toISOString();
   return {

@@ -8,13 +8,13 @@ import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/co
 type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
 /**
- * A sliding log of accepted requests for each token. A refused request is not recorded and does not prolong the wait.
- * Source: API reference, "Rate limits".
+ * A sliding log of accepted requests for each token. A refused request is not recorded, and does not prolong the wait. Source: API reference, "Rate
+ * limits".
  */
 export class RequestLimiter {
   readonly #accepted = new Map<string, number[]>();
 
-  /** @param nowMs Monotonic milliseconds. @returns False if the request limit of the token is reached. */
+  /** @param nowMs Monotonic milliseconds. @returns `false` if the token has reached its request limit. */
   admit(tokenId: string, nowMs: number): boolean {
     const times = this.#accepted.get(tokenId) ?? [];
     const from = nowMs - REQUEST_WINDOW_MS;
@@ -37,14 +37,14 @@ const START_MESSAGES = [
 ];
 
 /**
- * Three sliding windows over accepted starts. The first full window decides the answer. A slot is never given back.
- * Source: API reference, "Run-start limits".
+ * Three sliding windows of accepted starts. The first full window determines the answer. A slot is never given back. Source: API reference,
+ * "Run-start limits".
  */
 export class StartLimiter {
   readonly #accepted = new Map<string, number[]>();
   readonly #limited: boolean;
 
-  /** @param limited If false, every start is allowed. */
+  /** @param limited If `false`, every start is allowed. */
   constructor(limited = true) {
     this.#limited = limited;
   }

@@ -1,6 +1,6 @@
 /**
- * How the service's database stores values. Its formats of times and UUIDs, the values that it refuses, and the order of keys in `jsonb` are
- * visible in the API.
+ * Stores and formats values as the service's database does, because the API exposes its formats of times and UUIDs, its refusals, and the order of
+ * keys in `jsonb`.
  *
  * @module
  */
@@ -13,9 +13,8 @@ export class DatabaseError extends Error {
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?$/i;
 
 /**
- * @param text ISO 8601; without an offset, the time is in UTC.
+ * @param text ISO 8601. Without an offset, the time is in UTC.
  * @returns Microseconds since 1970.
- * @throws {DatabaseError} if the text is not a time.
  */
 export function parseTimestamp(text: string): number {
   const match = TIME.exec(text.trim());
@@ -100,8 +99,8 @@ export function storeJson(value: unknown): unknown {
 }
 
 /**
- * Matches texts as SQL's `ILIKE '%part%'` does: letter case is ignored, `%` and `_` are wildcards, and a backslash makes the next character
- * literal. The returned function keeps the compiled pattern, so call `likeFinder` once for a whole list.
+ * Matches texts as SQL's `ILIKE '%part%'` does: case is ignored, `%` and `_` are wildcards, and a backslash makes the next character literal. The
+ * returned function keeps the compiled pattern, so call `likeFinder` once for a whole list.
  */
 export function likeFinder(part: string): (text: string) => boolean {
   let source = "";

@@ -10,7 +10,7 @@ export interface ServerClock {
   nowMs(): number;
   /** Milliseconds since 1970, for expiries. */
   wallMs(): number;
-  /** Microseconds since 1970 for a new record. Every stamp is later than the one before, so records of the same millisecond keep their order. */
+  /** Microseconds since 1970 for a new record. Every stamp is later than the previous one, so records of the same millisecond keep their order. */
   stamp(): number;
   /**
    * Runs `action` as if it were an earlier time: {@linkcode stamp} starts from `micros`.
@@ -24,7 +24,7 @@ export interface ServerClock {
   until(at: number, signal: AbortSignal): Promise<void>;
 }
 
-// The service's database stores microseconds, but JavaScript clocks count milliseconds. The missing digits are made up.
+// The service's database stores microseconds, but JavaScript clocks count milliseconds. The missing digits are arbitrary.
 const STAMP_STEP_MICROS = 379;
 
 export function serverClock(clock: Clock): ServerClock {

@@ -1,9 +1,3 @@
-/**
- * A queue of entries that are ordered by time.
- *
- * @module
- */
-
 interface Due<T> {
   at: number;
   item: T;

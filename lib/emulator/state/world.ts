@@ -22,12 +22,12 @@ export type FilesMode = "shown" | "hidden" | "down";
 interface Surroundings {
   /** Whether the session gate is in front of the API. */
   gate: boolean;
-  /** Number of further entries that the queue will refuse. */
+  /** Number of future entries that the queue will refuse. */
   queueFailures: number;
   queueMessage: string;
   /** Whether the queue accepts entries without returning a handle. */
   queueWithoutHandle: boolean;
-  /** Number of further calls of the start limiter that will fail. */
+  /** Number of future calls of the start limiter that will fail. */
   limiterFailures: number;
   /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
@@ -43,9 +43,9 @@ export interface Driver {
   queued(run: RunRow): void;
   /** Brings every run to its current state. Called before every read, because runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step on the world's clock; undefined after the last step. Absent if the driver does not use the world's clock. */
+  /** Time of a run's next step on the world's clock; `undefined` after the last step. Absent if the driver does not use the world's clock. */
   due?(run: RunRow): number | undefined;
-  /** Undefined for a run that the driver does not know. */
+  /** `undefined` for a run that the driver does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
   kill(run: RunRow): void;
   reset(): void;
@@ -58,9 +58,8 @@ export interface Trigger {
   key: string;
 }
 
-/** Works on automation runs: with a script, or not at all. */
 export interface AutomationDriver {
-  /** Reason why a trigger starts no run; undefined if it starts one. */
+  /** Reason why a trigger starts no run; `undefined` if the trigger starts a run. */
   suppresses(trigger: Trigger): string | undefined;
   /** Whether a run must wait for a slot even if one is free. */
   holds(trigger: Trigger): boolean;
@@ -68,7 +67,6 @@ export interface AutomationDriver {
   waits(run: AutomationRunRow, trigger: Trigger): void;
   /** Called for a run that has started. */
   begins(run: AutomationRunRow, trigger: Trigger): void;
-  /** Brings every run to its current state. Called before every read. */
   catchUp(): void;
   reset(): void;
 }
@@ -83,18 +81,17 @@ export interface World {
   readonly around: Surroundings;
   /** With `user`, all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
-  /** Maximum number of active sandboxes of a user; undefined for no limit. */
+  /** Maximum number of active sandboxes of a user; `undefined` for no limit. */
   readonly sandboxLimit: number | undefined;
-  /** Milliseconds that a sandbox stays active after its last run has ended. */
   readonly sandboxLingerMs: number;
   readonly pulls: Map<string, Pull[]>;
   /** Files that scripted runs and control actions have committed, by id of the repository. See {@linkcode scriptedContents}. */
   readonly contents: Map<string, ScriptedContents>;
-  /** Undefined if the repository has no local Git repository. */
+  /** `undefined` if the repository has no local Git repository. */
   gitContents: (repo: RepoRow) => Contents | undefined;
   /** Address of the served emulator, without a trailing slash. */
   origin: string;
-  /** Whether runs execute a command on the owner's machine. If so, anyone who can start runs has the owner's rights. */
+  /** Whether runs execute a command on the owner's machine. If `true`, anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
   /** Set after the world is created, because a driver needs the world. */
   driver: Driver;
@@ -157,7 +154,6 @@ export class QueueError extends Error {
   override name = "QueueError";
 }
 
-/** @returns The queue's handle; null if the queue returns none. */
 export function queueWork(around: Surroundings): string | null {
   if (around.queueFailures > 0) {
     around.queueFailures--;
@@ -180,7 +176,7 @@ export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;
 
-/** Names such as `acme/project-0001`. With 10,000 projects or more, all numbers have more digits. */
+/** For example, `acme/project-0001`. With 10,000 projects or more, all numbers have more digits. */
 export function projectNames({ owner, count }: Projects): string[] {
   const digits = Math.max(MIN_DIGITS, String(count).length);
   return Array.from({ length: count }, (_, index) => `${owner}/project-${String(index + 1).padStart(digits, "0")}`);
@@ -191,7 +187,6 @@ function projectId(owner: string, index: number): string {
   return `${hex(numberOf(owner), 8)}-0000-4000-8000-${hex(index + 1, 12)}`;
 }
 
-/** @throws {UsageError} for an invalid owner, or a count out of range. */
 function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
@@ -213,11 +208,7 @@ export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }
 
-/**
- * Adds projects for {@linkcode mainUser}. A repository of the fixture that has the name of a project is kept.
- *
- * @throws {UsageError} for an invalid owner, a count out of range, or an owner that occurs twice.
- */
+/** Adds projects for {@linkcode mainUser}. A fixture's repository with the name of a project is kept. */
 export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixture {
   if (all.length === 0) return fixture;
   const names = new Set(fixture.repos.map((repo) => repo.full_name));

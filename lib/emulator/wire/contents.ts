@@ -1,6 +1,6 @@
 /**
- * Serves the files of the emulated repositories at the routes of a self-hosted GitHub server. The client reads result files there. No token is
- * needed.
+ * Serves the files of the emulated repositories at the routes of a self-hosted GitHub server, where the client reads result files. No token is
+ * required.
  *
  * @module
  */
@@ -62,7 +62,7 @@ export function addContentsRoutes(app: Hono, world: World): void {
 
 function base64Of(bytes: Uint8Array): string {
   const parts: string[] = [];
-  // The length is a multiple of three, so that the encoded parts can be joined. The number of arguments of a call is limited.
+  // The length is a multiple of three, so that the encoded parts can be joined. It is limited because the number of arguments of a call is limited.
   for (let at = 0; at < bytes.length; at += 30_000) {
     parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + 30_000))));
   }

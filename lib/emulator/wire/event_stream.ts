@@ -12,7 +12,7 @@ import { DatabaseError, parseUuid } from "../state/postgres.ts";
 import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
-/** The host ends every request after this many milliseconds. Source: API reference, "Server-sent events". */
+/** The host ends every request after this time. Source: API reference, "Server-sent events". */
 const HOST_CAP_MS = 800_000;
 // Source: API reference, "Server-sent events": "in pages of 200".
 const STREAM_PAGE_EVENTS = 200;
@@ -49,7 +49,7 @@ function replayedEvents(world: World, run: RunRow, lastId: string | null, limit:
   return rows.slice(at + 1);
 }
 
-/** Plays each step of the run when it is due. A client that only reads a stream sends no request that could do so. */
+/** Plays each step of the run when it is due. A client that only reads a stream sends no request that would play the steps. */
 async function keepPlaying(world: World, run: RunRow, until: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && world.clock.nowMs() < until) {
     const due = world.driver.due?.(run) ?? until;

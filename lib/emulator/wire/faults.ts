@@ -1,5 +1,5 @@
 /**
- * Plays faults: wrong responses, broken connections, and damaged streams.
+ * Plays faults: error responses, broken connections, and damaged streams.
  *
  * @module
  */
@@ -21,17 +21,16 @@ import {
 } from "../state/faults.ts";
 import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts";
 
-/** Breaks connections. A request in process has no connection, so its breaker rejects or damages the answer instead. */
+/** Breaks connections. A request in this process has no connection, so its breaker rejects or damages the answer instead. */
 export interface Breaker {
-  /** Breaks the connection before the first byte of the answer. */
   resetNow(): Response;
   /** Breaks the connection in the middle of the answer's body. */
   resetMid(answer: Response): Promise<Response>;
-  /** Breaks the connection in the middle of a stream. @returns The error for the stream if there is no connection to break. */
+  /** @returns The error for the stream if there is no connection to break. */
   resetStream(): Error | undefined;
 }
 
-/** In process, `fetch` rejects with this error. A served emulator resets the socket instead. */
+/** For requests in this process, `fetch` rejects with this error. A served emulator resets the socket instead. */
 export class ConnectionLost extends TypeError {
   override name = "ConnectionLost";
 }
@@ -60,7 +59,6 @@ export class Faults {
   #planned: PlannedFault[] = [];
   #count = 0;
 
-  /** @param clock Clock that `slow` waits on. */
   constructor(clock: Clock, random?: RandomFaults) {
     this.#clock = clock;
     this.#random = random;
@@ -70,7 +68,7 @@ export class Faults {
     this.#planned.push({ ...fault, hits: 0 });
   }
 
-  /** In the order in which the faults were planned, including the faults that are over. */
+  /** In the order in which the faults were planned, including the faults that have ended. */
   get planned(): readonly Readonly<PlannedFault>[] {
     return this.#planned;
   }
@@ -82,7 +80,7 @@ export class Faults {
 
   /**
    * @param next Handles the request without a fault.
-   * @param breaker Breaks connections. The default is for requests in process.
+   * @param breaker Breaks connections. The default is for requests in this process.
    * @param tell Called with the kind of the fault before the fault is played.
    */
   async answer(
@@ -132,7 +130,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** Used if a fault of streams met an answer that is not a stream. The fault is then played on the next request. */
+  /** A fault for streams affected an answer that is not a stream, so the fault is played on the next request instead. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;
@@ -276,10 +274,10 @@ function cut(answer: Response, after: number, breaker: StreamBreaker | undefined
   return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
 }
 
-/** Replaces a piece of a stream with other pieces; null ends the stream. */
+/** Replaces a piece of a stream with other pieces; `null` ends the stream. */
 type Spoil = (piece: string, index: number) => (string | null)[];
 
-/** @param breaker Breaks the connection at the end. If undefined, the stream ends normally. */
+/** @param breaker Breaks the connection at the end. If `undefined`, the stream ends normally. */
 function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
   const reader = answer.body?.getReader();
   const decoder = new TextDecoder();
@@ -298,10 +296,9 @@ function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Respo
           }
           await reader?.cancel();
           if (breaker === undefined) return controller.close();
-          // Waiting one turn of the event loop sends earlier pieces before the connection is reset.
+          // Wait one turn of the event loop, so that earlier pieces are sent before the connection is reset.
           await loopTurn(false);
           const error = breaker.resetStream();
-          // Without an error, the stream stays open until the breaker resets the connection.
           return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);
         }
       }
@@ -321,7 +318,7 @@ function messages(piece: string): string[] {
   return piece.split("\n\n").filter((message) => message !== "").map((message) => `${message}\n\n`);
 }
 
-/** Sends later messages twice and in reverse order. The first two messages of a stream stay as they are. */
+/** Sends later messages twice and in reverse order. The first two messages of a stream stay unchanged. */
 function disorder(piece: string, index: number): string[] {
   const all = messages(piece);
   const head = index === 0 ? all.splice(0, 2) : [];
@@ -331,7 +328,7 @@ function disorder(piece: string, index: number): string[] {
 // A reset discards bytes that were just written. The delay lets the client receive the first half.
 const FLUSH_MS = 20;
 
-/** Undefined for a request in process, which has no connection. */
+/** `undefined` for a request in this process, which has no connection. */
 export function socketBreaker(c: Context): Breaker | undefined {
   const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
   if (outgoing === undefined) return undefined;

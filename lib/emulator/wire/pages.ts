@@ -30,7 +30,7 @@ import { firstAccount, firstLine } from "../service/listings.ts";
 import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
-/** Pages show text from prompts and events. The policy blocks scripts, forms, frames and requests to other sites. */
+/** Pages show untrusted text from prompts and events. The policy blocks scripts, forms, frames and requests to other sites. */
 export function pageHeaders(): Record<string, string> {
   return {
     "content-type": "text/html; charset=utf-8",
@@ -106,7 +106,7 @@ function runRow(world: World, run: RunRow): TableRow {
   };
 }
 
-/** Undefined if the run has not reported a pull request of this emulator. */
+/** `undefined` if the run has not reported a pull request of this emulator. */
 function pullPath(world: World, run: RunRow): string | undefined {
   for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
     const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
@@ -146,7 +146,7 @@ function repositoryOf(world: World, { repo_id }: RunRow): Html {
   return markup`<bdi>${world.store.repos.get(repo_id)?.full_name ?? repo_id}</bdi>`;
 }
 
-/** @param micros Microseconds since 1970. @returns The time of day in UTC. */
+/** @param micros Microseconds since 1970. */
 function timeOfDay(micros: number): Html {
   const text = new Date(micros / 1_000).toISOString();
   return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
@@ -154,7 +154,7 @@ function timeOfDay(micros: number): Html {
 
 const RELOAD_SECONDS = 3;
 
-/** These pages have no script, because reloading them would lose the state of a script. They reload for as long as `changes` is set. */
+/** These pages reload for as long as `changes` is set. They have no script, because a reload would lose the state of the script. */
 function pageOf(
   parts: Pick<Page, "title" | "path" | "heading" | "summary" | "body"> & Partial<Pick<Page, "tone" | "state">>,
   changes = false,
@@ -170,7 +170,7 @@ function pageOf(
   });
 }
 
-/** Shown instead of the token. Says where to find the token for each way to start the emulator. */
+/** Shown instead of the token. Explains where to find the token for each way to start the emulator. */
 const NO_TOKEN =
   '…  # the "token" in the line that mogplex-emulator printed, or in the result of startEmulator(); with exec, its command gets this variable';
 
@@ -191,14 +191,14 @@ function settings(world: World): string {
   ].join("\n");
 }
 
-/** The task of the first run, because it suits this emulator's agent. Used only if a shell reads it literally between double quotes. */
+/** The task of the first run, because it suits this emulator's agent. Used only if a shell would not change the task between double quotes. */
 function taskToTry({ store }: World): string {
   const [first] = store.runs.values();
   const task = first === undefined ? "" : titleOf(first);
   return /^[\w .,:;()'-]+$/.test(task) && task === first?.prompt ? task : "Fix the flaky tests";
 }
 
-/** @param order Says which row comes first. */
+/** @param order Text about which row comes first. */
 function countText(visibleCount: number, all: number, order: string): string | null {
   if (all === 0) return null;
   return visibleCount < all ? `the newest ${visibleCount} of ${all}, ${order}` : `${all}, ${order}`;
@@ -253,7 +253,7 @@ export function runPage(world: World, id: string): string | undefined {
   }, !isTerminal(status));
 }
 
-/** False if the heading already shows the whole reason. */
+/** `false` if the heading already shows the whole reason. */
 function reason(error: string): Part {
   return firstLine(error, MAX_TITLE) !== error && markup`<div class="evidence">${block(error, MAX_PAYLOAD)}</div>`;
 }
@@ -292,7 +292,6 @@ export function pullPage(world: World, repo: string, number: string): string | u
 const MAX_LINES = 5_000;
 const MAX_FILES = 300;
 
-/** One foldable block for each file. */
 function diffOf(diff: string): Html | null {
   if (diff === "") return panel(markup`<p class="soft">Nothing was changed.</p>`);
   const lines = diff.replace(/\n$/, "").split("\n");

@@ -1,6 +1,6 @@
 /**
- * Everything around a handler: reading parameters and bodies as tolerantly as the service does, the layers in front of the handlers,
- * authentication, answers in the service's envelopes, and a log line for each request.
+ * Everything around a handler: parameters and bodies, the layers in front of the handlers, authentication, the format of answers, and the request
+ * log.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { DatabaseError } from "../state/postgres.ts";
 import type { World } from "../state/world.ts";
 import { valueOr } from "../../lookup.ts";
 
-/** Reads the leading whole number of a `limit`, clamped to 1..`max`. @param fallback Result for a missing or unreadable parameter. */
+/** Reads the leading whole number of a `limit`, clamped to 1..`max`. @param fallback Result for a missing or invalid parameter. */
 export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, max = MAX_EVENTS): number {
   const parsed = Number.parseInt(value ?? "", 10);
   return Number.isFinite(parsed) ? Math.min(max, Math.max(1, parsed)) : fallback;
@@ -49,14 +49,14 @@ type ParsedBody = { ok: true; value: unknown } | { ok: false };
 // The gate forwards this many bytes of a body and drops the rest. Source: conformance, "Origin of the results".
 const GATE_BODY_BYTES = 10 * 1024 * 1024;
 
-/** Ignores the content type, skips a byte order mark, and replaces invalid UTF-8. A JSON body that the gate cuts off does not parse. */
+/** Ignores the content type, skips a byte order mark, and replaces invalid UTF-8. A JSON body that the gate truncates cannot be parsed. */
 export async function readJson(world: World, request: Request): Promise<ParsedBody> {
   const bytes = await readBody(request);
   const seen = world.around.gate ? bytes.subarray(0, GATE_BODY_BYTES) : bytes;
   return valueOr(() => ({ ok: true, value: JSON.parse(new TextDecoder().decode(seen)) }), { ok: false });
 }
 
-/** The limit of the service's host is not documented. This limit is far above every recorded body. */
+/** The limit of the service's host is not documented. This limit is far above the size of every recorded body. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** @throws {BodyTooLarge} as soon as more than {@linkcode MAX_BODY_BYTES} are announced or received. */
@@ -81,12 +81,11 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** Answered with a 413. */
 export class BodyTooLarge extends Error {
   override name = "BodyTooLarge";
 }
 
-// Answers have types that `hono/client` can infer.
+// The types allow `hono/client` to infer the answers.
 
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
 
@@ -119,7 +118,7 @@ export function fail(
   return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
 }
 
-/** Like an answer of the framework: a status without a body. */
+/** Like an answer of the framework, this answer has no body. */
 export function bare(status: number, headers: Record<string, string> = {}): Response {
   return new Response(null, { status, headers });
 }
@@ -130,14 +129,14 @@ export function notFoundPage(): Response {
   return new Response(page, { status: 404, headers: { "content-type": "text/html; charset=utf-8" } });
 }
 
-// The layers in front of the handlers check the host name, clean up the path as the framework does, and apply the session gate.
+// The layers in front of the handlers check the host name, normalize the path as the framework does, and apply the session gate.
 
 const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
 
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
 const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
 
-/** @returns Undefined if the request reaches a handler. */
+/** @returns `undefined` if the request reaches a handler. */
 export function passGate(world: World, request: Request): Response | undefined {
   const { host: addressed, path, query } = splitUrl(request.url);
   if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
@@ -153,7 +152,7 @@ export function passGate(world: World, request: Request): Response | undefined {
   return loginRedirect(path, query);
 }
 
-/** Returns the parts exactly as they were sent, which `URL` does not. */
+/** Returns the parts exactly as they were sent. `URL` would change them. */
 export function splitUrl(url: string): { host: string; path: string; query: string } {
   const hostAt = url.indexOf("://") + 3;
   const start = url.indexOf("/", hostAt);
@@ -168,7 +167,6 @@ function redirect(status: 307 | 308, location: string): Response {
   return new Response(new TextEncoder().encode(location), { status, headers: { location } });
 }
 
-/** The answer to a request without a bearer token. */
 export function loginRedirect(path: string, query: string): Response {
   // The framework encodes the query again before it quotes the query. Source: conformance scenario "auth/post-without-token/gate-on".
   const search = query === "" ? "" : `?${new URLSearchParams(query)}`;
@@ -181,17 +179,17 @@ export interface LoggedRequest {
   atMs: number;
   method: string;
   target: string;
-  /** Null if there was no answer. */
+  /** `null` if there was no answer. */
   status: number | null;
   /** Milliseconds until the headers of the answer. */
   tookMs: number;
-  /** Kind of the fault that was played; undefined for none. */
+  /** Kind of the fault that was played; `undefined` if none was played. */
   fault: string | undefined;
 }
 
 const MAX_TARGET = 200;
 
-/** Formats a line such as `02:56:05  202  POST /runs  3 ms`. The line contains only printable ASCII characters, whatever the request contains. */
+/** For example, `02:56:05  202  POST /runs  3 ms`. Contains only printable ASCII characters, because the request is untrusted. */
 export function requestLine({ atMs, method, target, status, tookMs, fault }: LoggedRequest): string {
   const time = new Date(atMs).toISOString().slice(11, 19);
   const short = target.startsWith(`${API_PREFIX}/`) ? target.slice(API_PREFIX.length) : target;
@@ -226,7 +224,7 @@ export function logRequests(
   };
 }
 
-// The order of the checks is the service's: bearer header, token tables, request limit, scope.
+// The checks are in the service's order: bearer header, token tables, request limit, scope.
 
 type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
@@ -234,7 +232,7 @@ const PAT_PREFIX = "mog_";
 /** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
 export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
-/** @param request Its host is part of the `WWW-Authenticate` header. */
+/** @param request The `WWW-Authenticate` header contains the host of this request. */
 export function unauthorized(request: Request): Failure {
   const url = new URL(request.url);
   return fail(401, "UNAUTHORIZED", "Unauthorized", {
@@ -245,7 +243,7 @@ export function unauthorized(request: Request): Failure {
 /**
  * A request without the scope counts toward the request limit. A request with an invalid token does not.
  *
- * @param scope Scope that the token needs; undefined if any token is enough.
+ * @param scope Scope that the token needs; `undefined` if every token is sufficient.
  */
 export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
   const header = request.headers.get("authorization");
@@ -274,7 +272,7 @@ function patCaller(world: World, token: string): Caller | "unknown" | "over budg
   try {
     world.store.guard("select", "user_api_keys");
   } catch (error) {
-    // A database error looks like a bad token. Source: API reference, "Personal access tokens".
+    // A database error is treated as an invalid token. Source: API reference, "Personal access tokens".
     if (error instanceof DatabaseError) return "unknown";
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * The common part of all handlers: authentication, the envelope of the result, and the answer to an error.
+ * The common part of all handlers: authentication, the format of the result, and the answer to an error.
  *
  * @module
  */
@@ -34,8 +34,8 @@ type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => 
 type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /**
- * @param work Returns the data of the envelope, or a complete response. A `Refusal` that it throws is answered with its status; any other
- * error is answered with a 500.
+ * @param work Returns the data of the answer, or a complete response. A `Refusal` that it throws is answered with its status. Any other error is
+ * answered with a 500.
  */
 export function route<T, Status extends 200 | 202 = 200>(
   { scope, failed, status }: RouteOptions<Status>,

@@ -1,6 +1,6 @@
 /**
- * All routes: the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so a route that
- * disagrees with the client does not compile.
+ * All routes: the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so a route that differs
+ * from the contract does not compile.
  *
  * @module
  */
@@ -202,8 +202,8 @@ const getMcpServers = route({ scope: "read", failed: "Failed to list MCP servers
 const LIMITER_UNAVAILABLE = "External Mogplex run rate limit unavailable";
 
 /**
- * The limiter passes the id of the repository to the database before the id is checked. The answer to a malformed or unknown id is therefore
- * 503, as for a failure of the limiter. Source: API reference, "Run-start limits".
+ * The limiter passes the id of the repository to the database before the id is checked. Therefore, the answer to a malformed or unknown id is 503, as
+ * for a failure of the limiter. Source: API reference, "Run-start limits".
  *
  * @returns The refusal if there is no start slot.
  */
@@ -283,7 +283,7 @@ const readOutside = route<never>({ scope: "read", failed: FAILED }, outside);
 
 const writeOutside = route<never>({ scope: "write", failed: FAILED }, outside);
 
-/** Authenticates, but offers no method. */
+/** Authenticates the caller, but offers no method. */
 const postMcp = route({ failed: FAILED }, () => {
   const error = { code: -32601, message: "Method not found: the emulator has no MCP tools" };
   return jsonReply(JSON.stringify({ jsonrpc: "2.0", id: null, error }), 200) as Reply<Success<never>, 200>;
@@ -309,8 +309,7 @@ const postAutomation = route<never>({ scope: "write", failed: FAILED }, async ({
 });
 
 /**
- * Declares the input of a route for `hono/client`. Nothing is checked here, because the order of the checks in the handlers is part of the
- * contract.
+ * Declares the input of a route for `hono/client`. Nothing is checked here, because the order of the checks in the handlers is part of the contract.
  */
 function takes<Input extends object>(): MiddlewareHandler<object, string, { in: Input; out: Input }> {
   return (_, next) => next();
@@ -396,7 +395,7 @@ agreement<Agreement>();
 
 const FRAMEWORK_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
 
-/** The framework's answer if the route does not have the method. */
+/** The framework's answer if the route does not support the method. */
 function otherMethods(allowed: ReadonlySet<string>) {
   const allow = [...allowed].sort().join(", ");
   return (c: Context) => {
@@ -472,10 +471,10 @@ function metadataOf(request: Request): string {
 }
 
 /**
- * An emulator on a loopback address shows pages only under loopback host names. Otherwise, a website that is open in a browser on this machine
- * could read them through a host name that resolves to loopback.
+ * An emulator on a loopback address shows pages only under loopback host names. Otherwise, a website that is open in a browser on this machine could
+ * read the pages through a host name that resolves to loopback.
  *
- * @param render Returns undefined if there is no such page.
+ * @param render Returns `undefined` if there is no such page.
  */
 function show(world: World, c: Context, render: () => string | undefined): Response {
   if (hasForeignHost(world, c.req.raw)) {
@@ -491,7 +490,7 @@ export function hasForeignHost(world: World, request: Request): boolean {
   return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
 }
 
-/** Applies only if runs execute a command on the owner's machine, and only to routes that are added later. */
+/** Has an effect only if runs execute a command on the owner's machine, and only on routes that are added later. */
 export function refuseForeignHosts(app: Hono, world: World): void {
   app.use(async (c, next) => {
     if (world.runsCommands && hasForeignHost(world, c.req.raw)) {
