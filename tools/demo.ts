@@ -1,12 +1,12 @@
 /**
- * The quick start: a whole job on this machine. Starts a local Mogplex on loopback and a run on a real Git repository. A real
- * command changes code there on a new branch. Exits with the verdict of the run.
+ * The quick start: a whole job on this machine. Starts a local Mogplex on loopback, and a run on a real Git repository, where a real command changes
+ * code on a new branch. Exits with the exit code of the run.
  *
- * Where a person watches, the agent takes its time, and the pages of the local Mogplex stay open until a key is pressed.
+ * If a person watches, the agent pauses between its steps, and the pages of the local Mogplex stay open until a key is pressed.
  *
  * Arguments are passed to `run --follow`: see {@linkcode USAGE}.
  *
- * Ctrl-C ends it at any time, with everything that it started. Until the run has ended, the exit code is then 130.
+ * Ctrl-C ends this program and everything that it started. Until the run has ended, the exit code is then 130.
  */
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +26,7 @@ const requestLog = join(work, "emulator.log");
 
 /** Whether a person watches and can press a key. */
 const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
-/** Milliseconds after each thing that the agent says: about a quarter of a minute in all. */
+/** Pause after each message of the agent. All pauses together take about 15 seconds. */
 const PAUSE_MS = 2_200;
 const TYPED_AHEAD_MS = 300;
 const CTRL_C = 0x03;
@@ -46,7 +46,7 @@ It exits with the run's exit code. Ctrl-C stops everything; while the run is act
 
 /** Aborts at the first signal. Its reason is a {@linkcode Stopped}. */
 const stop = new AbortController();
-/** The program that is running, besides the local Mogplex. Signals are passed on to it. */
+/** The running program, besides the local Mogplex. Signals are forwarded to this program. */
 let atWork: ChildProcess | undefined;
 
 class Stopped extends Error {
@@ -62,7 +62,6 @@ function onSignal(signal: NodeJS.Signals) {
   atWork?.kill(signal);
 }
 
-/** Runs a program to its end, and returns its exit code and what it printed, if stdout is a pipe. */
 async function runProgram(program: string, args: readonly string[], options: SpawnOptions) {
   stop.signal.throwIfAborted();
   const child = spawn(program, args, options);
@@ -72,13 +71,12 @@ async function runProgram(program: string, args: readonly string[], options: Spa
   const [ended, signal] = await once(child, "close");
   atWork = undefined;
   const code = typeof ended === "number" ? ended : exitCodeOf(signal as NodeJS.Signals);
-  // Ctrl-C goes to all programs of the terminal. The end of this one may be seen before our own signal.
+  // Ctrl-C signals all programs of the terminal. This program may notice the end of its child before its own signal.
   const stopper = SIGNALS.find((each) => code === exitCodeOf(each));
   if (stopper !== undefined) onSignal(stopper);
   return { code, stdout };
 }
 
-/** Runs a program that must succeed, and returns what it printed. */
 async function mustRun(program: string, args: readonly string[], options: SpawnOptions): Promise<string> {
   const { code, stdout } = await runProgram(program, args, options);
   stop.signal.throwIfAborted();
@@ -86,7 +84,7 @@ async function mustRun(program: string, args: readonly string[], options: SpawnO
   return stdout;
 }
 
-/** Columns of the terminal; Infinity where stdout is not one. */
+/** Columns of the terminal; `Infinity` if stdout is not a terminal. */
 function columns(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;
 }
@@ -96,19 +94,19 @@ function say(text: string) {
   process.stdout.write(`\n▸ ${lines.join("\n  ")}\n`);
 }
 
-/** Prints a command that can be pasted, on several lines of a narrow terminal. */
+/** Prints a command that can be pasted. On a narrow terminal, the command has several lines. */
 function sayCommand(words: readonly string[]) {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    // A line that continues ends in a backslash.
+    // A continued line ends with a backslash.
     if (last === undefined || cellWidth(last) + cellWidth(word) + 5 > columns()) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   process.stdout.write(`\n▸ ${lines.join(" \\\n  ")}\n`);
 }
 
-/** Does something that takes a while, and prints a dot each second if a person watches. */
+/** Prints a dot each second if a person watches. */
 async function withDots(work: () => Promise<unknown>): Promise<void> {
   const timer = watched ? setInterval(() => process.stdout.write("."), 1_000) : undefined;
   try {
@@ -120,7 +118,7 @@ async function withDots(work: () => Promise<unknown>): Promise<void> {
 }
 
 function git(...args: string[]): Promise<string> {
-  // The history of the sample must be the same whatever the user's Git configuration is.
+  // The history of the sample must not depend on the user's Git configuration.
   const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
   return mustRun("git", [...quiet, ...args], { cwd: project, stdio: ["ignore", "pipe", "inherit"] });
 }
@@ -157,12 +155,11 @@ function spawnEmulator(): ChildProcess {
     ...["--with", "stream", "--with", "agentOutput"],
   ], {
     stdio: ["ignore", "pipe", openSync(requestLog, "w")],
-    // Ctrl-C goes to the whole group of the terminal, and the command still has to cancel its run there.
+    // Ctrl-C signals the whole process group of the terminal, but the command must still cancel its run at the local Mogplex.
     detached: true,
   });
 }
 
-/** Waits for the first line of the local Mogplex. */
 async function readyEmulator(child: ChildProcess, ended: Promise<unknown>): Promise<Ready> {
   if (child.stdout === null) throw new Error("Cannot read from the local Mogplex");
   const lines = createInterface({ input: child.stdout });
@@ -177,7 +174,7 @@ async function readyEmulator(child: ChildProcess, ended: Promise<unknown>): Prom
   return JSON.parse(first);
 }
 
-/** The environment without the caller's own `MOGPLEX_…` settings: the demo sets its own. */
+/** The environment without the caller's `MOGPLEX_…` variables, because the demo sets its own. */
 function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
 }
@@ -190,10 +187,10 @@ async function runJob(ready: Ready, given: readonly string[]): Promise<number> {
   const [first = "-"] = given;
   const [task, extra] = first.startsWith("-") ? [PROMPT, given] : [first, given.slice(1)];
   const args = ["run", task, "--follow", "--repo", REPOSITORY, "--create-branch", "--out", relative(root, reports)];
-  // The local Mogplex ends with this program, so that a run cannot go on.
+  // The local Mogplex ends with this program, so a run could not continue.
   if (!extra.some((arg) => arg.startsWith("--on-interrupt"))) args.push("--on-interrupt", "cancel");
   const settings = settingsOf(ready);
-  // The token is one of the local Mogplex, so that the line can be pasted while that is there.
+  // The line contains the token of the local Mogplex, so that a user can paste the line while the local Mogplex is running.
   const shown = [
     ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
     "node dist/mogplex.mjs",
@@ -235,13 +232,12 @@ function sayWhatNext() {
   ].join("\n"));
 }
 
-/** Waits until a key is pressed, or a signal comes. Ctrl-C is a key, too: the job has ended, and its exit code is known. */
 async function pressedKey(): Promise<void> {
   const { stdin } = process;
   stop.signal.throwIfAborted();
   stdin.setRawMode(true).resume();
   await new Promise<void>((resolve) => {
-    // Keys that were pressed during the run come at once.
+    // Keys that were pressed during the run arrive immediately.
     let isAhead = true;
     setTimeout(() => isAhead = false, TYPED_AHEAD_MS);
     stdin.on("data", (keys: Buffer) => {

@@ -1,8 +1,8 @@
 /**
- * Writes the generated parts of the documents (exit codes, environment, inputs, …) from the constants that the code uses, the current
- * version into the addresses of the components, and the pictures from a run of the command.
+ * Writes the generated parts of the documents (exit codes, environment, inputs, …) from the constants in the code, the current version into the
+ * addresses of the components, and the pictures from a run of the command.
  *
- * `--check` only compares.
+ * `--check` only compares, and writes nothing.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

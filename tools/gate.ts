@@ -1,9 +1,10 @@
 /**
- * `npm run gate`: what `npm test` leaves out. All cases of the property tests, `programs`, `matrix` without its smoke tests, and some checks.
+ * `npm run gate` runs the tests and checks that `npm test` omits: all cases of the property tests, `programs`, `matrix` without its smoke tests, and
+ * some checks.
  *
- * Files that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
- * `--seed=N` repeats an order. `--after-test` leaves out the cases that `npm test` has just tried. Where the kernel permits it, everything
- * runs in a namespace whose only network is loopback, and with empty caches: nothing may be downloaded after `npm ci`.
+ * Files that have passed without a skip are not run again until something that their result depends on changes. `--all` and CI run all files.
+ * `--seed=N` repeats an order. `--after-test` omits the cases that `npm test` has just tried. If the kernel permits it, everything runs with empty
+ * caches in a namespace whose only network is loopback, because nothing may be downloaded after `npm ci`.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -20,10 +21,9 @@ import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-/** Set in the process that has no network. */
 const CUT_OFF = "MOGPLEX_TEST_CUT_OFF";
 
-/** The command that starts another one in a namespace where only loopback is left; undefined where the kernel does not permit it. */
+/** A command that starts another command in a namespace whose only network is loopback; `undefined` if the kernel does not permit it. */
 function withoutNetwork(): string[] | undefined {
   const own = process.getuid?.() === 0
     ? ["unshare", "--net"]
@@ -33,7 +33,6 @@ function withoutNetwork(): string[] | undefined {
   return spawnSync(line[0] ?? "", [...line.slice(1), "true"], { stdio: "ignore" }).status === 0 ? line : undefined;
 }
 
-/** Runs this command again without a network, with empty caches. */
 async function runCutOff(line: readonly string[]): Promise<number> {
   const empty = mkdtempSync(join(tmpdir(), "mogplex-caches-"));
   const env = { ...process.env, [CUT_OFF]: "1", DENO_DIR: join(empty, "deno"), XDG_CACHE_HOME: join(empty, "cache") };
@@ -45,12 +44,10 @@ async function runCutOff(line: readonly string[]): Promise<number> {
   return code ?? 70;
 }
 
-/** The files of a layer, except those that `npm test` runs in the same way. */
 function filesOf(layer: Layer): string[] {
   return testFiles(`tests/${layer}`).filter((file) => layer === "unit" ? hasMoreCases(file) : folderOf(file) !== SMOKE);
 }
 
-/** Runs the files of some layers, except those that have already passed unchanged. */
 async function runLayers(
   layers: readonly Layer[],
   keys: Keys | undefined,
@@ -72,7 +69,7 @@ async function runLayers(
   }
   if (open.size === 0) return totals;
   const outcome = await runFiles([...open.keys()], options);
-  // An error outside of tests is in no report: then nothing is remembered.
+  // An error outside of tests is in no report. After such an error, no result is remembered.
   if (outcome.failed === outcome.cases.filter(({ end }) => end === "failed" || end === "innocent").length) {
     const clean = [...Map.groupBy(outcome.cases, ({ file }) => file)]
       .filter(([, cases]) => cases.every(({ end }) => end === "passed"));
@@ -101,7 +98,7 @@ async function main(args: readonly string[]): Promise<number> {
     print(`The order of the property tests is ${seed}: --seed=${seed} repeats it.`);
     const line = withoutNetwork();
     if (line !== undefined) {
-      // The build of a fresh checkout, too: nothing is downloaded after npm ci.
+      // The build of a fresh checkout also runs without a network, because nothing may be downloaded after `npm ci`.
       process.argv.push(...args.some((each) => each.startsWith("--seed=")) ? [] : [`--seed=${seed}`]);
       return await runCutOff(line);
     }
@@ -110,7 +107,7 @@ async function main(args: readonly string[]): Promise<number> {
   const build = await runChecks(BUILD);
   if (build.failed > 0) return 1;
   const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap(filesOf));
-  // All at once: the checks and `unit` are all work, and fill the time in which the others wait for their children.
+  // All at once: the checks and `unit` keep the cores busy while the other layers wait for their child processes.
   const [checks, ...layers] = await Promise.all([
     timed("checks", () => runChecks(GATE_CHECKS)),
     timed("programs and matrix", () => runLayers(["programs", "matrix"], keys)),

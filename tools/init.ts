@@ -1,5 +1,5 @@
 /**
- * `npm run init`: builds the command if needed, and has it set up the repository that npm was called from: `npm --prefix CLONE run init`.
+ * `npm run init` builds the command if needed, and uses it to set up the repository in which npm was called: `npm --prefix CLONE run init`.
  *
  * @module
  */
@@ -16,7 +16,7 @@ if (place === root || place.startsWith(`${root}${sep}`)) {
   );
   process.exit(2);
 }
-// `npm run init gitlab --dry-run`, without `--` before the flag: npm keeps the flag, and the files would be written.
+// With `npm run init gitlab --dry-run`, without `--` before the flag, npm consumes the flag, and the files would be written.
 const swallowed = ["dry-run", "respond", "uninstall"]
   .filter((name) => env[`npm_config_${name.replace("-", "_")}`] === "true" && !process.argv.includes(`--${name}`))
   .map((name) => `--${name}`);

@@ -1,7 +1,7 @@
 /**
- * Fails unless this GitLab pipeline has certain jobs with certain statuses: `tools/pipeline_jobs.ts NAME=STATUS…`, run in one of its jobs.
+ * Fails unless this GitLab pipeline has certain jobs with certain statuses: `tools/pipeline_jobs.ts NAME=STATUS…`, run in one of the pipeline's jobs.
  *
- * A pipeline is green without the jobs of a component that was not included, so their existence has to be checked. Runs on Deno without any
+ * A pipeline also succeeds if a component was not included, so the existence of the component's jobs must be checked. Runs on Deno without any
  * package.
  */
 import process from "node:process";
@@ -11,23 +11,19 @@ interface Job {
   status: string;
 }
 
-/** Where the pipeline is, and how to read it. */
 export interface Pipeline {
-  /** Address of GitLab's API, from `CI_API_V4_URL`. */
   api: string;
-  /** Id of the project, from `CI_PROJECT_ID`. */
   project: string;
-  /** Id of the pipeline, from `CI_PIPELINE_ID`. */
   pipeline: string;
-  /** Token with the scope `read_api`, which projects that are not public need. @default {undefined} */
+  /** Token with the scope `read_api`. Only projects that are not public need a token. */
   token?: string | undefined;
 }
 
 /**
- * Lists the jobs of a pipeline: the last attempt of each.
+ * Lists the last attempt of each job.
  *
- * @throws when GitLab answers anything but 2xx.
- * Source: GitLab, "Jobs API", "List pipeline jobs". It answers 401 to a job token (issue 37136).
+ * @throws if the status of GitLab's answer is not 2xx. Source: GitLab, "Jobs API", "List pipeline jobs". GitLab answers 401 to a job token (issue
+ * 37136).
  */
 async function jobsOf({ api, project, pipeline, token }: Pipeline): Promise<Job[]> {
   const jobs: Job[] = [];
@@ -47,14 +43,6 @@ async function jobsOf({ api, project, pipeline, token }: Pipeline): Promise<Job[
   return jobs;
 }
 
-/**
- * Compares the jobs of a pipeline with the expected ones.
- *
- * @param where The pipeline.
- * @param wanted Expected status of each job, by name.
- * @returns One sentence for each job that is missing, ambiguous or of another status.
- * @throws when GitLab does not list the jobs.
- */
 export async function jobProblems(where: Pipeline, wanted: Readonly<Record<string, string>>): Promise<string[]> {
   const jobs = await jobsOf(where);
   return Object.entries(wanted).flatMap(([name, status]) => {

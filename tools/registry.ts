@@ -5,10 +5,12 @@
  *
  * @module
  */
-// Imports nothing of this project: the release job runs it on Deno without packages and without access to the environment.
+// Imports nothing of this project, because the release job runs this module on Deno without packages and without access to the environment.
 import { createHash } from "node:crypto";
 
-/** Media types of an image for several platforms. The tag of the default image must name one, so that the image runs on each of them. */
+/**
+ * Media types of an image for several platforms. The tag of the default image must have one of these types, so that the image runs on every platform.
+ */
 const INDEXES = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -16,12 +18,11 @@ const INDEXES = [
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const TIMEOUT_MS = 30_000;
 
-/** Address of an image's manifests. As in Docker, a name without a host is on Docker Hub. */
 function manifests(image: string): string {
   const [first = "", ...rest] = image.split("/");
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
   if (!isHost) return `https://registry-1.docker.io/v2/${rest.length === 0 ? `library/${first}` : image}/manifests`;
-  // As in Docker, registries on loopback are spoken to over plain HTTP.
+  // As in Docker, the protocol for registries on loopback is plain HTTP.
   const scheme = /^(localhost|127\.0\.0\.1)(:|$)/.test(first) ? "http" : "https";
   return `${scheme}://${first}/v2/${rest.join("/")}/manifests`;
 }
@@ -35,9 +36,9 @@ async function get(url: string, headers: Record<string, string>, method = "GET")
 }
 
 /**
- * Fetches an anonymous token from the address that the challenge names.
+ * Fetches an anonymous token from the address in the challenge.
  *
- * @throws when the registry asks for a password, or gives no token.
+ * @throws if the registry requires a password, or returns no token.
  */
 async function anonymousToken(challenge: string): Promise<string> {
   const said = Object.fromEntries([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
@@ -57,12 +58,12 @@ async function anonymousToken(challenge: string): Promise<string> {
 }
 
 /**
- * Looks up the digest of an image's tag. Fetches the manifest and computes its digest, so that a wrong answer of the registry is found.
+ * Fetches the manifest of an image and computes its digest, so that a wrong answer of the registry is detected.
  *
  * @param image Name without tag, such as `denoland/deno` or `registry.example/group/name`.
  * @param tag Tag of the image, such as `alpine-2.9.6`.
  * @returns `sha256:` and 64 hexadecimal digits.
- * @throws when the registry cannot be reached, does not know the tag, or sends a manifest with another digest.
+ * @throws if the registry cannot be reached, does not know the tag, or sends a manifest with another digest.
  */
 export async function lookUpDigest(image: string, tag: string): Promise<string> {
   const name = `${image}:${tag}`;

@@ -1,17 +1,23 @@
 /**
- * Prepares a release: `npm run release -- X.Y.Z` looks up the digest of the default image, writes version, digest and places into all files
- * that contain them, turns every document into its released state, builds, copies what is kept in the repository of what was built, adds
- * the version to releases.json, and prints the commands that a person runs next. Nothing is written before all checks have passed.
+ * Prepares a release. `npm run release -- X.Y.Z` does the following:
+ * - looks up the digest of the default image
+ * - writes version, digest and places into all files that contain them
+ * - changes every document to its released state
+ * - builds, and copies the built files that the repository contains
+ * - adds the version to releases.json
+ * - prints the commands that a person runs next
  *
- * Without a version it builds and copies: templates, action, and pins in documents and recipes.
+ * Nothing is written before all checks have passed.
  *
- * `--digest sha256:HEX` takes the digest of the default image from the command line, for a rehearsal without a network.
+ * Without a version, it only builds and copies: templates, action, and pins in documents and recipes.
  *
- * The tag is `X.Y.Z`, the form that GitLab's catalog asks for. `vX` moves, for users of the GitHub action. CONTRIBUTING.md, "Releasing", has
- * what a person sets up once.
+ * `--digest sha256:HEX` sets the digest of the default image, for a rehearsal without a network.
  *
- * `--check [X.Y.Z]` runs in the pipeline of the release commit and of the tag, on what that pipeline has built: it prints the notes of the
- * release, or every reason against it. It runs on Deno without any package.
+ * The tag is `X.Y.Z`, the form that GitLab's catalog requires. The tag `vX` moves, for users of the GitHub action. CONTRIBUTING.md, "Releasing",
+ * describes the setup.
+ *
+ * `--check [X.Y.Z]` runs in the pipelines of the release commit and of the tag, on the files that the pipeline has built. It prints the notes of the
+ * release, or every reason against the release. It runs on Deno without any package.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -24,7 +30,7 @@ import { isUnreleased, releasedText } from "./publish/released.ts";
 import { lookUpDigest } from "./registry.ts";
 import { sha256 } from "./setup.mjs";
 
-/** The files with the version. The first group of a pattern is the text before the version, the second is the version. */
+/** The files that contain the version. In each pattern, the first group is the text before the version, and the second group is the version. */
 const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
   "package.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
   "package-lock.json": /("name": "@mogplex\/ci",\s*"version": ")([^"]*)/g,
@@ -33,11 +39,11 @@ const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
 };
 const IMAGE = "components/image.json";
 const CHANGELOG = "CHANGELOG.md";
-/** Files that name the repository on GitHub, from which programs get releases. */
+/** Files that contain the repository on GitHub, from which programs get releases. */
 const PLACE_FILES = ["mogplex.json", "github.yml", "gitlab.yml"].map((name) => `examples/updates/${name}`);
 const PROGRAM = "dist/mogplex.mjs";
 
-/** The releases, newest first, as Renovate's custom datasource reads them. Each release carries the whole file. */
+/** The releases, newest first, in the format of Renovate's custom datasource. Each release includes the whole file. */
 export const RELEASES = "releases.json";
 
 interface Releases {
@@ -50,17 +56,13 @@ interface Image {
   digest: string;
 }
 
-/** Options of {@linkcode prepareRelease}. */
 export interface ReleaseOptions {
-  /** Top of the checkout. */
   top: string;
-  /** Version to release, `X.Y.Z`. */
   version: string;
-  /** Date of the release, `YYYY-MM-DD`. */
   date: string;
-  /** Builds, and writes the generated files that are kept in the repository. */
+  /** Builds, and writes the generated files that the repository contains. */
   build: () => void;
-  /** Digest of the default image, `sha256:` and 64 hexadecimal digits. The registry is asked if it is absent. */
+  /** Digest of the default image, `sha256:` and 64 hexadecimal digits. @default the digest in the registry */
   digest?: string | undefined;
 }
 
@@ -68,7 +70,6 @@ function read(top: string, path: string): string {
   return readFileSync(join(top, path), "utf8");
 }
 
-/** Version of the checkout. */
 function versionOf(top: string): string {
   return /VERSION = "([^"]*)"/.exec(read(top, "lib/version.ts"))?.[1] ?? "";
 }
@@ -77,7 +78,7 @@ function readImage(top: string): Image {
   return JSON.parse(read(top, IMAGE));
 }
 
-/** The text below a heading of the changelog. Undefined if there is no such heading. */
+/** `undefined` if there is no such heading. */
 function section(changelog: string, heading: string): string | undefined {
   const parts = changelog.split(/^## /m).slice(1);
   const found = parts.find((part) => (part.split("\n", 1)[0] ?? "").split(" ", 1)[0] === heading);
@@ -85,7 +86,7 @@ function section(changelog: string, heading: string): string | undefined {
 }
 
 /**
- * Paths of the files that have parts for the time before the first release. Does not run Git: the release job is not allowed to start a
+ * Paths of the files with parts that apply only before the first release. Does not run Git, because the release job is not allowed to start a
  * program.
  */
 function unreleasedFiles(top: string): string[] {
@@ -98,7 +99,7 @@ function unreleasedFiles(top: string): string[] {
   return paths.filter((path) => !path.includes("node_modules") && isUnreleased(read(top, path))).sort();
 }
 
-/** Every version in the files of `VERSION_PLACES`. A file without any has the version "". */
+/** Every version in the files of `VERSION_PLACES`. A file without a version has the version "". */
 function versionsIn(top: string): [path: string, version: string][] {
   return Object.entries(VERSION_PLACES).flatMap(([path, pattern]) => {
     const found = [...read(top, path).matchAll(pattern)].map((match): [string, string] => [path, match[2] ?? ""]);
@@ -116,7 +117,6 @@ function git(top: string, ...args: string[]): string {
   return execFileSync("git", args, { cwd: top, encoding: "utf8" }).trim();
 }
 
-/** The text of package.json with the addresses of the project. */
 function withAddresses(text: string, { github }: Places): string {
   const address = `https://github.com/${github}`;
   const { name, version, description, ...rest } = JSON.parse(text);
@@ -124,12 +124,12 @@ function withAddresses(text: string, { github }: Places): string {
   return `${JSON.stringify({ name, version, description, ...rest, ...addresses }, null, 2)}\n`;
 }
 
-/** The releases of a checkout; none before the first one. */
+/** Empty before the first release. */
 function readReleases(top: string): Releases {
   return JSON.parse(read(top, RELEASES));
 }
 
-/** @throws when the version is not a later one, or when the checkout has changes, the tag, or no notes for the release. */
+/** @throws if the version is not later than the last one, or if the checkout has changes, already has the tag, or has no notes for the release. */
 function checkPrepared(options: ReleaseOptions): void {
   const { top, version } = options;
   const refuse = (why: string): never => {
@@ -149,8 +149,8 @@ function checkPrepared(options: ReleaseOptions): void {
 }
 
 /**
- * The commands that move the action's tag: people refer to an action by its major version. They run once the pipeline of the release has
- * passed: nothing else checks what that tag names. Source: GitHub, "Using tags for release management".
+ * The commands that move the action's tag, because users refer to an action by its major version. Run these commands after the pipeline of the
+ * release has passed, because nothing else checks the commit of this tag. Source: GitHub, "Using tags for release management".
  */
 function actionTag(version: string, { github }: Places): string[] {
   const tag = `v${version.split(".")[0]}`;
@@ -161,12 +161,6 @@ function actionTag(version: string, { github }: Places): string[] {
   ];
 }
 
-/**
- * Writes a release into the checkout.
- *
- * @returns The commands that publish the release.
- * @throws when the checkout is not ready, or the image cannot be looked up. Nothing has been written then.
- */
 export async function prepareRelease(options: ReleaseOptions): Promise<string[]> {
   checkPrepared(options);
   const { top, version, date, build } = options;
@@ -201,10 +195,10 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
   ];
 }
 
-/** The template whose jobs need Node and Git, which the default image of the others does not have. */
+/** The template whose jobs need Node and Git, which the default image of the other templates does not contain. */
 const NO_DEFAULT_IMAGE = "campaign.yml";
 
-/** Checks version and image of the templates. @returns One sentence for each problem. */
+/** @returns One sentence for each problem. */
 function templateProblems(top: string, version: string, { image, tag, digest }: Image): string[] {
   const names = readdirSync(join(top, "templates"));
   if (names.length === 0) return ["templates/ is empty"];
@@ -219,7 +213,7 @@ function templateProblems(top: string, version: string, { image, tag, digest }: 
   });
 }
 
-/** Compares the newest entry of releases.json with the program that was built. @returns One sentence for each problem. */
+/** Compares the newest entry of releases.json with the built program. @returns One sentence for each problem. */
 function releasesProblems(top: string, version: string): string[] {
   const [newest] = readReleases(top).releases;
   const digest = sha256(read(top, PROGRAM));
@@ -230,7 +224,7 @@ function releasesProblems(top: string, version: string): string[] {
 /**
  * Compares the digest of the default image with the registry.
  *
- * @param expected The digest in the registry, if it should not be looked up.
+ * @param expected Digest to use instead of the registry's digest.
  * @returns One sentence for each problem.
  */
 async function imageProblems({ image, tag, digest }: Image, expected: string | undefined): Promise<string[]> {
@@ -242,11 +236,10 @@ async function imageProblems({ image, tag, digest }: Image, expected: string | u
 }
 
 /**
- * Checks that a checkout is a release that may be published.
+ * Checks whether a checkout is a release that may be published.
  *
- * @param top Top of the checkout.
  * @param tag Tag of the release, `X.Y.Z`. @default the version of the checkout
- * @param digest Digest of the default image, for a rehearsal. The registry is asked if it is absent.
+ * @param digest Digest of the default image, for a rehearsal. @default the digest in the registry
  * @returns The notes of the release.
  * @throws with every reason against the release in one message.
  */
@@ -268,7 +261,7 @@ export async function checkRelease(top: string, tag: string = versionOf(top), di
   throw new Error(`Cannot release "${tag}":\n${problems.map((problem) => `- ${problem}`).join("\n")}`);
 }
 
-// Not through task.mjs: its set-up would install all packages again, as the lock file has just got another version.
+// Not with task.mjs: its setup would install all packages again, because the lock file has a new version.
 function runTool(top: string, ...line: string[]): void {
   execFileSync(process.execPath, ["--no-env-file", ...line], { cwd: top, stdio: ["ignore", 2, 2] });
 }
@@ -291,10 +284,10 @@ async function main(args: readonly string[]): Promise<number> {
       writePublished(top);
       return 0;
     }
-    // Each in a separate process, which reads the new version.
+    // Each tool runs in a separate process, which reads the new version.
     const build = () => {
       ["tools/release.ts", "tools/docs.ts"].forEach((tool) => runTool(top, tool));
-      // Version and places have other lengths than what stood for them.
+      // The new version and places differ in length from the text that they replace.
       execFileSync(join(top, "node_modules/deno/deno"), ["fmt", "--quiet"], { cwd: top, stdio: ["ignore", 2, 2] });
     };
     const date = new Date().toISOString().slice(0, 10);

@@ -1,5 +1,5 @@
-// Makes a fresh clone usable: installs the pinned npm packages when they are missing or older than the lock file. Plain JavaScript for Node
-// alone, since nothing else is installed yet.
+// Makes a fresh clone usable: installs the pinned npm packages if they are missing or older than the lock file. Plain JavaScript for Node, because
+// nothing else is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,10 +7,9 @@ import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Top of the checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-// Bun runs most of our tools, and then process.execPath is Bun.
+// Most of our tools run on Bun, where process.execPath is Bun.
 function findNode() {
   if (process.versions.bun === undefined) return process.execPath;
   const folders = (process.env.PATH ?? "").split(delimiter);
@@ -20,7 +19,7 @@ function findNode() {
 }
 
 /**
- * Paths of the runtimes' own binaries. The wrappers in `.bin` leave their child running when they are killed.
+ * Paths of the runtimes' own binaries. The wrappers in `.bin` leave their child process running when they are killed.
  * @type {Record<"bun" | "deno" | "node", string>}
  */
 export const runtimes = {
@@ -30,7 +29,7 @@ export const runtimes = {
 };
 
 /**
- * The exit code of a process that a signal ended, as shells report it.
+ * 128 plus the signal number, as in shells.
  *
  * @param {NodeJS.Signals} signal
  */
@@ -39,8 +38,8 @@ export function exitCodeOf(signal) {
 }
 
 /**
- * Ends this process with an exit code, once everything is printed. Without it Bun 1.4.5 can wait forever after the last line of a task that
- * had many child processes, although none of them is left and no file or socket is open.
+ * Ends this process once everything is printed. Otherwise, Bun 1.4.5 can wait forever after a task that had many child processes, although all of
+ * them have ended and no file or socket is open.
  *
  * @param {number} code
  */
@@ -48,17 +47,14 @@ export function endWith(code) {
   process.stdout.write("", () => process.exit(code));
 }
 
-/**
- * SHA-256 of a text or of bytes, as 64 hex digits.
- * @param {string | Uint8Array} content
- */
+/** @param {string | Uint8Array} content */
 export function sha256(content) {
   return createHash("sha256").update(content).digest("hex");
 }
 
 /**
- * Whether every package of `package-lock.json` is installed in its version, according to the list that npm writes at the end of an
- * installation. Packages for other machines are optional, and npm leaves them out.
+ * Compares `package-lock.json` with the list that npm writes at the end of an installation. Packages for other machines are optional, and npm omits
+ * them.
  * @param {string} folder Folder of `package-lock.json` and `node_modules`.
  */
 export function isInstalled(folder) {
@@ -69,7 +65,6 @@ export function isInstalled(folder) {
   if (!existsSync(join(folder, list))) return false;
   const installed = packagesOf(list);
   return Object.entries(packagesOf("package-lock.json")).every(([path, { version, integrity, optional }]) => {
-    // The project itself.
     if (path === "") return true;
     const own = installed[path];
     if (own === undefined) return optional === true;
@@ -77,16 +72,13 @@ export function isInstalled(folder) {
   });
 }
 
-/** The runtimes that npm installs but that do not start: their packages fetch or place the program in a script, which may not have run. */
+/** Runtimes that are installed but do not start. Their packages download or install the program in a script, which may not have run. */
 function brokenRuntimes() {
   const names = /** @type {const} */ (["bun", "deno"]);
   return names.filter((name) => spawnSync(runtimes[name], ["--version"], { stdio: "ignore" }).status !== 0);
 }
 
-/**
- * Installs the packages of the lock file unless they are installed.
- * Throws when npm fails, or when an installed runtime does not start.
- */
+/** Installs the packages of the lock file unless they are installed. Throws if npm fails, or if an installed runtime does not start. */
 export function setUp() {
   const isReady = () => isInstalled(root) && brokenRuntimes().length === 0;
   if (isReady()) return;
@@ -105,7 +97,7 @@ function isAlive(pid) {
   }
 }
 
-/** The process that holds a lock; undefined if it has gone. @param {string} lock */
+/** The process that holds a lock; `undefined` if the process has ended. @param {string} lock */
 function holderOf(lock) {
   try {
     return Number(readFileSync(lock, "utf8"));
@@ -115,8 +107,7 @@ function holderOf(lock) {
 }
 
 /**
- * Runs `work` while no other process does the same: two `npm ci` in one folder delete each other's packages. The lock of a dead process is
- * ignored.
+ * Runs `work` while no other process runs it, because two `npm ci` in one folder delete each other's packages. The lock of a dead process is ignored.
  * @param {string} lock Path of a file.
  * @param {() => void} work
  */
@@ -143,7 +134,10 @@ export function alone(lock, work) {
   }
 }
 
-/** One process at a time, since another one may have its own lock there by now. @param {string} lock @param {string} own */
+/**
+ * Only one process at a time may do this, because another process may have created its own lock in the meantime. @param {string} lock @param {string}
+ * own
+ */
 function removeDead(lock, own) {
   const guard = `${lock}.dead`;
   if (!tryLink(own, guard)) return;
@@ -155,7 +149,7 @@ function removeDead(lock, own) {
   }
 }
 
-/** @param {string} own @param {string} lock @returns {boolean} False if there is a lock. */
+/** @param {string} own @param {string} lock @returns {boolean} `false` if the lock exists. */
 function tryLink(own, lock) {
   try {
     linkSync(own, lock);

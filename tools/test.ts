@@ -1,8 +1,8 @@
 /**
- * `npm test`: builds what has changed, runs the static checks, all of `tests/unit`, and the smoke tests of the built program.
+ * `npm test`: builds what has changed, and runs the static checks, all of `tests/unit`, and the smoke tests of the built program.
  *
- * The order of `tests/unit` is another one each time; `--seed=N` repeats it. `npm test -- PATH …` runs the test files of a path alone; `-t pattern`
- * and other flags go to `bun test`, `--all` prints tests that pass.
+ * The order of `tests/unit` is random; `--seed=N` repeats an order. `npm test -- PATH …` runs only the test files at these paths. `-t pattern` and
+ * other flags are passed to `bun test`. `--all` also prints tests that pass.
  */
 import process from "node:process";
 import { endWith } from "./setup.mjs";
@@ -16,7 +16,6 @@ function printSummary(outcomes: readonly Outcome[]): void {
   for (const line of summaryOf(cases, sourceOf, missingPrograms())) process.stdout.write(`${line}\n`);
 }
 
-/** The arguments that are paths, and those that are not. */
 function divide(args: readonly string[]): { paths: string[]; options: RunOptions } {
   const paths = args.filter((each) => /^(\.\/)?tests\//.test(each)).map((each) =>
     each.replace(/^\.\//, "").replace(/\/$/, "")

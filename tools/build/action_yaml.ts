@@ -1,5 +1,5 @@
 /**
- * Renders `action.yml`: the metadata that GitHub reads, from the inputs that the program knows.
+ * Renders `action.yml`, the metadata that GitHub reads, from the inputs of the program.
  *
  * @module
  */
@@ -11,13 +11,12 @@ import { KEY_SCOPES } from "../../lib/run/key.ts";
 import type { OutputName } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";
 
-/** The description of an input, for users. It must not contain an expression, because the runner would evaluate it. */
+/** These texts must not contain an expression, because the runner would evaluate it. */
 export interface InputText {
-  /** Its meaning. */
   description: string;
-  /** What applies if it is empty. @default {undefined} (nothing to say) */
+  /** What an empty value means. @default no text */
   empty?: string;
-  /** Its value if the workflow sets none; GitHub evaluates expressions in it. @default {""} */
+  /** Value if the workflow sets none. GitHub evaluates expressions in this value. @default {""} */
   default?: string;
   /** Allowed values. @default any text */
   options?: readonly string[];
@@ -26,7 +25,6 @@ export interface InputText {
 const SERVER = "the repository's default in Mogplex";
 const SWITCH = ["true", "false"];
 
-/** The inputs, in the order of the program. */
 export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "token": {
     description: "Mogplex access token, from a secret.",
@@ -188,7 +186,6 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
 };
 
-/** The outputs of the step. */
 export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = {
   run_id: "Id of the run, set as soon as it is known.",
   status: "Status of the run, as the service reports it.",
@@ -201,16 +198,15 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
   exit_code: "Exit code of the step.",
 };
 
-/** A text as YAML: JSON is YAML. */
+/** JSON is valid YAML. */
 const quoted = (text: string) => JSON.stringify(text);
 
-/** Text of an input for GitHub, which has no key for choices. */
+/** GitHub has no key for allowed values, so the description lists them. */
 function described({ description, options, empty }: InputText): string {
   const choices = options === undefined ? [] : [`One of ${options.join(", ")}.`];
   return [description, ...choices, ...(empty === undefined ? [] : [`Empty: ${empty}.`])].join(" ");
 }
 
-/** Renders `action.yml`. */
 export function renderActionYaml(): string {
   const names = Object.keys(ACTION_INPUTS) as InputName[];
   const inputs = names.flatMap((name) => {

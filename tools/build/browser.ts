@@ -1,5 +1,5 @@
 /**
- * Replacements for Node's modules in a browser and in an edge runtime. There are no files and no processes, so code that needs them throws.
+ * Replacements for Node's modules in a browser and in an edge runtime. Files and processes do not exist there, so code that needs them throws.
  * SHA-256 works, because pages are rendered with it.
  *
  * @module
@@ -7,7 +7,7 @@
 import type { Plugin } from "esbuild";
 import { dirname } from "node:path";
 
-/** `node:crypto` with what `lib/sha256.ts` uses. The hash is computed here, because the platform's own is asynchronous. */
+/** The part of `node:crypto` that `lib/sha256.ts` uses. The hash is computed here, because the platform's hash function is asynchronous. */
 const CRYPTO = `
 const K = Array.from({ length: 64 }, (_, i) => {
   let n = 2;
@@ -63,13 +63,13 @@ export const timingSafeEqual = none;
 export const randomUUID = () => globalThis.crypto.randomUUID();
 `;
 
-/** `node:process`: the page's own, if it has one, as in tests that provide a document. */
+/** `node:process`: the page's `process` if it has one, as in tests that provide a document. */
 const PROCESS = `
 const none = { env: {}, argv: [], execArgv: [], versions: {}, platform: "browser", cwd: () => "/" };
 export default globalThis.process ?? none;
 `;
 
-/** The module that a script loads for a result file. Without Git and the tokens of a job, no repository can be read. */
+/** Replaces the module that a script loads for a result file. Without Git and the tokens of a job, no repository can be read. */
 const RESULTS = `
 import { UsageError } from "../errors.ts";
 function refuse() {
@@ -83,7 +83,7 @@ export const filesOfScript = async () => refuse();
 export const jsonSchemaOfZod = refuse;
 `;
 
-/** Replaces Node's modules with these. Anything that a replacement lacks is undefined, which the compiler does not check. */
+/** Replaces Node's modules. A missing name of a replacement is `undefined`, and the compiler does not check this. */
 export const withoutNode: Plugin = {
   name: "without-node",
   setup(build) {

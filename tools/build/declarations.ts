@@ -1,5 +1,5 @@
 /**
- * The declarations of the library, for compilers and editors: one file for each entry, and one for what the entries share.
+ * The declarations of the library for compilers and editors: one file for each entry, and one file that the entries share.
  *
  * @module
  */
@@ -12,21 +12,16 @@ import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 import { root } from "../setup.mjs";
 
-/** Modules that a package's user imports. */
+/** Modules that users of the package import. */
 const ENTRIES = ["mod", "campaigns", "testing"];
 
-/** A list of names, one per line. */
 function onLines(statement: string): string {
   return statement.replace(/\{\s*/, "{\n  ").replace(/,\s*/g, ",\n  ").replace(/\s*\}$/, ",\n}");
 }
 
-/**
- * Writes `types/`: only what the signatures of the entries name.
- *
- * @param dist Folder that gets it.
- */
+/** Writes only the declarations that the signatures of the entries need. */
 export async function writeDeclarations(dist: string): Promise<void> {
-  // Not below node_modules: the bundler takes what is there for packages.
+  // Not below node_modules, because the bundler treats everything there as a package.
   const made = mkdtempSync(join(tmpdir(), "mogplex-declarations-"));
   try {
     const args = ["--declaration", "--emitDeclarationOnly", "--outDir", made, "--rootDir", "."];
@@ -35,7 +30,7 @@ export async function writeDeclarations(dist: string): Promise<void> {
     const bundle = await rollup({
       input: Object.fromEntries(ENTRIES.map((name) => [name, join(made, `${name}.d.ts`)])),
       plugins: [dts()],
-      // A package in a signature would have to be installed by every user.
+      // Every user would have to install a package that a signature names.
       external: (id) => !/^[./]/.test(id),
     });
     const types = join(dist, "types");
@@ -44,7 +39,7 @@ export async function writeDeclarations(dist: string): Promise<void> {
       format: "es",
       entryFileNames: "[name].d.ts",
       chunkFileNames: "shared.d.ts",
-      // The entries are read by people as well: each name as it is, on a separate line.
+      // People read the entries, too, so names are not shortened, and each is on its own line.
       minifyInternalExports: false,
       plugins: [{
         name: "lines",
@@ -53,7 +48,8 @@ export async function writeDeclarations(dist: string): Promise<void> {
       manualChunks: (id) => ENTRIES.some((name) => id === join(made, `${name}.d.ts`)) ? undefined : "shared",
     });
     await bundle.close();
-    // The entries import `shared.js`. Compilers look for `shared.d.ts` beside it; Deno looks for exactly that, and finds here where its types are.
+    // The entries import `shared.js`. Compilers look for `shared.d.ts` next to it. Deno loads `shared.js` itself, and finds the path of its types
+    // there.
     writeFileSync(join(types, "shared.js"), '// @ts-self-types="./shared.d.ts"\nexport {};\n');
   } finally {
     rmSync(made, { recursive: true, force: true });

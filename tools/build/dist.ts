@@ -1,8 +1,3 @@
-/**
- * What `dist/` consists of.
- *
- * @module
- */
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
@@ -15,7 +10,7 @@ import { notices } from "./licenses.ts";
 import { sbom } from "./sbom.ts";
 import { componentNames, renderTemplate } from "./templates.ts";
 
-/** Writes {@linkcode SUMS}: the paths are those below the folder, sorted by code unit, so that the file is the same everywhere. */
+/** Paths are relative to the folder, and sorted by code unit so that the file is the same on every machine. */
 function writeSums(dist: string): void {
   const files = readdirSync(dist, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files.map((entry) => relative(dist, join(entry.parentPath, entry.name))).sort();
@@ -25,7 +20,6 @@ function writeSums(dist: string): void {
   );
 }
 
-/** Writes all files into an empty folder. */
 export async function writeDist(dist: string): Promise<void> {
   const programs = await Promise.all(PROGRAMS.map(bundleProgram));
   const executable = new Set([
@@ -37,7 +31,7 @@ export async function writeDist(dist: string): Promise<void> {
     writeFileSync(join(dist, file), text, { mode: executable.has(file) ? 0o755 : 0o644 });
     process.stdout.write(`dist/${file}  ${Buffer.byteLength(text)} bytes  sha256 ${sha256(text)}\n`);
   }
-  // A program goes out alone, with these three; the files of the library stay together.
+  // A program is published on its own, with its checksum, notices and SBOM. The files of the library stay together.
   for (const { file, text, packages } of programs) {
     writeFileSync(join(dist, `${file}.sha256`), `${sha256(text)}  ${file}\n`);
     writeFileSync(join(dist, sbomName(file)), sbom(file, text, packages));

@@ -1,5 +1,5 @@
 /**
- * Whether `dist/` is what this checkout builds.
+ * Determines whether `dist/` is up to date.
  *
  * @module
  */
@@ -7,12 +7,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, sha256 } from "../setup.mjs";
 
-/** Where the built files are. */
 export const DIST = join(root, "dist");
-/** Name of the file that records what `dist/` was built from, so that it is not built again without a change. */
+/** Records the inputs of `dist/`, so that `dist/` is not built again without a change. */
 export const BUILT_FROM = ".built-from";
 
-/** The files that a build depends on, in one checksum. */
 export function inputs(): string {
   const folders = ["lib", "tools/build", "components"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
@@ -26,7 +24,6 @@ export function inputs(): string {
   return sha256(paths.map((path) => `${path.slice(root.length)}\n${readFileSync(path, "utf8")}`).join("\n"));
 }
 
-/** Whether `dist/` is what this checkout builds. */
 export function isFresh(): boolean {
   const path = join(DIST, BUILT_FROM);
   return existsSync(path) && readFileSync(path, "utf8") === inputs();

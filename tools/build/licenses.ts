@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { root } from "../setup.mjs";
 
 /**
- * The license texts of packages, each below the package's name and version; a sentence when there is none.
+ * The license texts of packages, each below the package's name and version; a sentence if there are no packages.
  *
  * @param packages Names of packages in `node_modules/`.
- * @throws when a package has no license file, and its metadata does not name the MIT license and its author.
+ * @throws if a package has no license file, and its metadata does not name the MIT license and the author.
  */
 export function notices(packages: readonly string[]): string {
   if (packages.length === 0) return "This program contains no third-party packages.\n";
@@ -26,7 +26,6 @@ export function notices(packages: readonly string[]): string {
   }).join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** The text of a license that a package names without shipping it. */
 function textFor({ name, license, author }: { name: string; license: unknown; author: unknown }): string {
   if (license === "MIT" && typeof author === "string") return mitText(author.replace(/ *<.*>$/, ""));
   throw new Error(`Cannot collect licenses: package "${name}" ships no license file`);

@@ -1,6 +1,6 @@
 /**
- * Version and SHA-256 of `dist/mogplex.mjs` in docs/install.md, the examples and deno.json, so that a copied command downloads exactly the
- * released file.
+ * Writes the version and SHA-256 of `dist/mogplex.mjs` into docs/install.md, the examples and deno.json, so that a copied command downloads exactly
+ * the released file.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
-/** The values of the pins. */
 export interface Pins {
   version: string;
   sha256: string;
@@ -25,29 +24,22 @@ const PLACES: readonly { pattern: RegExp; pin: keyof Pins }[] = [
   { pattern: new RegExp(String.raw`(?<=@mogplex/ci@)${VERSION_NUMBER}\b`, "g"), pin: "version" },
 ];
 
-/** Writes the pins of a text. */
 export function withPins(text: string, pins: Pins): string {
   return PLACES.reduce((all, { pattern, pin }) => all.replace(pattern, pins[pin]), text);
 }
 
-/** Whether a text has a pin. */
 export function hasPin(text: string): boolean {
   return PLACES.some(({ pattern }) => text.search(pattern) >= 0);
 }
 
-/** The file that is pinned. */
 export const PINNED = "mogplex.mjs";
 
-/** The pins of a built file: the current version, and the SHA-256 of its text. */
+/** The current version, and the SHA-256 of the file's text. */
 export function pinsOf(text: string): Pins {
   return { version: VERSION, sha256: sha256(text) };
 }
 
-/**
- * Paths of the files with pins, sorted: files of `docs/` and `examples/`, and the two that map the package that examples import to `mod.ts`.
- *
- * @param top Top of the checkout.
- */
+/** Paths of the files with pins, sorted: files in `docs/` and `examples/`, and the two files that map the package in the examples to `mod.ts`. */
 export function pinnedFiles(top: string = root): string[] {
   const below = ["docs", "examples"].flatMap((folder) =>
     readdirSync(join(top, folder), { recursive: true, withFileTypes: true })

@@ -1,7 +1,7 @@
 /**
- * The built files that a release keeps in the repository: templates, action, and pins of the command in documents and recipes.
+ * The built files that the repository contains: templates, the action, and pins of the command in documents and recipes.
  *
- * Needs no package: the release job runs it on Deno alone.
+ * Imports no package, because the release job runs this module on Deno without packages.
  *
  * @module
  */
@@ -10,7 +10,6 @@ import { join, relative } from "node:path";
 import { pinnedFiles, pinsOf, withPins } from "./pins.ts";
 import { splitTemplate } from "./templates.ts";
 
-/** Built files, below `dist/`, by their path in the repository. */
 function publishedFiles(top: string): Record<string, string> {
   const templates = readdirSync(join(top, "dist/templates")).map((name) => `templates/${name}`);
   const action = ["action/action.yml", "action/main.mjs", "action/LICENSES.txt"];
@@ -20,12 +19,11 @@ function publishedFiles(top: string): Record<string, string> {
   };
 }
 
-/** The pins of the built command. */
 function builtPins(top: string) {
   return pinsOf(readFileSync(join(top, "dist/mogplex.mjs"), "utf8"));
 }
 
-/** Copies what was built into the repository. @param top Top of a checkout with `dist/`. */
+/** @param top Top of a checkout with `dist/`. */
 export function writePublished(top: string): void {
   rmSync(join(top, "templates"), { recursive: true, force: true });
   for (const [path, built] of Object.entries(publishedFiles(top))) cpSync(join(top, "dist", built), join(top, path));
@@ -33,13 +31,13 @@ export function writePublished(top: string): void {
   for (const path of pinnedFiles(top)) writeFileSync(path, withPins(readFileSync(path, "utf8"), pins));
 }
 
-/** A file in a form that is the same on every machine. The compressed program in a template is not. */
+/** Decompresses the program in a template, because its compressed form differs between machines. */
 function comparable(path: string, text: string): string {
   const parts = path.startsWith("templates/") ? splitTemplate(text) : undefined;
   return parts === undefined ? text : JSON.stringify(parts);
 }
 
-/** Compares what the repository has with what was built. @returns One sentence for each problem. */
+/** @returns One sentence for each difference between the repository and the build. */
 export function publishedProblems(top: string): string[] {
   if (!existsSync(join(top, "dist/templates"))) return ['dist/ is missing: run "npm run build"'];
   const read = (path: string) => readFileSync(join(top, path), "utf8");

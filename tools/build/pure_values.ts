@@ -1,6 +1,6 @@
 /**
- * Marks the values that a module computes when it is loaded as free of side effects, so that the bundler of another project can leave out
- * what that project does not use. Without the marks, function calls are kept, with everything that they refer to.
+ * Marks the values that a module computes at load time as free of side effects, so that the bundler of another project can omit unused values.
+ * Without the marks, a bundler keeps function calls and everything that they refer to.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import { type Expression, parse, type SpreadElement } from "acorn";
 
 const PURE = /\/\* ?[@#]__PURE__ ?\*\/\s*\(*$/;
 
-/** Whether bundlers detect on their own that a value has no side effects. */
 function isPlain(node: Expression | SpreadElement | null): boolean {
   switch (node?.type) {
     case undefined:
@@ -31,11 +30,7 @@ function isPlain(node: Expression | SpreadElement | null): boolean {
   }
 }
 
-/**
- * Marks the values of variables at the top of a module.
- *
- * @param text The module. Its values must have no side effects. To test that, import the module in a process that has loaded nothing else.
- */
+/** @param text A module whose top-level values have no side effects. To test this, import the module in a process that has loaded nothing else. */
 export function withPureValues(text: string): string {
   const places: [start: number, end: number][] = [];
   for (const statement of parse(text, { ecmaVersion: "latest", sourceType: "module" }).body) {

@@ -1,6 +1,6 @@
 /**
- * The SBOM of a program: the npm packages that esbuild bundled into it. `npm sbom` cannot make it: every package is a development dependency
- * here, so that `npm sbom --omit dev` lists nothing.
+ * The SBOM of a program: the npm packages that esbuild bundled into the program. `npm sbom` cannot create it, because every package is a development
+ * dependency here, and `npm sbom --omit dev` lists nothing.
  *
  * Source: CycloneDX 1.6, JSON; package-url, "npm". The lab validates the files against the published schema.
  *
@@ -11,11 +11,11 @@ import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
-/** The form of an SPDX identifier. The schema has the whole list. */
+/** The form of an SPDX identifier. The schema has the complete list. */
 const SPDX_ID = /^[A-Za-z0-9.+-]+$/;
 
 /**
- * A serial number that is the same for the same file: a UUID of version 8 from the first 128 bits of the file's SHA-256.
+ * The same file has the same serial number: a UUID of version 8 from the first 128 bits of the file's SHA-256.
  *
  * Source: RFC 9562, section 5.8.
  */
@@ -31,13 +31,12 @@ function serialNumber(digest: string): string {
   return `urn:uuid:${groups.join("-")}`;
 }
 
-/** The parts of package-lock.json that an SBOM needs. */
 interface LockedPackage {
   version: string;
   integrity: string;
 }
 
-/** Address of a package in the package-url form. A scope's `@` is encoded. */
+/** The `@` of a scope is encoded. */
 const purl = (name: string, version: string) => `pkg:npm/${name.replace("@", "%40")}@${version}`;
 
 function component(name: string, locked: LockedPackage) {
@@ -52,7 +51,7 @@ function component(name: string, locked: LockedPackage) {
     "bom-ref": reference,
     name,
     version: locked.version,
-    // The tarball of the registry, as the lock file has it.
+    // The checksum of the registry's tarball, from the lock file.
     hashes: [{ alg: "SHA-512", content: sum }],
     licenses: [{ license: { id: license } }],
     purl: reference,
@@ -60,12 +59,9 @@ function component(name: string, locked: LockedPackage) {
 }
 
 /**
- * The SBOM of a program, as the text of a file. The same program has the same SBOM: no time, and no random number.
+ * The same program has the same SBOM, which contains no time and no random number.
  *
- * @param file Name of the program.
- * @param text The program.
- * @param packages Names of the packages in it, sorted.
- * @throws when a package is not in package-lock.json or names no license.
+ * @throws if a package is not in package-lock.json, or names no license.
  */
 export function sbom(file: string, text: string, packages: readonly string[]): string {
   const lock: { packages: Record<string, LockedPackage> } = JSON.parse(

@@ -1,9 +1,9 @@
 /**
- * Renders the templates: for each component the file that GitLab publishes, which contains everything that its job needs. Only the
- * component for campaigns does not contain the program.
+ * Renders the templates: for each component, the file that GitLab publishes, which contains everything that its job needs. Only the template of the
+ * campaign component does not contain the program.
  *
- * The sources in `components/` are YAML and shell, which can be read and checked on their own. A line `# include NAME` is replaced by the
- * file `components/shared/NAME.yml` or `.sh`, indented like that line, without the keys that it names; `watch` is a text of the library.
+ * The sources in `components/` are YAML and shell, which linters can check. A line `# include NAME` is replaced by the file
+ * `components/shared/NAME.yml` or `.sh`, with the same indentation, and without the keys that the line names. `watch` is a text of the library.
  *
  * @module
  */
@@ -20,35 +20,31 @@ import { root, sha256 } from "../setup.mjs";
  */
 export const TEMPLATE_LIMIT = 1_000_000;
 
-/** Characters in a line of base64. */
 const LINE_LENGTH = 1_000;
 const SHARED = join(root, "components/shared");
 
-/** Names of the components, sorted: the folders of `components/` with a `template.yml`. */
 export function componentNames(): string[] {
   const folders = readdirSync(join(root, "components"), { withFileTypes: true }).filter((each) => each.isDirectory());
   return folders.map((each) => each.name)
     .filter((name) => existsSync(join(root, "components", name, "template.yml"))).sort();
 }
 
-/** Source of a component, with its pieces in place. */
 function sourceOf(name: string): string {
   return withPieces(readFileSync(join(root, "components", name, "template.yml"), "utf8"));
 }
 
-/** Whether a component has the program inside. One for campaigns would be too large with it. */
+/** With the program, the template of the campaign component would exceed the limit. */
 export function carriesProgram(name: string): boolean {
   return sourceOf(name).includes("@@BUNDLE@@");
 }
 
-/** Text of a shared piece. @throws when no file has that name, or two have. */
 function piece(name: string): string {
   const found = ["yml", "sh"].map((ending) => join(SHARED, `${name}.${ending}`)).filter((path) => existsSync(path));
   if (found.length !== 1) throw new Error(`Cannot include "${name}": ${found.length} files have that name`);
   return readFileSync(found[0] as string, "utf8").trimEnd();
 }
 
-/** A piece without some of its keys, and without what is below them. @throws when it lacks one of these keys. */
+/** @throws if the piece does not have one of the keys. */
 function pieceWithout(name: string, keys: readonly string[]): string {
   return keys.reduce((text, key) => {
     const shorter = text.replace(new RegExp(`^${key}:.*\\n(?:[ ].*\\n|\\n)*`, "m"), "");
@@ -57,7 +53,7 @@ function pieceWithout(name: string, keys: readonly string[]): string {
   }, `${piece(name)}\n`).trimEnd();
 }
 
-/** Replaces each `# include NAME` and `# include NAME without KEY, KEY` by the shared piece. @throws when a piece or a key is missing. */
+/** Replaces each `# include NAME` and `# include NAME without KEY, KEY` with the shared piece. @throws if a piece or a key is missing. */
 export function withPieces(source: string): string {
   return source.replace(
     /^( *)# include (\w+)(?: without (.+))?$/gm,
@@ -67,7 +63,6 @@ export function withPieces(source: string): string {
   );
 }
 
-/** Default image of the jobs: `name:tag`, followed by `@` and its digest in a release. */
 export function defaultImage(): string {
   const { image, tag, digest } = JSON.parse(readFileSync(join(root, "components/image.json"), "utf8"));
   return `${image}:${tag}${digest === "" ? "" : `@${digest}`}`;
@@ -78,11 +73,9 @@ function inLines(text: string, indent: string): string {
 }
 
 /**
- * Renders the template of a component.
- *
  * @param name Folder in `components/`.
- * @param bundle The program inside.
- * @throws when a placeholder is left, or the template is too large for GitLab.
+ * @param bundle The program to include.
+ * @throws if a placeholder is left, or the template is too large for GitLab.
  */
 export function renderTemplate(name: string, bundle: string): string {
   const source = sourceOf(name);
@@ -109,7 +102,7 @@ export function renderTemplate(name: string, bundle: string): string {
   return text;
 }
 
-/** Splits a template into its program and the text around it; undefined when it has no program. */
+/** Splits a template into its program and the text around the program; `undefined` if the template has no program. */
 export function splitTemplate(template: string): { bundle: string; rest: string } | undefined {
   const body = /<<'MOGPLEX_EOF'[^\n]*\n([\s\S]*?)\n *MOGPLEX_EOF$/m.exec(template)?.[1];
   if (body === undefined) return undefined;

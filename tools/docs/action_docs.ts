@@ -1,5 +1,5 @@
 /**
- * Renders the generated parts of the action's document: from the metadata that GitHub reads, and the constants that the code uses.
+ * Renders the generated parts of the action's document from the metadata that GitHub reads, and the constants in the code.
  *
  * @module
  */
@@ -10,13 +10,11 @@ import { INPUT_TEXTS, OUTPUT_TEXTS } from "../build/action_yaml.ts";
 import { root } from "../setup.mjs";
 import { table } from "./markdown_table.ts";
 
-/** The document, below the checkout. */
 export const ACTION_README = "action/README.md";
 
-/** The recipe that the document shows, below the checkout. */
 const EXAMPLE = "examples/github-actions/weekly-cleanup.action.yml";
 
-/** What the expressions in defaults stand for. */
+/** Descriptions of the expressions in defaults. */
 const BY_GITHUB: Readonly<Partial<Record<InputName, string>>> = {
   "pull-request": "the pull request of the event",
   "github-token": "the token of the job",
@@ -24,7 +22,6 @@ const BY_GITHUB: Readonly<Partial<Record<InputName, string>>> = {
   "matrix": "set by the runner",
 };
 
-/** The table of the inputs. */
 export function actionInputsTable(): string {
   const names = Object.keys(ACTION_INPUTS) as InputName[];
   const rows = names.map((name) => {
@@ -38,12 +35,11 @@ export function actionInputsTable(): string {
   return table(["Input", "Value", "Default", "Meaning"], rows);
 }
 
-/** The table of the outputs. */
 export function actionOutputsTable(): string {
   return table(["Output", "Meaning"], Object.entries(OUTPUT_TEXTS).map(([name, text]) => [`\`${name}\``, text]));
 }
 
-/** The recipe as a block of code, without its comment. */
+/** The recipe as a code block, without its comment. */
 export function actionExample(): string {
   const text = readFileSync(join(root, EXAMPLE), "utf8");
   return `\`\`\`yaml\n${text.replace(/^(#.*\n)+/, "").trimEnd()}\n\`\`\``;

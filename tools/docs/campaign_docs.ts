@@ -1,5 +1,5 @@
 /**
- * Renders the generated parts of the reference that are about campaigns, from the constants that the code uses.
+ * Renders the generated parts of the reference about campaigns from the constants in the code.
  *
  * @module
  */
@@ -20,7 +20,6 @@ import { VERBS } from "../../lib/cli/verbs.ts";
 import { EXIT } from "../../lib/exit_codes.ts";
 import { table } from "./markdown_table.ts";
 
-/** What each report is for. */
 const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
   json:
     "programs: [campaign-report.schema.json](../schema/campaign-report.schema.json), also printed by `status --json`",
@@ -33,7 +32,6 @@ const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
   annotations: "GitLab's job page: links to the pull requests",
 };
 
-/** The table of the reports of a campaign. */
 export function campaignReportsTable(): string {
   const rows = Object.entries(CAMPAIGN_FORMATS).map(([name, { file }]) => [
     `\`${file}\``,
@@ -56,7 +54,6 @@ const OUTPUTS: Readonly<Record<string, string>> = {
   ...COUNT,
 };
 
-/** The table of the outputs of a campaign. */
 export function campaignOutputsTable(): string {
   const counts = Object.fromEntries([...ITEM_VERDICTS, ...OPEN_STATES].map((name) => [name, 0])) as Record<
     ItemState,
@@ -73,7 +70,7 @@ export function campaignOutputsTable(): string {
   return table(["Variable", "Meaning"], rows);
 }
 
-/** The table of the exit codes of the campaign verbs: verbs with the same codes share a row. */
+/** Verbs with the same codes share a row. */
 export function campaignCodesTable(): string {
   const verbs = new Map<string, string[]>();
   for (const { name, codes = [] } of VERBS.filter((verb) => verb.name.startsWith("campaign "))) {
@@ -83,7 +80,7 @@ export function campaignCodesTable(): string {
   return table(["Verb", "Codes"], [...verbs].map(([codes, names]) => [names.join(", "), codes]));
 }
 
-/** Every end of a start in Markdown, its verdict or the state of its item, and more about the item. */
+/** Every outcome of a start in Markdown, the verdict or the state of the item, and more about the item. */
 const ENDS: readonly (readonly [
   when: string,
   verdict: StartVerdict | "starting" | "keeps its state",
@@ -125,7 +122,7 @@ const ENDS: readonly (readonly [
   ["401, 403", "keeps its state", "nothing more starts; exit code 64 or 65"],
 ];
 
-/** An end without a verdict uses up no attempt. */
+/** An outcome without a verdict uses no attempt. */
 const NO_VERDICT = {
   starting: { ...VERDICT_RULES.service, again: "free" },
   "keeps its state": { ...VERDICT_RULES.service, again: "never" },

@@ -1,6 +1,6 @@
 /**
- * The description of each key of a campaign file, and what editors can check besides its type. Reading a file needs none of it, so it is
- * not in the program.
+ * The description of each key of a campaign file, and facts that editors can check besides the type. Not part of the program, because reading a file
+ * does not need these facts.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { HARNESSES, MAX_PROMPT_LENGTH } from "../../lib/service/contract.ts";
 import { CAMPAIGN_NAME } from "../../lib/campaign/file/campaign_file.ts";
 import { MAX_VARIABLES } from "../../lib/campaign/file/schema.ts";
 
-/** What the JSON Schema contains besides the type. Patterns are never narrower than the rules. */
+/** Additions to the type in the JSON Schema. A pattern may be wider than the rules, but never narrower. */
 export interface KeyFacts {
   description?: string;
   pattern?: string;
@@ -30,8 +30,8 @@ const VARIABLE = "^[A-Za-z][A-Za-z0-9_-]{0,39}$";
 const ENVIRONMENT = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /**
- * The facts by the path of the key. `[]` is an item of a list, `|2` the second form that a value may have, `.name` and `.value` are those of
- * a map with any names. The file itself has the path "".
+ * Facts by path of the key. `[]` is an item of a list, and `|2` is the second form that a value may have. `.name` and `.value` are the names and
+ * values of a map with any names. The file itself has the path "".
  */
 export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "$schema": { description: "Address of this schema, for editors. It has no effect." },

@@ -1,5 +1,5 @@
 /**
- * The JSON Schema of a campaign file and the table of its keys, both made from the schema that reads it.
+ * The JSON Schema of a campaign file and the table of its keys. Both are generated from the schema that reads the file.
  *
  * @module
  */
@@ -12,7 +12,6 @@ import { MAX_DEPTH } from "../../lib/campaign/file/syntax.ts";
 import { CAMPAIGN_KEYS } from "./campaign_keys.ts";
 import { table } from "./markdown_table.ts";
 
-/** The parts of a JSON Schema that the table shows. */
 export interface JsonSchema {
   type?: string;
   description?: string;
@@ -32,7 +31,7 @@ export interface JsonSchema {
   anyOf?: readonly JsonSchema[];
 }
 
-/** The parts of a schema with their paths, as in {@linkcode CAMPAIGN_KEYS}; a part comes after those below it. */
+/** The parts of a schema with their paths, as in {@linkcode CAMPAIGN_KEYS}. A part comes after the parts below it. */
 function partsOf(schema: JsonSchema, path: string): [path: string, part: JsonSchema][] {
   const { properties = {}, propertyNames, additionalProperties, items, anyOf = [] } = schema;
   const below: [string, JsonSchema | undefined | boolean][] = [
@@ -47,7 +46,7 @@ function partsOf(schema: JsonSchema, path: string): [path: string, part: JsonSch
   return [...below.flatMap(([at, part]) => typeof part === "object" ? partsOf(part, at) : []), [path, schema]];
 }
 
-/** The JSON Schema of a campaign file. @throws when a key has no description, or a description has no key. */
+/** @throws if a key has no description, or a description has no key. */
 export function campaignJsonSchema(): JsonSchema {
   const { $schema, ...rest } = z.toJSONSchema(campaignSchema(), { io: "input" });
   const parts = new Map(partsOf(rest as JsonSchema, ""));
@@ -68,7 +67,6 @@ function code(value: unknown): string {
   return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }
 
-/** The type of a value, with its limits. */
 function typeOf(schema: JsonSchema): string {
   if (schema.const !== undefined) return code(schema.const);
   if (schema.enum !== undefined) return schema.enum.map(code).join(", ");
@@ -87,7 +85,6 @@ function typeOf(schema: JsonSchema): string {
   }
 }
 
-/** The text for the column of defaults. */
 function defaultOf(schema: JsonSchema, isRequired: boolean): string {
   if (isRequired) return "required";
   const isMap = schema.type === "object" && schema.maxProperties === undefined;
@@ -95,7 +92,6 @@ function defaultOf(schema: JsonSchema, isRequired: boolean): string {
   return schema.default === "" ? "empty" : code(schema.default);
 }
 
-/** A row for each key, and for those below it. */
 function rowsOf(schema: JsonSchema, above: string): string[][] {
   const { properties = {}, required = [] } = schema;
   return Object.entries(properties).flatMap(([name, property]) => {
@@ -109,7 +105,6 @@ function rowsOf(schema: JsonSchema, above: string): string[][] {
   });
 }
 
-/** The table of all keys. */
 export function campaignKeysTable(): string {
   return table(["Key", "Type", "Default", "Meaning"], rowsOf(campaignJsonSchema(), ""));
 }
@@ -118,7 +113,7 @@ function size(bytes: number): string {
   return `${bytes / 1024 / 1024} MiB`;
 }
 
-/** The table of limits that are not limits of a single value. */
+/** The table of limits that apply to more than a single value. */
 export function campaignLimitsTable(): string {
   return table(["What", "At most"], [
     ["The campaign file, and the file with the task", size(MAX_FILE_BYTES)],

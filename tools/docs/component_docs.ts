@@ -1,5 +1,5 @@
 /**
- * Renders the generated parts of the components' documents: from templates, examples, and the constants that the code uses.
+ * Renders the generated parts of the components' documents from templates, examples, and the constants in the code.
  *
  * @module
  */
@@ -14,19 +14,15 @@ import { yamlPart } from "../publish/released.ts";
 import { table } from "./markdown_table.ts";
 import { root } from "../setup.mjs";
 
-/** An input of a component, as declared in `spec:inputs` of its template. */
 export interface Input {
-  /** Meaning of the input. */
   description: string;
   /** `string`, `number`, `boolean` or `array`. @default {"string"} */
   type?: string;
-  /** Value if the pipeline does not set it. */
   default: unknown;
-  /** Allowed values. @default {undefined} any value */
+  /** Allowed values. @default any value */
   options?: readonly unknown[];
 }
 
-/** Inputs of a component, in the order of its template. */
 function inputsOf(component: string): Record<string, Input> {
   const source = withPieces(readFileSync(join(root, `components/${component}/template.yml`), "utf8"));
   const header = parseAllDocuments(source.replaceAll("@@IMAGE@@", defaultImage()))[0]?.toJS() ?? {};
@@ -41,10 +37,10 @@ function typeOf({ type = "string", options }: Input): string {
   return options?.filter((option) => option !== "").map(shown).join(", ") ?? type;
 }
 
-/** The component whose page has the inputs that several components share. */
+/** Component whose page describes the inputs that several components share. */
 const MAIN = "run";
 
-/** The table of the inputs of a component. For inputs that are the same as in `run`, it has only the names. */
+/** For inputs that are the same as in `run`, the table has only the names. */
 export function inputsTable(component: string): string {
   const inputs = Object.entries(inputsOf(component));
   const main = component === MAIN ? {} : inputsOf(MAIN);
@@ -74,7 +70,7 @@ const OUTPUTS: Readonly<Record<string, string>> = {
     "Path of the checked value, for a job with a result. The scalars of its schema are variables, too: `MOGPLEX_RESULT_NAME`.",
 };
 
-/** The table of the variables that later jobs receive. @throws when one has no text in `OUTPUTS`. */
+/** @throws if a variable has no text in `OUTPUTS`. */
 export function outputsTable(): string {
   const rows = OUTPUT_VARIABLES.map((name) => {
     const meaning = OUTPUTS[name];
@@ -84,13 +80,12 @@ export function outputsTable(): string {
   return table(["Variable", "Meaning"], rows);
 }
 
-/** Folder of the GitLab recipes, below the checkout. */
 export const RECIPES = "examples/gitlab";
 
-/** First sentence of the comment at the top of a recipe. @throws when the recipe has no comment. */
+/** @throws if the recipe has no comment at its top. */
 function firstSentence(file: string): string {
   const lines = readFileSync(join(root, RECIPES, file), "utf8").split("\n");
-  // The first line says how the file is named, and whether it needs the component.
+  // The first line contains the name of the file, and whether the recipe needs the component.
   const start = lines.findIndex((line) => /^# (?!\.gitlab-ci\.yml).*[a-z] /.test(line));
   const text = lines.slice(start, lines.findIndex((line, index) => index > start && !/^# ./.test(line)))
     .map((line) => line.slice(2)).join(" ");
@@ -99,19 +94,18 @@ function firstSentence(file: string): string {
   return sentence.replace(/:$/, ".");
 }
 
-/** The table of the recipes, with links from components/README.md. */
 export function recipesTable(): string {
   const files = readdirSync(join(root, RECIPES)).sort();
   return table(["File", "What"], files.map((file) => [`[${file}](../${RECIPES}/${file})`, firstSentence(file)]));
 }
 
-/** The example of a component as a block of code, without its comment. */
+/** The example of a component as a code block, without its comment. */
 export function exampleBlock(component: string): string {
   const text = readFileSync(join(root, `components/${component}/example.gitlab-ci.yml`), "utf8");
   return yamlPart(text.replace(/^(#.*\n)+/, ""));
 }
 
-/** Paths of the files that contain the address of a component or of the action, which ends with the version. */
+/** Paths of the files that contain an address of a component or of the action. Such an address ends with the version. */
 export function stampedFiles(): string[] {
   const components = componentNames().flatMap((name) => [
     `components/${name}/README.md`,
@@ -122,7 +116,7 @@ export function stampedFiles(): string[] {
     .filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** Writes the current version into each address of a component or of the action. */
+/** Writes the current version into each of these addresses. */
 export function withVersion(text: string): string {
   return text.replace(
     new RegExp(`(?<=/(?:action|${componentNames().join("|")})@)\\d+\\.\\d+\\.\\d+(?:[-+][\\w.+-]*)?`, "g"),

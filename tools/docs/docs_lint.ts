@@ -1,8 +1,8 @@
 /**
- * Runs `deno doc --lint` on the public library, and drops findings where documentation could only repeat a name: the `name` of a class of
- * errors, and a constructor.
+ * Runs `deno doc --lint` on the public library, and ignores findings where documentation could only repeat a name: the `name` of an error class, and
+ * a constructor.
  *
- * `docs_lint.ts [FILE]`: the module to check, `mod.ts` by default. Ends with 1 when documentation is missing.
+ * `docs_lint.ts [FILE]`: the module to check, `mod.ts` by default. Exits with 1 if documentation is missing.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -12,19 +12,14 @@ import { root, runtimes } from "../setup.mjs";
 /** Lines of source that need no documentation. */
 const SELF_EVIDENT = /^\s*(?:override name\b|constructor\()/;
 
-/** One finding of the linter. */
 export interface Finding {
-  /** Name of the rule, such as `missing-jsdoc`. */
   rule: string;
-  /** Path of the source file, as the linter prints it. */
   file: string;
-  /** Line, from 1. */
   line: number;
-  /** The whole finding, as the linter prints it. */
   text: string;
 }
 
-/** Reads the output of `deno doc --lint`, which must have no colors. */
+/** @param output Output of `deno doc --lint`, without colors. */
 export function readFindings(output: string): Finding[] {
   return output.split(/^(?=error\b)/m).flatMap((text) => {
     const rule = /^error\[([\w-]+)\]/.exec(text)?.[1];
@@ -35,7 +30,6 @@ export function readFindings(output: string): Finding[] {
   });
 }
 
-/** Drops the findings about lines that need no documentation. */
 export function relevant(findings: readonly Finding[], lineAt: (file: string, line: number) => string): Finding[] {
   return findings.filter(({ rule, file, line }) => rule !== "missing-jsdoc" || !SELF_EVIDENT.test(lineAt(file, line)));
 }
@@ -45,11 +39,9 @@ function lineOf(file: string, line: number): string {
 }
 
 /**
- * Lints the documentation of a module and of everything that it exports.
- *
- * @param file Path of the module, absolute or below the checkout.
+ * @param file Path of the module, absolute or relative to the checkout.
  * @returns The relevant findings, as the linter prints them.
- * @throws when the linter does not work, or when its output has findings that {@linkcode readFindings} does not understand.
+ * @throws if the linter fails, or if {@linkcode readFindings} does not understand its output.
  */
 export function lintDocs(file: string): string[] {
   const { status, stdout, stderr } = spawnSync(runtimes.deno, ["doc", "--lint", "--quiet", file], {
@@ -61,7 +53,7 @@ export function lintDocs(file: string): string[] {
   const output = `${stdout}${stderr}`;
   const findings = readFindings(output);
   const total = Number(/Found (\d+) documentation lint error/.exec(output)?.[1] ?? 0);
-  // The linter ends with 1 for findings, and for a module that it cannot read.
+  // The linter exits with 1 if it has findings, and if it cannot read a module.
   if (total !== findings.length || (status === 0) !== (total === 0)) {
     throw new Error(`Cannot read the docs lint: ${findings.length} of ${total} findings understood:\n${output}`);
   }

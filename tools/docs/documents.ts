@@ -1,5 +1,5 @@
 /**
- * Which documents have generated parts, and what these parts are made of.
+ * The documents with generated parts, and the functions that render these parts.
  *
  * @module
  */
@@ -26,10 +26,9 @@ import { pageAssets } from "./page_assets.ts";
 import { schemaFiles } from "./schema_files.ts";
 import { validatorSource } from "./validator_source.ts";
 
-/** The functions that render the generated parts of a document, by the name in its markers. */
 export type Parts = Readonly<Record<string, () => string>>;
 
-/** The documents with generated parts, by their path below the checkout. */
+/** The documents with generated parts, by path below the checkout. */
 export const DOCUMENTS: Readonly<Record<string, Parts>> = {
   "docs/exit-codes.md": {
     "exit-codes": () =>
@@ -82,7 +81,6 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
   ),
 };
 
-/** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
   "docs/reference/library.md": libraryReference,
   "lib/report/assets.ts": pageAssets,
@@ -91,12 +89,11 @@ const GENERATED: Parts = {
   ...schemaFiles(),
 };
 
-/** The text of a file; empty when there is none. */
 function textOf(path: string): string {
   return existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
 }
 
-/** Renders each part between `<!-- NAME -->` and `<!-- /NAME -->` again. @throws when a marker is missing. */
+/** Renders each part between `<!-- NAME -->` and `<!-- /NAME -->`. @throws if a marker is missing. */
 export function withParts(text: string, parts: Parts): string {
   return Object.entries(parts).reduce((all, [name, render]) => {
     const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
@@ -106,7 +103,7 @@ export function withParts(text: string, parts: Parts): string {
   }, text);
 }
 
-/** The files that differ from what they are generated from: the correct text, by path. */
+/** Files that are out of date: the correct text, by path. */
 export function stale(): Record<string, string> {
   const found: Record<string, string> = {};
   for (const path of new Set([...stampedFiles(), ...Object.keys(DOCUMENTS)])) {

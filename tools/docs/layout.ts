@@ -1,10 +1,10 @@
 /**
- * The plan of `lib`: its layers, and what each folder decides. The architecture tests hold the code to it, and CONTRIBUTING.md shows it.
+ * The layers of `lib`, and the purpose of each folder. The architecture tests check the code against them, and CONTRIBUTING.md shows them.
  *
  * @module
  */
 
-/** Layers from top to bottom. A file may import from its own folder of `lib` and from any layer further down, never from beside or above. */
+/** Layers from top to bottom. A file may import from its own folder of `lib` and from lower layers, but not from its own layer or a higher one. */
 export const LAYERS: readonly (readonly string[])[] = [
   ["mod"],
   ["cli"],
@@ -21,37 +21,36 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["leaves"],
 ];
 
-/** The layer of a file: `mod`, `leaves` (the files directly in `lib`), or the name of its folder in `lib`. */
+/** `mod`, `leaves` (the files directly in `lib`), or the name of a folder in `lib`. */
 export function layerOf(path: string): string {
   if (path === "mod.ts") return "mod";
   const parts = path.split("/");
   return parts.length > 2 ? parts[1] ?? "" : "leaves";
 }
 
-/** Index of a layer in {@linkcode LAYERS}; -1 if it has none. */
+/** Index of a layer in {@linkcode LAYERS}; -1 if the layer is not listed. */
 function depth(layer: string): number {
   return LAYERS.findIndex((names) => names.includes(layer));
 }
 
-/** Whether a layer has a place: in {@linkcode LAYERS}, or as the emulator, which is beside them. */
+/** Whether a layer is in {@linkcode LAYERS}. The emulator is also known, although it is outside the layers. */
 export function isKnown(layer: string): boolean {
   return layer === "emulator" || depth(layer) >= 0;
 }
 
-/** Whether one file of `lib` (or `mod.ts`) may import another one. */
+/** Whether one file of `lib` or an entry may import another file. */
 export function mayImport(file: string, target: string): boolean {
-  // The other entries: campaigns, and what tests use.
+  // The other entries: campaigns, and the entry for tests.
   if (file === "campaigns.ts" || file === "testing.ts") return true;
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
-  // The emulator and the client share the contract, the frame and blocks of pages, and the width of text, and never import each other.
+  // The emulator and the client share the contract, the frame and blocks of pages, and the width of text. They never import each other.
   if (from === "emulator") {
     return to === "leaves" || ["lib/service/contract.ts", "lib/report/page.ts", "lib/text/cells.ts"].includes(target);
   }
   return depth(to) > depth(from);
 }
 
-/** What each folder of `lib` decides. */
 export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib": "the leaves: clock, errors, exit codes, flags, files and streams, the runtime, variables, version",
   "lib/files": "files that survive a crash intact, and which processes are alive; independent of campaigns",
@@ -104,7 +103,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/state": "what the emulator stores",
 };
 
-/** The folders in the layers of `tests` that mirror no folder of `lib`, and what they prove. */
+/** The folders of `tests` that do not correspond to a folder of `lib`, and what their tests prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "action": "the GitHub action in jobs of a model of GitHub's runner",
   "architecture": "the plan of the sources, the documents, and the public names",
@@ -123,7 +122,7 @@ export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "traps": "the traps of the wire contract, one test each",
 };
 
-/** The layers as a picture: each line may import from the lines below it. */
+/** The layers as text: each line may import from the lines below it. */
 export function layersPicture(): string {
   const width = Math.max(...LAYERS.map((names) => names.join(", ").length));
   const lines = LAYERS.map((names, index) => {
@@ -139,7 +138,6 @@ export function layersPicture(): string {
   ].join("\n");
 }
 
-/** The folders of `lib` with their captions, indented by depth. */
 export function layoutPicture(): string {
   const rows = Object.entries(CAPTIONS).sort(([a], [b]) => a < b ? -1 : 1).map(([path, caption]) => {
     const depth = path.split("/").length - 1;

@@ -1,5 +1,5 @@
 /**
- * `docs/reference/library.md`: every export of the library, from its declaration and its docstring.
+ * Generates `docs/reference/library.md` from the declarations and docstrings of the library.
  *
  * @module
  */
@@ -39,14 +39,12 @@ interface DocSymbol {
   declarations: Declaration[];
 }
 
-/** The modules that a script imports, and how. */
 const MODULES = [
   { file: "mod.ts", name: "@mogplex/ci" },
   { file: "campaigns.ts", name: "@mogplex/ci/campaigns" },
   { file: "testing.ts", name: "@mogplex/ci/testing" },
 ];
 
-/** The groups of exports, in order. */
 const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
   ["Functions", ["function"]],
   ["Errors and classes", ["class"]],
@@ -54,10 +52,9 @@ const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
   ["Types", ["interface", "typeAlias"]],
 ];
 
-/** The members of each export, by its name. */
 type Names = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Properties and methods of a symbol, including inherited ones. */
+/** Includes inherited members. */
 function memberNames({ declarations }: DocSymbol, symbols: readonly DocSymbol[]): string[] {
   return declarations.flatMap(({ def }) => {
     const parents = typeof def.extends === "string" ? [def.extends] : def.extends?.map(typeText) ?? [];
@@ -67,7 +64,6 @@ function memberNames({ declarations }: DocSymbol, symbols: readonly DocSymbol[])
   });
 }
 
-/** Exports of a module, by name. */
 function exportsOf(file: string): DocSymbol[] {
   const { nodes } = JSON.parse(execFileSync(runtimes.deno, ["doc", "--json", file], {
     cwd: root,
@@ -79,7 +75,6 @@ function exportsOf(file: string): DocSymbol[] {
   return modules.flatMap(({ symbols = [] }) => symbols).sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-/** Text of a docstring in one line, with links to the sections of this document. */
 function prose(text: string | undefined, known: Names): string {
   return (text ?? "").replace(/```[^]*?```/g, "").replace(
     /\{@link(?:code)? ([\w.]+)(?:\s+[^}]*)?\}/g,
@@ -93,29 +88,26 @@ function prose(text: string | undefined, known: Names): string {
   ).replace(/@default\s+([^]+)$/, (_, value: string) => defaultText(value)).replace(/\s+/g, " ").trim();
 }
 
-/** Text of a docstring as a paragraph, and the list that follows it. */
 function proseWithList(text: string | undefined, known: Names): string {
   const [first = "", ...items] = (text ?? "").split(/\n(?=- )/).map((part) => prose(part, known));
   return [first, ...items.length > 0 ? [items.join("\n")] : []].join("\n\n");
 }
 
-/** What follows `@default`, as a sentence: values are in braces there, and words are not. */
+/** Formats the text after `@default` as a sentence. Values are in braces there, and words are not. */
 function defaultText(value: string): string {
   return `Default: ${value.replace(/\{(.*?)\}(?=[\s,;)]|$)/g, "`$1`").replace(/\.?\s*$/, ".")}`;
 }
 
-/** The text after `@default`, as it was written: Deno's tool ends the value at its first closing brace, and drops those that follow. */
+/** The original text after `@default`. Deno's tool ends the value at its first closing brace, and drops the following braces. */
 function taggedDefault({ value = "", doc = "" }: { value?: string; doc?: string }): string {
   const open = value.split("{").length - value.split("}").length;
   return `{${value}${"}".repeat(Math.max(open, 0))}} ${doc}`;
 }
 
-/** What is thrown, and when. */
 function thrownText({ doc, tsType }: { doc?: string; tsType?: DocType }, known: Names): string {
   return `${tsType ? `\`${typeText(tsType)}\` ` : ""}${prose(doc, known)}`.trimEnd();
 }
 
-/** Tags of a docstring as items of a list. */
 function tags({ tags = [] }: DocComment, known: Names): string[] {
   return tags.flatMap(({ kind, name, doc, tsType }) => {
     if (kind === "param") return [`- \`${name}\`: ${prose(doc, known)}`];
@@ -130,7 +122,7 @@ function memberItem(member: DocMember, known: Names): string {
   const text = memberText(
     functionDef === undefined
       ? member
-      // What is read like a property is no function for its reader.
+      // A getter is read like a property, so it is not listed as a function.
       : member.kind === "getter"
       ? { ...member, readonly: true, tsType: functionDef.returnType }
       : { ...member, ...functionDef },
@@ -145,7 +137,7 @@ function memberItem(member: DocMember, known: Names): string {
   return `- \`${text}\`${meaning === "" ? "" : `: ${meaning}`}`;
 }
 
-/** The members of each object that a type may be, with their texts. The first member distinguishes it from the others. */
+/** The members of each object in a union, with their texts. The first member distinguishes the object from the others. */
 function unionItems(type: DocType | undefined, known: Names): string[] {
   const parts: DocType[] = type?.kind === "union" ? type.value : [];
   return parts.flatMap(({ kind, value }) => {
@@ -158,7 +150,7 @@ function unionItems(type: DocType | undefined, known: Names): string[] {
   });
 }
 
-/** How a symbol is declared, in one line. */
+/** The declaration of a symbol in one line. */
 function declared(name: string, { kind, def }: Declaration): string {
   const typeParams = def.typeParams?.length ? `<${def.typeParams.map(typeParamText).join(", ")}>` : "";
   const parents = typeof def.extends === "string" ? def.extends : def.extends?.map(typeText).join(", ");
@@ -175,16 +167,16 @@ function declared(name: string, { kind, def }: Declaration): string {
   }
 }
 
-/** Lists that are not exported, but whose entries form an exported type. */
+/** Constants that are not exported, but whose entries form an exported type. */
 const LISTS: Readonly<Record<string, readonly string[]>> = { FAULT_KINDS };
 
-/** A type as it is written; the entries of one of {@linkcode LISTS} as a union. */
+/** If the type refers to one of {@linkcode LISTS}, returns the entries as a union. Otherwise, returns the type unchanged. */
 function unionText(type: string): string {
   const list = LISTS[/^typeof (\w+)\[number\]$/.exec(type)?.[1] ?? ""];
   return list === undefined ? type : list.map((entry) => JSON.stringify(entry)).join(" | ");
 }
 
-/** The type of a constant whose values are literals, which Deno's tool widens; undefined for any other. */
+/** The type of a constant whose values are literals, which Deno's tool widens; `undefined` for any other constant. */
 function constText(name: string): string | undefined {
   const value = (library as Readonly<Record<string, unknown>>)[name];
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
@@ -193,7 +185,7 @@ function constText(name: string): string | undefined {
 }
 
 function section({ name, declarations }: DocSymbol, known: Names): string {
-  // Nobody can call the signature that a body has beside its overloads.
+  // A function with overloads cannot be called by the signature of its body.
   const callable = declarations.length > 1 ? declarations.filter(({ def }) => def.hasBody !== true) : declarations;
   return callable.map((declaration, index) => {
     const { jsDoc = {}, def } = declaration;
@@ -213,13 +205,12 @@ function section({ name, declarations }: DocSymbol, known: Names): string {
   }).join("\n\n");
 }
 
-/** Every export of `mod.ts` with its kind, one a line: `tests/unit/architecture/exports.txt`. */
+/** The content of `tests/unit/architecture/exports.txt`: every export of `mod.ts` with its kind, one per line. */
 export function exportList(): string {
   const lines = exportsOf("mod.ts").map(({ name, declarations }) => `${declarations[0]?.kind} ${name}`);
   return `${lines.sort().join("\n")}\n`;
 }
 
-/** The whole document. */
 export function libraryReference(): string {
   const modules = MODULES.map(({ file, name }) => ({ name, symbols: exportsOf(file) }));
   const all = modules.flatMap(({ symbols }) => symbols);

@@ -1,6 +1,5 @@
 /**
- * The JSON Schemas of what is written line by line: an event, and the lines of `--json`. The compiler demands every field of the types
- * here, and refuses all others.
+ * The JSON Schemas of events and of the lines of `--json`. The compiler requires every field of the types here, and refuses all others.
  *
  * @module
  */
@@ -13,7 +12,8 @@ import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
 type Schema = Readonly<Record<string, unknown>>;
 type Fields<T> = Readonly<Record<keyof T, Schema>>;
 /**
- * The fields of one kind of item. Left out are its type, and what no line has: the record of the service, and the progress of a campaign.
+ * The fields of one kind of item, without its type and without the fields that no line has: the record of the service, and the progress of a
+ * campaign.
  */
 type FieldsOf<I extends { type: string }, K extends I["type"]> = Fields<
   Omit<Extract<I, { type: K }>, "type" | "run" | "progress">
@@ -26,14 +26,13 @@ const text = (description: string): Schema => ({ type: "string", description });
 const textOrNull = (description: string): Schema => ({ type: ["string", "null"], description });
 const flag = (description: string): Schema => ({ type: "boolean", description });
 
-/** An object that has all these fields, and may have more. */
+/** An object that has all these fields, and may have additional fields. */
 function object<T>(description: string, properties: Fields<T>): Schema {
   return { description, type: "object", required: Object.keys(properties), properties, additionalProperties: true };
 }
 
 type LineType = "run" | "trigger" | AutomationItem["type"] | CampaignEvent["type"];
 
-/** {@linkcode object} for a line, which has a type. */
 function line<T>(type: LineType, description: string, properties: Fields<T>): Schema {
   return object(description, { type: { const: type }, ...properties } as Fields<unknown>);
 }
@@ -126,7 +125,7 @@ const CAMPAIGN_LINES: Readonly<Record<keyof typeof CAMPAIGN, string>> = {
 
 const schema = (title: string, rest: Schema): Schema => ({ $schema: DRAFT, title, ...rest });
 
-/** The last line of a job: what its report has, with a type. */
+/** The last line of a job: the fields of its report, with a type. */
 function last(type: string, description: string, report: string): Schema {
   return {
     description,
@@ -137,7 +136,6 @@ function last(type: string, description: string, report: string): Schema {
   };
 }
 
-/** The schemas by the name of their file. */
 export const LINE_SCHEMAS: Readonly<Record<string, Schema>> = {
   "event.schema.json": schema(
     "a line of events.ndjson of @mogplex/ci",

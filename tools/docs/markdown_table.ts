@@ -1,4 +1,4 @@
-/** Renders a Markdown table, padded the way `deno fmt` does it. */
+/** Pads the cells of a Markdown table as `deno fmt` does. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));

@@ -1,6 +1,6 @@
 /**
- * The module with style and script of pages, made from files that editors and linters understand. It is a module because `mod.ts` runs from
- * source on Deno, Bun, Node and from JSR, and one of these cannot import a text.
+ * Generates the module with the style and script of pages from files that editors and linters understand. The result is a module because `mod.ts`
+ * runs from source on Deno, Bun, Node and from JSR, and not all of them can import a text file.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../setup.mjs";
 
-/** A source without its first comment, which is for its editors. @throws when the text would end its literal or its element. */
+/** Removes the first comment, which is for editors. @throws if the text would end its literal or its element. */
 function textOf(name: string): string {
   const path = `lib/report/${name}`;
   const text = readFileSync(join(root, path), "utf8").replace(/^\/\*[^]*?\*\/\n/, "");
@@ -16,13 +16,12 @@ function textOf(name: string): string {
   return text;
 }
 
-/** The style without comments, with one rule a line: each page has a copy. */
+/** The style without comments and with one rule per line, because each page contains a copy. */
 function shortStyle(): string {
   return textOf("style.css").replace(/[ \t]*\/\*[^]*?\*\/\n/g, "").replace(/\n\s+/g, " ").replace(/\n\}/g, " }")
     .replace(/,\n/g, ", ");
 }
 
-/** The text of `lib/report/assets.ts`. */
 export function pageAssets(): string {
   return `/**
  * The texts of style.css and page.js, as pages have them. Written by \`npm run docs\`.

@@ -1,5 +1,5 @@
 /**
- * The files of `schema/`: each has its address in the release as its `$id`.
+ * The files of `schema/`. The `$id` of each file is its address in the release.
  *
  * @module
  */
@@ -9,17 +9,15 @@ import { root } from "../setup.mjs";
 import { campaignJsonSchema } from "./campaign_schema.ts";
 import { LINE_SCHEMAS } from "./line_schemas.ts";
 
-/** The parts of package.json that show where the files of a release are. */
 export interface Released {
-  /** Version of the release. */
   version: string;
-  /** Set by `npm run release` when the address of the project is known. */
+  /** `npm run release` sets this field when the address of the project is known. */
   repository?: { url: string } | undefined;
 }
 
 /**
- * The `$id` of a schema: the address of its file in the release, or the name of the file while the address of the project is not known.
- * Schemas refer to each other by name, which works with both.
+ * The address of the schema's file in the release; the name of the file as long as the address of the project is not known. Schemas refer to each
+ * other by name, which works in both cases.
  *
  * @param name Name of the file in `schema/`.
  */
@@ -30,13 +28,13 @@ export function schemaId(name: string, { version, repository }: Released): strin
   return `${address}/${raw}/${version}/schema/${name}`;
 }
 
-/** Schemas that are generated from the code. The others are maintained by hand. */
+/** Schemas that are generated from the code. The other schemas are maintained by hand. */
 const MADE: Readonly<Record<string, () => object>> = {
   "campaign.schema.json": campaignJsonSchema,
   ...Object.fromEntries(Object.entries(LINE_SCHEMAS).map(([name, schema]) => [name, () => schema])),
 };
 
-/** The text of a schema with its `$id`. A schema that is maintained by hand keeps its lines. */
+/** A schema that is maintained by hand keeps its line breaks. */
 function textOf(name: string, id: string): string {
   const make = MADE[name];
   if (make !== undefined) {
@@ -47,7 +45,6 @@ function textOf(name: string, id: string): string {
   return text.replace(/^( {2}"\$schema": .*\n)/m, `$1  "$id": ${JSON.stringify(id)},\n`);
 }
 
-/** Functions that render the files of `schema/`, by path below the checkout. */
 export function schemaFiles(): Record<string, () => string> {
   const released: Released = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const names = new Set([...readdirSync(join(root, "schema")), ...Object.keys(MADE)]);

@@ -1,10 +1,10 @@
 /**
- * Types as Deno's documentation tool describes them, as text.
+ * Converts types in the output of `deno doc` to text.
  *
  * @module
  */
 
-/** A type: `repr` is its text when it is a simple one. */
+/** `repr` is the text of a simple type. */
 export interface DocType {
   kind: string;
   repr?: string;
@@ -12,7 +12,6 @@ export interface DocType {
   value?: any;
 }
 
-/** A parameter of a function. */
 export interface DocParam {
   kind: string;
   name?: string;
@@ -22,7 +21,6 @@ export interface DocParam {
   arg?: DocParam;
 }
 
-/** A property or a method. */
 export interface DocMember {
   name: string;
   kind?: string;
@@ -37,13 +35,12 @@ export interface DocMember {
   functionDef?: { params: readonly DocParam[]; returnType?: DocType };
 }
 
-/** A docstring. */
 export interface DocComment {
   doc?: string;
   tags?: readonly { kind: string; name?: string; doc?: string; value?: string; tsType?: DocType }[];
 }
 
-/** The parameters of a function, as they are declared. A parameter with a default is optional. */
+/** A parameter with a default is optional. */
 export function paramsText(params: readonly DocParam[]): string {
   return params.map((param): string => {
     if (param.kind === "rest") return `...${paramsText(param.arg === undefined ? [] : [param.arg])}`;
@@ -53,12 +50,10 @@ export function paramsText(params: readonly DocParam[]): string {
   }).join(", ");
 }
 
-/** A type parameter, with its constraint. */
 export function typeParamText({ name, constraint }: { name: string; constraint?: DocType | undefined }): string {
   return constraint === undefined ? name : `${name} extends ${typeText(constraint)}`;
 }
 
-/** A member as it is declared. */
 export function memberText({ name, optional, readonly, tsType, params, returnType }: DocMember): string {
   const mark = optional ? "?" : "";
   // A key such as `run-timeout` needs quotes.
@@ -73,7 +68,6 @@ function withoutUndefined(type: DocType | undefined): string {
   return (type.value as DocType[]).filter(({ repr }) => repr !== "undefined").map(typeText).join(" | ");
 }
 
-/** A type as it is written. */
 export function typeText(type: DocType | undefined): string {
   if (type === undefined) return "unknown";
   const { kind, repr = "", value } = type;

@@ -1,13 +1,12 @@
 /**
- * The text of the worker that checks results: the validator of `lib/result/validator.ts` with the package that it imports, as one script. It is a
- * text in a module because `mod.ts` runs from source on three runtimes, and each program is one file.
+ * The text of the worker that checks results: the validator of `lib/result/validator.ts` and the package that it imports, as one script. The text is
+ * in a module because `mod.ts` runs from source on three runtimes, and each program is one file.
  *
  * @module
  */
 import { buildSync } from "esbuild";
 import { root } from "../setup.mjs";
 
-/** Text of `lib/result/validator_source.ts`. */
 export function validatorSource(): string {
   const { outputFiles: [file] } = buildSync({
     absWorkingDir: root,

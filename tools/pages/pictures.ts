@@ -1,10 +1,10 @@
 /**
- * Makes the pictures of pages in `docs/images` with Chromium: `bun tools/pages/pictures.ts`. They are made by hand, since every browser
- * draws a little differently.
+ * Takes the pictures of pages in `docs/images` with Chromium: `bun tools/pages/pictures.ts`. Run it by hand, because every browser renders slightly
+ * differently.
  *
- * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of twelve weeks,
- * against the local Mogplex on a virtual clock. The note comes from `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond`, where a
- * real Gitea renders its HTML. Without that file, the picture of the note stays as it is.
+ * The pictures show files that the command has written against the local Mogplex on a virtual clock: a run, a campaign in progress, and a dashboard
+ * of twelve weeks. The note comes from `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond`, where a real Gitea renders the HTML. Without that
+ * file, the picture of the note does not change.
  *
  * @module
  */
@@ -33,27 +33,27 @@ const PROGRESS = (SCENARIO_TEXTS["agent-progress"] ?? "").replaceAll(
   "auto_committed_files: []",
   "auto_committed_files: [src/cart/total.ts, tests/cart.test.ts]",
 );
-/** Runs of the night and of the campaign take about as long, so that their figures can be compared. */
+/** Nightly runs and campaign runs take about the same time, so that their figures can be compared. */
 const TIMES = "{ median: 11m, sigma: 0.35, seed: 4 }";
 const CAMPAIGN = (SCENARIO_TEXTS.campaign ?? "").replace("{ play: success }", `{ play: success, duration: ${TIMES} }`);
 const HOUR_MS = 3_600_000;
-/** Twelve calendar weeks, whatever the day of the week. */
+/** Twelve calendar weeks, regardless of the day of the week. */
 const DAYS = 84;
-/** The campaign begins this many days before the last one. */
+/** Number of days between the beginning of the campaign and the last day. */
 const CAMPAIGN_DAYS = 5;
 const WAVES_A_DAY = 3;
-/** How long after a wave the dashboard is made: the sandboxes of its runs are up, and the runs have not ended. */
+/** Time between a wave and the creation of the dashboard. At this time, the sandboxes of the wave's runs are running, and the runs have not ended. */
 const BOOTED_MS = 15_000;
 
 const DAY_MS = 24 * HOUR_MS;
-/** The last day ends before now: no picture shows a time to come. */
+/** The last day ends before now, so that no picture shows a future time. */
 const lastDayMs = Math.floor((Date.now() - 8 * HOUR_MS) / DAY_MS) * DAY_MS;
 const clock = virtualClock({ startMs: lastDayMs - (DAYS - 1) * DAY_MS + 6 * HOUR_MS });
 const emulator = makeEmulator({
   fixture: builtInFixture(["acme/web", ...ITEMS]),
   clock,
   scenarios: [
-    // Every fourth run of the night fails.
+    // Every fourth nightly run fails.
     ...parseScenarios("play: agent-failure\nduration: 6m\nmatch: { repo: acme/web, every: 4 }", "failure"),
     ...parseScenarios(`${PROGRESS}\nduration: ${TIMES}\nmatch: { repo: acme/web }`, "progress"),
     ...parseScenarios(CAMPAIGN, "campaign"),
@@ -61,16 +61,16 @@ const emulator = makeEmulator({
   revision: { stream: true },
 });
 const forge = githubForge();
-/** Who was asked for a review. */
+/** Requested reviewers. */
 const REVIEWERS = [["kim"], ["sam"], [], ["kim"]].map((logins) => ({
   totalCount: logins.length,
   nodes: logins.map((login) => ({ requestedReviewer: { __typename: "User", login } })),
 }));
-// Where the pull requests are.
+// Address of the pull requests.
 emulator.world.origin = "https://github.com";
 const tokens = [...emulator.world.store.tokens.values()];
 
-/** Calls the command as a job in its own folder does. */
+/** Calls the command as a job in its own folder. */
 async function command(
   args: readonly string[],
   scope: "write" | "read" = "write",
@@ -89,7 +89,7 @@ async function command(
   return await main([...args], io, { fetch, clock, program: "mogplex-ci" });
 }
 
-/** Most pull requests are merged within two days, one in eleven is closed, one in nine still waits. */
+/** Most pull requests are merged within two days, one in eleven is closed, and one in nine is still open. */
 function deliver(): void {
   const nowMs = clock.wallTime();
   const campaign = JSON.parse(readFileSync("mogplex-campaign/campaign.json", "utf8"));
@@ -132,13 +132,12 @@ success: { require: pull-request, accept-unchanged: true }
 `,
 );
 
-/** One wave of the campaign. */
 const wave = () => command(["campaign", "advance", "campaign.yml"]);
 
 for (let day = 0; day < DAYS; day++) {
   const isCampaign = day >= DAYS - CAMPAIGN_DAYS;
   if (day === DAYS - CAMPAIGN_DAYS) await command(["campaign", "plan", "campaign.yml"]);
-  // More runs as the weeks go by.
+  // The number of runs increases over the weeks.
   for (let run = 0; run < 1 + Math.floor(day / 28) + day % 2; run++) {
     // Every run ends before its job, so that the forge has each pull request of the history.
     const flags = ["--key-scope=random", "--history=runs.ndjson", `--out=runs/${day}-${run}`, "--timeout=7200"];
@@ -167,13 +166,13 @@ mkdirSync(join(root, "docs/images"), { recursive: true });
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox"] });
 for (const { name, file, colorScheme, width, height } of PICTURES) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-  // The pages show how old they are.
+  // The pages show their age.
   await page.clock.setFixedTime(clock.wallTime());
   await page.setContent(readFileSync(join(work, file), "utf8"));
   writeFileSync(join(root, `docs/images/${name}.png`), await page.screenshot());
 }
 
-/** Gitea's module has no style sheets, and not every machine has a font with emoji: a plain style, with marks of a common font. */
+/** Gitea's module has no style sheets, and not every machine has an emoji font. Therefore, this style is plain and uses symbols of a common font. */
 const NOTE_STYLE = `
 section { --line: light-dark(#d0d7de, #3d444d); --soft: light-dark(#f6f8fa, #151b23) }
 body { margin: 0; font: 14px/1.5 "Liberation Sans", Arial, sans-serif }
@@ -191,7 +190,7 @@ details, p { margin: 12px 0 }
 .emoji[aria-label^="check"]::before { content: "\\2714"; color: #2da44e }
 `;
 
-/** The note while the agent is running, and at the end. Narrow for phones, and cards without a background for dark pages. */
+/** The note while the agent is running, and at the end. Narrow for phones; cards have no background, for dark pages. */
 const NOTES = ["note-works", "note"].map((name) => join(root, `.lab/notes/${name}.html`));
 if (NOTES.every((file) => existsSync(file))) {
   const page = await browser.newPage({ viewport: { width: 620, height: 100 }, colorScheme: "light" });

@@ -1,6 +1,5 @@
 /**
- * The files that a release has besides the packages: programs that need no package manager, each with its checksum,
- * its notices and its SBOM.
+ * The files of a release, besides the packages: programs that need no package manager, each with its checksum, notices and SBOM.
  *
  * @module
  */
@@ -9,19 +8,16 @@ import process from "node:process";
 
 const PROGRAMS = ["mogplex.mjs", "mogplex-emulator.mjs"];
 
-/** File of `dist/` with the SHA-256 of all its other files, in the form of `sha256sum`. */
+/** SHA-256 of all other files in `dist/`, in the format of `sha256sum`. */
 export const SUMS = "SHA256SUMS";
 
-/** Name of the SBOM of a program. */
 export const sbomName = (program: string) => `${program}.cdx.json`;
 
-/** Names of the files in `dist/` that a release has. */
 export const RELEASE_FILES: readonly string[] = [
   ...PROGRAMS.flatMap((name) => [name, `${name}.sha256`, `${name}.licenses.txt`, sbomName(name)]),
   SUMS,
 ];
 
-/** Path of a file of a release. @param top Top of the checkout. */
 export function releaseFile(top: string, name: string): string {
   return join(top, "dist", name);
 }

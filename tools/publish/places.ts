@@ -1,22 +1,20 @@
 /**
- * Where the project is published. `places.json` is the only file that names the places; package.json, pages and the commands that verify a
- * release get them from there when a release is prepared.
+ * Where the project is published. `places.json` is the only file that names these places. When a release is prepared, package.json, the documents and
+ * the commands that verify a release get the places from it.
  *
- * Needs no package: the release job runs it on Deno alone.
+ * Imports no package, because the release job runs this module on Deno without packages.
  *
  * @module
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Path of the file, below the checkout. */
 export const PLACES = "tools/publish/places.json";
 
-/** The places of the project. */
 export interface Places {
-  /** Repository on GitHub, `owner/name`: npm, JSR and the release with its files are published from there. */
+  /** Repository on GitHub, `owner/name`. Its workflows publish to npm and JSR, and create the release with its files. */
   github: string;
-  /** Project on GitLab.com, with its groups: the catalog and the signature are published from there. */
+  /** Project on GitLab.com, with its groups. Its pipelines publish to the catalog, and create the signature. */
   gitlab: string;
   /** Name of the package on npm and JSR. */
   npm: string;
@@ -28,12 +26,6 @@ const FORMS: Readonly<Record<keyof Places, RegExp>> = {
   npm: /^@[a-z0-9-]+\/[a-z0-9-]+$/,
 };
 
-/**
- * The places of a checkout.
- *
- * @param top Top of the checkout.
- * @throws when a place is empty or has another form.
- */
 export function readPlaces(top: string): Places {
   const places: Places = JSON.parse(readFileSync(join(top, PLACES), "utf8"));
   for (const [name, form] of Object.entries(FORMS)) {

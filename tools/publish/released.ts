@@ -25,7 +25,6 @@
  */
 import type { Places } from "./places.ts";
 
-/** What fills in a twin. */
 export interface ReleaseValues extends Pick<Places, "github" | "gitlab"> {
   version: string;
 }
@@ -33,7 +32,6 @@ export interface ReleaseValues extends Pick<Places, "github" | "gitlab"> {
 const PART = /<!-- unreleased -->\n(.*?)<!-- released\b(.*?)-->\s*<!-- \/unreleased -->\n*/gs;
 const INCLUDE = /^( *- )local: \S+.*\n *# component: (\S+).*$/gm;
 
-/** Whether a text has a part that is only true before the first release. */
 export function isUnreleased(text: string): boolean {
   return text.includes("<!-- unreleased -->") || text.search(INCLUDE) >= 0;
 }
@@ -43,9 +41,9 @@ function filled(twin: string, { version, github, gitlab }: ReleaseValues): strin
 }
 
 /**
- * A document as the first release has it: each unreleased part is replaced by its twin.
+ * Replaces each unreleased part with its twin.
  *
- * @throws when an unreleased part has no twin, or a twin belongs to no part.
+ * @throws if an unreleased part has no twin, or a twin has no unreleased part.
  */
 export function releasedText(text: string, values: ReleaseValues): string {
   const result = text
@@ -53,11 +51,11 @@ export function releasedText(text: string, values: ReleaseValues): string {
     .replace(INCLUDE, (_, dash: string, address: string) => `${dash}component: ${filled(address, values)}`);
   const rest = /<!-- (?:\/?unreleased|released)\b.*/.exec(result)?.[0];
   if (rest !== undefined) throw new Error(`Cannot write the released text because a part has no twin: ${rest}`);
-  // A part at the end leaves its blank line.
+  // A part at the end of the document leaves its blank line.
   return result.replace(/\n+$/, "\n");
 }
 
-/** A document as its readers see it before the first release: without twins and without the marks of the parts. */
+/** Removes the twins and the marks of the parts. */
 export function unreleasedText(text: string): string {
   return text
     .replace(PART, (_, before: string) => `${before.trim()}\n\n`)
@@ -66,7 +64,7 @@ export function unreleasedText(text: string): string {
 }
 
 /**
- * A block of YAML for a document: an unreleased part if it includes a component by its copy, otherwise the block alone.
+ * YAML for a document: an unreleased part if the YAML includes a component by its local copy, otherwise only the block.
  *
  * @param text The YAML, without its comment at the top.
  */

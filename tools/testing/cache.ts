@@ -1,5 +1,5 @@
 /**
- * Remembers which test files have passed, by the content of everything that their result depends on.
+ * Remembers which test files have passed. The key of a file depends on the content of everything that can change its result.
  *
  * @module
  */
@@ -13,24 +13,20 @@ import { pathsIn, speaksOfCampaigns, withoutParts } from "./paths.ts";
 import { externalPrograms, findProgram } from "./summary.ts";
 
 const STORE = join(root, "node_modules/.cache/passed-tests.json");
-/** The module from which tests get built files. */
 const BUILT = "tests/built.ts";
-/** What every test process loads. It reads no file. */
+/** Every test process loads this module. It reads no file. */
 const PRELOAD = "tests/preload.ts";
 
 /**
- * The verbs of campaigns. Code that the command reaches only through them cannot change the result of a test that neither mentions
- * campaigns nor goes through all verbs, so it is left out of the key of such a test. That is most of the product, while most tests of the
- * command are about a single run.
+ * The verbs of campaigns. Code that only these verbs reach cannot change the result of a test that neither mentions campaigns nor tests all verbs, so
+ * that code is not part of the test's key. Most of the product is such code, while most tests of the command are about a single run.
  */
 const CAMPAIGN_VERBS = "lib/cli/campaign/";
-/** The command, and where it is built from. */
 const COMMAND = { built: "dist/mogplex.mjs", source: "lib/cli/main.ts" };
 
-/** What passed: key and number of tests by test file. */
+/** Key and number of tests by test file. */
 export type Passed = Record<string, { key: string; tests: number }>;
 
-/** Version or size and time of everything that tests start and that is not in the checkout. */
 function outside(): string[] {
   const programs = externalPrograms().map((name) => {
     const path = findProgram(name);
@@ -42,7 +38,7 @@ function outside(): string[] {
   return [...programs, ...versions, process.platform, process.arch];
 }
 
-/** Files of the checkout that Git knows or would add, and those of `dist/`. */
+/** Files of the checkout that Git tracks or would add, and the files of `dist/`. */
 function checkoutFiles(): string[] {
   const list = (...args: string[]) =>
     spawnSync("git", ["ls-files", "-z", ...args], { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }).stdout
@@ -53,7 +49,6 @@ function checkoutFiles(): string[] {
   ].filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** The keys of test files. */
 export class Keys {
   readonly #files = checkoutFiles();
   readonly #known = new Set(
@@ -70,10 +65,7 @@ export class Keys {
     return known;
   }
 
-  /**
-   * Adds sources, and everything of the checkout that they import, to the graph of imports: one bundle of all, of which only the metafile
-   * is used.
-   */
+  /** Adds sources and their imports to the import graph. Creates one bundle of all sources, of which only the metafile is used. */
   async #read(entries: readonly string[]): Promise<void> {
     const fresh = entries.filter((path) => !this.#imports.has(path));
     if (fresh.length === 0) return;
@@ -94,14 +86,11 @@ export class Keys {
     }
   }
 
-  /**
-   * Sources with everything that they import, except what is already known. Without campaigns, also except what is only reached through
-   * their verbs.
-   */
+  /** Sources with all their imports, except for known files. `isWithoutCampaigns` also excludes files that only the verbs of campaigns reach. */
   #closure(entries: readonly string[], known: ReadonlySet<string>, isWithoutCampaigns = false): string[] {
     const found = new Set(entries);
     for (const path of found) {
-      // How a built file was made does not matter: anyone who asks for one names it.
+      // The way in which a file was built does not matter, because every test that uses a built file names that file.
       if (path === BUILT) continue;
       if (isWithoutCampaigns && path.startsWith(CAMPAIGN_VERBS)) {
         found.delete(path);
@@ -112,14 +101,13 @@ export class Keys {
     return [...found];
   }
 
-  /** Reads all test files at once, which is quicker than one by one. */
+  /** Reads all test files at once, which is faster than reading them one by one. */
   static async make(files: readonly string[]): Promise<Keys> {
     const keys = new Keys();
     await keys.#read(files);
     return keys;
   }
 
-  /** Checksum of the built command, without what only the verbs of campaigns reach. */
   async #commandWithoutCampaigns(): Promise<string> {
     if (this.#commandWithout === undefined) {
       await this.#read([COMMAND.source]);
@@ -130,24 +118,24 @@ export class Keys {
     return this.#commandWithout;
   }
 
-  /** The key of a test file: it changes with everything that its result depends on. */
+  /** The key changes if anything changes that the result of the test depends on. */
   async of(file: string): Promise<string> {
     const sources = new Set<string>();
     const named = new Set<string>();
     const beside = new Set<string>();
     let open = [file, PRELOAD];
-    // A test names sources that it starts, which import and name others.
+    // A test names sources that it starts. These sources import and name other files.
     while (open.length > 0) {
       await this.#read(open);
       const fresh = this.#closure(open, sources);
       for (const path of fresh) {
         sources.add(path);
-        // Sources of the product and data name no files of the checkout, and their words would name nearly all.
+        // Sources of the product and data files do not name files of the checkout, but their words would match nearly all files.
         if (/^(?:lib|action)\/|\.json$/.test(path) || path === BUILT || path === PRELOAD) continue;
         for (const name of pathsIn(path, readFileSync(join(root, path), "utf8"), (each) => this.#known.has(each))) {
           named.add(name);
         }
-        // Data beside a test, as a schema. The top of `tests` or `tools` has none, and would be all of it.
+        // Data next to a test, such as a schema. The top folders of `tests` and `tools` contain no such data, and would add all of their files.
         if (dirname(path).includes("/")) beside.add(dirname(path));
       }
       open = [...named].filter((path) => /\.(ts|mjs)$/.test(path) && !path.startsWith("dist/") && !sources.has(path));
@@ -158,7 +146,7 @@ export class Keys {
     };
     const isNamed = (path: string) => named.has(path) || isIn(path, named);
     const isData = (path: string) => isIn(path, beside);
-    // Sources beside a test that it neither imports nor names are no part of it.
+    // A source next to a test is not part of the key if the test neither imports nor names the source.
     const isOwn = (path: string) => isNamed(path) || (isData(path) && !path.endsWith(".ts"));
     const isAboutCampaigns = this.#files.some((path) =>
       (sources.has(path) || isOwn(path)) && speaksOfCampaigns(path, () => readFileSync(join(root, path), "utf8"))
@@ -176,7 +164,7 @@ export class Keys {
   }
 }
 
-/** Reads what passed. A file that is damaged remembers nothing. */
+/** If the file is damaged, no test is treated as passed. */
 function read(): Passed {
   try {
     return JSON.parse(readFileSync(STORE, "utf8"));
@@ -185,13 +173,11 @@ function read(): Passed {
   }
 }
 
-/** Number of tests of a file that passed with this key; undefined when it did not. */
 export function passedTests(file: string, key: string): number | undefined {
   const known = read()[file];
   return known?.key === key ? known.tests : undefined;
 }
 
-/** Remembers files that passed, without a skip. */
 export function remember(passed: Passed): void {
   mkdirSync(dirname(STORE), { recursive: true });
   writeFileSync(STORE, JSON.stringify({ ...read(), ...passed }));

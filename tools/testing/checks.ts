@@ -1,5 +1,5 @@
 /**
- * The static checks, and the build: commands that end with 0 or print what is wrong.
+ * The static checks and the build. Each is a command that exits with 0 or prints what is wrong.
  *
  * @module
  */
@@ -13,13 +13,11 @@ import type { Totals } from "./progress.ts";
 const { bun, deno, node } = runtimes;
 const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file, ...args];
 
-/** Command lines by name. `fmt` and `lint` look at the whole tree, except the paths in `exclude` of deno.json. */
 export type Checks = Readonly<Record<string, readonly string[]>>;
 
-/** Makes `dist/`, unless it is what this checkout builds. */
+/** Builds `dist/` unless it is up to date. */
 export const BUILD: Checks = { "build": script("tools/build.ts", "--dist") };
 
-/** Checks of `npm test`. */
 export const CHECKS: Checks = {
   "format": [deno, "fmt", "--check", "--quiet"],
   "lint": [deno, "lint", "--quiet"],
@@ -28,13 +26,12 @@ export const CHECKS: Checks = {
   "documents": script("tools/docs.ts", "--check"),
 };
 
-/** What `npm run gate` checks as well. */
 export const GATE_CHECKS: Checks = {
-  // What people load on Deno, with the examples in its docstrings. Tests and tools run on Bun: `types` has them.
+  // The modules that users load on Deno, with the examples in their docstrings. `types` checks the tests and tools, which run on Bun.
   "types by Deno": [deno, "check", "--doc", "--quiet", "mod.ts", "campaigns.ts", "testing.ts", "lib", "examples"],
-  // The parser of YAML reads two variables in a checkout; in the package it reads none.
+  // In a checkout, the YAML parser reads two variables. In the package, it reads none.
   "doc examples": [deno, "test", "--doc", "--no-check", "--quiet", "--allow-env", "mod.ts", "lib"],
-  // Types that JSR would have to infer are refused without a check, too.
+  // JSR rejects types that it would have to infer, even without a type check.
   "publish dry run": [deno, "publish", "--dry-run", "--no-check", "--allow-dirty", "--quiet"],
 };
 
@@ -56,7 +53,6 @@ async function runCheck(name: string, [program = "", ...args]: readonly string[]
   return code === 0;
 }
 
-/** Runs checks, two at a time, in their order. */
 export async function runChecks(checks: Checks): Promise<Totals> {
   const waiting = Object.entries(checks);
   const totals = { passed: 0, failed: 0, skipped: 0 };

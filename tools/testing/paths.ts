@@ -1,29 +1,29 @@
 import { dirname, join, normalize } from "node:path";
 
 /**
- * The paths of the checkout that the text of a source names: whole strings, and the folder before a `${`. A name that is also an ordinary
- * word makes a key change too often, but never too rarely.
+ * The paths of the checkout in a source: whole strings, and the folder before a `${`. A path that is also an ordinary word changes a key more often
+ * than necessary, but never too rarely.
  */
 export function pathsIn(file: string, text: string, exists: (path: string) => boolean): string[] {
   const found = new Set<string>();
   for (const [, name = "", end] of text.matchAll(/["'`/]((?:[\w.@-]+\/)*[\w.@-]*)(["'`]|\$\{)/g)) {
-    // Of `examples/${name}` the folder is named.
+    // For `examples/${name}`, the path is the folder.
     const path = end === "${" ? dirname(`${name}x`) : name.replace(/\/$/, "");
     if (path === "" || /^\.+$/.test(path)) continue;
     for (const each of [path, normalize(join(dirname(file), path)), `dist/${path}`]) if (exists(each)) found.add(each);
   }
-  // The folder itself, or a file of it whose name is made while the test runs.
+  // The test names the folder itself, or a file in it whose name is computed at run time.
   if (/\bimport\.meta\.dir\b(?!,\s*["'`]|\}\/[\w.])/.test(text)) found.add(dirname(file));
   return [...found].sort();
 }
 
 /**
- * Files whose words are ignored: those that are in a key as a whole if the test reaches them, and those that list the contents of the
+ * Files whose words are ignored. These are files that are part of a key as a whole if the test reaches them, and files that list the contents of the
  * package.
  */
 const NOT_OF_TEST = /^(?:lib|dist|action|templates)\/|^(?:package|deno)\.json$/;
 
-/** Whether a file of a test mentions campaigns, or goes through all verbs. */
+/** Whether a file of a test mentions campaigns, or tests all verbs. */
 export function speaksOfCampaigns(path: string, text: () => string): boolean {
   const pattern = /[Cc]ampaign|CAMPAIGN|\bVERBS\b/;
   return !NOT_OF_TEST.test(path) && (pattern.test(path) || pattern.test(text()));

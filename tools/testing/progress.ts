@@ -1,6 +1,5 @@
 /**
- * The layers of `tests`, and what is printed while their files run: folders that are done, and each failure at once, with the command that
- * runs this test alone.
+ * The layers of `tests`, and the output while their files run: folders that are done, and each failure with the command that runs only this test.
  *
  * @module
  */
@@ -8,28 +7,24 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../setup.mjs";
 
-/** Numbers of tests, checks or files. */
 export interface Totals {
   passed: number;
   failed: number;
   skipped: number;
 }
 
-/** The layers, in the order in which they run. */
 export const LAYERS = ["unit", "programs", "matrix"] as const;
-/** A layer: a folder of `tests`. */
 export type Layer = typeof LAYERS[number];
 
-/** The files of `matrix` that `npm test` runs, and the gate therefore does not. */
+/** `npm test` runs these files of `matrix`, so the gate does not run them. */
 export const SMOKE = "tests/matrix/smoke";
 
-/** Adds up. */
 export function sum(parts: readonly Totals[]): Totals {
   const of = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);
   return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") };
 }
 
-/** Test files at or below a path of the checkout, sorted; none if the path is not there. */
+/** Test files at or below a path of the checkout, sorted. Empty if the path does not exist. */
 export function testFiles(path: string): string[] {
   if (!existsSync(join(root, path))) return [];
   if (path.endsWith(".test.ts")) return [path];
@@ -37,7 +32,7 @@ export function testFiles(path: string): string[] {
     .filter((name) => name.endsWith(".test.ts")).map((name) => `${path}/${name}`).sort();
 }
 
-/** The folder that a file is counted in: `tests/unit/api/x.test.ts` is in `tests/unit/api`. */
+/** For example, `tests/unit/api` for `tests/unit/api/x.test.ts`. */
 export function folderOf(file: string): string {
   return file.split("/").slice(0, 3).join("/").replace(/\/[^/]+\.test\.ts$/, "");
 }
@@ -46,18 +41,18 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The command that runs one test. @param name Its name; empty for the whole file. */
+/** @param name Name of the test; empty for the whole file. */
 export function commandFor(file: string, name: string): string {
   const pattern = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   return `npm test -- ${file}${name === "" ? "" : ` -t ${quoted(pattern)}`}`;
 }
 
-/** A line as it is printed. It is cut, because a whole page in one line would hide everything else. */
+/** Lines are truncated, because a whole page in one line would hide everything else. */
 function short(line: string): string {
   return line.length <= 1_000 ? line : `${line.slice(0, 1_000)}… (${line.length} characters)`;
 }
 
-/** Reads the output of `bun test` line by line, and prints what matters of it. */
+/** Reads the output of `bun test` line by line, and prints the important lines. */
 export class Progress {
   readonly totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   readonly #open: ReadonlyMap<string, Set<string>>;
@@ -68,7 +63,6 @@ export class Progress {
   #file = "";
   #ended = false;
 
-  /** @param files What will run. @param all Whether everything is printed. */
   constructor(files: readonly string[], print: (line: string) => void, all = false) {
     this.#print = print;
     this.#all = all;
@@ -76,18 +70,16 @@ export class Progress {
     this.#open = new Map([...folders].map(([folder, its]) => [folder, new Set(its)]));
   }
 
-  /** Number of tests so far. */
   get tests(): number {
     return this.totals.passed + this.totals.failed + this.totals.skipped;
   }
 
-  /** Takes one line of output. */
   take(line: string): void {
     if (this.#ended) return;
     const file = /^(tests\/\S+\.test\.ts):$/.exec(line)?.[1];
     const done = /^@done (tests\/\S+)$/.exec(line)?.[1];
     const result = /^\((pass|fail|skip|todo)\) (.*?)(?: \[([\d.]+)ms\])?$/.exec(line);
-    // At the end Bun prints all failures again, and the totals.
+    // At the end, Bun prints all failures and the totals again.
     if (/^\d+ tests? failed:$/.test(line) || /^ *\d+ pass$/.test(line)) this.#end();
     else if (file !== undefined) this.#begin(file);
     else if (done !== undefined) this.#done(done);
@@ -108,7 +100,7 @@ export class Progress {
       this.#print(`FAIL ${this.#file}`);
       for (const each of this.#held) this.#print(short(each));
       this.#print(line);
-      // A hook has no name that a pattern could find.
+      // A hook has no name that a pattern could match.
       this.#print(`     alone: ${commandFor(this.#file, name === "(unnamed)" ? "" : name)}`);
     } else {
       this.totals[end === "pass" ? "passed" : "skipped"]++;
@@ -130,7 +122,7 @@ export class Progress {
     this.#file = "";
   }
 
-  /** Handles the message of `tests/preload.ts` that a file has finished: Bun prints results of several files in turn. */
+  /** Handles the message of `tests/preload.ts` that a file has finished. Bun prints the results of several files in turn. */
   #done(file: string): void {
     const folder = folderOf(file);
     const open = this.#open.get(folder);

@@ -14,45 +14,40 @@ import { root, runtimes } from "../setup.mjs";
 import { Progress, sum, type Totals } from "./progress.ts";
 import { type Case, readCases, withInnocent } from "./summary.ts";
 
-/** How files are run. */
 export interface RunOptions {
   /**
-   * How many cases the property tests try; `rest` leaves out the fixed ones that `npm test` tries. It is passed on as `MOGPLEX_TEST_RUNS`.
-   * @default {"tenth"}
+   * Number of cases that the property tests try. `rest` omits the fixed cases that `npm test` tries. Passed on as `MOGPLEX_TEST_RUNS`. @default
+   * {"tenth"}
    */
   cases?: "tenth" | "full" | "rest";
-  /** Shuffles files and tests by this number. */
   seed?: number;
-  /** Prints tests that pass, and what they print. */
+  /** Whether to print tests that pass, and their output. */
   all?: boolean;
-  /** More arguments of `bun test`, as `-t pattern`. */
+  /** Additional arguments of `bun test`, such as `-t pattern`. */
   args?: readonly string[];
 }
 
-/** The seed that `--seed=N` names, otherwise a new one. */
 export function seedOf(args: readonly string[]): number {
   return Number(/^--seed=(\d+)$/m.exec(args.join("\n"))?.[1] ?? Date.now() % 100_000);
 }
 
 /**
- * Whether a file of `unit` tries more cases in the gate than in `npm test`: it has property tests, or takes its systems from
+ * Whether the gate tries more cases than `npm test` for a file of `unit`. The file has property tests, or gets its systems from
  * `tests/property_runs.ts`.
  */
 export function hasMoreCases(file: string): boolean {
   return /"fast-check"|\/property_runs\.ts"/.test(readFileSync(join(root, file), "utf8"));
 }
 
-/** What has run. */
 export interface Outcome extends Totals {
   cases: Case[];
 }
 
-/** Whether the first line of a file shows that it needs its own process, and why. */
+/** The first line of a file can state that the file needs its own process, and why. */
 function isAlone(file: string): boolean {
   return readFileSync(join(root, file), "utf8").startsWith("// Own process: ");
 }
 
-/** One call of `bun test`. */
 async function runOnce(files: readonly string[], options: RunOptions, atOnce: number): Promise<Outcome> {
   const { cases: runs = "tenth" } = options;
   const folder = mkdtempSync(join(tmpdir(), "mogplex-tests-"));
@@ -60,22 +55,22 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   const cache = join(root, "node_modules/.cache");
   mkdirSync(cache, { recursive: true });
   const layer = files.every((file) => file.startsWith("tests/unit/")) ? "unit" : "";
-  // One for each of the two calls that the gate makes at once.
+  // One file for each of the two calls that the gate makes at the same time.
   const timings = join(cache, layer === "" ? "test-timings.json" : `test-timings-${layer}.json`);
-  // Until this machine has measured: the files that take longest elsewhere.
+  // Until this machine has its own measurements, use the times of another machine.
   if (!existsSync(timings)) copyFileSync(join(root, "tests/timings.json"), timings);
   const args = [
     "--no-env-file",
-    // Nothing of a run that is stopped continues.
+    // If the run is stopped, its child processes must end, too.
     "--no-orphans",
     "test",
-    // A test that hangs is found; one that only waits for its turn on a busy machine is not. The gate keeps the machine busy itself.
+    // Long enough for a test that waits for its turn on a busy machine. The gate keeps the machine busy itself.
     `--timeout=${runs === "tenth" ? 180_000 : 600_000}`,
-    // Tests of one file that run together.
+    // Maximum number of concurrent tests in one file.
     "--max-concurrency=8",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],
     ...options.seed === undefined ? [] : ["--randomize", `--seed=${options.seed}`],
-    // The slowest files start first, once their times are known.
+    // The slowest files start first once their times are known.
     ...files.length > 1 ? [`--timings=${timings}`, "--update-timings"] : [],
     "--reporter=junit",
     `--reporter-outfile=${report}`,
@@ -87,7 +82,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     MOGPLEX_TEST_LAYER: layer,
     MOGPLEX_TEST_RUNS: runs,
     NO_COLOR: "1",
-    // Runs of the tests do not belong into the list of what a person has started on this machine.
+    // Test runs must not appear in the list of runs that a person has started on this machine.
     XDG_STATE_HOME: folder,
   };
   const progress = new Progress(files, (line) => process.stdout.write(`${line}\n`), options.all);
@@ -120,10 +115,10 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   }
 }
 
-/** Maximum number of files that are run again alone. If more fail, another file is hardly the cause. */
+/** Maximum number of files that are repeated alone. If more files fail, another file is probably not the cause. */
 const MAX_ALONE = 5;
 
-/** The tests, with those marked that only fail beside other files. They still count as failed: something is wrong in one of these files. */
+/** Marks the tests that fail only together with other files. These tests are still treated as failed, because one of the files has a bug. */
 async function repeatFailed(cases: readonly Case[], options: RunOptions): Promise<Case[]> {
   const files = [...new Set(cases.filter(({ end }) => end === "failed").map(({ file }) => file))];
   if (files.length > MAX_ALONE) return [...cases];
@@ -136,12 +131,11 @@ async function repeatFailed(cases: readonly Case[], options: RunOptions): Promis
 }
 
 /**
- * Files of `unit` that share their processes in the gate. The more files a process has run, the slower its tests are: with all cases of the
+ * Number of files of `unit` that share their processes in the gate. The more files a process has run, the slower its tests are: with all cases of the
  * property tests, 420 files took 336 s of CPU time in two processes, and 272 s in parts of 70 files.
  */
 const FULL_PART = 70;
 
-/** Files in parts of at most some size. Which ones are together depends on the seed. */
 function partsOf(files: readonly string[], size: number, seed: number): string[][] {
   const at = seed % files.length;
   const turned = [...files.slice(at), ...files.slice(0, at)];
@@ -152,8 +146,8 @@ function partsOf(files: readonly string[], size: number, seed: number): string[]
 }
 
 /**
- * Runs test files of one layer. Files of `unit` keep a core busy, so there are as many processes as cores. The other files mostly wait for
- * their child processes, so there are three times as many.
+ * Files of `unit` keep a core busy, so there are as many processes as cores. The other files mostly wait for their child processes, so there are
+ * three times as many processes.
  */
 export async function runFiles(files: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const cores = availableParallelism();

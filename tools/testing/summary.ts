@@ -1,6 +1,6 @@
 /**
- * What is printed when the tests have ended: which tests failed, which were skipped and why, and which files took longest. All of it is
- * read from the JUnit report of `bun test`, and the reason of a skip from the line of the test.
+ * The summary that is printed after the tests: failed tests, skipped tests with the reasons, and the slowest files. The data comes from the JUnit
+ * report of `bun test`. The reason of a skip comes from the source of the test.
  *
  * @module
  */
@@ -10,40 +10,31 @@ import { delimiter, join, resolve } from "node:path";
 import process from "node:process";
 import { root } from "../setup.mjs";
 
-/** A test in the report. */
 export interface Case {
-  /** Path of its file. */
   file: string;
-  /** Line of the test in it. */
   line: number;
-  /** Name of the test. */
   name: string;
-  /** How it ended. `innocent`: it failed when it ran together with other files, and passed alone. */
+  /** `innocent`: the test failed together with other files, but passed alone. */
   end: "passed" | "failed" | "innocent" | "skipped";
   /** Seconds. */
   seconds: number;
 }
 
-/**
- * Programs that tests need and a machine may lack: the programs that the gate installs. Source: `.ci/run`, the list of `program:package`.
- */
+/** Programs that tests need but that a machine may not have. Source: `.ci/run`, the list of `program:package`. */
 export function externalPrograms(): string[] {
   const gate = readFileSync(join(root, ".ci/run"), "utf8");
   const list = /^for pair in ([^]*?); do$/m.exec(gate)?.[1] ?? "";
   return list.split(/[\s\\]+/).map((pair) => pair.split(":")[0] ?? "").filter((name) => name !== "");
 }
 
-/** Path of a program; undefined when it is not installed. */
 export function findProgram(name: string): string | undefined {
   return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Programs that tests need and this machine does not have. */
 export function missingPrograms(): string[] {
   return externalPrograms().filter((name) => findProgram(name) === undefined);
 }
 
-/** Text of a test file by its path below the checkout; empty if it cannot be read. */
 export function sourceOf(file: string): string {
   const path = resolve(root, file);
   return existsSync(path) ? readFileSync(path, "utf8") : "";
@@ -58,7 +49,6 @@ function plain(text: string): string {
   );
 }
 
-/** Every test in a JUnit report by `bun test`. */
 export function readCases(junit: string): Case[] {
   return [...junit.matchAll(/<testcase\b([^>]*?)(\/?)>([^]*?)(?=<testcase\b|<\/testsuite>|<testsuite\b|$)/g)].map(
     ([, head = "", closed, body = ""]) => {
@@ -71,8 +61,7 @@ export function readCases(junit: string): Case[] {
 }
 
 /**
- * Marks failures that are not the fault of their own file. Files share a process: a rejection that one of them leaves fails the test that
- * runs at that moment.
+ * Marks failures that another file caused. Files share a process, so a rejection that one file leaves behind fails the test that runs at that moment.
  *
  * @param alone The tests of the failed files, each file run in a separate process.
  */
@@ -83,7 +72,7 @@ export function withInnocent(cases: readonly Case[], alone: readonly Case[]): Ca
   );
 }
 
-/** The text between a bracket and the one that closes it. @param at Index behind the opening bracket. */
+/** The text between a bracket and its closing bracket. @param at Index after the opening bracket. */
 function enclosed(text: string, at: number): string {
   let depth = 1;
   let end = at;
@@ -94,7 +83,7 @@ function enclosed(text: string, at: number): string {
   return text.slice(at, end - 1).replace(/\s+/g, " ").replace(/,\s*$/, "").trim();
 }
 
-/** The condition in `skipIf(…)` or before `test.skip` on a line or behind a name that the line uses; undefined if it is not found. */
+/** The condition in `skipIf(…)` or before `test.skip`, on the line itself or in the value of a name on the line; `undefined` if there is none. */
 function conditionAt(source: string, line: number): string | undefined {
   const lines = source.split("\n");
   const here = lines.slice(line - 1).join("\n");
@@ -108,7 +97,7 @@ function conditionAt(source: string, line: number): string | undefined {
   return /^\s*\(?([^?(]*?)\s*\?[^]*test\.skip/.exec(alias)?.[1]?.trim();
 }
 
-/** Why a test was skipped: the condition in its source, with what the names in it stand for where the file says so. */
+/** The condition of the skip in the source, followed by the values of constants in the condition. */
 export function skipReason(source: string, line: number): string {
   const condition = conditionAt(source, line);
   if (condition === undefined) return "see the test";
@@ -119,13 +108,10 @@ export function skipReason(source: string, line: number): string {
   return [condition, ...known].join("; ").slice(0, 200);
 }
 
-/** Number of files that are named as the slowest. */
 const SLOWEST = 10;
 
 /**
- * The lines that are printed when the tests have ended.
- *
- * @param sourceOf Text of a test file; empty if it cannot be read.
+ * @param sourceOf Text of a test file; empty if the file cannot be read.
  * @param missing Programs that tests use and this machine does not have.
  */
 export function summaryOf(

@@ -1,14 +1,12 @@
 /**
- * The output of a terminal as lines of colored words.
+ * Parses the output of a terminal into lines of styled words.
  *
  * @module
  */
 
-/** A piece of a line in one style. */
 export interface Span {
-  /** The text. */
   text: string;
-  /** Names of its style: `bold`, `dim`, `red`, … */
+  /** For example, `bold`, `dim` or `red`. */
   style: readonly string[];
 }
 
@@ -23,11 +21,9 @@ const STYLES = new Map([
   ["36", "cyan"],
 ]);
 
-// Styles, other sequences, links and titles, the ends of lines, and text.
-// deno-lint-ignore no-control-regex
+// Styles, other sequences, links and titles, the ends of lines, and text. deno-lint-ignore no-control-regex
 const PARTS = /\x1b\[([\d;]*)m|\x1b\[[?\d;]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\r\n]|[^\x1b\r\n]+/g;
 
-/** Reads the style that an escape sequence leaves. */
 function restyled(style: readonly string[], codes: string): readonly string[] {
   return codes.split(";").reduce<readonly string[]>((now, code) => {
     if (code === "" || code === "0" || code === "39" || code === "22") return [];
@@ -36,7 +32,7 @@ function restyled(style: readonly string[], codes: string): readonly string[] {
   }, style);
 }
 
-/** Lines as a terminal shows them in the end: what was drawn over is gone. Links and other sequences are dropped. */
+/** The final lines on the terminal. Overwritten text is omitted, as are links and other sequences. */
 export function linesOf(output: string): Span[][] {
   const lines: Span[][] = [[]];
   let style: readonly string[] = [];
@@ -52,7 +48,6 @@ export function linesOf(output: string): Span[][] {
   return lines;
 }
 
-/** The text of a line. */
 export function textOf(line: readonly Span[]): string {
   return line.map(({ text }) => text).join("");
 }

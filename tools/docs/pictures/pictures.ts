@@ -1,5 +1,5 @@
 /**
- * The pictures of the README: a terminal, and the page of a GitLab job. `npm run docs` writes them.
+ * The pictures of the README: a terminal, and the page of a GitLab job. `npm run docs` writes these pictures.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { type RealRun, realRun } from "./real_run.ts";
 import { CELL, line, picture, xml } from "./svg.ts";
 
 const MARGIN = 18;
-/** Maximum length of a line of a job's log, in characters: the picture stays as wide as a page shows it. */
+/** Maximum length of a line in the job's log, so that the picture is as wide as on a page. */
 const MAX_COLUMNS = 72;
-/** Characters of a link beside the log. */
+/** Maximum length of a link next to the log. */
 const MAX_LABEL = 27;
 const FRAME = '<rect width="100%" height="100%" rx="8" fill="#0d1117"/>';
 
@@ -33,17 +33,16 @@ function terminal({ command, output }: RealRun): string {
   return picture("A run in a terminal", widthOf(lines) + 2 * MARGIN, height, [FRAME, ...dots, ...rows]);
 }
 
-/** A line of a job's log: a heading of a section, or a line in it. */
 interface Row {
   spans: Span[];
-  /** For a heading: seconds of the section, and whether it is folded. */
+  /** For a heading: seconds of the section, and whether the section is collapsed. */
   section?: { seconds: number; folded: boolean };
 }
 
 // deno-lint-ignore no-control-regex
 const SECTION = /^(?:\x1b\[0K)?section_(start|end):(\d+):[\w.-]+(\[collapsed=true\])?\r/;
 
-/** The rows that GitLab shows. Source: GitLab, "Custom collapsible sections". */
+/** Source: GitLab, "Custom collapsible sections". */
 function rowsOf(output: string): Row[] {
   const rows: Row[] = [];
   let open: { row: Row; from: number } | undefined;
@@ -61,7 +60,7 @@ function rowsOf(output: string): Row[] {
   return rows;
 }
 
-/** A line of a log as lines of at most {@linkcode MAX_COLUMNS}, broken at blanks, as GitLab breaks what does not fit. */
+/** Wraps a line of a log at {@linkcode MAX_COLUMNS}, as GitLab does. Breaks are at spaces. */
 function wrapped(spans: readonly Span[]): Span[][] {
   const first: Span[] = [];
   const lines = [first];
@@ -81,7 +80,7 @@ function wrapped(spans: readonly Span[]): Span[][] {
   return lines;
 }
 
-/** Links that GitLab shows beside the log. Source: GitLab, "artifacts:reports:annotations". */
+/** Links that GitLab shows next to the log. Source: GitLab, "artifacts:reports:annotations". */
 function linksOf(files: ReadonlyMap<string, string>): string[] {
   const text = [...files].find(([path]) => path.endsWith("annotations.json"))?.[1] ?? "{}";
   const links = Object.values(JSON.parse(text)).flat() as { external_link?: { label: string } }[];
@@ -146,7 +145,6 @@ const GITLAB: Readonly<Record<string, string>> = {
   CI_JOB_URL: "https://gitlab.example.com/acme/web/-/jobs/70",
 };
 
-/** The pictures, by their path below the checkout. */
 export async function pictures(): Promise<Record<string, string>> {
   return {
     "docs/images/terminal.svg": terminal(await realRun({}, true)),
@@ -154,7 +152,7 @@ export async function pictures(): Promise<Record<string, string>> {
   };
 }
 
-/** The pictures that differ from what the command prints today: the correct text, by path. */
+/** Pictures that differ from the current output of the command: the correct text, by path. */
 export async function stalePictures(): Promise<Record<string, string>> {
   const textOf = (path: string) => existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
   return Object.fromEntries(Object.entries(await pictures()).filter(([path, text]) => textOf(path) !== text));

@@ -1,5 +1,5 @@
 /**
- * One run of the real command against the local Mogplex, in this process and on a virtual clock, so that its output is the same each time.
+ * One run of the real command against the local Mogplex, in this process and on a virtual clock, so that the output is always the same.
  *
  * @module
  */
@@ -10,22 +10,19 @@ import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Io } from "../../../lib/io.ts";
 
-/** What the command has printed and written. */
 export interface RealRun {
-  /** The command, as a person types it. */
+  /** The command as a user types it. */
   command: string;
-  /** Everything on both streams, with escape sequences. */
+  /** The output on both streams, with escape sequences. */
   output: string;
   /** Files by path. */
   files: ReadonlyMap<string, string>;
 }
 
-/** Where the pull request is. */
 const ORIGIN = "https://github.com";
 const TASK = "Fix the flaky tests";
 const SOME_HASH = "94cfebbd28cce097b69a936ec2968cd1b1f8c37e";
 
-/** An `Io` that keeps everything in memory. */
 function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
   const files = new Map<string, string>();
   const said = { output: "" };
@@ -64,7 +61,7 @@ function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
   return { io, files, said };
 }
 
-/** Replaces ids, which differ each time, with fixed ones. */
+/** Replaces random ids with fixed ids. */
 function withFixedIds(text: string): string {
   const ids: string[] = [];
   return text.replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, (id) => {
@@ -74,9 +71,9 @@ function withFixedIds(text: string): string {
 }
 
 /**
- * Runs an agent that reports what it does and opens a pull request.
+ * Runs an agent that reports its progress and opens a pull request.
  *
- * @param env Variables of the CI system; none for a terminal.
+ * @param env Variables of the CI system; empty for a terminal.
  */
 export async function realRun(env: Readonly<Record<string, string>>, terminal: boolean): Promise<RealRun> {
   const clock = virtualClock({ startMs: Date.parse("2026-11-20T09:41:00Z") });
@@ -94,7 +91,7 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   const code = await main(args, io, { fetch, clock, program: "node ci/mogplex.mjs" });
   await emulator.close();
   if (code !== 0) throw new Error(`Cannot make pictures: the run ended with ${code}: ${said.output}`);
-  // Branch and key are made from ids that are new each time.
+  // The branch and the key depend on random ids.
   const branch = /(?<=mogplex\/external\/)[0-9a-f]{8}-[0-9a-f]{8}/g;
   const same = (text: string) =>
     withFixedIds(text).replace(branch, "53a0dfd6-49358b03").replace(/(?<=\bci1-)[0-9a-f]{40}/g, SOME_HASH);

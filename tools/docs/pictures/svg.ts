@@ -18,7 +18,6 @@ const COLORS = new Map([
   ["cyan", "#39c5cf"],
 ]);
 
-/** Escapes a text for XML. */
 export function xml(text: string): string {
   return text.replace(/[&<>"]/g, (each) => `&#${each.charCodeAt(0)};`);
 }
@@ -30,12 +29,11 @@ function span({ text, style }: Span): string {
   return `<tspan${fill}${weight}>${xml(text)}</tspan>`;
 }
 
-/** One line at a place. */
 export function line(spans: readonly Span[], x: number, y: number): string {
   return `<text x="${x}" y="${y}" xml:space="preserve">${spans.map(span).join("")}</text>`;
 }
 
-/** A whole picture. @param title What it shows, for readers who cannot see it. */
+/** @param title Description of the picture, for readers who cannot see it. */
 export function picture(title: string, width: number, height: number, parts: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
