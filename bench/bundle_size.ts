@@ -1,13 +1,13 @@
-/** Sizes of the shipped files, and of an earlier build's files, if one is given. */
+/** Sizes of the published files, and of the files of an earlier build if one is given. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "../tools/setup.mjs";
 import { printTable } from "./table.ts";
 
-/** A row of the table; sizes in bytes, a dash where there is no such file. */
+/** Sizes in bytes; a dash if there is no such file. */
 export interface SizeRow {
-  /** Name of the file; the library's files that others import are one row. */
+  /** Name of the file. The library's files that other files import are one row. */
   file: string;
   size: number | string;
   gzipped: number | string;
@@ -15,7 +15,6 @@ export interface SizeRow {
   gzippedBefore: number | string;
 }
 
-/** Sizes of the programs and of the library in a folder, by name. */
 function sizesIn(dist: string): Map<string, { size: number; gzipped: number }> {
   const names = readdirSync(dist).filter((name) => name.endsWith(".mjs"));
   const action = existsSync(join(dist, "action/main.mjs")) ? ["action/main.mjs"] : [];
@@ -29,7 +28,7 @@ function sizesIn(dist: string): Map<string, { size: number; gzipped: number }> {
   return found;
 }
 
-/** Measures every file of `dist/`. @param before Folder of an earlier build. @default {undefined} (none is measured) */
+/** @param before Folder of an earlier build. @default no earlier build */
 export function bench(before?: string): SizeRow[] {
   const now = sizesIn(join(root, "dist"));
   const then = before === undefined ? new Map<string, { size: number; gzipped: number }>() : sizesIn(before);

@@ -1,7 +1,6 @@
 /**
- * How fast a job that is stopped cancels its run: the time from `kill()` to the cancel request on the wire, and to the end of the
- * process. The baseline is a script that only sends one `fetch` from its SIGTERM handler. The two take turns, so that a busy
- * machine slows both alike.
+ * How fast a stopped job cancels its run: the time from `kill()` to the cancel request, and to the end of the process. The baseline is a script that
+ * only sends one `fetch` from its SIGTERM handler. Measurements of the two alternate, so that a busy machine slows both equally.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +17,7 @@ import { root } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
 const bundle = join(root, "dist/mogplex.mjs");
-/** Bars, in milliseconds. Source: design, "How good". */
+/** Source: design, "How good". */
 const LIMITS = { wireMs: 250, endMs: 5_000 };
 const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 const SCRIPT = `process.on("SIGTERM", async () => {
@@ -29,29 +28,25 @@ setInterval(() => {}, 1_000);
 console.log("run accepted");
 `;
 
-/** A row of the table: medians and worst cases in milliseconds, and ratios to the medians of the script. */
+/** Medians and maximums, and ratios to the medians of the script. */
 export interface CancelRow {
-  /** Name of the runtime. */
   runtime: string;
-  /** Signals sent to each of the two programs. */
   rounds: number;
   /** Median time from the signal to the cancel request. */
   wireMs: number;
-  /** Longest such time. */
+  /** Longest time from the signal to the cancel request. */
   wireWorstMs: number;
-  /** Limit of `wireMs`. */
   limitWireMs: number;
-  /** The script's median. */
+  /** Median time of the script from the signal to its request. */
   scriptWireMs: number;
   /** `wireMs` divided by `scriptWireMs`. */
   wireRatio: number;
   /** Median time from the signal to the end of the process. */
   endMs: number;
-  /** Longest such time. */
+  /** Longest time from the signal to the end of the process. */
   endWorstMs: number;
-  /** Limit of `endMs`. */
   limitEndMs: number;
-  /** The script's median. */
+  /** Median time of the script from the signal to its end. */
   scriptEndMs: number;
   /** `endMs` divided by `scriptEndMs`. */
   endRatio: number;
@@ -62,7 +57,7 @@ interface Times {
   endMs: number;
 }
 
-/** Resolves once a process has started to follow its run. */
+/** Resolves when a process has started to follow its run. */
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = "";
@@ -74,7 +69,7 @@ function ready(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Starts a process, sends it SIGTERM once it follows its run, and measures. */
+/** Sends SIGTERM to a process once it follows its run, and measures. */
 async function stop(line: readonly string[], env: Record<string, string>, recorder: Recorder): Promise<Times> {
   const cwd = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const before = recorder.of(CANCEL).length;
@@ -123,7 +118,7 @@ function rowOf(runtime: string, ours: readonly Times[], script: readonly Times[]
 
 const tokenOf = (index: number) => `mog_cancelBenchToken${String(index).padStart(4, "0")}`;
 
-/** Starts an emulator with a token for every round, since one token may start only ten runs a minute. */
+/** Starts an emulator with a token for every round, because one token can start only ten runs a minute. */
 async function open(tokens: number): Promise<ServedEmulator> {
   const plain = builtInFixture();
   const own = Array.from({ length: tokens }, (_, index) => ({
@@ -139,7 +134,6 @@ async function open(tokens: number): Promise<ServedEmulator> {
   });
 }
 
-/** Measures every runtime with `rounds` signals to each of the two programs. */
 export async function bench(rounds = 10): Promise<CancelRow[]> {
   const names = Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[];
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
@@ -169,7 +163,6 @@ export async function bench(rounds = 10): Promise<CancelRow[]> {
   }
 }
 
-/** Title of the table. */
 export const TITLE = "Cancel: from SIGTERM to the request on the wire and to the end, against a script with one fetch";
 
 if (import.meta.main) printTable(TITLE, await bench() as unknown as Record<string, string | number>[]);

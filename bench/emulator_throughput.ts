@@ -1,6 +1,6 @@
 /**
- * Throughput of the emulator: 200 keep-alive connections read the 200 events of one run over and over. The baseline is a route of
- * a bare Hono application that returns a constant text of the same size. The two take turns.
+ * Throughput of the emulator: 200 keep-alive connections repeatedly read the 200 events of one run. The baseline is a route of a bare Hono
+ * application that returns a constant text of the same size. Measurements of the two alternate.
  */
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
@@ -23,14 +23,11 @@ const FOLLOWERS = 200;
 const EVENTS = 200;
 const ROUNDS = 5;
 const ROUND_MS = 1_500;
-// A token may send sixty requests a minute, which would end the measurement at once, so the emulator's clock runs faster.
+// The limit of sixty requests per minute and token would end the measurement at once, so the emulator's clock runs faster.
 const CLOCK_FACTOR = 10_000;
 
-/** The row of the table. */
 export interface ThroughputRow {
-  /** Number of concurrent clients. */
   followers: number;
-  /** Size of the body of one answer. */
   bodyBytes: number;
   /** Requests per second for the events of a run. */
   events: number;
@@ -52,7 +49,7 @@ interface Targets {
   bodyBytes: number;
 }
 
-/** The server process: prints the addresses of both, and exits when its standard input ends. */
+/** The server process. It prints both addresses, and exits when its standard input ends. */
 async function serve(): Promise<void> {
   const plain = builtInFixture();
   const tokens = Array.from({ length: FOLLOWERS }, (_, index) => ({
@@ -97,7 +94,7 @@ async function serve(): Promise<void> {
   process.stdin.resume().on("end", () => process.exit(0));
 }
 
-/** One client: sends a request, reads the answer to its end, and repeats until `until`. @returns The number of answers. */
+/** Sends requests one after another until `until`. @returns The number of answers. */
 function follow(target: Target, token: string, until: number): Promise<number> {
   const { hostname, port } = new URL(target.origin);
   const request = `GET ${target.path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n\r\n`;
@@ -136,11 +133,10 @@ async function measure(target: Target, durationMs: number): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0) / (performance.now() - started) * 1_000;
 }
 
-/** Measures the requests per second of an emulator that runs on Node. */
 export async function bench(): Promise<ThroughputRow> {
   const directory = mkdtempSync(join(tmpdir(), "emulator-bench-"));
   const program = join(directory, "serve.mjs");
-  // Not a static import: the server process runs this file without esbuild.
+  // Not a static import, because the server process runs this file without esbuild.
   const { build } = await import("esbuild");
   await build({
     absWorkingDir: root,

@@ -1,59 +1,51 @@
 /**
- * The cost of a shared token: fleets of jobs that follow with one token, against the emulator's real limiter on a virtual clock.
- * Figures are pooled over seeds; `worst s` and `429 max` are those of the worst job of all seeds. The documented way is the
- * baseline.
+ * Cost of a shared token: fleets of jobs follow runs with one token, with the emulator's real limiter on a virtual clock. Figures are combined over
+ * all seeds. `worst s` and `429 max` belong to the worst job. The baseline is the documented way.
  */
 import { type FleetJob, type FleetOptions, playFleet } from "./fleet_world.ts";
 import { median, printTable } from "./table.ts";
 
-/** A row of the table: one kind of fleet. */
 export interface FleetRow extends Record<string, string | number> {
-  /** How the jobs follow. */
   way: string;
-  /** Jobs on the token. */
+  /** Number of jobs with the same token. */
   jobs: number;
-  /** Number of fleets. */
   fleets: number;
-  /** Share of jobs with the right verdict, in percent. */
+  /** Share of jobs with the correct verdict, in percent. */
   "right %": number;
-  /** Mean number of 429 answers for each job. */
+  /** Mean number of 429 answers per job. */
   "429 mean": number;
-  /** Largest number of 429 answers of one job. */
+  /** Largest number of 429 answers for one job. */
   "429 max": number;
-  /** Mean number of requests of each job. */
+  /** Mean number of requests per job. */
   requests: number;
-  /** Median delay from the end of the run to the end of the job, in seconds; `–` when no job saw the end. */
+  /** Median delay between the end of the run and the end of the job, in seconds; `–` if no job saw the end. */
   "median s": number | string;
-  /** Limit of the median. */
   "≤ median": number | string;
-  /** Longest delay, in seconds. */
+  /** Longest delay in seconds. */
   "worst s": number | string;
-  /** Limit of the longest delay. */
   "≤ worst": number | string;
-  /** Whether every limit is met: all verdicts right, both delays, number of refusals. `–` when there are no limits. */
+  /** Whether all verdicts are correct, and both delays and the number of refusals are within the limits; `–` if there are no limits. */
   met: string;
 }
 
-/** Limits that a kind of fleet must meet. */
 export interface FleetBars {
-  /** Limit of the median delay, in seconds. */
+  /** Limit of the median delay in seconds. */
   median: number;
-  /** Limit of the longest delay, in seconds. */
+  /** Limit of the longest delay in seconds. */
   worst: number;
-  /** Limit of the refusals of one job. */
+  /** Limit of the number of refused requests of one job. */
   refusals: number;
 }
 
 const SIZES = [1, 2, 3, 5, 10, 30, 100];
-/** Number of fleets of each size: small fleets need more of them for enough figures. */
+/** Number of fleets of each size. Small fleets need more repetitions for reliable figures. */
 const FLEETS = (jobs: number) => jobs <= 3 ? 30 : 20;
 
-/** The design's limits for a number of polling jobs. */
+/** Limits from the design for a number of polling jobs. */
 export function barsFor(jobs: number): FleetBars {
   return { median: jobs <= 3 ? 6 : 0.6 * jobs, worst: 5 * jobs, refusals: 5 };
 }
 
-/** Combines the jobs of all fleets of one kind into a row. */
 export function fleetRow(way: string, jobs: number, fleets: FleetJob[][], bars: FleetBars | undefined): FleetRow {
   const all = fleets.flat();
   const mean = (value: (job: FleetJob) => number) => all.reduce((sum, job) => sum + value(job), 0) / all.length;
@@ -83,14 +75,13 @@ export function fleetRow(way: string, jobs: number, fleets: FleetJob[][], bars: 
   };
 }
 
-/** Plays fleets of one kind. @param seeds Number of fleets; their seeds begin at 1. */
+/** @param seeds Number of fleets. Their seeds begin at 1. */
 export async function playFleets(options: Omit<FleetOptions, "seed">, seeds: number): Promise<FleetJob[][]> {
   const fleets: FleetJob[][] = [];
   for (let seed = 1; seed <= seeds; seed++) fleets.push(await playFleet({ ...options, seed }));
   return fleets;
 }
 
-/** Plays all kinds of fleets. */
 export async function bench(): Promise<FleetRow[]> {
   const rows: FleetRow[] = [];
   async function add(name: string, options: Omit<FleetOptions, "seed">, bars?: FleetBars): Promise<void> {
@@ -105,9 +96,9 @@ export async function bench(): Promise<FleetRow[]> {
   }
   for (const jobs of [1, 10, 30]) await add("stream", { way: "stream", jobs }, { median: 2, worst: 2, refusals: 0 });
   await add("stream", { way: "stream", jobs: 100 }, barsFor(100));
-  // Quiet runs are polled less often, so the limits of the delay do not fit all of them: see the README.
+  // Quiet runs are polled less often, so these limits do not apply to all of them: see the README.
   for (const jobs of [1, 5]) await add("polling, quiet runs", { way: "polling", jobs, quiet: true }, barsFor(jobs));
-  // The limit here is on requests, start included: 72 when polling, 10 with the stream.
+  // The limit here is the number of requests, including the start: 72 with polling, 10 with the stream.
   const tenMinutes = { jobs: 1, quiet: true, lengthSeconds: [600, 600] } as const;
   await add("polling, ten quiet minutes", { way: "polling", ...tenMinutes });
   await add("stream, ten quiet minutes", { way: "stream", ...tenMinutes });

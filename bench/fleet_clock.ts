@@ -1,14 +1,13 @@
 /**
- * A virtual clock for many jobs in one process: time jumps to the next sleeper as soon as the event loop is idle. Unlike the
- * clock of the tests it turns the event loop without timers, each of which costs a millisecond.
+ * A virtual clock for many jobs in one process. Time jumps to the next sleeper as soon as the event loop is idle. Unlike the clock for tests, it
+ * turns the event loop without timers, because each timer costs a millisecond.
  */
 import { setImmediate, setTimeout } from "node:timers";
 import type { Clock } from "../lib/clock.ts";
 
-/** A virtual clock that moves only while {@linkcode FleetClock.drive} runs. */
 export interface FleetClock extends Clock {
   during<T>(work: Promise<T>): Promise<T>;
-  /** Lets time pass until `work` has settled. @throws when `work` waits for nothing that this clock can provide. */
+  /** Lets time pass until `work` has settled. @throws if `work` waits for something other than this clock. */
   drive<T>(work: Promise<T>): Promise<T>;
 }
 
@@ -19,9 +18,9 @@ interface Sleeper {
 }
 
 const START_MS = Date.UTC(2026, 8, 1);
-/** Turns of the event loop after which it is treated as idle: an answer that is read in pieces takes two. */
+/** The event loop is idle after this number of turns. An answer that is read in pieces takes two turns. */
 const QUIET_TURNS = 6;
-/** Pauses of a millisecond without any sleeper after which nothing more is going to happen. */
+/** Number of pauses of one millisecond without a sleeper. After them, nothing more is expected to happen. */
 const MAX_IDLE = 5_000;
 
 function isBefore(a: Sleeper, b: Sleeper): boolean {
@@ -59,7 +58,6 @@ function pop(heap: Sleeper[]): Sleeper | undefined {
   return first;
 }
 
-/** Creates a {@linkcode FleetClock}. */
 export function fleetClock(): FleetClock {
   const heap: Sleeper[] = [];
   /** Sleepers in the background, for which time does not move. */
@@ -73,7 +71,7 @@ export function fleetClock(): FleetClock {
     return pop(heap);
   }
 
-  /** Wakes those in the background whose time has come. */
+  /** Wakes background sleepers that are due. */
   function wakeBackground(): void {
     while (background[0] !== undefined && (background[0].at <= now || background[0].wake === undefined)) {
       pop(background)?.wake?.();
@@ -114,7 +112,7 @@ export function fleetClock(): FleetClock {
         if (held > 0) continue;
         const sleeper = next();
         if (sleeper === undefined) {
-          // The work may load a module, or read a file.
+          // The work may be loading a module, or reading a file.
           if (++idle > MAX_IDLE) {
             throw new Error("Cannot continue: the work is not done, and nothing sleeps on the clock");
           }

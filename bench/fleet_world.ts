@@ -1,6 +1,6 @@
 /**
- * One fleet: jobs with one token follow runs that start within the same minute, against the emulator with its real limiter, on
- * one virtual clock. The seed determines everything.
+ * One fleet: jobs with the same token follow runs that start within one minute, with the emulator's real limiter on one virtual clock. The seed
+ * determines everything.
  */
 import type { Clock } from "../lib/clock.ts";
 import { type Emulator, makeEmulator } from "../lib/emulator/emulator.ts";
@@ -10,48 +10,42 @@ import { RunFollower } from "../lib/run/follow.ts";
 import { type FleetClock, fleetClock } from "./fleet_clock.ts";
 import { openSession } from "../tests/unit/run/detecting.ts";
 
-/** How the jobs follow. `documented`: a poll each 1.5 s, exit 75 on 429, three attempts with 30 s between them. */
+/** `documented`: a poll every 1.5 s, exit code 75 after a 429, and three attempts with 30 s between them. */
 export type FleetWay = "polling" | "stream" | "documented";
 
-/** Options of {@linkcode playFleet}. */
 export interface FleetOptions {
-  /** How the jobs follow. */
   way: FleetWay;
-  /** Jobs on the token. */
+  /** Number of jobs with the same token. */
   jobs: number;
-  /** Seed of all random numbers. */
   seed: number;
-  /** Value of the jobs' option `tokenShare`. @default {1} */
+  /** Value of the option `tokenShare`. @default {1} */
   tokenShare?: number | undefined;
-  /** Shortest and longest run, in seconds. @default {[120, 1500]} */
+  /** Shortest and longest duration of a run, in seconds. @default {[120, 1500]} */
   lengthSeconds?: readonly [number, number] | undefined;
-  /** Whether the runs send no events between boot and delivery, as in the base of the service. @default {false} */
+  /** Whether the runs send no events between boot and delivery, as in the base revision of the service. @default {false} */
   quiet?: boolean | undefined;
 }
 
-/** Outcome of one job. */
 export interface FleetJob {
-  /** Whether its verdict is the outcome of its run. */
+  /** Whether the job's verdict is the outcome of the run. */
   right: boolean;
-  /** Requests that it sent. */
+  /** Number of requests of the job. */
   requests: number;
-  /** Requests that the limiter refused. */
+  /** Number of requests that the limiter refused. */
   refusals: number;
-  /** Delay from the end of its run to its own end, in milliseconds; null without a verdict. */
+  /** Delay between the end of the run and the end of the job; `null` if the job has no verdict. */
   delayMs: number | null;
 }
 
 const ORIGIN = "https://mogplex.example";
 const FOLLOWER = "mog_fleetFollower";
-/** Runs that one token may start in a minute. Source: API reference, "Rate limits". */
 const STARTS = 10;
-/** Time within which all runs start, in seconds. */
 const START_SPREAD = 60;
-/** By how many seconds the last event precedes the status. Source: contract 4.2. */
+/** Number of seconds between the last event and the status. Source: contract 4.2. */
 const EVENT_LEAD = 1;
 const TIMEOUT_MS = 1_800_000;
 
-/** A generator of random numbers from 0 up to 1, 1 excluded (mulberry32). */
+/** Random numbers from 0 up to but not including 1 (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -70,12 +64,12 @@ interface PlannedRun {
   scenario: Scenario;
 }
 
-/** Text in the prompt of a run that selects its scenario. */
+/** Text in the prompt of a run that selects the run's scenario. */
 function markOf(index: number): string {
   return `[${index}]`;
 }
 
-/** Plans a run: the sandbox boots, the agent sends an event each 5 to 20 s with pauses of up to two minutes, the run ends. */
+/** Plans a run: the sandbox boots, the agent sends an event every 5 to 20 s with pauses of up to two minutes, and the run ends. */
 function planRun(index: number, options: FleetOptions, random: () => number): PlannedRun {
   const { lengthSeconds: [shortest, longest] = [120, 1_500], quiet = false } = options;
   const between = (from: number, to: number) => from + random() * (to - from);
@@ -102,7 +96,7 @@ function planRun(index: number, options: FleetOptions, random: () => number): Pl
   return { index, startMs, endMs: startMs + length * 1_000, outcome, scenario };
 }
 
-/** The token with which all jobs follow, and enough tokens to start all runs: one may start ten runs a minute. */
+/** One token with which all jobs follow, and enough tokens to start all runs, because one token can start only ten runs a minute. */
 function fleetFixture(jobs: number): Fixture {
   const plain = builtInFixture();
   const [token] = plain.tokens;
@@ -130,7 +124,7 @@ async function startRun({ clock, emulator }: Fleet, index: number): Promise<stri
   return data.runId;
 }
 
-/** Follows a run with this library. @returns The outcome; undefined when the follower ended without one. */
+/** Follows a run with this library. @returns The outcome; `undefined` if the job ended without one. */
 async function followOurs(
   { options, clock }: Fleet,
   runId: string,
@@ -138,7 +132,7 @@ async function followOurs(
   random: () => number,
 ): Promise<string | undefined> {
   const { tokenShare } = options;
-  // Each job is a separate process: the followers of one process would take turns.
+  // In production, each job is a separate process. Jobs in one process would take turns.
   const own: Clock = {
     now: () => clock.now(),
     wallTime: () => clock.wallTime(),
@@ -157,11 +151,6 @@ const DOCUMENTED_POLL_MS = 1_500;
 const DOCUMENTED_ATTEMPTS = 3;
 const DOCUMENTED_SLEEP_MS = 30_000;
 
-/**
- * Follows a run in the documented way. Source: CLI reference, `runs events --follow`; CI guide, the loop around it.
- *
- * @returns As {@linkcode followOurs}.
- */
 async function followDocumented(
   { clock }: Fleet,
   runId: string,
@@ -201,7 +190,6 @@ async function runJob(fleet: Fleet, run: PlannedRun, random: () => number): Prom
   return { right: outcome === run.outcome, requests, refusals, delayMs };
 }
 
-/** Plays one fleet to the end of its last job. */
 export async function playFleet(options: FleetOptions): Promise<FleetJob[]> {
   const random = seeded(options.seed * 7_919 + options.jobs);
   const runs = Array.from({ length: options.jobs }, (_, index) => planRun(index, options, random));

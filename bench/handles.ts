@@ -1,8 +1,8 @@
 /**
- * What a server pays for handles: a process begins 1, 100 and 1 000 `attach()` in one go, follows until each has seen 150 events, and leaves
- * all of them at once. It measures the longest standstill of the event loop, and the memory that the handles hold. Requests are answered in
- * the process, some time later, so that only our own work counts. The floor is the same without handles: as many bare calls of that `fetch`,
- * whose streams are read as far, and whose events are kept.
+ * Cost of handles for a server. A process starts 1, 100 and 1,000 `attach()` calls at once, follows until each has seen 150 events, and leaves all of
+ * them at once. Measures the longest pause of the event loop, and the memory of the handles. A `fetch` in the process answers the requests with a
+ * delay, so that only our own work is measured. The baseline is the same number of `fetch` calls without handles, whose streams are read and whose
+ * events are kept.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,11 +13,13 @@ import { RUNTIMES } from "../tests/programs/package/runtimes.ts";
 import { root } from "../tools/setup.mjs";
 import { printTable } from "./table.ts";
 
-/** Bars for 1 000 handles. */
+/** Limits for 1,000 handles. */
 const LIMITS = { startMs: 200, memoryMb: 300 };
 const COUNTS = [1, 100, 1_000];
 
-/** What a process does: `argv` has the folder of the build, the number of handles, and `floor` for bare requests instead of them. */
+/**
+ * Script of a measured process. `argv` contains the folder of the build, the number of handles, and `floor` for plain requests instead of handles.
+ */
 const SCRIPT = `
 import process from "node:process";
 const [folder, count, what] = process.argv.slice(2);
@@ -106,27 +108,24 @@ process.stdout.write(JSON.stringify({
 }) + "\\n");
 `;
 
-/** What a process measured. */
 interface Measured {
-  /** Longest standstill of the event loop while they begin and follow, in milliseconds. */
+  /** Longest pause of the event loop while the handles start and follow. */
   startMs: number;
-  /** The same while all of them end at once. */
+  /** Longest pause of the event loop while all handles end at once. */
   endMs: number;
-  /** Growth of resident memory, in MB. */
+  /** Growth of resident memory in MB. */
   rssMb: number;
-  /** Growth of the memory of buffers, in MB. */
+  /** Growth of buffer memory in MB. */
   externalMb: number;
 }
 
-/** A row of the table. */
 export interface HandlesRow extends Measured, Record<string, string | number> {
-  /** Name of the runtime. */
   runtime: string;
-  /** `now`, `before` for an earlier build, or `floor` for bare requests. */
+  /** `now`, `before` for an earlier build, or `floor` for plain requests. */
   build: string;
-  /** Handles that begin at once. */
+  /** Number of handles that start at once. */
   handles: number;
-  /** Whether the bars of 1 000 handles are met; `–` for fewer, and for the floor. */
+  /** Whether the limits for 1,000 handles are met; `–` for fewer handles, and for the baseline. */
   met: string;
 }
 
@@ -137,7 +136,7 @@ function measure(line: readonly string[], script: string, folder: string, count:
   return JSON.parse(stdout);
 }
 
-/** Measures every number of handles on every runtime. @param before `dist/` of an earlier build, which is measured as well. */
+/** @param before `dist/` of an earlier build, which is also measured. */
 export function bench(before?: string): HandlesRow[] {
   const directory = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const script = join(directory, "handles.mjs");
@@ -166,7 +165,6 @@ export function bench(before?: string): HandlesRow[] {
   }
 }
 
-/** Heading of the table. */
 export const TITLE = "Handles that begin at once: longest standstill in milliseconds, growth of memory in MB";
 
 if (import.meta.main) printTable(TITLE, bench());

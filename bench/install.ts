@@ -1,9 +1,9 @@
 /**
- * How many bytes a runner fetches before it can start: the ways of docs/install.md, and other agents' command lines from the npm
- * registry. Each one is really installed into an empty folder with an empty cache. The others run the agent on the runner; this
- * project follows a hosted one.
+ * Number of bytes that a runner downloads before it can start: for the methods in docs/install.md, and for other agents' commands from the npm
+ * registry. Each is installed into an empty folder with an empty cache. The other commands run the agent on the runner, while this project follows a
+ * hosted agent.
  *
- * Without a registry the others' rows contain "not measured".
+ * If the registry is unreachable, the rows of the other commands contain "not measured".
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -23,16 +23,16 @@ import { PROGRAMS, time } from "./start_up.ts";
 import { root } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
-/** Other agents' command lines that people use in CI: their names in the npm registry. */
+/** Names in the npm registry of other agents' commands for CI. */
 const OTHERS: readonly string[] = ["@anthropic-ai/claude-code", "@openai/codex", "@google/gemini-cli", "opencode-ai"];
 
-/** A row of the table; sizes in bytes. */
+/** Sizes in bytes. */
 export interface InstallRow {
-  /** Name of what is installed, with its version. */
+  /** Name and version. */
   what: string;
-  /** Bytes over the network, compressed as they are sent. */
+  /** Bytes over the network, compressed as sent. */
   fetched: number | string;
-  /** Bytes on disk afterwards. */
+  /** Bytes on disk after the installation. */
   installed: number | string;
   /** Number of packages. */
   packages: number | string;
@@ -40,7 +40,6 @@ export interface InstallRow {
   help: number | string;
 }
 
-/** Total size of the files below a folder that match a filter. */
 function bytesBelow(folder: string, filter: (path: string) => boolean = () => true): number {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -56,13 +55,13 @@ function npm(cwd: string, ...args: string[]): string | null {
   return status === 0 ? stdout.trim() : null;
 }
 
-/** Whether a file of npm's cache is an archive, by the first two bytes of gzip. The other files are lists of versions. */
+/** Detects an archive in npm's cache by the first two bytes of gzip. The other files are lists of versions. */
 function isArchive(path: string): boolean {
   const bytes = readFileSync(path);
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-/** Installs a package into an empty folder, without its install scripts, which may fetch more. */
+/** Installs a package without its install scripts, which might download more. */
 function installed(spec: string, what: string): InstallRow {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-install-"));
   try {
@@ -109,7 +108,7 @@ function ours(): InstallRow[] {
     if (archive !== undefined) rows.push(installed(join(folder, archive), "npx @mogplex/ci"));
     const templates = join(root, "templates");
     for (const name of existsSync(templates) ? readdirSync(templates).sort() : []) {
-      // GitLab reads the template; the runner receives it as the job's script, with the program inside.
+      // GitLab reads the template. The runner receives it as the script of the job, including the program.
       const { size } = statSync(join(templates, name));
       rows.push({ what: `GitLab template ${name}`, fetched: size, installed: "–", packages: 0, help: "–" });
     }
@@ -119,7 +118,6 @@ function ours(): InstallRow[] {
   }
 }
 
-/** Measures all of them. */
 export function bench(): InstallRow[] {
   const others = OTHERS.map((name) => {
     const version = npm(root, "view", name, "version");

@@ -1,7 +1,7 @@
 /**
- * Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name; with `--full`, those that
- * have a short and a long form run the long one. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up`,
- * `bundle-size` and `virtual-time` measure in the same run.
+ * Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name. With `--full`, benchmarks that have
+ * a short and a long form run the long form. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up`, `bundle-size` and
+ * `virtual-time` also measure.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -9,7 +9,6 @@ import { join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../tools/setup.mjs";
 
-/** A table of a benchmark. */
 interface Table {
   title: string;
   rows: unknown[];

@@ -1,6 +1,6 @@
 /**
- * How much memory a job takes that follows a run which floods it: the peak of resident memory of `mogplex.mjs follow`, over real sockets,
- * as the kernel counts it. Linux only.
+ * Peak resident memory of `mogplex.mjs follow` for a run with very many events, over real sockets. Linux only, because the kernel reports the memory
+ * in `/proc`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,9 +19,9 @@ const SAMPLE_MS = 10;
 interface Case {
   name: string;
   flood: Flood;
-  /** Bar on Node, in MB. Source: issue 10. */
+  /** Limit on Node in MB. Source: issue 10. */
   limitMb: number;
-  /** What it took on Node when all events were kept, in MB. */
+  /** Peak on Node in MB when the follower kept all events. */
   keptWholeMb: number;
 }
 
@@ -53,23 +53,19 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** A row of the table. */
 export interface MemoryRow {
-  /** What the service sends. */
   flood: string;
-  /** Name of the runtime. */
   runtime: string;
-  /** Peak of resident memory, in MB. */
+  /** Peak resident memory in MB. */
   peakMb: number;
   /** Limit of `peakMb` on Node. */
   limitMb: number;
   /** Peak on Node when the follower kept all events. */
   keptWholeMb: number;
-  /** Time of the job, in seconds. */
   seconds: number;
 }
 
-/** Peak of a process so far, in kB; 0 when it has ended. */
+/** Peak of a process so far in kB; 0 if the process has ended. */
 function peakOf(pid: number | undefined): number {
   try {
     return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
@@ -88,7 +84,7 @@ async function measure(runtime: string, line: readonly string[], each: Case): Pr
     const startMs = performance.now();
     const child = spawn(line[0] ?? "", [...line.slice(1), "follow", FLOOD_RUN], { cwd, env, stdio: "ignore" });
     let peak = 0;
-    // The last one counts: before its program is loaded, a process has the peak of its parent.
+    // Use the last sample: until a process has loaded its program, its peak is that of its parent.
     const timer = setInterval(() => peak = peakOf(child.pid) || peak, SAMPLE_MS);
     const [code] = await once(child, "exit");
     clearInterval(timer);
@@ -101,7 +97,6 @@ async function measure(runtime: string, line: readonly string[], each: Case): Pr
   }
 }
 
-/** Measures every flood on every runtime. */
 export async function bench(): Promise<MemoryRow[]> {
   const rows: MemoryRow[] = [];
   for (const each of CASES) {
@@ -110,7 +105,6 @@ export async function bench(): Promise<MemoryRow[]> {
   return rows;
 }
 
-/** Heading of the table. */
 export const TITLE = "Floods: peak of resident memory in MB (bars are those of Node)";
 
 if (import.meta.main) printTable(TITLE, await bench() as unknown as Record<string, string | number>[]);

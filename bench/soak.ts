@@ -1,44 +1,36 @@
 /**
- * Bad days: a thousand seeded runs on a virtual clock, while half of all requests fail in some way and the service sometimes
- * restarts. The documented way is the baseline under the same conditions.
+ * Soak test: a thousand seeded runs on a virtual clock, while half of all requests fail and the service sometimes restarts. The baseline is the
+ * documented way under the same conditions.
  */
 import process from "node:process";
 import type { SoakRevision } from "./soak_plan.ts";
 import { playSoak, type SoakVerdict, type SoakWay } from "./soak_world.ts";
 import { printTable } from "./table.ts";
 
-/** A row of the table: the runs of one way on one revision of the server. */
 export interface SoakRow extends Record<string, string | number> {
-  /** How the jobs follow. */
   way: string;
-  /** Revision of the server. */
   server: string;
-  /** Number of runs. */
   runs: number;
-  /** Share with the right verdict, or with none when the run had none, in percent. */
+  /** Share of runs with the correct verdict, or correctly without a verdict because the run had none, in percent. */
   "right %": number;
-  /** Share that ended with a reason but without a verdict, although the run had one, in percent. */
+  /** Share of runs that ended with a reason but without a verdict, although the run had ended, in percent. */
   "given up %": number;
-  /** Number of wrong verdicts. */
   wrong: number;
-  /** Runs that were started in addition to the first one. */
+  /** Number of runs that were started in addition to the first one. */
   "second starts": number;
-  /** Events that were reported twice. */
+  /** Number of events that were reported twice. */
   duplicates: number;
-  /** Events that were lost without a notice. */
+  /** Number of events that were lost without a notice. */
   losses: number;
-  /** Jobs that continued after their deadline. */
+  /** Number of jobs that continued after their deadline. */
   overruns: number;
-  /** Unhandled promise rejections. */
   unhandled: number;
-  /** Mean number of requests for each run. */
+  /** Mean number of requests per run. */
   requests: number;
 }
 
-/** Runs of each way on each server. */
 const RUNS = 500;
 
-/** Combines runs of one kind into a row. */
 function soakRow(way: SoakWay, server: SoakRevision, runs: readonly SoakVerdict[], unhandled: number): SoakRow {
   const sum = (value: (run: SoakVerdict) => number) => runs.reduce((total, run) => total + value(run), 0);
   const share = (verdict: SoakVerdict["verdict"]) =>
@@ -59,7 +51,6 @@ function soakRow(way: SoakWay, server: SoakRevision, runs: readonly SoakVerdict[
   };
 }
 
-/** Plays all runs. */
 export async function bench(): Promise<SoakRow[]> {
   const rows: SoakRow[] = [];
   let unhandled = 0;

@@ -1,40 +1,37 @@
-/** Plans the runs of the soak: their ends, their events, and the outages of the service. The seed determines everything. */
+/** Plans the runs of the soak test: their ends, their events, and the outages of the service. The seed determines everything. */
 import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
 import { seeded } from "./fleet_world.ts";
 
-/** Revision of the server: the base has polling only, later revisions have streams. */
+/** The base revision supports only polling. Later revisions have streams. */
 export type SoakRevision = "base" | "later";
 
-/** An interval of virtual time, in milliseconds since the start of the job. */
+/** A half-open interval of virtual time, in milliseconds since the start of the job. */
 export interface Stretch {
-  /** First moment. */
+  /** Included. */
   from: number;
-  /** First moment after it. */
+  /** Not included. */
   to: number;
 }
 
-/** One run, and the conditions around it. */
 export interface SoakPlan {
-  /** Script of the run. */
   scenario: Scenario;
-  /** Whether the run never ends by itself. */
+  /** Whether the run never ends on its own. */
   endless: boolean;
-  /** Intervals in which the service answers 429 to every request. */
+  /** Intervals in which the service answers every request with 429. */
   bursts: readonly Stretch[];
-  /** Intervals in which the service restarts: it cuts and refuses connections, and keeps its stored data. */
+  /** Intervals in which the service restarts. It closes and refuses connections, and keeps its stored data. */
   restarts: readonly Stretch[];
-  /** Corrections of this machine's wall clock: when, and by how many milliseconds. */
+  /** Corrections of the wall clock: when, and by how many milliseconds. */
   jumps: readonly { at: number; byMs: number }[];
-  /** Random numbers for the faults of single requests. */
   random: () => number;
 }
 
-/** Timeout of a job, in milliseconds: several times the longest run, so that faults alone never exhaust it. */
+/** Several times the duration of the longest run, so that faults alone never use up the timeout. */
 export const SOAK_TIMEOUT_MS = 900_000;
 
 interface Script {
   steps: ScenarioStep[];
-  /** Adds a step `after` seconds after the previous one. */
+  /** Adds a step `after` seconds after the previous step. */
   add(after: number, step: Partial<ScenarioStep>): void;
   /** Adds an event `after` seconds after the previous step. */
   event(after: number, type: "log" | "status_changed" | "finished" | "failed", message: string): void;
@@ -74,14 +71,13 @@ function pickEnd(random: () => number): typeof ENDS[number][0] {
 function work({ add, event }: Script, random: () => number): void {
   event(1, "log", "Synchronized main");
   event(1, "status_changed", "Harness run streaming");
-  // One run in eight has more events than fit into one page.
+  // One run in eight has more events than one page can contain.
   const many = random() < 0.125;
   const events = many ? 210 + Math.floor(random() * 120) : Math.floor(random() * 30);
   for (let index = 0; index < events; index++) event(many ? random() : random() * 12, "log", `Working ${index}`);
   add(random() * 10, {});
 }
 
-/** Plans one run. */
 export function planSoak(seed: number, revision: SoakRevision): SoakPlan {
   const random = seeded(seed * 104_729 + (revision === "base" ? 1 : 2));
   const between = (from: number, to: number) => from + random() * (to - from);
@@ -92,7 +88,7 @@ export function planSoak(seed: number, revision: SoakRevision): SoakPlan {
   if (end === "boot") add(between(0.5, 12), { fail: "Sandbox launch failed: no image" });
   else if (end === "cancelled") {
     add(between(1, 6), { cancel: true });
-    // The base service revives the run, and then fails it.
+    // In the base revision, the service sets the run to `streaming` again, and then fails the run.
     add(between(1, 30), { sandbox: "up" });
   } else if (end !== "pending") {
     add(between(3, 20), { sandbox: "up" });

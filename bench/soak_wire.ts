@@ -1,6 +1,6 @@
 /**
- * The network and the service of the soak on a bad day: about half of all requests fail in some way. It records what really
- * reached the client, to compare verdicts with.
+ * The network and the service of the soak test. About half of all requests fail. Records what reached the client, so that verdicts can be compared
+ * with it.
  */
 import { isTerminal } from "../lib/service/contract.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -12,11 +12,13 @@ import type { SoakPlan, Stretch } from "./soak_plan.ts";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
 
-/** The facts about one run that reached the client. */
+/** What reached the client about one run. */
 export interface Delivered {
-  /** Final status in the first complete answer that showed the run as ended. */
+  /** Final status in the first complete answer in which the run had ended. */
   verdict: string | undefined;
-  /** Other right verdicts: final statuses read earlier, on a stream or in the answer to the start, and a cancellation before the failure. */
+  /**
+   * Other correct verdicts: final statuses that arrived earlier, on a stream or in the answer to the start, and a cancellation before the failure.
+   */
   perhaps: Set<string>;
   /** Events that the service had at that moment, or that arrived in a complete page. */
   events: Set<string>;
@@ -24,13 +26,10 @@ export interface Delivered {
 
 /** The connection between one job and the service. */
 export interface Wire {
-  /** Sends a request. */
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Requests so far. */
   readonly requests: number;
-  /** Requests that failed in some way. */
   readonly failures: number;
-  /** The facts that reached the client, by run id. */
+  /** By run id. */
   readonly delivered: ReadonlyMap<string, Delivered>;
 }
 
@@ -67,12 +66,12 @@ function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/** The first half of an answer, after which the body ends or the connection breaks. */
+/** Sends the first half of an answer. Then the body ends or the connection breaks. */
 async function half(answer: Response, breaks: boolean): Promise<Response> {
   const { status, headers } = answer;
   const reader = answer.body?.getReader();
   const pieces: Uint8Array[] = [];
-  // Of a stream, only the first piece.
+  // For a stream, only the first piece.
   for (let live = isStream(answer), piece = await reader?.read(); piece?.value !== undefined;) {
     pieces.push(piece.value);
     if (live) break;
@@ -107,7 +106,6 @@ interface Page {
   data: { events?: { id: string }[] };
 }
 
-/** Creates the connection of one job. */
 export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator): Wire {
   const { random, bursts, restarts } = plan;
   const { store } = emulator.world;
@@ -123,7 +121,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
   function pick(): Trouble | undefined {
     let roll = random() * 100;
     const trouble = TROUBLE.find(([, share]) => (roll -= share) < 0)?.[0];
-    // A 401 for a token that has not worked yet would rightly end the job.
+    // A 401 for a token that has not been accepted yet would correctly end the job.
     return trouble === "unauthorized" && !proven ? undefined : trouble;
   }
 
@@ -137,7 +135,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return (store.events.get(row.ai_call_id) ?? []).map((event) => event.id);
   }
 
-  /** Records the facts of an answer that reaches the client whole. */
+  /** Records the content of a complete answer. */
   async function deliver(path: string, answer: Response): Promise<Response> {
     if (!answer.ok) return answer;
     proven = true;
@@ -152,7 +150,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     } else {
       if (ended && known.verdict === undefined) {
         known.verdict = row.status;
-        // The events show that the service failed a run that was cancelled.
+        // The events show that the service failed a cancelled run.
         const end = (store.events.get(row.ai_call_id) ?? []).find(({ event_type }) => ENDS.includes(event_type));
         if (row.status === "failed" && end?.event_type === "cancelled") known.perhaps.add("cancelled");
         for (const id of eventIds(row)) known.events.add(id);
@@ -162,7 +160,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return isStream(answer) ? answer : new Response(text, { status: answer.status, headers: answer.headers });
   }
 
-  /** Repeats an event of the answer, and swaps two of them. */
+  /** Repeats one event of the answer, and swaps two events. */
   async function disorder(request: Request, answer: Response): Promise<Response> {
     if (isStream(answer)) {
       const faults = new Faults(clock);
@@ -179,7 +177,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return new Response(JSON.stringify(page), { status: answer.status, headers: answer.headers });
   }
 
-  /** Cuts a stream when the service restarts. */
+  /** Ends a stream when the service restarts. */
   function untilRestart(answer: Response): Response {
     const next = restarts.find(({ from }) => clock.now() - began < from);
     if (next === undefined || !isStream(answer) || answer.body === null) return answer;
@@ -230,7 +228,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
       const answer = await deliver(path, await carryOut());
       return answer.ok ? await disorder(new Request(url), answer) : answer;
     }
-    // A fault of the answer comes after the service has handled the request; any other fault, before or after it at random.
+    // A fault of the answer occurs after the service has handled the request. Any other fault occurs before or after that, at random.
     const spoils = trouble === "reset-body" || trouble === "truncated" || trouble === "wrong-json" ||
       trouble === "slow";
     const answer = spoils || random() < 0.5 ? await carryOut() : undefined;

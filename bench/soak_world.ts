@@ -1,4 +1,7 @@
-/** One run of the soak: plays a job of this library or one in the documented way, on its own service and clock, and judges it. */
+/**
+ * One run of the soak test: plays a job of this library, or a job that follows in the documented way, on its own service and clock, and judges the
+ * result.
+ */
 import { type Emulator, makeEmulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture } from "../lib/emulator/state/fixture.ts";
 import { createRevision } from "../lib/emulator/state/store.ts";
@@ -9,40 +12,35 @@ import { planSoak, SOAK_TIMEOUT_MS, type SoakPlan, type SoakRevision } from "./s
 import { jumpyClock, soakWire, type Wire } from "./soak_wire.ts";
 import { runJob } from "../tests/unit/run/detecting.ts";
 
-/** How a job follows: with this library, or as a script in the documented way. */
+/** With this library, or with a script that follows in the documented way. */
 export type SoakWay = "ours" | "documented";
 
-/** Judgement of one run. */
+/** Assessment of one run. */
 export interface SoakVerdict {
-  /** Seed of the run. */
   seed: number;
   /**
-   * `right`: the end that the client had seen, or none when the run had none in time; `given up`: no end, although the run had
-   * one; `wrong`: another end, or an error that does not name its cause.
+   * `right`: the job reported the end that the client had received, or no end because the run had not ended in time. `given up`: the job reported no
+   * end, although the run had ended. `wrong`: the job reported another end, or an error that does not name its cause.
    */
   verdict: "right" | "given up" | "wrong";
-  /** Runs that were started in addition to the first one. */
+  /** Number of runs that were started in addition to the first one. */
   secondStarts: number;
-  /** Events that were reported twice. */
+  /** Number of events that were reported twice. */
   duplicates: number;
-  /** Events that were neither reported nor announced as missed. */
+  /** Number of events that were neither reported nor announced as missed. */
   losses: number;
   /** Whether the job continued after its deadline. */
   overran: boolean;
-  /** Requests that the job sent. */
   requests: number;
-  /** What happened, for debugging. */
   story: string;
 }
 
-/** Outcome of a job. */
 interface Ended {
   runId: string | null;
-  /** End of the run; undefined when the job ended without one. */
+  /** End of the run; `undefined` if the job ended without one. */
   end: string | undefined;
   /** Whether the error explains why there is no end. */
   explained: boolean;
-  /** Ids of the reported events. */
   reported: string[];
   gap: boolean;
   story: string;
@@ -58,7 +56,7 @@ interface SoakJob {
 const ORIGIN = "https://mogplex.example";
 const RUNS = `${ORIGIN}/api/v1/mogplex/runs`;
 const PROMPT = "Fix the flaky tests";
-/** Time limit of the last look and of the read after it, 5 s each, and a margin. Source: lib/run/job.ts. */
+/** Time limits of the last status request and of the read after it, 5 s each, and a margin. Source: lib/run/job.ts. */
 const LAST_LOOKS_MS = 11_000;
 const IDENTITY = {
   server: "https://ci.example",
@@ -81,7 +79,7 @@ function explains(error: unknown, exitCode: number): boolean {
   return CAUSE.test(error.message);
 }
 
-/** Stops the time until the first request, since the code before it loads modules. @returns Lets time pass again. */
+/** Stops the clock until the first request, because the code before it loads modules. The returned function starts the clock again. */
 function gate(clock: FleetClock): () => void {
   let open = () => {};
   void clock.during(new Promise<void>((resolve) => open = resolve));
@@ -127,7 +125,7 @@ const POLL_MS = 1_500;
 const ATTEMPTS = 3;
 const SLEEP_MS = 30_000;
 
-/** Sends a request as a script does. @returns Status 0 when the answer is not JSON, or there is none. */
+/** Sends a request as a script does. @returns Status 0 if the answer is not JSON, or if there is none. */
 async function ask<T>(job: SoakJob, url: string, init: RequestInit = {}): Promise<{ status: number; data?: T }> {
   const [token] = job.emulator.world.store.tokens.values();
   const headers = { ...init.headers, authorization: `Bearer ${token?.token}` };
@@ -142,8 +140,8 @@ async function ask<T>(job: SoakJob, url: string, init: RequestInit = {}): Promis
 }
 
 /**
- * The documented way: a random key, and one more start with another key after a failure; a poll each 1.5 s; a pause after 429
- * and 503, at most twice; any other error ends it. Source: CLI reference, `runs events --follow`; CI guide, the loop around it.
+ * The documented way: a random key, and another start with a new key after a failure; a poll every 1.5 s; a pause after 429 and 503, at most twice.
+ * Any other error ends the job. Source: CLI reference, `runs events --follow`; CI guide, the loop around it.
  */
 async function followDocumented(job: SoakJob): Promise<Ended> {
   const { clock, emulator } = job;
@@ -160,7 +158,7 @@ async function followDocumented(job: SoakJob): Promise<Ended> {
   if (ended.runId === null) return ended;
   const until = clock.now() + SOAK_TIMEOUT_MS;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    // Each attempt is a new process, which does not know the events of the one before.
+    // Each attempt is a new process, which does not know the events of the previous process.
     const seen = new Set<string>();
     for (let status = 200; status === 200;) {
       const answer = await ask<{ run?: { status: string }; events?: { id: string }[] }>(
@@ -198,7 +196,7 @@ function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVe
   return {
     seed,
     verdict: !isRightEnd && !isExplained ? "wrong" : isRightEnd || hadNoEnd ? "right" : "given up",
-    // Every key is new here, so no run belongs to an older attempt; an announced restart counts, too.
+    // All keys are new, so no run belongs to an earlier attempt. Announced restarts are counted, too.
     secondStarts: Math.max(emulator.world.store.runs.size - 1, 0),
     duplicates: reported.length - distinct.size,
     losses: gap || end === undefined ? 0 : missing,
@@ -208,7 +206,6 @@ function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVe
   };
 }
 
-/** Plays one run until its job ends. */
 export async function playSoak(seed: number, revision: SoakRevision, way: SoakWay): Promise<SoakVerdict> {
   const plan = planSoak(seed, revision);
   const clock = fleetClock();

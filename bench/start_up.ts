@@ -1,6 +1,6 @@
 /**
- * Start-up of the command: processor time (user and system) of `mogplex.mjs --help`, of an earlier build's if one is given, and of
- * `console.log` alone. They take turns, so that a busy machine slows all of them alike.
+ * CPU time (user and system) of `mogplex.mjs --help`, of the same command in an earlier build if one is given, and of `console.log` alone.
+ * Measurements alternate, so that a busy machine affects all of them equally.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -16,19 +16,18 @@ export const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
 };
 
-/** A row of the table: medians, in milliseconds of processor time. */
+/** Medians of CPU time in milliseconds. */
 export interface StartUpRow {
-  /** Name of the runtime. */
   runtime: string;
-  /** Of `--help`. */
+  /** CPU time of `--help`. */
   help: number;
-  /** Of `--help` of the earlier build; a dash without one. */
+  /** CPU time of `--help` in the earlier build; a dash if there is none. */
   before: number | string;
-  /** Of `console.log`. */
+  /** CPU time of `console.log`. */
   consoleLog: number;
 }
 
-/** Milliseconds that a command takes. @throws when its exit code is not 0. */
+/** Milliseconds that a command takes. @throws if its exit code is not 0. */
 export function time(command: readonly string[]): number {
   const started = performance.now();
   const { status } = spawnSync(command[0] ?? "", command.slice(1), { stdio: "ignore" });
@@ -36,19 +35,13 @@ export function time(command: readonly string[]): number {
   return performance.now() - started;
 }
 
-/** Milliseconds of processor time that a command takes. @throws when its exit code is not 0. */
+/** @throws if the exit code is not 0. */
 function processorTime(command: readonly string[]): number {
   const { exitCode, resourceUsage } = Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "ignore"] });
   if (exitCode !== 0) throw new Error(`Cannot measure: ${command.join(" ")} ended with ${exitCode}`);
   return Number(resourceUsage.cpuTime.total) / 1_000;
 }
 
-/**
- * Measures every runtime.
- *
- * @param before Folder of an earlier build. @default {undefined} (none is measured)
- * @param rounds Starts of each file.
- */
 export function bench(before?: string, rounds = 21): StartUpRow[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   try {

@@ -1,6 +1,6 @@
 /**
- * How long waiting takes on the virtual clock of `testing.ts`: half an hour of following a run that never ends, and a day in which a
- * campaign cannot start anything. An earlier build, if one is given, takes turns with this one.
+ * Real time of waits on the virtual clock of `testing.ts`: half an hour of following a run that never ends, and a day in which a campaign cannot
+ * start anything. Measurements alternate with an earlier build if one is given.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,21 +13,20 @@ import { median, printTable } from "./table.ts";
 
 export const TITLE = "Waiting on the virtual clock, in milliseconds";
 
-/** A row of the table: medians, in milliseconds. */
+/** Medians in milliseconds. */
 export interface VirtualTimeRow {
   wait: string;
-  /** Name of the runtime. */
   runtime: string;
-  /** Requests of this build. */
+  /** Number of requests with this build. */
   requests: number;
   now: number;
-  /** Of the earlier build; a dash without one, and for one that has no campaigns in its library. */
+  /** Median of the earlier build; a dash if there is none, or if its library has no campaigns. */
   before: number | string;
   /** `now` divided by `before`. */
   ratio: number | string;
 }
 
-/** The waits: how often each is measured, and the call in {@linkcode SCRIPT} that waits once and returns the number of requests. */
+/** Number of measurements of each wait, and the call in {@linkcode SCRIPT} that waits once and returns the number of requests. */
 const WAITS: Readonly<Record<string, { rounds: number; script: string }>> = {
   "half an hour, a run that is polled": { rounds: 7, script: `await halfAnHour("base")` },
   "half an hour, a run with a stream": { rounds: 7, script: `await halfAnHour("later")` },
@@ -72,7 +71,6 @@ async function day(revision, more) {
 }
 `;
 
-/** Waits once to warm up, then once more, and prints what that took. */
 function scriptOf(wait: string): string {
   return `${SCRIPT}
 ${wait};
@@ -83,11 +81,7 @@ console.log(JSON.stringify({ requests, ms }));
 `;
 }
 
-/**
- * Measures every wait on every runtime.
- *
- * @param before Folder of an earlier build. @default {undefined} (none is measured)
- */
+/** @param before Folder of an earlier build. @default no earlier build */
 export function bench(before?: string): VirtualTimeRow[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const builds = [join(root, "dist"), ...before === undefined ? [] : [before]];

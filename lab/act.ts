@@ -8,7 +8,7 @@ import { type Bench, programFiles, type Service } from "./bench.ts";
 import type { Running } from "./processes.ts";
 import { ACT } from "./programs.ts";
 
-/** A later job that shows what the first one passes on. */
+/** A later job that prints the outputs of the first job. */
 export const LATER = `
   later:
     needs: cleanup
@@ -17,7 +17,7 @@ export const LATER = `
       - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
 `;
 
-/** The event that starts a workflow after another one has failed. */
+/** The event that starts a workflow after another workflow has failed. */
 export const FAILED_WORKFLOW = {
   repository: { full_name: "acme/web" },
   workflow_run: {
@@ -29,7 +29,7 @@ export const FAILED_WORKFLOW = {
   },
 };
 
-/** Replaces the upload action, which works on GitHub only: prints the files that the action would upload. */
+/** Replaces the upload action, which works only on GitHub. Prints the files that the action would upload. */
 const UPLOAD = `name: Upload
 inputs: { name: {}, path: {}, if-no-files-found: {} }
 runs:
@@ -49,7 +49,7 @@ runs:
         echo "ARTIFACT $NAME:" $files
 `;
 
-/** Replaces a checkout of a given branch, for which act would fetch the action from GitHub. */
+/** Replaces the checkout of a given branch, for which act would download the action from GitHub. */
 const CHECKOUT = `name: Check out
 inputs: { ref: {}, persist-credentials: {} }
 runs:
@@ -63,7 +63,7 @@ runs:
         git checkout -q FETCH_HEAD
 `;
 
-/** Replaces the cache actions, which need GitHub's server: one folder of this machine is the cache, and only the newest is kept. */
+/** Replaces the cache actions, which need GitHub's server. The cache is one folder on this machine, which keeps only the newest entry. */
 const CACHE = {
   restore: `[ ! -d "$LAB_CACHE/$DIRECTORY" ] || cp -r "$LAB_CACHE/$DIRECTORY" .`,
   save: `[ ! -d "$DIRECTORY" ] || { rm -rf "$LAB_CACHE/$DIRECTORY"; cp -r "$DIRECTORY" "$LAB_CACHE"; }`,
@@ -79,29 +79,26 @@ runs:
 `;
 }
 
-/** A workflow, and what starts it. */
 export interface Workflow {
-  /** Its file. */
   text: string;
-  /** The service that it talks to. */
   service: Service;
-  /** Runs the steps that keep artifacts, too, which recipes leave out on act (`!env.ACT`). @default false */
+  /** Whether to run the steps that keep artifacts. Recipes skip these steps on act (`!env.ACT`). @default {false} */
   keepArtifacts?: boolean;
-  /** More files of the repository. @default none */
+  /** Additional files of the repository. @default none */
   files?: Readonly<Record<string, string>>;
   /** @default workflow_dispatch */
   event?: string;
   /** Payload of the event. @default none */
   payload?: unknown;
-  /** Variables of the repository, which a recipe reads as `vars`. @default none: the secret alone */
+  /** Variables of the repository, which a recipe reads as `vars`. @default only the secret */
   variables?: Readonly<Record<string, string>>;
-  /** More arguments of act. @default [] */
+  /** Additional arguments of act. @default {[]} */
   args?: readonly string[];
-  /** More variables of act. @default none */
+  /** Additional environment variables of act. @default none */
   env?: Readonly<Record<string, string>>;
 }
 
-/** Makes a repository with the program and further files, in one commit. @returns Its folder. */
+/** Creates a repository with the program and other files in one commit. @returns The folder of the repository. */
 export async function openRepository(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
   const cwd = bench.newFolder();
   bench.writeFiles(cwd, { ...programFiles(), ...files });
@@ -112,7 +109,6 @@ export async function openRepository(bench: Bench, files: Readonly<Record<string
   return cwd;
 }
 
-/** Starts a workflow in its own repository. */
 export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, keepArtifacts = false, files = {}, event = "workflow_dispatch", payload = {}, args = [] } =
     workflow;
@@ -120,7 +116,7 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   const workflowText = keepArtifacts ? text.replaceAll(" && !env.ACT", "") : text;
   const own = { ".github/workflows/agent.yml": workflowText, "event.json": JSON.stringify(payload) };
   const cwd = await openRepository(bench, { ...files, ...own });
-  // act would fetch actions from their server. It copies the repository itself, instead of a checkout without a branch.
+  // act would download actions from their server. For a checkout without a branch, act itself copies the repository.
   const [upload, cache, checkout] = [bench.newFolder(), bench.newFolder(), bench.newFolder()];
   bench.writeFiles(upload, { "action.yml": UPLOAD });
   bench.writeFiles(checkout, { "action.yml": CHECKOUT });
@@ -134,13 +130,13 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
   const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
     .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])
-    // act takes the name of the repository from its own environment.
+    // act reads the name of the repository from its own environment.
     .concat(["--env", `LAB_REPOSITORY=${cwd}`, "--env", "GITHUB_REPOSITORY=acme/web"])
     .concat(["--secret", `MOGPLEX_API_KEY=${service.token}`], variables, local, args);
   return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...workflow.env } });
 }
 
-/** The end of a log that a reader needs to understand a failure. */
+/** The end of a log, for understanding a failure. */
 export function tail(text: string): string {
   return text.slice(-500);
 }

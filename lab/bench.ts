@@ -1,5 +1,5 @@
 /**
- * What an experiment works with: a folder, processes, a local service, and a place for its checks.
+ * The environment of an experiment: a folder, processes, a local service, and its checks.
  *
  * @module
  */
@@ -11,52 +11,46 @@ import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { type Check, NotPossibleError } from "./check.ts";
 import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
 
-/** The built command. */
 export const COMMAND = join(root, "dist/mogplex.mjs");
-/** Id of the automation of a service. */
 const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 const EMULATOR = join(root, "dist/mogplex-emulator.mjs");
 
-/** Branches of a run: its pull request goes from the working one to the base. */
+/** Branches of a run. The pull request merges the working branch into the base branch. */
 interface RunBranch {
   base: string;
   working: string;
 }
 
-/** A local service. */
 export interface Service {
   url: string;
   /** A token with all scopes. */
   token: string;
-  /** Id of its one repository. */
+  /** Id of the service's only repository. */
   repo: string;
-  /** Id of its one automation. */
+  /** Id of the service's only automation. */
   automation: string;
-  /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
-  /** The branches of a run, as the service has them. */
   branch(runId: string): Promise<RunBranch>;
-  /** How many runs were started, as their sandboxes say. */
+  /** Number of started runs, according to the sandboxes. */
   runs(): Promise<number>;
-  /** Resolves once a run has a status. @returns whether it has, within some seconds. */
+  /** Waits until a run has a status. @returns Whether the run reached the status within `seconds`. */
   reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
-  /** Changes what it knows of a run. @param action As in `setRun`, `appendEvents`; only without a scenario. */
+  /** Changes the state of a run. @param action For example, `setRun` or `appendEvents`; only without a scenario. */
   control(action: string, args: unknown): Promise<void>;
-  /** The variables of a job that uses it. */
+  /** Variables for a job that uses this service. */
   env: Readonly<Record<string, string>>;
 }
 
-/** More about a process that an experiment starts. */
 export interface StartOptions {
   /** @default an empty folder */
   cwd?: string;
-  /** Variables beside `PATH`, `HOME` and `LANG`. @default {{}} */
+  /** Variables in addition to `PATH`, `HOME` and `LANG`. @default {{}} */
   env?: Readonly<Record<string, string>>;
   /** @default {""} */
   stdin?: string;
 }
 
-/** What `init` puts into a repository. */
+/** The files that `init` adds to a repository. */
 export function programFiles(): Record<string, string> {
   const program = readFileSync(COMMAND, "utf8");
   return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n` };
@@ -93,20 +87,18 @@ function fixtureText(token: string, repos: readonly { id: string; name: string }
   });
 }
 
-/** The bench of one experiment. */
 export class Bench {
-  /** Folder of the experiment; everybody may read it, so that other users can work in it. */
+  /** Everyone can read this folder, so that other users can work in it. */
   readonly folder: string = mkdtempSync(join(tmpdir(), "mogplex-lab-"));
-  /** What was checked so far. */
   readonly checks: Check[] = [];
-  /** Folder of the programs that stand in for others, first on the `PATH`. */
+  /** Folder of replacement programs, first on the `PATH`. */
   readonly bin: string = join(this.folder, "bin");
   readonly #mark: string = crypto.randomUUID();
   #folders = 0;
 
   static readonly #open = new Set<Bench>();
 
-  /** Closes every open bench. Called when a signal ends the lab. */
+  /** Called when a signal ends the lab. */
   static async closeAll(): Promise<void> {
     await Promise.allSettled([...Bench.#open].map((bench) => bench.close()));
   }
@@ -117,7 +109,7 @@ export class Bench {
     mkdirSync(this.bin);
   }
 
-  /** Records a check. @param seen What was seen, for a check that failed. */
+  /** @param seen What was observed, for a failed check. */
   check(what: string, holds: boolean, seen = ""): void {
     this.checks.push({ what, outcome: holds ? "passed" : "failed", why: holds ? "" : seen.slice(-600) });
   }
@@ -132,7 +124,7 @@ export class Bench {
     this.skip(what, new NotPossibleError(why).message);
   }
 
-  /** Makes an empty folder that everybody may write to. */
+  /** Creates an empty folder that everyone may write to. */
   newFolder(): string {
     const path = join(this.folder, `work-${++this.#folders}`);
     mkdirSync(path);
@@ -140,7 +132,6 @@ export class Bench {
     return path;
   }
 
-  /** Writes a program into {@linkcode bin}. */
   writeProgram(name: string, text: string): string {
     const path = join(this.bin, name);
     writeFileSync(path, text);
@@ -148,7 +139,6 @@ export class Bench {
     return path;
   }
 
-  /** Writes files below a folder. */
   writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -156,19 +146,18 @@ export class Bench {
     }
   }
 
-  /** Text of a file of `examples/`. */
+  /** Text of a file in `examples/`. */
   example(file: string): string {
     return readFileSync(join(root, "examples", file), "utf8");
   }
 
-  /** A folder with what `init` has put into the repository. */
+  /** A folder with the files that `init` adds to a repository. */
   checkout(): string {
     const folder = this.newFolder();
     this.writeFiles(folder, programFiles());
     return folder;
   }
 
-  /** Starts a process. */
   start(line: readonly string[], { cwd = this.newFolder(), env = {}, stdin = "" }: StartOptions = {}): Running {
     const PATH = `${this.bin}:${process.env.PATH ?? ""}`;
     const all = marked({ PATH, HOME: this.folder, LANG: "C.UTF-8", ...env }, this.#mark);
@@ -177,17 +166,16 @@ export class Bench {
     return running;
   }
 
-  /** Runs a process to its end. */
   run(line: readonly string[], options: StartOptions = {}): Promise<Ended> {
     return this.start(line, options).ended;
   }
 
   /**
-   * Starts a service whose runs all play one scenario.
+   * Starts a service in which all runs play one scenario.
    *
-   * @param scenario Undefined: runs wait for {@linkcode Service.control}.
-   * @param names Names of its repositories. `repo` and the variables name the first one.
-   * @param more Further flags.
+   * @param scenario If `undefined`, runs wait for {@linkcode Service.control}.
+   * @param names Names of the repositories. `repo` and the variables name the first one.
+   * @param more Additional flags.
    */
   async service(
     scenario: string | undefined,
@@ -206,7 +194,7 @@ export class Bench {
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url } = JSON.parse(line) as { url: string };
     this.keep(running.pid);
-    /** Reads within the limit of the token, which the commands share. */
+    /** Reads within the request limit of the token, which the commands share. */
     async function read<T>(path: string): Promise<T> {
       for (;;) {
         const answer = await fetch(`${url}/api/v1/mogplex${path}`, { headers: { authorization: `Bearer ${token}` } });
@@ -241,14 +229,14 @@ export class Bench {
 
   readonly #started: Running[] = [];
 
-  /** The last output of the process that was started last, for errors. */
+  /** The end of the output of the newest process, for errors. */
   lastOutput(): string {
     return this.#started.at(-1)?.text().slice(-400) ?? "";
   }
 
   readonly #services = new Set<number>();
 
-  /** Marks a process as part of the bench: {@linkcode livingProcesses} does not count it. */
+  /** Marks a process as part of the bench, so that {@linkcode livingProcesses} ignores it. */
   keep(pid: number): void {
     this.#services.add(pid);
   }
@@ -265,7 +253,7 @@ export class Bench {
     return survivors(this.#mark).filter(({ pid }) => !this.#services.has(pid));
   }
 
-  /** Records whether all processes have ended, waiting up to that many seconds. */
+  /** Records whether all processes have ended within `seconds`. */
   async checkAllEnded(what: string, seconds = 5): Promise<void> {
     const until = performance.now() + seconds * 1_000;
     while (this.livingProcesses().length > 0 && performance.now() < until) await Bun.sleep(100);
@@ -275,7 +263,7 @@ export class Bench {
 
   #closing: Promise<void> | undefined;
 
-  /** Ends all processes and removes the folder, once. */
+  /** Ends all processes and removes the folder. Later calls have no effect. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

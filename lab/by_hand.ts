@@ -1,15 +1,13 @@
 /**
- * Tests by hand, on servers and runners that no package registry has, or that need their own server.
+ * Manual tests on servers and runners that no package registry provides, or that need their own server.
  *
  * @module
  */
 
-/** One test by hand. */
 export interface ByHand {
   system: string;
   version: string;
   tried: string;
-  /** Result of the test. */
   found: string;
   /** Month of the test, as `YYYY-MM`. */
   date: string;
@@ -17,7 +15,6 @@ export interface ByHand {
 
 const DATE = "2026-11";
 
-/** Rows of the second table of `docs/tested-on.md`. */
 export const BY_HAND: readonly ByHand[] = [
   {
     system: "GitLab Runner, shell executor as root",

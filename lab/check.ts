@@ -4,35 +4,32 @@
  * @module
  */
 
-/** How a check ended. */
 export type Outcome = "passed" | "failed" | "skipped";
 
-/** One thing that an experiment looked at. */
 export interface Check {
-  /** What has to hold, as a short sentence. */
+  /** The requirement, as a short sentence. */
   what: string;
   outcome: Outcome;
-  /** Why it failed or was skipped; empty when it passed. */
+  /** Reason of the failure or skip; empty if the check passed. */
   why: string;
 }
 
-/** Thrown when a program is not there and cannot be installed: its experiment is skipped. */
+/** A program is missing and cannot be installed. The experiment is skipped. */
 export class MissingError extends Error {
-  /** @param what The program, and the package that has it. */
+  /** @param what The program, and the package that contains it. */
   constructor(what: string) {
     super(`missing: ${what}`);
     this.name = "MissingError";
   }
 }
 
-/** Thrown when the kernel, or the rights of this machine, forbid an experiment: it is skipped. */
+/** The kernel or missing permissions prevent an experiment. The experiment is skipped. */
 export class NotPossibleError extends Error {
-  /** @param why What is forbidden. */
   constructor(why: string) {
     super(`${NOT_POSSIBLE}: ${why}`);
     this.name = "NotPossibleError";
   }
 }
 
-/** How the reason of a skip starts that no machine could avoid: the gate accepts only these. */
+/** Prefix of the reason of a skip that nothing on this machine can prevent. The gate accepts only such skips. */
 export const NOT_POSSIBLE = "not possible here";

@@ -15,16 +15,15 @@ import { commandPath, DOCKERD } from "./programs.ts";
 
 /** A daemon that listens on a socket in the folder of the experiment. */
 export interface Docker {
-  /** Command and arguments of the client. */
   client: readonly string[];
-  /** Environment of programs that look for the daemon. */
+  /** Environment with the address of the daemon. */
   env: Readonly<Record<string, string>>;
 }
 
 /**
  * Starts a daemon without its own network: containers use the network of the machine.
  *
- * @throws {NotPossibleError} when the kernel or missing rights prevent its start.
+ * @throws {NotPossibleError} if the kernel or missing permissions prevent the start.
  */
 export async function startDocker(bench: Bench): Promise<Docker> {
   if (process.getuid?.() !== 0) throw new NotPossibleError("a Docker daemon needs root");
@@ -43,7 +42,7 @@ export async function startDocker(bench: Bench): Promise<Docker> {
     throw new NotPossibleError(`a Docker daemon does not start: ${reason ?? daemon.text().slice(-200)}`);
   }
   bench.atEnd(async () => {
-    // The daemon unmounts its mounts only when it is asked to stop, and it leaves some of them.
+    // The daemon removes its mounts only after SIGTERM, and some of them remain.
     signal(daemon.pid, "SIGTERM");
     await daemon.ended;
     const mounts = readFileSync("/proc/mounts", "utf8").split("\n").map((line) => line.split(" ")[1] ?? "");
@@ -57,7 +56,7 @@ export async function startDocker(bench: Bench): Promise<Docker> {
   return { client, env: { DOCKER_HOST: host } };
 }
 
-/** Copies a file of this machine, and the libraries that it is linked to, below the root of an image. */
+/** Copies a file of this machine and its shared libraries into the root folder of an image. */
 function copyProgram(top: string, path: string): void {
   const { stdout } = spawnSync("ldd", [path], { encoding: "utf8" });
   const libraries = [...(stdout ?? "").matchAll(/(\/\S+\.so\S*)/g)].map((match) => match[1] as string);
@@ -103,10 +102,9 @@ const TOOLS = [
   ])
   .concat(["awk", "grep", "gunzip", "gzip", "sed", "tar", "ps"]);
 
-/** Tools of an image beside Node: busybox only, like Alpine, or bash and the GNU tools, like Debian. */
+/** Tools of an image besides Node: only busybox, like Alpine, or bash and the GNU tools, like Debian. */
 export type ImageKind = "bash" | "busybox";
 
-/** Builds an image with Node and the tools of its kind. */
 export function makeImage(bench: Bench, { client }: Docker, kind: ImageKind, name: string): void {
   const top = bench.newFolder();
   for (const folder of ["bin", "etc", "tmp", "usr/bin", "root"]) mkdirSync(join(top, folder), { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * The list of experiments, in the order in which they run and stand in `docs/tested-on.md`.
+ * The list of experiments, in the order in which they run and appear in `docs/tested-on.md`.
  *
  * @module
  */
@@ -30,7 +30,6 @@ import { PACKAGE } from "./experiments/package.ts";
 import { RELEASE } from "./experiments/release.ts";
 import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
 
-/** Every experiment of the lab. */
 export const EXPERIMENTS: readonly Experiment[] = [
   ...GITLAB,
   ...DOCKER,

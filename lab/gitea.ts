@@ -1,6 +1,6 @@
 /**
- * A real Gitea for an experiment: one process on a free port of this machine, with its own database, an administrator, and no mail. Its pages
- * lack style and script, which its module does not have; everything else works.
+ * A real Gitea for an experiment: one process on a free port of this machine, with its own database and an administrator, and without mail. Its pages
+ * lack style and script, which the Go module does not contain. Everything else works.
  *
  * @module
  */
@@ -13,7 +13,6 @@ import { dirname, join } from "node:path";
 import type { Bench } from "./bench.ts";
 import { GITEA } from "./programs.ts";
 
-/** A user of the server. */
 export interface GiteaUser {
   id: number;
   name: string;
@@ -22,50 +21,45 @@ export interface GiteaUser {
   token: string;
 }
 
-/** An answer of the API. */
 export interface GiteaAnswer {
   status: number;
-  /** Its JSON; undefined when it has none. */
+  /** The parsed JSON; `undefined` if the answer has none. */
   // deno-lint-ignore no-explicit-any
   body: any;
 }
 
-/** A server that runs. */
 export interface Gitea {
   /** Scheme, host and port. */
   origin: string;
   host: string;
-  /** The host under which it names itself, and the certificate for that; {@linkcode host} and nothing without TLS. */
+  /** The host in the server's own addresses, and the certificate for this host. Without TLS, {@linkcode host} and an empty certificate. */
   front: { host: string; certificate: string };
   admin: GiteaUser;
-  /** What the server has printed so far. */
   log(): string;
-  /** Calls the API, whatever it answers. @param path Below `/api/v1`. @param as @default the administrator */
+  /** Calls the API, and returns any answer. @param path Path below `/api/v1`. @param as @default the administrator */
   ask(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<GiteaAnswer>;
-  /** Calls the API. @returns the JSON of the answer. @throws when the status is not 2xx. */
+  /** Calls the API. @returns The JSON of the answer. @throws if the status is not 2xx. */
   // deno-lint-ignore no-explicit-any
   call(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<any>;
-  /** Makes a user. */
   user(name: string): Promise<GiteaUser>;
-  /** Makes a repository with a file on the branch `main`. @returns `OWNER/NAME`. */
+  /** Creates a repository with a file on the branch `main`. @returns `OWNER/NAME`. */
   repository(owner: GiteaUser, name: string): Promise<string>;
-  /** Commits a file. @param branch Made from `main` if it does not exist. @returns the commit. */
+  /** Commits a file. @param branch Created from `main` if it does not exist. @returns The commit. */
   commit(repository: string, branch: string, path: string, text: string, as?: GiteaUser): Promise<string>;
-  /** Makes a pull request into `main`. @returns its number. */
+  /** Creates a pull request into `main`. @returns The number of the pull request. */
   pull(repository: string, branch: string, title: string, as?: GiteaUser): Promise<number>;
-  /** Gives a user a right to a repository. */
   allow(repository: string, user: GiteaUser, right: "read" | "write" | "admin"): Promise<void>;
-  /** Makes a webhook that sends JSON. @param events As in `issue_comment`, `issues`, `pull_request`. */
+  /** Creates a webhook that sends JSON. @param events For example, `issue_comment`, `issues`, `pull_request`. */
   webhook(repository: string, url: string, events: readonly string[]): Promise<void>;
-  /** Starts what workflows have on a schedule, as if the time of each had come. */
+  /** Starts the scheduled workflows as if they were due. */
   startSchedules(): Promise<void>;
   /** Address of a repository for Git, with the token of a user. */
   remote(repository: string, as?: GiteaUser): string;
 }
 
 /**
- * Repeats a merge while the server still looks for conflicts. Until then it answers 405, "Please try again later", also when it calls the pull
- * request mergeable.
+ * Repeats a merge while the server checks for conflicts. During this check, the server answers 405, "Please try again later", even if it reports the
+ * pull request as mergeable.
  *
  * @param merge A call of the API, or a command that prints the answer.
  */
@@ -77,13 +71,13 @@ export async function whenChecked<T>(merge: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What happens to a request: `drop`: it does not arrive; `lose`: its answer does not come back. @param line As in `GET /api/v1/version`. */
+/** `drop`: the request does not arrive. `lose`: the answer does not arrive. @param line For example, `GET /api/v1/version`. */
 export type Faults = (line: string) => "drop" | "lose" | undefined;
 
 /**
- * Ends TLS in front of a port of this machine, with a certificate that the server has made.
+ * Terminates TLS in front of a port of this machine, with a certificate from the server.
  *
- * @returns Host and port in front, and the certificate.
+ * @returns The host and port for TLS, and the certificate.
  */
 async function endTls(
   bench: Bench,
@@ -98,7 +92,7 @@ async function endTls(
   const keys = { cert: readFileSync(certificate), key: readFileSync(join(folder, "key.pem")) };
   const server = createTlsServer(keys, (socket) => {
     socket.on("error", () => socket.destroy());
-    // A connection of our client has one request.
+    // A connection of our client has only one request.
     socket.once("data", (first: Uint8Array) => {
       const fault = faults(new TextDecoder().decode(first).split(" HTTP/")[0] ?? "");
       if (fault === "drop") return socket.destroy();
@@ -121,8 +115,8 @@ async function endTls(
 /**
  * Starts the server, and waits until it answers.
  *
- * @param hasTls Whether it names itself by an HTTPS address, which works, too. The experiment itself calls it without TLS.
- * @param faults What happens to requests to that address. @default nothing
+ * @param hasTls Whether the server's own address is an HTTPS address, which also works. The experiment itself calls the server without TLS.
+ * @param faults Faults of requests to the HTTPS address. @default none
  */
 export async function startGitea(bench: Bench, hasTls = false, faults?: Faults): Promise<Gitea> {
   const program = GITEA.provide();
@@ -249,7 +243,7 @@ async function answers(url: string, ended: Promise<unknown>, log: () => string):
     try {
       if ((await fetch(url)).ok) return;
     } catch {
-      // It does not listen yet.
+      // The server does not listen yet.
     }
     await Bun.sleep(100);
   }
@@ -259,8 +253,8 @@ async function answers(url: string, ended: Promise<unknown>, log: () => string):
 const databasePath = (folder: string) => join(folder, "gitea.db");
 
 /**
- * Nothing leaves this machine, and webhooks reach it. Gitea sends a webhook once: on a loaded machine it would lose one after its default of 5 s,
- * or if the database is locked for its default of 0.5 s.
+ * Nothing leaves this machine, and webhooks can reach it. Gitea sends a webhook only once. On a loaded machine, it would lose one after its default
+ * timeout of 5 s, or if the database is locked for its default of 0.5 s.
  */
 function configText(folder: string, source: string, port: number, root: string): string {
   return `RUN_MODE = prod

@@ -1,7 +1,7 @@
 /**
- * A runner for the Actions of a real Gitea. Real are the server, which finds the workflow, decides on the event, and hands out job, context,
- * secrets and variables, and the engine: Gitea's act, which Gitea's runner is built of. Ours is what lies between them, since that runner is in no
- * registry: it asks the server for jobs by its protocol, gives the engine what the server said, and reports the log and the result of each step.
+ * A runner for the Actions of a real Gitea. Two parts are real. The server finds the workflow, handles the event, and assigns the job with its
+ * context, secrets and variables. The engine is Gitea's act, which Gitea's runner is based on. No registry has that runner, so this module connects
+ * the two parts: it polls the server for jobs, passes them to the engine, and reports the log and the result of each step.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { Gitea } from "./gitea.ts";
 import { type Running, signal } from "./processes.ts";
 import { GITEA_ACT } from "./programs.ts";
 
-/** A job as the server hands it out. Source: actions-proto-go 0.4.1, runner/v1/messages.pb.go, `Task`. */
+/** A job from the server. Source: actions-proto-go 0.4.1, runner/v1/messages.pb.go, `Task`. */
 interface Task {
   id: string;
-  /** The workflow with this job alone, in Base64. */
+  /** The workflow with only this job, in Base64. */
   workflowPayload: string;
   // deno-lint-ignore no-explicit-any
   context: Record<string, string> & { event: any };
@@ -22,7 +22,6 @@ interface Task {
   vars?: Record<string, string>;
 }
 
-/** A line of the engine's log. */
 interface Line {
   level: string;
   msg: string;
@@ -33,24 +32,22 @@ interface Line {
   jobResult?: string;
 }
 
-/** A job that the server has started. */
 export interface ServerJob {
-  /** Its number in the server's list of tasks. */
+  /** Number of the job in the server's list of tasks. */
   id: number;
-  /** As in `issue_comment`. */
+  /** For example, `issue_comment`. */
   event: string;
   /** Payload of the event. */
   // deno-lint-ignore no-explicit-any
   payload: any;
-  /** Resolves with the log, without the engine's own lines, once the server knows the result. */
+  /** Resolves with the log, without the engine's own lines, once the server has the result. */
   ended: Promise<string>;
-  /** Ends it as Gitea's runner does when a person cancels the job. */
+  /** Ends the job as Gitea's runner does when a person cancels it. */
   cancel(): void;
 }
 
-/** More about a runner. */
 export interface RunnerOptions {
-  /** What jobs name by `runs-on`. */
+  /** Values for `runs-on`. */
   labels: readonly string[];
   /** Variables of every job, as in the configuration of Gitea's runner. */
   env: Readonly<Record<string, string>>;
@@ -58,17 +55,18 @@ export interface RunnerOptions {
   engine: Readonly<Record<string, string>>;
 }
 
-/** A runner that has been started. */
 export interface Runner {
-  /** All jobs so far. */
   jobs: readonly ServerJob[];
-  /** Waits for a job. */
+  /** Waits for a job for which `isIt` returns `true`. */
   job(isIt: (job: ServerJob) => boolean): Promise<ServerJob>;
-  /** Resolves once the server has no job that waits or runs. */
+  /** Resolves when the server has no waiting or running job. */
   idle(): Promise<void>;
 }
 
-/** Replaces the checkout action, whose code is at GitHub only: like that one in an image without Git, it takes an archive from the server. */
+/**
+ * Replaces the checkout action, whose code is only on GitHub. Without Git in the image, the action downloads an archive from the server. So does this
+ * replacement.
+ */
 const CHECKOUT = `name: Check out
 inputs: { ref: {}, persist-credentials: {} }
 runs:
@@ -88,7 +86,7 @@ runs:
         tar -xzf ../code.tar.gz --strip-components=1
 `;
 
-/** Registers a runner for a repository, and runs one job after the other until the bench closes. */
+/** Registers a runner for a repository, and runs jobs one after another until the bench closes. */
 export async function startRunner(
   bench: Bench,
   gitea: Gitea,
@@ -121,7 +119,7 @@ export async function startRunner(
     return bench.start([program], { stdin: JSON.stringify(job), env: own });
   }
 
-  /** Runs a job, and tells the server. @returns its log. */
+  /** Waits for the end of a job and reports it to the server. @returns The log of the job. */
   async function finish({ id }: Task, running: Running, isCancelled: () => boolean): Promise<string> {
     const { stdout, stderr } = await running.ended;
     const lines = stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
@@ -156,9 +154,7 @@ export async function startRunner(
   headers = { ...headers, "x-runner-uuid": runner.uuid, "x-runner-token": runner.token };
   const jobs: ServerJob[] = [];
   let isOpen = true;
-  /** How often the server had no job. */
   let nothings = 0;
-  /** What ended the loop. */
   let failure: unknown;
   const loop = (async () => {
     while (isOpen) {
@@ -182,13 +178,13 @@ export async function startRunner(
   })().catch((error) => failure = error);
   bench.atEnd(async () => {
     isOpen = false;
-    // A job of an experiment that was given up does not end by itself.
+    // If an experiment was stopped, its job does not end on its own.
     const last = jobs.at(-1);
     last?.cancel();
     await loop;
   });
   async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-    // The experiment has a limit.
+    // The experiment has a time limit.
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
@@ -200,7 +196,7 @@ export async function startRunner(
     jobs,
     job: (isIt) => until(() => jobs.find(isIt)),
     async idle() {
-      // The first one may have been on its way already.
+      // The first answer may have been sent before this call.
       const from = nothings;
       await until(() => nothings >= from + 2 ? true : undefined);
     },

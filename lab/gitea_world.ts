@@ -1,6 +1,6 @@
 /**
- * A world on a real Gitea for experiments: users with and without rights, one repository, and what the client asks and is answered, for tests
- * that run without a server.
+ * A real Gitea for experiments, with users, permissions and one repository. Records the requests and answers of the client, for tests without a
+ * server.
  *
  * @module
  */
@@ -13,7 +13,6 @@ import type { Bench, Service } from "./bench.ts";
 import { type Gitea, type GiteaUser, startGitea } from "./gitea.ts";
 import { GITEA } from "./programs.ts";
 
-/** One request and its answer. */
 export interface Exchange {
   /** Method, path and query below the API. */
   asked: string;
@@ -22,18 +21,17 @@ export interface Exchange {
   body: unknown;
 }
 
-/** Origin that recordings name in the place of a free port. */
+/** Origin that replaces the free port in recordings. */
 export const ORIGIN = "https://git.example.com";
 
-/** The users and the repository of a server. */
 export interface World {
   gitea: Gitea;
   repository: string;
   owner: GiteaUser;
-  /** They can push; the second one reviews. */
+  /** Both can push. The second one reviews. */
   writer: GiteaUser;
   reviewer: GiteaUser;
-  /** May read alone, as everybody. */
+  /** Can only read, like everyone. */
   stranger: GiteaUser;
 }
 
@@ -59,40 +57,42 @@ export async function tokenOf(gitea: Gitea, { name, password }: GiteaUser, scope
   return ((await answer.json()) as { sha1: string }).sha1;
 }
 
-/** The user of `respond`, with the rights that docs/ask.md names. */
+/** The user of `respond`, with the permissions in docs/ask.md. */
 export interface Bot extends GiteaUser {
-  /** A token with the scopes that the page names. */
+  /** A token with the scopes in docs/ask.md. */
   scoped: string;
 }
 
-/** Makes the user of `respond`, as docs/ask.md says. */
+/** Creates the user of `respond` as in docs/ask.md. */
 export async function makeBot({ gitea, repository }: World): Promise<Bot> {
   const bot = await gitea.user("mogplex-bot");
   await gitea.allow(repository, bot, "admin");
   return { ...bot, scoped: await tokenOf(gitea, bot, ["read:user", "write:issue", "write:repository"]) };
 }
 
-/** Makes the user of `respond` that docs/ask.md recommends: it can only read, and the workflow names who can ask. */
+/** Creates the user of `respond` that docs/ask.md recommends: the user can only read, and the workflow lists who can mention the agent. */
 export async function makeReader({ gitea, repository }: World): Promise<Bot> {
   const bot = await gitea.user("mogplex-reader");
   await gitea.allow(repository, bot, "read");
   return { ...bot, scoped: await tokenOf(gitea, bot, ["read:user", "write:issue", "read:repository"]) };
 }
 
-/** The comments of a user in a thread. */
 export async function notesOf({ gitea, repository }: World, thread: number, bot: GiteaUser): Promise<string[]> {
   const all = await gitea.call("GET", `/repos/${repository}/issues/${thread}/comments`);
   return all.filter((each: { user: { id: number } }) => each.user.id === bot.id)
     .map((each: { body: string }) => each.body);
 }
 
-/** The reactions to a comment, in the order of their names. */
+/** The reactions to a comment, sorted by name. */
 export async function reactionsTo({ gitea, repository }: World, comment: number): Promise<string> {
   const all = await gitea.call("GET", `/repos/${repository}/issues/comments/${comment}/reactions`) ?? [];
   return all.map((each: { content: string }) => each.content).sort().join();
 }
 
-/** Does the work of a run as the service would: commits in a clone, pushes, opens the pull request if there is none, and says so. @returns its address. */
+/**
+ * Does the work of a run as the service would: commits in a clone, pushes, opens the pull request if there is none, and reports it. @returns The
+ * address of the pull request.
+ */
 export async function work(
   bench: Bench,
   { gitea, repository }: World,
@@ -138,7 +138,7 @@ export async function work(
   return url as string;
 }
 
-/** Sends requests, and remembers what was answered. */
+/** Sends requests, and records the answers. */
 export function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
   return async (input, init) => {
     const answer = await fetch(input, init);
@@ -154,7 +154,7 @@ export function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
   };
 }
 
-/** Fields that stay in a recording: those that the client reads, and what tells people what they look at. */
+/** Fields that are kept in a recording: fields that the client reads, and fields that identify the object for people. */
 const KEPT: ReadonlySet<string> = new Set(
   `additions allow_merge_commits allow_rebase allow_squash_merge assignees author base block_on_outdated_branch
   body changed_files comments_count commit commit_id committer context created created_at default_branch
@@ -173,7 +173,7 @@ function pruned(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, each]) => [key, key === "units_map" ? each : pruned(each)]));
 }
 
-/** Writes what was recorded, if that is wanted. @param name Of the file in `tests/unit/forge`. */
+/** Writes the recordings if requested. @param name Name of the file in `tests/unit/forge`. */
 export function keepRecordings(name: string, recordings: readonly unknown[]): void {
   if (process.env.MOGPLEX_LAB_RECORD === undefined) return;
   const text = JSON.stringify({ version: GITEA.version(), origin: ORIGIN, recordings }, null, 1);

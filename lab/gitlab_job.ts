@@ -1,5 +1,5 @@
 /**
- * The jobs of our GitLab templates and of the plain job, resolved as GitLab would, and the scripts that GitLab Runner makes of them.
+ * The jobs of our GitLab templates and of the plain job, resolved as GitLab would, and the scripts that GitLab Runner generates from them.
  *
  * @module
  */
@@ -9,14 +9,13 @@ import { parse, parseAllDocuments } from "yaml";
 import { root } from "../tools/setup.mjs";
 import type { Bench } from "./bench.ts";
 
-/** A job as a runner gets it. */
 export interface GitlabJob {
   script: readonly string[];
   afterScript: readonly string[];
   variables: Readonly<Record<string, string>>;
 }
 
-/** The one job of a component with some inputs; the others have their declared defaults. */
+/** The only job of a component. Inputs that are not given have their declared defaults. */
 export function componentJob(component: string, inputs: Readonly<Record<string, unknown>>): GitlabJob {
   const text = readFileSync(join(root, `dist/templates/${component}.yml`), "utf8");
   const [head, body] = parseAllDocuments(text).map((document) => document.toJS());
@@ -29,14 +28,14 @@ export function componentJob(component: string, inputs: Readonly<Record<string, 
   return { script: job.script, afterScript: job.after_script, variables: Object.fromEntries(variables) };
 }
 
-/** The job of a recipe of `examples/gitlab`. */
+/** The job of a recipe in `examples/gitlab`. */
 export function recipeJob(bench: Bench, file: string, name: string): GitlabJob {
   const job = parse(bench.example(`gitlab/${file}`))[name];
   const variables = Object.entries<unknown>(job.variables).map(([key, value]) => [key, String(value)]);
   return { script: job.script, afterScript: job.after_script ?? [], variables: Object.fromEntries(variables) };
 }
 
-/** The variables of a job that GitLab predefines. */
+/** The variables that GitLab predefines. */
 export function predefined(cwd: string): Record<string, string> {
   return {
     CI: "true",
@@ -50,24 +49,22 @@ export function predefined(cwd: string): Record<string, string> {
   };
 }
 
-/** How the runner wraps the lines of a stage: `eval` in a pipe before 18.11.4 and 19.0.2, in a subshell since. */
+/** How the runner wraps the lines of a stage: `eval` in a pipe before 18.11.4 and 19.0.2, in a subshell in later versions. */
 export const FORMS = ["pipe", "subshell"] as const;
-/** One of {@linkcode FORMS}. */
 export type Form = typeof FORMS[number];
 
-/** Lines of the script as they stand in shells/bash.go. The experiment `gitlab-source` holds them against the newest runner. */
+/** Lines of the script as in shells/bash.go. The experiment `gitlab-source` compares these lines with the newest runner. */
 export const LINES = {
   trap: "trap 'exit 1' TERM",
   options: 'case "$(set -o)" in *"pipefail"*) set -o pipefail;; esac; set -o errexit',
   optionsBefore: "if set -o | grep pipefail > /dev/null; then set -o pipefail; fi; set -o errexit",
 } as const;
 
-/** Quotes a text for any shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The script of one stage, which comes on a shell's standard input. Source: gitlab-runner, shells/bash.go. */
+/** The script of one stage, which the runner passes to the standard input of a shell. Source: gitlab-runner, shells/bash.go. */
 export function stageScript(
   lines: readonly string[],
   cwd: string,

@@ -1,9 +1,9 @@
 /**
- * Proves on real programs that the recipes, the components and the scripts work: installs the programs, runs them on our files
- * against the local emulator, and prints one line for each check and the totals.
+ * Proves with real programs that the recipes, the components and the scripts work. Installs the programs, runs them on our files against the local
+ * emulator, and prints one line for each check and the totals.
  *
- * Arguments choose the experiments whose name contains one of them; those that take many minutes run only by name. `--list` names them,
- * `--install` only installs their programs, `--strict` fails on a skip that a package could prevent, `--write` writes `docs/tested-on.md`.
+ * An argument selects the experiments whose name contains it. Experiments that take many minutes run only by name. `--list` prints the names,
+ * `--install` only installs the programs, `--strict` fails on a skip that a package could prevent, and `--write` writes `docs/tested-on.md`.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { exitCodeOf, provideAll, runLab, totalsLine, totalsOf } from "./runner.t
 import { DOCUMENT, renderTestedOn } from "./tested_on.ts";
 import { endWith, root } from "../tools/setup.mjs";
 
-/** More than the cores of a small machine: most experiments wait most of the time. */
+/** More than the cores of a small machine, because most experiments wait most of the time. */
 const AT_ONCE = 5;
 
 const FLAGS = ["--install", "--list", "--strict", "--write"];
@@ -46,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`error: Cannot run the lab because ${problem}\n`);
     return 2;
   }
-  // An installation holds up everything, the clocks of experiments included. Its time is not that of the lab.
+  // An installation blocks everything, including the clocks of experiments, so it is not part of the measured time.
   provideAll(chosen, print);
   if (isInstallation) return 0;
   const started = performance.now();
@@ -59,7 +59,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
-  // Its processes have their own sessions, so no signal for this one reaches them.
+  // The processes have their own sessions, so they receive no signal that is sent to this process.
   for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     process.once(name, () => void Bench.closeAll().finally(() => process.exit(code)));
   }

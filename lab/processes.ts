@@ -1,5 +1,5 @@
 /**
- * Processes of an experiment. Each leads its own session and has a mark in its environment, by which its descendants are found.
+ * Processes of an experiment. Each process starts a session and has a mark in its environment, by which its descendants are found.
  *
  * @module
  */
@@ -10,39 +10,35 @@ import process from "node:process";
 /** Variable that marks the processes of one experiment. */
 const MARK = "MOGPLEX_LAB_MARK";
 
-/** How a process ended. */
 export interface Ended {
-  /** Exit code; null after a signal. */
+  /** Exit code; `null` after a signal. */
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-/** A running process. */
 export interface Running {
   pid: number;
   /** Output of both streams so far, in the order of arrival. */
   text(): string;
-  /** Resolves with the first match in {@linkcode Running.text}. @throws when the process ends before. */
+  /** Resolves with the first match in {@linkcode Running.text}. @throws if the process ends without a match. */
   seen(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves when the process has ended. Does not wait for descendants or their output. */
   ended: Promise<Ended>;
-  /** Resolves when its output has ended: no descendant holds it any more. */
+  /** Resolves when the output has ended, because no descendant holds the stream open any longer. */
   closed: Promise<void>;
-  /** Closes our ends of its streams: a descendant that holds the others would keep us from ending. */
+  /** Closes our ends of the streams. Otherwise, a descendant that holds the other ends would keep this process alive. */
   release(): void;
 }
 
-/** How a process is started. */
 export interface LaunchOptions {
   cwd: string;
-  /** The whole environment. */
+  /** The complete environment. */
   env: Readonly<Record<string, string>>;
-  /** Text of its standard input, which then ends. @default {""} */
+  /** Text of standard input, which then ends. @default {""} */
   stdin?: string;
 }
 
-/** Starts a process in its own session. */
 export function launch(line: readonly string[], { cwd, env, stdin = "" }: LaunchOptions): Running {
   const child = spawn(line[0] ?? "", line.slice(1), { cwd, env, detached: true, stdio: "pipe" });
   const texts = { all: "", stdout: "", stderr: "" };
@@ -58,7 +54,7 @@ export function launch(line: readonly string[], { cwd, env, stdin = "" }: Launch
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code) => {
-      // Wait for the rest of the output, but only briefly: a descendant may keep the stream open.
+      // Waits only briefly for the remaining output, because a descendant may keep the stream open.
       const end = () => resolve({ code, stdout: texts.stdout, stderr: texts.stderr });
       const timer = setTimeout(end, 1_000);
       child.on("close", () => (clearTimeout(timer), end()));
@@ -94,14 +90,12 @@ export function marked(env: Readonly<Record<string, string>>, mark: string): Rec
   return { ...env, [MARK]: mark };
 }
 
-/** A process with a mark. */
 export interface Survivor {
   pid: number;
-  /** Its command line. */
   line: string;
 }
 
-/** The living processes with a mark: descendants of ours, or orphans of those. */
+/** The living processes with a mark: our descendants, including orphaned ones. */
 export function survivors(mark: string): Survivor[] {
   const found: Survivor[] = [];
   for (const name of readdirSync("/proc")) {
@@ -112,16 +106,16 @@ export function survivors(mark: string): Survivor[] {
       // A zombie has no command line.
       if (environment.includes(`${MARK}=${mark}`) && line !== "") found.push({ pid: Number(name), line });
     } catch {
-      // The process has ended meanwhile, or belongs to a different user.
+      // The process has ended in the meantime, or belongs to another user.
     }
   }
   return found;
 }
 
 /**
- * Ends every process that carries a mark, and what those start meanwhile.
+ * Ends every process with a mark, and processes that these start in the meantime.
  *
- * @throws when one of them is still there after some seconds.
+ * @throws if one of the processes is still alive after some seconds.
  */
 export async function endMarked(mark: string): Promise<void> {
   for (let tries = 1;; tries++) {
@@ -133,7 +127,7 @@ export async function endMarked(mark: string): Promise<void> {
   }
 }
 
-/** Sends a signal to a process, or to a group by its negative id; one that has ended is not an error. */
+/** Sends a signal to a process, or to a process group by its negative id. Ignores a process that has ended. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

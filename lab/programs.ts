@@ -1,5 +1,5 @@
 /**
- * The programs of the lab: their sources and versions, and their installation.
+ * The programs of the lab: their sources, versions and installation.
  *
  * @module
  */
@@ -11,40 +11,35 @@ import process from "node:process";
 import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { MissingError } from "./check.ts";
 
-/** Folder of everything that the lab installs: outside the checkout, so that every checkout of this user has it. */
+/** Folder of all installed programs. It is outside the checkout, so that all checkouts of this user share it. */
 const LAB_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mogplex-lab");
 
-/** A program of the lab. */
 export interface Program {
-  /** Its name, as people know it. */
   name: string;
-  /** Its version: the pinned one, or the installed one of a Debian package; empty when that is not installed. */
+  /** The pinned version, or the installed version of a Debian package; empty if the package is not installed. */
   version(): string;
-  /** Whether it can be used without installing anything. */
+  /** Whether the program can be used without installing anything. */
   isHere(): boolean;
-  /** Installs it if needed. @returns its path. @throws {MissingError} when that fails. */
+  /** Installs the program if needed. @returns The path of the program. @throws {MissingError} if the installation fails. */
   provide(): string;
 }
 
-/** Path of a command on the PATH. */
 export function commandPath(name: string): string | undefined {
   return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-/** Longest installation, in milliseconds. */
 const INSTALL_MS = 600_000;
 
-/** More about an installation. */
 interface InstallOptions {
-  /** @default this process's */
+  /** @default the working directory of this process */
   cwd?: string;
-  /** Variables in addition to this process's. @default {{}} */
+  /** Variables in addition to the variables of this process. @default {{}} */
   env?: Record<string, string>;
-  /** In milliseconds. @default {INSTALL_MS} */
+  /** @default {INSTALL_MS} */
   timeout?: number;
 }
 
-/** @returns what the installer has printed. */
+/** @returns The output of the installer. */
 function install(what: string, line: readonly string[], options: InstallOptions = {}): string {
   const { cwd, env = {}, timeout = INSTALL_MS } = options;
   const [program = "", ...args] = line;
@@ -63,21 +58,19 @@ function install(what: string, line: readonly string[], options: InstallOptions 
   throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
 }
 
-/** A program that is treated as installed when its file exists. */
+/** A program that is treated as installed if its file exists. */
 interface Installed {
   name: string;
   version: string;
-  /** Path of the folder that it gets. */
   folder: string;
-  /** Path of the file in that folder. */
   file: string;
-  /** @param part A folder of this process alone. @returns The folder that is to have its name. */
+  /** @param part A folder that only this process uses. @returns The folder that is then renamed. */
   make(part: string): string;
 }
 
 function installed({ name, version, folder, file, make }: Installed): Program {
   const path = join(folder, file);
-  // Another checkout may install the same program meanwhile.
+  // Another checkout may install the same program in the meantime.
   const part = `${folder}.${process.pid}.part`;
   // A failed installation is not repeated for each experiment.
   let failure: MissingError | undefined;
@@ -107,13 +100,13 @@ function installed({ name, version, folder, file, make }: Installed): Program {
   };
 }
 
-/** The command of a Go module. @param file Its name when Go builds it. */
+/** @param file File name of the command that Go builds. */
 export function goProgram(name: string, module: string, version: string, file: string = name): Program {
   const folder = join(LAB_FOLDER, `${name}-${version}`);
   return installed({
     ...{ name, version, folder, file },
     make(part) {
-      // The module cache stays writable, so that people can delete it.
+      // The module cache stays writable, so that users can delete it.
       const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOBIN: part };
       install(`${name} ${version}`, ["go", "install", `${module}@${version}`], { env });
       return part;
@@ -121,7 +114,7 @@ export function goProgram(name: string, module: string, version: string, file: s
   });
 }
 
-/** The source of a Go module, for one that the public modules alone do not build. `provide` gives its folder. */
+/** The source of a Go module that cannot be built from public modules alone. `provide` returns its folder. */
 export function goSource(name: string, module: string, version: string, query: string): Program {
   const folder = join(LAB_FOLDER, `${name.replaceAll(" ", "-")}-${version}`);
   return installed({
@@ -134,21 +127,24 @@ export function goSource(name: string, module: string, version: string, query: s
   });
 }
 
-/** What Go needs to build a module. */
+/** Settings for building a Go module. */
 interface ModuleBuild {
   name: string;
-  /** Its path, which is not always the name that its own files call. */
+  /** Path of the module, which can differ from the name in its own files. */
   module: string;
   version: string;
   file: string;
   args?: readonly string[];
-  /** A file of ours that takes the place of its `main.go`. */
+  /** Our file that replaces `main.go`. */
   main?: string;
-  /** Whether a part of it is C. */
+  /** Whether a part of the module is written in C. */
   hasC?: boolean;
 }
 
-/** The command of a Go module that `go install` refuses, since it replaces modules or names itself by another path. Its source stays beside it. */
+/**
+ * The command of a Go module that `go install` refuses because the module replaces other modules or has another path in its own files. The source is
+ * kept next to the command.
+ */
 function builtModule({ name, module, version, file, args = [], main, hasC = false }: ModuleBuild): Program {
   const change = main === undefined ? "" : `-${sha256(readFileSync(main)).slice(0, 8)}`;
   const folder = join(LAB_FOLDER, `${file}-${version}${change}`);
@@ -169,16 +165,15 @@ function builtModule({ name, module, version, file, args = [], main, hasC = fals
   });
 }
 
-/** Two cores take a quarter of it. */
+/** Two cores need a quarter of this time. */
 const BUILD_MS = 40 * 60_000;
 
-/** The command of a Python package, in its own virtual environment. */
 export function pythonProgram(name: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${name}-${version}`);
   return installed({
     ...{ name, version, folder, file: join("bin", name) },
     make() {
-      // Not renamed afterwards: the scripts of a virtual environment name its path.
+      // Not renamed afterwards, because the scripts of a virtual environment contain its path.
       rmSync(folder, { recursive: true, force: true });
       install(`${name} ${version}`, ["python3", "-m", "venv", folder]);
       install(`${name} ${version}`, [join(folder, "bin/pip"), "install", "-q", `${name}==${version}`]);
@@ -188,10 +183,8 @@ export function pythonProgram(name: string, version: string): Program {
 }
 
 /**
- * A file of an npm package.
- *
  * @param file Path of the file in the package.
- * @param more Packages that stand beside it, as `NAME@VERSION`.
+ * @param more Packages that are installed with it, as `NAME@VERSION`.
  */
 export function npmProgram(name: string, version: string, file: string, more: readonly string[] = []): Program {
   const beside = more.length === 0 ? "" : `-${sha256(more.join()).slice(0, 8)}`;
@@ -206,7 +199,7 @@ export function npmProgram(name: string, version: string, file: string, more: re
   });
 }
 
-/** A jar of a Maven repository. */
+/** A jar file from a Maven repository. */
 export function mavenJar(name: string, group: string, artifact: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${artifact}-${version}`);
   return installed({
@@ -220,10 +213,9 @@ export function mavenJar(name: string, group: string, artifact: string, version:
   });
 }
 
-/** Version of Deno, a package of ours. */
 const DENO_VERSION: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies.deno;
 
-/** `deno bundle`, with what it downloads in the folder of its path, which is for `DENO_DIR`. */
+/** `deno bundle`. Its downloads are stored in the folder of its path, which is the value for `DENO_DIR`. */
 function denoBundle(): Program {
   const version = DENO_VERSION;
   const folder = join(LAB_FOLDER, `deno-bundle-${version}`);
@@ -256,17 +248,17 @@ export function debianProgram(name: string, debianPackage: string = name): Progr
   };
 }
 
-// The newest versions that the Go of Debian's and the hosted runners' images builds, as of the date in docs/tested-on.md.
+// The newest versions that can be built with the Go of Debian and of the hosted runners' images, as of the date in docs/tested-on.md.
 export const ACT: Program = goProgram("act", "github.com/nektos/act", "v0.2.89");
 export const ACTIONLINT: Program = goProgram("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12");
-/** Modules of its own that it needs are not in the public proxy, so it cannot be built from there. */
+/** GitLab Runner depends on modules that the public proxy does not have, so it cannot be built. */
 export const GITLAB_RUNNER_SOURCE: Program = goSource(
   "source of GitLab Runner",
   "gitlab.com/gitlab-org/gitlab-runner",
   "19.4.0-dev",
   "v1.11.1-0.20260903214710-fc1f1862bd91",
 );
-// The newest ones need modules that the public proxy does not serve to everybody.
+// Newer versions depend on modules that the public proxy does not serve to everyone.
 export const BUILDKITE_AGENT: Program = goProgram(
   "buildkite-agent",
   "github.com/buildkite/agent/v3",
@@ -274,7 +266,10 @@ export const BUILDKITE_AGENT: Program = goProgram(
   "agent",
 );
 const GITEA_VERSION = "1.24.6";
-/** A forge. It reads templates and texts from the folder `source` beside it, and has no frontend for browsers, which its module lacks. */
+/**
+ * A forge. It reads templates and texts from the folder `source` next to it. It has no frontend for browsers, because its Go module does not contain
+ * one.
+ */
 export const GITEA: Program = builtModule({
   name: "Gitea",
   module: "code.gitea.io/gitea",
@@ -283,7 +278,7 @@ export const GITEA: Program = builtModule({
   args: ["-tags", "sqlite sqlite_unlock_notify", "-ldflags", `-s -w -X main.Version=${GITEA_VERSION}`],
   hasC: true,
 });
-/** The part of Gitea's runner that runs a job: Gitea's own act, called by a program of ours. The runner around it is in no registry. */
+/** The part of Gitea's runner that runs a job: Gitea's act, which a program of ours calls. No registry has the runner itself. */
 export const GITEA_ACT: Program = builtModule({
   name: "Gitea's act",
   module: "gitea.com/gitea/act",
@@ -294,9 +289,9 @@ export const GITEA_ACT: Program = builtModule({
 });
 export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
 export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
-/** It has the schemas of Kubernetes from 1.25 to its own version. */
+/** Contains the schemas of Kubernetes from 1.25 to its own version. */
 export const KUBERNETES_VALIDATE: Program = pythonProgram("kubernetes-validate", "1.37.0");
-/** The Groovy of Jenkins. Source: Jenkins, pom.xml, `groovy-all` 2.4.21. */
+/** The Groovy version of Jenkins. Source: Jenkins, pom.xml, `groovy-all` 2.4.21. */
 export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy-all", "2.4.21");
 export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
 export const ROLLDOWN: Program = npmProgram("rolldown", "1.2.19", "package.json");
@@ -309,25 +304,23 @@ export const DENO: Program = {
   isHere: () => true,
   provide: () => runtimes.deno,
 };
-/** The bundler of Deno, which downloads another program when it is first called. */
+/** Deno's bundler, which downloads another program at its first call. */
 export const DENO_BUNDLE: Program = denoBundle();
-/** Compilers that the declarations are made for, the oldest first; the newest one is a package of ours. */
+/** Compilers that must accept the declarations, the oldest first. The newest compiler is a development dependency. */
 export const TYPESCRIPTS: readonly Program[] = ["5.0.4", "5.4.5", "5.9.3", "6.0.3"].map((version) =>
   npmProgram("typescript", version, "bin/tsc")
 );
-/** OpenTelemetry with its API, as its users install it. */
 export const OPENTELEMETRY: Program = npmProgram("@opentelemetry/sdk-node", "0.223.0", "package.json", [
   "@opentelemetry/api@1.9.1",
 ]);
 export const PUBLINT: Program = npmProgram("publint", "0.3.25", "src/cli.js");
-/** Are the types wrong? */
 export const ATTW: Program = npmProgram("@arethetypeswrong/cli", "0.18.5", "dist/index.js");
-/** The schemas of CycloneDX, which its own library ships. */
+/** The schemas of CycloneDX, which its library includes. */
 export const CYCLONEDX: Program = npmProgram("@cyclonedx/cyclonedx-library", "10.3.0", "res/schema");
 /** GitHub's description of its REST API, and its GraphQL schema. */
 export const GITHUB_OPENAPI: Program = npmProgram("@octokit/openapi", "23.0.2", "generated/api.github.com.json");
 export const GITHUB_GRAPHQL: Program = npmProgram("@octokit/graphql-schema", "15.26.1", "schema.graphql");
-/** It needs Node 24. */
+/** Needs Node 24. */
 export const RENOVATE: Program = npmProgram("renovate", "44.121.2", "dist/renovate.js");
 export const NODE_24: Program = npmProgram(`node-${process.platform}-${process.arch}`, "24.21.0", "bin/node");
 export const JAVA: Program = debianProgram("java", "default-jre-headless");

@@ -1,5 +1,5 @@
 /**
- * Runs experiments: installs what they need, ends them at their limit, and counts their checks.
+ * Runs experiments: installs their programs, ends them at their limit, and counts their checks.
  *
  * @module
  */
@@ -10,22 +10,19 @@ import type { Experiment, Finished } from "./experiment.ts";
 
 const DEFAULT_LIMIT_SECONDS = 90;
 
-/** Numbers of checks. */
 export interface Totals {
   passed: number;
   failed: number;
   skipped: number;
-  /** Those of the skipped that no machine like this one could do. */
+  /** Number of skipped checks that would not be possible on any machine of this kind. */
   notPossible: number;
 }
 
-/** What the runner takes from outside. */
 export interface RunnerOptions {
-  /** Prints a line. */
   print(line: string): void;
-  /** Number of experiments that run at the same time. @default {1} */
+  /** Number of concurrent experiments. @default {1} */
   atOnce?: number;
-  /** Makes the bench of an experiment. @default a real one */
+  /** Creates the bench of an experiment. @default a real bench */
   open?: () => Bench;
 }
 
@@ -33,7 +30,7 @@ function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
-/** The check that an error stands for. */
+/** The check that an error is reported as. */
 function checkOf(error: unknown, experiment: Experiment): Check {
   const what = experiment.tried;
   if (error instanceof MissingError || error instanceof NotPossibleError) {
@@ -51,7 +48,7 @@ function provide({ programs }: Experiment, print: (line: string) => void): void 
   }
 }
 
-/** Installs what experiments need, each program with a line and its time. What cannot be had is told by its experiment. */
+/** Installs the programs of experiments, and prints one line with the time for each. An experiment whose program is missing reports it. */
 export function provideAll(experiments: readonly Experiment[], print: (line: string) => void): void {
   for (const experiment of experiments) {
     try {
@@ -78,7 +75,6 @@ async function withLimit(experiment: Experiment, bench: Bench): Promise<void> {
   }
 }
 
-/** Runs one experiment to its end, and never throws. */
 export async function runExperiment(experiment: Experiment, options: RunnerOptions): Promise<Finished> {
   const { print, open = () => new Bench() } = options;
   let bench: Bench | undefined;
@@ -114,9 +110,9 @@ function printFinished({ experiment, checks, tookMs }: Finished, print: (line: s
 }
 
 /**
- * Runs experiments, some at a time, and prints one line for each check. Those with the longest limits start first.
+ * Runs experiments concurrently, and prints one line for each check. Experiments with the longest limits start first.
  *
- * @returns what they found, in the order of the list.
+ * @returns The results in the order of the list.
  */
 export async function runLab(experiments: readonly Experiment[], options: RunnerOptions): Promise<Finished[]> {
   const { print, atOnce = 1 } = options;
@@ -133,7 +129,6 @@ export async function runLab(experiments: readonly Experiment[], options: Runner
   return experiments.flatMap((each) => found.get(each) ?? []);
 }
 
-/** Counts the checks of experiments. */
 export function totalsOf(finished: readonly Finished[]): Totals {
   const checks = finished.flatMap((each) => each.checks);
   const count = (outcome: Check["outcome"]) => checks.filter((check) => check.outcome === outcome).length;
@@ -141,15 +136,14 @@ export function totalsOf(finished: readonly Finished[]): Totals {
   return { passed: count("passed"), failed: count("failed"), skipped: count("skipped"), notPossible };
 }
 
-/** The last line of the lab. */
 export function totalsLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
 /**
- * Exit code of the lab: 1 after a failure, or when nothing was checked.
+ * 1 after a failure, or if nothing was checked.
  *
- * @param strict Whether a skip is a failure too, unless it was not possible here.
+ * @param strict Whether a skip is a failure, unless it was not possible here.
  */
 export function exitCodeOf({ passed, failed, skipped, notPossible }: Totals, strict: boolean): number {
   if (failed > 0 || passed === 0) return 1;

@@ -1,25 +1,18 @@
-/**
- * Renders `docs/tested-on.md`.
- *
- * @module
- */
 import { table } from "../tools/docs/markdown_table.ts";
 import { BY_HAND } from "./by_hand.ts";
 import type { Experiment, Finished } from "./experiment.ts";
 
-/** Path of the document. */
 export const DOCUMENT = "docs/tested-on.md";
 
 const HEAD = ["System", "Version", "What was tried", "Result", "Date"];
 
-/** Name and version of the first program, as the lab used it. */
+/** Name and version of the first program, as used in the lab. */
 function versionOf({ programs: [first] }: Experiment): string {
   if (first === undefined) return "";
   const version = first.version();
   return version === "" ? first.name : `${first.name} ${version.replace(/^v/, "")}`;
 }
 
-/** The result of an experiment in words. */
 export function resultOf({ checks }: Finished): string {
   const count = (outcome: string) => checks.filter((check) => check.outcome === outcome).length;
   const skipped = checks.find(({ outcome }) => outcome === "skipped");
@@ -34,7 +27,6 @@ export function fixedColumns({ system, tried }: Experiment): readonly [string, s
   return [system, tried];
 }
 
-/** The whole document. */
 export function renderTestedOn(finished: readonly Finished[], date: string): string {
   const rows = finished.map((each) => {
     const [system, tried] = fixedColumns(each.experiment);
@@ -57,7 +49,7 @@ ${table(HEAD, BY_HAND.map(({ system, version, tried, found, date: month }) => [s
 `;
 }
 
-/** The rows of the document's tables, cell by cell. @returns one list for each table. */
+/** The cells of the document's tables. @returns One list of rows for each table. */
 export function readTables(document: string): string[][][] {
   return document.split(/^## /m).slice(1).map((part) =>
     part.split("\n").filter((line) => line.startsWith("|")).slice(2)

@@ -135,8 +135,9 @@ export function alone(lock, work) {
 }
 
 /**
- * Only one process at a time may do this, because another process may have created its own lock in the meantime. @param {string} lock @param {string}
- * own
+ * Only one process at a time may do this, because another process may have created its own lock in the meantime.
+ * @param {string} lock
+ * @param {string} own
  */
 function removeDead(lock, own) {
   const guard = `${lock}.dead`;

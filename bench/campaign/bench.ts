@@ -1,4 +1,3 @@
-/** All that is measured of campaigns, in a short form and a long one. */
 import * as crashes from "./crashes.ts";
 import * as faults from "./faults.ts";
 import * as gitClock from "./git_clock.ts";
@@ -8,10 +7,7 @@ import * as rival from "./rival.ts";
 import * as twoWorkers from "./two_workers.ts";
 
 /**
- * Runs the benchmarks of campaigns.
- *
- * @param full Sizes and seeds of `bench/README.md`, which take an hour and more; otherwise the same tables in a few minutes.
- * @returns A table for each of them.
+ * @param full Whether to use the sizes and seeds of `bench/README.md`, which take more than an hour. Otherwise, the benchmarks take a few minutes.
  */
 export async function bench(full: boolean): Promise<{ title: string; rows: Record<string, string | number>[] }[]> {
   return [

@@ -1,4 +1,4 @@
-/** Campaigns whose processes are killed with SIGKILL at a hundred seeded points, on Node, Deno and Bun, and started again. */
+/** Kills the processes of campaigns with SIGKILL at a hundred seeded points on Node, Deno and Bun, and starts them again. */
 import process from "node:process";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,20 +12,19 @@ import {
 } from "../../tests/programs/processes/world/crashes.ts";
 import { printTable } from "../table.ts";
 
-/** A row of the table. */
 export interface CrashRow extends Record<string, string | number> {
   runtime: string;
-  /** Campaigns of 14 repositories. */
+  /** Number of campaigns, with 14 repositories each. */
   campaigns: number;
-  /** Processes that were killed. */
+  /** Number of killed processes. */
   kills: number;
-  /** Repositories with other runs than without a crash. */
+  /** Repositories whose runs differ from the runs without a crash. */
   "second starts": number;
-  /** Repositories with another verdict, none included. */
+  /** Repositories with a different verdict or no verdict. */
   "wrong verdicts": number;
 }
 
-/** Plays campaigns on every runtime. @param campaigns How many on each. @param from First seed. */
+/** @param campaigns Number of campaigns on each runtime. @param from First seed. */
 export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-bench-")));
   const rows: CrashRow[] = [];
@@ -57,7 +56,6 @@ export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
   }
 }
 
-/** Heading of the table. */
 export const TITLE = "Campaigns whose processes are killed";
 
 if (import.meta.main) {

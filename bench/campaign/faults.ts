@@ -1,6 +1,6 @@
 /**
- * Campaigns on bad days: nearly a third of all requests fail, bursts of 429, and restarts of the service in the middle. It counts what must
- * never happen: second starts, forgotten repositories, wrong verdicts.
+ * Campaigns under faults: nearly a third of all requests fail, the service answers 429 in bursts, and it restarts during the campaign. Counts errors
+ * that must never happen: second starts, forgotten repositories, and wrong verdicts.
  */
 import process from "node:process";
 import type { CampaignView } from "../../lib/campaign/view/view.ts";
@@ -14,43 +14,36 @@ import { callCampaign, verdictsOf } from "./ways.ts";
 import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";
 
 const MINUTE_MS = 60_000;
-/** Share of requests that fail by themselves. */
+/** Share of requests that fail independently of bursts and restarts. */
 const RATE = 0.3;
 const KINDS: RandomFaults["kinds"] = [
   ...["500", "empty5xx", "html502", "503", "503-no-retry", "reset0", "resetMid", "truncated"] as const,
   "429",
 ];
-/** Share of slow answers, and how slow they are. */
+/** Share of slow answers, and their maximum delay. */
 const SLOW = { share: 0.02, mostMs: 40_000 };
-/** Commands after which a campaign is not going to end. */
+/** After this number of commands, a campaign is not expected to end. */
 const MOST_CALLS = 3_000;
-/** Exit codes after which a command is simply repeated: out of reach, and come again later. */
+/** Exit codes after which a command is repeated: the service is unreachable, or the command must run again later. */
 const REPEATED: readonly number[] = [69, 75];
 
-/** How the commands are called: one that stays, or waves with so many minutes between. */
 export type FaultWay = "run" | number;
 
-/** A campaign on bad days. */
 export interface FaultOutcome extends Judged {
-  /** Commands that it took. */
   calls: number;
-  /** Commands that ended with an error. */
   errors: number;
   requests: number;
   mostAMinute: number;
   starts: number;
-  /** Days until it was done. */
   days: number;
   view: CampaignView;
 }
 
-/** A stretch of time on the clock, in milliseconds. */
 interface Stretch {
   from: number;
   to: number;
 }
 
-/** Stretches that come again and again, for ten days. */
 function stretches(random: () => number, everyMs: number, lengthMs: number): Stretch[] {
   const all: Stretch[] = [];
   for (let at = 0; at < 10 * 24 * 60 * MINUTE_MS;) {
@@ -64,14 +57,14 @@ function lost(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(`connect ${code}`), { code }) });
 }
 
-/** An answer that takes long, and sometimes longer than the client waits. */
+/** A slow answer can take longer than the client waits. */
 async function slowly(send: () => Promise<Response>, clock: Clock, random: () => number): Promise<Response> {
   const answer = await send();
   await clock.sleep(random() * SLOW.mostMs);
   return answer;
 }
 
-/** The service and the network on bad days. */
+/** Injects the faults of the service and the network. */
 function badDays(seed: number, world: () => CampaignWorld) {
   const random = seeded(seed * 31 + 5);
   const bursts = stretches(random, 90 * MINUTE_MS, 2 * MINUTE_MS);
@@ -81,7 +74,7 @@ function badDays(seed: number, world: () => CampaignWorld) {
     const { clock, emulator } = world();
     const now = clock.now();
     if (find(restarts, now) !== undefined) {
-      // The limiter of requests is in the memory of one process; that of starts is not.
+      // The request limiter is in the memory of one process, so a restart resets it. The start limiter is not.
       emulator.world.requests.reset();
       return Promise.reject(lost("ECONNREFUSED"));
     }
@@ -93,7 +86,6 @@ function badDays(seed: number, world: () => CampaignWorld) {
   };
 }
 
-/** Plays a campaign of so many repositories to its end. */
 export async function playFaults(seed: number, way: FaultWay, repositories: number): Promise<FaultOutcome> {
   const world: CampaignWorld = campaignWorld({
     repositories,
@@ -128,7 +120,6 @@ export async function playFaults(seed: number, way: FaultWay, repositories: numb
   }
 }
 
-/** A row of the table. */
 export interface FaultRow extends Record<string, string | number> {
   way: string;
   campaigns: number;
@@ -137,15 +128,14 @@ export interface FaultRow extends Record<string, string | number> {
   wrong: number;
   "second runs": number;
   forgotten: number;
-  /** Slots that the starts took, for each repository: more than 1 since answers are lost. */
+  /** Start slots for each repository. More than 1, because answers are lost. */
   starts: number;
   requests: number;
   "a minute": number;
-  /** Commands that ended with 69 or 75, in percent. */
+  /** Commands that exited with 69 or 75, in percent. */
   "errors %": number;
 }
 
-/** Plays seeds in several ways. */
 export async function bench(seeds = 10, repositories = 60): Promise<FaultRow[]> {
   const rows: FaultRow[] = [];
   for (const way of ["run", 15] as const) {
@@ -172,7 +162,6 @@ export async function bench(seeds = 10, repositories = 60): Promise<FaultRow[]> 
   return rows;
 }
 
-/** Heading of the table. */
 export const TITLE = "Campaigns on bad days";
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 /**
- * A campaign on a branch, whose waves a scheduler starts that is late, drops ticks, replaces a wave that waits, and now and then makes two at
- * once, cancels one, or loses its machine: GitHub's, and worse. The Git is real, the service is the emulator.
+ * A campaign on a branch, with an unreliable scheduler: it is late, drops ticks, replaces a waiting wave, and sometimes starts two waves at once,
+ * cancels one, or loses the machine. This is worse than GitHub's scheduler. Git is real, and the service is the emulator.
  */
 import process from "node:process";
 import { makeRemotes, type Remotes } from "../../tests/programs/git/remotes.ts";
@@ -12,28 +12,26 @@ import { printTable } from "../table.ts";
 const MINUTE_MS = 60_000;
 const BRANCH = "mogplex-campaign/moment";
 const REPOSITORIES = 7;
-/** A wave that is due sooner is not left to the schedule. */
+/** The job itself waits for a wave that is due sooner. */
 const SOON_MS = 2 * MINUTE_MS;
 
-/** What the scheduler did. */
 export interface Played {
-  /** Number of waves, and what befell them. */
+  /** Number of waves, and of the events that affected them. */
   waves: number;
   dropped: number;
   together: number;
   cancelled: number;
   lost: number;
   again: number;
-  /** Runs of the service that no sandbox was refused, by repository. */
+  /** Runs of the service that got a sandbox, by repository. */
   runs: Record<string, number>;
-  /** Runs that the journal does not know at the end. */
+  /** Runs that are not in the journal at the end. */
   unknown: number;
-  /** Starts in the journal whose run is not the one that the service has for their key. */
+  /** Starts in the journal whose run differs from the service's run for the same key. */
   wrong: number;
   verdicts: Record<string, string>;
 }
 
-/** The work of one campaign on one remote repository. */
 class Play {
   readonly world: CampaignWorld = campaignWorld({
     count: REPOSITORIES,
@@ -46,11 +44,11 @@ class Play {
     ...{ runs: {}, unknown: 0, wrong: 0, verdicts: {} },
   };
   readonly #random: () => number;
-  /** Of the jobs, which wait longer or shorter as their races go: it must not change what befalls them. */
+  /** Separate random numbers for the jobs. Their waits depend on their races, and must not change what the scheduler does. */
   readonly #jitter: () => number;
   readonly #remotes: Remotes;
   readonly #remote: string;
-  /** When the wave that the last one has asked for is due, by the clock; null when it has asked for none. */
+  /** Clock time of the wave that the last wave requested; `null` if it requested none. */
   #again: number | null = null;
 
   constructor(seed: number, remotes: Remotes) {
@@ -70,7 +68,7 @@ class Play {
     return this.world.advance({ ...this.#options(), signal, internals: { random: this.#jitter } });
   }
 
-  /** A wave whose job is stopped before its second start; what it has recorded is lost with its machine, or is not. */
+  /** The job of a wave is stopped before its second start. The record of the wave may be lost with the machine. */
   async #stopped(isLost: boolean): Promise<void> {
     const before = this.#remotes.git(this.#remote, "rev-parse", BRANCH);
     const stop = new AbortController();
@@ -120,7 +118,7 @@ class Play {
         if (state === "done") break;
       }
       await clock.sleep(Math.max(0, due - clock.now()));
-      // Of the waves that wait GitHub keeps the newest: one that is replaced is one that was never made.
+      // GitHub keeps only the newest waiting wave, so a replaced wave is the same as a dropped wave.
       if (this.#random() < 0.2) this.played.dropped++;
       else state = await this.#tick();
     }
@@ -146,7 +144,7 @@ class Play {
   }
 }
 
-/** Plays a campaign. The seed says what the scheduler does. */
+/** The seed determines what the scheduler does. */
 export async function playGitClock(seed: number): Promise<Played> {
   const remotes = makeRemotes();
   try {
@@ -156,7 +154,6 @@ export async function playGitClock(seed: number): Promise<Played> {
   }
 }
 
-/** Plays seeds. */
 export async function bench(seeds = 50): Promise<Record<string, string | number>[]> {
   const all: Played[] = [];
   for (let seed = 1; seed <= seeds; seed++) all.push(await playGitClock(seed));
@@ -174,7 +171,6 @@ export async function bench(seeds = 50): Promise<Record<string, string | number>
   }];
 }
 
-/** Heading of the table. */
 export const TITLE = "Waves on a branch, by a scheduler that loses them";
 
 if (import.meta.main) {

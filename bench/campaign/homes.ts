@@ -1,4 +1,4 @@
-/** What the directory of a campaign costs: 30 repositories with runs of ten minutes, on the virtual clock, in memory and on the disk. */
+/** Cost of the directory of a campaign: 30 repositories with runs of ten minutes on the virtual clock, in memory and on disk. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,10 +11,10 @@ export const TITLE = "A campaign of 30 repositories on the virtual clock, in mil
 
 const REPOS = Array.from({ length: 30 }, (_, index) => `acme/project-${index + 1}`);
 const TEN_MINUTES = "steps: [{ sandbox: up }, { after: 600, status: success }]";
-/** Times of each; the first one only warms up. */
+/** Number of measurements. The first one is only a warm-up. */
 const TIMES = 6;
 
-/** Waves until nothing is due. */
+/** Runs waves until nothing is due. */
 async function waves(campaign: Campaign, clock: Clock): Promise<void> {
   let view = await campaign.advance();
   while (view.nextWaveAt !== null) {
@@ -28,7 +28,6 @@ const WAYS: Readonly<Record<string, (campaign: Campaign, clock: Clock) => Promis
   "advance() in a loop": waves,
 };
 
-/** How long one campaign takes. */
 async function timeOf(way: keyof typeof WAYS, isInMemory: boolean): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const service = createEmulator({ repos: REPOS, scenario: TEN_MINUTES });

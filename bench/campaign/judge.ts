@@ -1,37 +1,34 @@
-/** Compares what a way of working says of the repositories with what happened to their runs. */
+/** Compares the verdicts of a campaign or script with the actual runs of the repositories. */
 import { isTerminal } from "../../lib/service/contract.ts";
 import type { RunRow } from "../../lib/emulator/state/store.ts";
 import type { Verdicts } from "./ways.ts";
 import type { CampaignWorld, Told } from "./world.ts";
 
-/** What is right and wrong in a world. */
 export interface Judged {
-  /** Repositories with the verdict that their task deserves. */
+  /** Repositories with the correct verdict. */
   right: number;
-  /** Repositories with another verdict, or with none. */
+  /** Repositories with a wrong verdict or no verdict. */
   wrong: number;
-  /** Repositories with more than one run that the agent worked on: a run that failed for want of a sandbox or a queue does not count. */
+  /** Repositories with more than one run that the agent worked on. A run that failed because no sandbox or queue was available is not counted. */
   secondRuns: number;
   /** Repositories without a run. */
   forgotten: number;
-  /** Names of the wrong ones, with what is said and what is true. */
+  /** Names of the repositories with wrong verdicts, with the reported verdict and the correct one. */
   story: string[];
 }
 
-/** Verdicts by the end of a repository's name. Source: the emulator's scenarios "campaign". */
+/** Verdicts by the end of the repository's name. Source: the emulator's scenarios "campaign". */
 const ENDS: readonly [RegExp, Told][] = [[/(?:13|63|27|77|41)$/, "failed"], [/(?:05|55)$/, "unchanged"]];
 
-/** What the task of a repository comes to when an agent works on it. */
 export function truthOf(name: string): Told {
   return ENDS.find(([pattern]) => pattern.test(name))?.[1] ?? "succeeded";
 }
 
-/** Whether an agent worked on a run, or will. */
 function isReal({ status, error, runtime_run_id: handle }: RunRow): boolean {
   return !isTerminal(status) || handle !== null && !/too many active sandboxes/i.test(error ?? "");
 }
 
-/** Judges. `run()` does not tell an unchanged repository from a changed one: both are a success. */
+/** `run()` does not distinguish an unchanged repository from a changed one: both are a success. */
 export function judge(world: CampaignWorld, verdicts: Verdicts): Judged {
   const judged: Judged = { right: 0, wrong: 0, secondRuns: 0, forgotten: 0, story: [] };
   const byRepo = Map.groupBy(world.emulator.world.store.runs.values(), ({ repo_id: id }) => id);

@@ -1,6 +1,6 @@
 /**
- * Large campaigns in real processes: what planning, a wave and the reports cost in requests, time of the processor and memory, with nine tenths
- * of the items ended. Linux only, for the memory.
+ * Large campaigns in real processes: requests, CPU time and memory of planning, of a wave and of the reports, with 90% of the items ended. Linux
+ * only, because the memory comes from `/proc`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -25,23 +25,21 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Share of the items that have ended when the waves are measured. */
 const ENDED = 0.9;
-/** Records that are written at once. */
+/** Number of records that are written at once. */
 const BATCH = 4_000;
 const SAMPLE_MS = 5;
-/** Bars with 10 000 items. Source: issue 11. */
+/** Limits for 10,000 items. Source: issue 11. */
 export const BARS = { requests: 250, planSeconds: 5, waveMb: 150, reportSeconds: 2 };
 
-/** What a command took. */
 interface Cost {
-  /** Time of the processor in seconds, user and system. */
+  /** CPU time in seconds, user and system. */
   cpu: number;
-  /** Peak of resident memory in MB. */
+  /** Peak resident memory in MB. */
   peakMb: number;
 }
 
 /**
- * Makes a runtime collect garbage early; on Node the program itself asks for that. The heap of Bun grows by what it takes for the memory of
- * the machine.
+ * Makes a runtime collect garbage early. On Node, the program itself does this. On Bun, the size of the heap depends on the memory that Bun detects.
  */
 const SMALL_HEAP: Readonly<Record<string, { flags?: readonly string[]; env?: Record<string, string> }>> = {
   deno: { flags: ["--v8-flags=--optimize-for-size"] },
@@ -50,7 +48,7 @@ const SMALL_HEAP: Readonly<Record<string, { flags?: readonly string[]; env?: Rec
 
 const TICKS_A_SECOND = 100;
 
-/** Memory and time of a process so far; null when it has ended. */
+/** Memory and CPU time of a process so far; `null` if the process has ended. */
 function look(pid: number | undefined): { peakKb: number; ticks: number } | null {
   try {
     const peakKb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
@@ -71,7 +69,7 @@ async function measure(line: readonly string[], cwd: string, env: Record<string,
   });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => void (stderr += chunk));
-  // The last one counts: before its program is loaded, a process has the peak of its parent.
+  // Use the last sample: until a process has loaded its program, its peak is that of its parent.
   let last = { peakKb: 0, ticks: 0 };
   const timer = setInterval(() => last = look(child.pid) ?? last, SAMPLE_MS);
   const [code] = await once(child, "close");
@@ -83,7 +81,7 @@ async function measure(line: readonly string[], cwd: string, env: Record<string,
   };
 }
 
-/** The history of an item: a failure now and then, and a pull request for all others. */
+/** The history of an item. Some items have failures, and all others have pull requests. */
 async function historyOf(lock: Lock, index: number, runId: string, atMs: number): Promise<RecordBody[]> {
   const item = lock.items[index];
   if (item === undefined) return [];
@@ -116,7 +114,7 @@ async function historyOf(lock: Lock, index: number, runId: string, atMs: number)
   ];
 }
 
-/** Writes what happened to nine tenths of the items. @param startOne Starts the run of the last of them: it proves whose the token is. */
+/** Writes the history of 90% of the items. @param startOne Starts the run of the last of these items, which proves whose token is used. */
 export async function writeHistory(
   directory: string,
   clock: Clock,
@@ -140,7 +138,7 @@ export async function writeHistory(
     const runId = index === count - 1 ? await startOne(lock.items[index]?.repository ?? "") : crypto.randomUUID();
     const atMs = clock.wallTime() - 3 * DAY_MS - (count - index) * MINUTE_MS;
     bodies.push(...await historyOf(lock, index, runId, atMs));
-    // Four records an item, and about a wave for each of them.
+    // Each item has four records, and about one wave.
     bodies.push({ type: "wave" });
     if (bodies.length < BATCH && index < count - 1) continue;
     records += (await home.append(bodies)).length;
@@ -150,7 +148,6 @@ export async function writeHistory(
   return records;
 }
 
-/** A row of the table. */
 export interface LargeRow extends Record<string, string | number> {
   items: number;
   runtime: string;
@@ -197,7 +194,7 @@ repositories: [{ query: ${OWNER}/ }]\nsuccess: { require: pull-request }\n`,
     const planRequests = service.requests() - before;
     const directory = join(folder, "mogplex-campaign");
     const records = await writeHistory(directory, service.clock, service.startOne);
-    // The first one starts runs, the second one finds them ended and starts others.
+    // The first call starts runs. The second call finds these runs ended, and starts others.
     const first = await call("advance");
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     const second = await call("advance");
@@ -227,7 +224,6 @@ repositories: [{ query: ${OWNER}/ }]\nsuccess: { require: pull-request }\n`,
   }
 }
 
-/** Measures sizes on every runtime. */
 export async function bench(
   sizes: readonly number[] = [100, 1_000, 3_000, 10_000],
   names: readonly string[] = Object.keys(RUNTIMES),
@@ -247,7 +243,6 @@ export async function bench(
   }
 }
 
-/** Heading of the table. */
 export const TITLE = "Large campaigns, nine tenths of them done";
 
 if (import.meta.main) {

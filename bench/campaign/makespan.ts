@@ -1,6 +1,6 @@
 /**
- * How long a campaign takes, in days of a virtual clock against the shortest possible time, with the service's real limits: our ways and those
- * that people write without campaigns.
+ * Duration of a campaign in days of a virtual clock, compared with the shortest possible time. The service's real limits apply. Compares `campaign
+ * run` and `campaign advance` with scripts that people write without campaigns.
  */
 import { lowerBound } from "./lower_bound.ts";
 import { seeded } from "../fleet_world.ts";
@@ -11,24 +11,20 @@ import { type CampaignWorld, campaignWorld, MEAN_MS, type RunTimes, runTimes, SA
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** Distances of the waves, in minutes. */
 const DISTANCES = [10, 15, 20, 60];
-/** Bars of the ratio to the bound. Source: issue 11. */
+/** Limits of the ratio to the lower bound. Source: issue 11. */
 const BARS = { stay: 1.03, waves: 1.05 };
-/** Bar of requests for each run, with waves of 15 minutes. */
+/** Limit of requests per run, with waves every 15 minutes. */
 const MOST_REQUESTS = 4;
-/** Longest delay of a scheduler, in milliseconds. */
 const LATE_MS = 30_000;
 
-/** A way with its bound. */
 interface Case {
   name: string;
   way: Way;
-  /** Distance of waves, to which the bound rounds each end up. */
+  /** Interval of waves. The lower bound rounds the end of each run up to the next wave. */
   everyMs?: number;
-  /** Largest ratio; undefined where there is no bar. */
+  /** Largest ratio; `undefined` if there is no limit. */
   bar?: number;
-  /** Most requests for each run. */
   mostRequests?: number;
 }
 
@@ -55,7 +51,6 @@ const NAIVE: readonly Case[] = [
   { name: "many_repositories.mjs before", way: script },
 ];
 
-/** A row of the table. */
 export interface MakespanRow extends Record<string, string | number> {
   repositories: number;
   times: string;
@@ -65,17 +60,16 @@ export interface MakespanRow extends Record<string, string | number> {
   "bound, days": number;
   ratio: number;
   bar: string | number;
-  /** Repositories with the verdict that their run deserves. */
+  /** Repositories with the correct verdict. */
   right: number;
   wrong: number;
   /** Repositories with more than one run. */
   "second runs": number;
-  /** Starts that took a slot. */
+  /** Starts that used a slot. */
   starts: number;
   "429s": number;
-  /** Requests for each repository. */
   requests: number;
-  /** Most requests within a minute. */
+  /** Largest number of requests in one minute. */
   "a minute": number;
   met: string;
 }
@@ -87,7 +81,6 @@ function isMet({ bar, mostRequests = Infinity }: Case, ratio: number, row: Judge
   return isGood ? "yes" : "no";
 }
 
-/** Plays one way. */
 export async function play(
   each: Case,
   kind: RunTimes,
@@ -126,7 +119,7 @@ export async function play(
   }
 }
 
-/** Plays all ways. @param sizes Numbers of repositories. */
+/** @param sizes Numbers of repositories. */
 export async function bench(
   sizes: readonly number[] = [100, 1000],
   kinds: readonly RunTimes[] = ["log-normal", "constant"],
@@ -143,7 +136,6 @@ export async function bench(
   return rows;
 }
 
-/** Heading of the table. */
 export const TITLE = "Campaigns: makespan against the bound";
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 /**
- * Pipelines of campaigns for GitLab: what making one takes and how large it is; and a campaign of 120 repositories that goes through one by
- * gitlab-ci-local, in real processes, with a wave that is killed, one that is retried, and a second clone that continues. Linux only.
+ * GitLab pipelines of campaigns. Measures the time to generate a pipeline, and its size. Also runs a campaign of 120 repositories with
+ * gitlab-ci-local in real processes. One wave is killed, one is retried, and a second clone continues. Linux only.
  */
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -14,14 +14,12 @@ import { type CampaignProject, openCampaignProject } from "../../tests/matrix/co
 import { commitAll } from "../../tests/programs/components/project.ts";
 import { openWorkFolder } from "../../tests/programs/examples/systems/campaign_recipes.ts";
 
-/** A row of a table. */
 type Row = Record<string, string | number>;
 
 const EVERY_MS = 15 * 60_000;
-/** Jobs that gitlab-ci-local gets at a time. */
+/** Number of jobs that gitlab-ci-local gets at a time. */
 const CHUNK = 10;
 
-/** Makes the pipeline of a campaign with that many repositories. */
 async function made(count: number): Promise<Row> {
   const world = campaignWorld({ count });
   await world.plan();
@@ -52,21 +50,20 @@ async function made(count: number): Promise<Row> {
 
 const jobs = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `wave-${from + index}`);
 
-/** Jobs that did not end with 0, as `name code`. */
 function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[] {
   return Object.entries(pipeline.jobs).filter(([, { code }]) => code !== 0).map(([name, { code }]) =>
     `${name} ${code}`
   );
 }
 
-/** A campaign through child pipelines of two clones. */
+/** A campaign in child pipelines of two clones. */
 async function rehearsal(count: number): Promise<Row> {
   const work = openWorkFolder();
   const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
   const began = performance.now();
   const first = await openCampaignProject(work, names);
   try {
-    // A wave starts three items: half of them, with a wave in the middle that is killed.
+    // A wave starts three items. Half of the items are started here, and one wave in the middle is killed.
     const [middle, last] = [Math.ceil(count / 12), Math.ceil(count / 6)];
     await first.call("plan", "campaign.yml");
     await first.generate("--rehearsal", "1s");
@@ -76,14 +73,14 @@ async function rehearsal(count: number): Promise<Row> {
     first.stopAt(undefined);
     bad.push(...failed(await first.run({ jobs: [`wave-${middle}`], before: () => {} })));
     bad.push(...failed(await first.run({ jobs: jobs(middle + 1, last) })));
-    // Nothing was wrong with this one, and a person retries it.
+    // This wave had succeeded, and is retried.
     bad.push(...failed(await first.run({ jobs: [`wave-${last}`], before: () => {} })));
     const second = await openCampaignProject(work, names, "", { ".gitignore": "" }, first.service);
     const newest = first.artifact(`wave-${last}`, `mogplex-waves/${last}`);
     cpSync(newest, join(second.cwd, "mogplex-campaign"), { recursive: true });
     commitAll(second.cwd);
     const child = await second.generate("--rehearsal", "1s");
-    // gitlab-ci-local computes for ever when it gets more than about 20 stages at a time.
+    // gitlab-ci-local never finishes if it gets more than about 20 stages at a time.
     const rest = child.match(/^(?:plan|wave-\d+|report)(?=:)/gm) ?? [];
     for (let from = 0; from < rest.length; from += CHUNK) {
       bad.push(...failed(await second.run({ jobs: rest.slice(from, from + CHUNK) })));
@@ -111,11 +108,7 @@ async function rehearsal(count: number): Promise<Row> {
   }
 }
 
-/**
- * Runs both.
- *
- * @param full With the rehearsal, which takes some minutes; otherwise a small one.
- */
+/** @param full Whether to run the complete rehearsal, which takes some minutes. Otherwise, the rehearsal is small. */
 export async function bench(full: boolean): Promise<{ title: string; rows: Row[] }[]> {
   const rows: Row[] = [];
   for (const count of [100, 300, 1_000, ...full ? [10_000] : []]) rows.push(await made(count));

@@ -1,6 +1,6 @@
 /**
- * What another job on the same token does to a campaign: it reads with its own rhythm, and takes requests of the 60 a minute. And what a service
- * does to it whose sandboxes outlive their runs, or that is out of reach for a while.
+ * Effects on a campaign of another job with the same token, of sandboxes that stay active after their runs, and of outages. The other job uses part
+ * of the 60 requests per minute.
  */
 import { seeded } from "../fleet_world.ts";
 import { printTable } from "../table.ts";
@@ -12,7 +12,10 @@ import { type CampaignWorld, campaignWorld, ORIGIN, runTimes } from "./world.ts"
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Reads `perMinute` times a minute with the token of the campaign until it ends; after a 429 it waits for a minute, as the answer asks. */
+/**
+ * Reads `perMinute` times a minute with the token of the campaign until the campaign ends. After a 429, it waits for a minute, as `Retry-After`
+ * requests.
+ */
 async function rival(
   { clock, emulator, token }: CampaignWorld,
   perMinute: number,
@@ -27,7 +30,7 @@ async function rival(
   }
 }
 
-/** Answers with 503 for the last `minutes` of each three hours. */
+/** Answers with 503 for the last `minutes` of every three hours. */
 function outage(clock: () => number, minutes: number) {
   return async (send: () => Promise<Response>): Promise<Response> => {
     if (clock() % (3 * HOUR_MS) < 3 * HOUR_MS - minutes * MINUTE_MS) return await send();
@@ -35,7 +38,7 @@ function outage(clock: () => number, minutes: number) {
   };
 }
 
-/** Waves at fixed times. One that fails is followed by the next one, as in a pipeline. */
+/** Waves at fixed times. The next wave runs even if a wave fails, as in a pipeline. */
 function waves(everyMs: number): Way {
   return async (world) => {
     for (let wave = 0;; wave++) {
@@ -54,7 +57,6 @@ const WAYS: readonly [name: string, way: Way][] = [
   ["advance every 15 min", waves(15 * MINUTE_MS)],
 ];
 
-/** A row of the table. */
 interface Row {
   way: string;
   trouble: string;
@@ -65,7 +67,6 @@ interface Row {
   right: number;
 }
 
-/** Plays a way in a kind of trouble. */
 async function play(
   way: Way,
   { repositories, perMinute = 0, outageMinutes = 0, lingerMs = 0, seed }: {
@@ -106,7 +107,6 @@ async function play(
   }
 }
 
-/** Plays all ways in all kinds of trouble. */
 export async function bench(repositories = 60, seed = 1): Promise<Row[]> {
   const troubles = [
     { trouble: "none" },
@@ -128,7 +128,6 @@ export async function bench(repositories = 60, seed = 1): Promise<Row[]> {
   return rows;
 }
 
-/** Heading of the table. */
 export const TITLE = "Campaigns: another job on the token, outages, sandboxes that stay";
 
 if (import.meta.main) {

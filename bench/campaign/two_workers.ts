@@ -1,6 +1,4 @@
-/**
- * Two workers that work on copies of one journal by mistake: as many runs as one worker starts, and the same verdicts.
- */
+/** Two workers use copies of the same journal by mistake. They must start as many runs as one worker, and reach the same verdicts. */
 import process from "node:process";
 import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { type Machine, machineIn } from "../../tests/unit/campaign/machines.ts";
@@ -11,7 +9,7 @@ import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";
 const MINUTE_MS = 60_000;
 const REPOSITORIES = 14;
 
-/** Real runs by repository: those that got a sandbox. */
+/** Runs that got a sandbox, by repository. */
 function realRuns({ names, runsOf }: CampaignWorld): Record<string, number> {
   return Object.fromEntries(names.map((name) => {
     const real = runsOf(name).filter(({ error }) => !/too many active sandboxes/i.test(error ?? ""));
@@ -19,7 +17,7 @@ function realRuns({ names, runsOf }: CampaignWorld): Record<string, number> {
   }));
 }
 
-/** What the campaign comes to with one worker: failed items are started twice. */
+/** The result of the campaign with one worker. Failed items are started twice. */
 function expectedOf({ names }: CampaignWorld) {
   const verdicts: Record<string, string> = Object.fromEntries(names.map((name) => [name, truthOf(name)]));
   const runs = Object.fromEntries(names.map((name) => [name, truthOf(name) === "failed" ? 2 : 1]));
@@ -30,7 +28,6 @@ function verdictsOf({ items }: CampaignView): Record<string, string> {
   return Object.fromEntries(items.map(({ repository, verdict }) => [repository, verdict]));
 }
 
-/** Waves until it is done. */
 async function waves({ clock }: CampaignWorld, machine: Machine, everyMs: number): Promise<CampaignView> {
   for (let wave = 0; wave < 200; wave++) {
     const view = await machine.work("wave");
@@ -40,18 +37,16 @@ async function waves({ clock }: CampaignWorld, machine: Machine, everyMs: number
   throw new Error("Cannot end the campaign");
 }
 
-/** What is said and done, and what one worker would say and do. */
 export interface TwoWorkers {
-  /** Number of runs of each repository. */
   runs: Record<string, number>;
-  /** Verdicts by repository, as each worker says them. */
+  /** Verdicts by repository, one record for each worker. */
   verdicts: Record<string, string>[];
   expected: ReturnType<typeof expectedOf>;
-  /** Most requests within a minute. */
+  /** Largest number of requests in one minute. */
   mostAMinute: number;
 }
 
-/** Plays a campaign with two workers. The seed says when the copy is made, and how each of them works. */
+/** The seed determines when the copy is made, and how each worker works. */
 export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
   const world = campaignWorld({
     repositories: REPOSITORIES,
@@ -62,7 +57,7 @@ export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
   const { clock } = world;
   const first = machineIn(world, "one");
   async function play(): Promise<CampaignView[]> {
-    // The copy is made at another moment with each seed: before the first start, while runs are active, when some have ended.
+    // The time of the copy depends on the seed: before the first start, while runs are active, or when some have ended.
     for (let wave = 0; wave < seed % 5; wave++) {
       await first.work("wave");
       await clock.sleep(15 * MINUTE_MS);
@@ -86,7 +81,6 @@ export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
   }
 }
 
-/** Plays seeds. */
 export async function bench(seeds = 20): Promise<Record<string, string | number>[]> {
   const all: TwoWorkers[] = [];
   for (let seed = 1; seed <= seeds; seed++) all.push(await playTwoWorkers(seed));
@@ -104,7 +98,6 @@ export async function bench(seeds = 20): Promise<Record<string, string | number>
   }];
 }
 
-/** Heading of the table. */
 export const TITLE = "Two workers on copies of one journal";
 
 if (import.meta.main) {

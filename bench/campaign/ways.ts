@@ -1,23 +1,20 @@
-/**
- * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
- */
+/** Ways to run one task in many repositories: a campaign in one process, a campaign in waves, and scripts that people write without campaigns. */
 import { followCampaign, makeWave, viewOfStand } from "../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../lib/campaign/view/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { type CampaignWorld, ORIGIN, type Told } from "./world.ts";
 import { run } from "../../tests/unit/run/detecting.ts";
 
-/** What a way says of each repository, by name. Those of which it says nothing are missing. */
+/** The reported outcome of each repository by name. A repository without a reported outcome is missing. */
 export type Verdicts = Map<string, Told>;
 
-/** Works through all repositories. Ends when it has nothing more to do. */
+/** Works on all repositories, and resolves when nothing is left to do. */
 export type Way = (world: CampaignWorld) => Promise<Verdicts>;
 
 const MINUTE_MS = 60_000;
-/** Waves after which a campaign is not going to end: two months of them. */
+/** After this number of waves, two months, a campaign is not expected to end. */
 const MOST_WAVES = 60 * 24 * 6;
 
-/** The verdicts of a campaign. */
 export function verdictsOf({ items }: CampaignView): Verdicts {
   return new Map(items.map(({ repository, verdict }) => {
     const known = verdict === "succeeded" || verdict === "unchanged" || verdict === "failed";
@@ -25,19 +22,18 @@ export function verdictsOf({ items }: CampaignView): Verdicts {
   }));
 }
 
-/** `campaign advance`, or `campaign run`, with the random numbers of the world: the same seed gives the same campaign. */
+/** `campaign advance`, or `campaign run`. Uses the world's random numbers, so that the same seed gives the same campaign. */
 export async function callCampaign({ file, options, random }: CampaignWorld, once: boolean): Promise<CampaignView> {
   return viewOfStand(await (once ? makeWave : followCampaign)(file, options(), { random }));
 }
 
-/** `campaign run`. */
 export const stay: Way = async (world) => verdictsOf(await callCampaign(world, false));
 
 /**
- * `campaign advance`, called by a clock on the wall.
+ * `campaign advance` at fixed times.
  *
- * @param everyMs Distance of two calls.
- * @param lateMs How late a call is, by its number: schedulers of CI systems are.
+ * @param everyMs Interval of the calls.
+ * @param lateMs Delay of a call by its number, as with schedulers of CI systems.
  */
 export function waves(everyMs: number, lateMs: (wave: number) => number = () => 0): Way {
   return async (world) => {
@@ -52,7 +48,7 @@ export function waves(everyMs: number, lateMs: (wave: number) => number = () => 
   };
 }
 
-/** What scripts give `run()`: the task, and an hour for each run. */
+/** Calls `run()` as a script does: with the task, and with a timeout of one hour for each run. */
 async function runOnce({ token, clock, fetch, ids }: CampaignWorld, name: string): Promise<Told> {
   const { outcome } = await run({
     repoId: ids.get(name) ?? "",
@@ -71,11 +67,11 @@ function toldOf(outcome: string): Told {
   return outcome === "failed" ? "failed" : "other";
 }
 
-/** `run()` after `run()`, by so many workers: a loop with one, `xargs -P 10` with ten. */
+/** Calls `run()` repeatedly in `count` workers. One worker is a loop, and ten workers are `xargs -P 10`. */
 export function workers(count: number): Way {
   return async (world) => {
     const verdicts: Verdicts = new Map();
-    // All workers share one iterator, so each repository is taken once.
+    // All workers share one iterator, so each repository is used once.
     const rest = world.names.values();
     async function work(): Promise<void> {
       for (const name of rest) verdicts.set(name, await runOnce(world, name));
@@ -85,10 +81,10 @@ export function workers(count: number): Way {
   };
 }
 
-/** Runs at the same time, repositories of a list, and time of the example script before there were campaigns. */
+/** Concurrent runs, repositories per list, and timeout of the former example script. */
 const SCRIPT = { atATime: 4, most: 150, timeoutMs: 300 * MINUTE_MS };
 
-/** The example script for many repositories as it was before there were campaigns: one list. */
+/** The example script for many repositories from the time before campaigns, with one list. */
 async function playList(world: CampaignWorld, names: readonly string[], verdicts: Verdicts): Promise<void> {
   const { token, clock, fetch, ids } = world;
   const until = clock.now() + SCRIPT.timeoutMs;
@@ -120,7 +116,7 @@ async function playList(world: CampaignWorld, names: readonly string[], verdicts
   await Promise.all(Array.from({ length: SCRIPT.atATime }, work));
 }
 
-/** The example script with lists of at most 150 repositories, one after the other. */
+/** The former example script with lists of at most 150 repositories, one after another. */
 export const script: Way = async (world) => {
   const verdicts: Verdicts = new Map();
   for (let from = 0; from < world.names.length; from += SCRIPT.most) {

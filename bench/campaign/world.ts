@@ -1,6 +1,6 @@
 /**
- * The world of a campaign in the benchmarks: the emulator with its real limiter and three sandboxes on a virtual clock, a wire that counts,
- * and a judge who compares what a way of working says with what happened to the runs.
+ * The environment of a campaign benchmark: the emulator with its real limiter and three sandboxes on a virtual clock, and a connection that counts
+ * requests.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,24 +15,21 @@ import { seeded } from "../fleet_world.ts";
 
 /** Origin of the emulated service. */
 export const ORIGIN = "https://mogplex.example";
-/** Owner of all repositories. */
 export const OWNER = "acme";
-/** Active sandboxes of a user. */
+/** Maximum number of active sandboxes of a user. */
 export const SANDBOXES = 3;
 const MINUTE_MS = 60_000;
 
-/** How long the runs take: all the mean, or log-normal around it. */
+/** All runs take the mean time, or have log-normal times around the mean. */
 export type RunTimes = "constant" | "log-normal";
 
-/** Mean of all run times, in milliseconds. */
 export const MEAN_MS = 20 * MINUTE_MS;
-/** Standard deviation of the logarithm of the run times. Two thirds lie between 0.6 and 1.6 medians. */
+/** Standard deviation of the logarithm of the run times. Two thirds of all times are between 0.6 and 1.6 times the median. */
 const SPREAD = 0.5;
 const SHORTEST_MS = 2 * MINUTE_MS;
-/** Below the campaign file's default of `run-timeout`: an overdue run would be cut, and the bound with it. */
+/** Below the default of `run-timeout` in a campaign file. Longer runs would be stopped, and the lower bound would be wrong. */
 const LONGEST_MS = 58 * MINUTE_MS;
 
-/** Times of the first runs of all items, in milliseconds. */
 export function runTimes(kind: RunTimes, count: number, seed: number): number[] {
   if (kind === "constant") return Array.from({ length: count }, () => MEAN_MS);
   const random = seeded(seed);
@@ -43,62 +40,52 @@ export function runTimes(kind: RunTimes, count: number, seed: number): number[] 
   });
 }
 
-/** What went over the wire. */
 export interface WireCount {
-  /** Requests. */
   requests: number;
-  /** The most of them within a minute. */
+  /** Largest number of requests in one minute. */
   mostAMinute: number;
-  /** Answers with the status 429. */
   refusals: number;
-  /** Starts that took a slot: replays do as well, and those whose answer was lost. */
+  /** Starts that used a slot, including replays and starts whose answer was lost. */
   starts: number;
 }
 
-/** What happened to an item, as a way of working says it. */
+/** Outcome of an item, as the campaign or script reports it. */
 export type Told = "succeeded" | "unchanged" | "failed" | "other";
 
-/** A world. */
 export interface CampaignWorld {
   clock: FleetClock;
   emulator: Emulator;
-  /** Names of the repositories, in the order of the file. */
+  /** In the order of the campaign file. */
   names: readonly string[];
-  /** Ids of the repositories by name. */
   ids: ReadonlyMap<string, string>;
-  /** Token of the user. */
   token: string;
   wire: WireCount;
   /** Random numbers of the client, for jitter. */
   random(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Path of the campaign file. */
   file: string;
-  /** Folder of the file and of everything else that is written. */
+  /** Folder of the campaign file and of all other output. */
   folder: string;
-  /** Options of everything that works on the campaign. */
+  /** Options for everything that works on the campaign. */
   options(directory?: string): CampaignOptions;
-  /** Every run of a repository, in the order of their starts. */
+  /** Every run of a repository, in the order of the starts. */
   runsOf(name: string): RunRow[];
   close(): Promise<void>;
 }
 
-/** How to make a {@linkcode CampaignWorld}. */
 export interface WorldOptions
   extends Pick<EmulatorOptions, "randomFaults" | "revision" | "startLimitScope" | "sandboxLingerMs"> {
-  /** Number of repositories. */
   repositories: number;
-  /** Time of the first run of each, in milliseconds; of further runs, the mean. */
+  /** Duration of the first run of each repository, in milliseconds. Later runs take the mean time. */
   times: readonly number[];
-  /** Name of the scenarios. @default {"campaign"} (most succeed) */
+  /** Name of the scenarios. @default {"campaign"} (most runs succeed) */
   scenario?: string | undefined;
-  /** Seed of the delays of answers. */
   seed: number;
-  /** Longest time from a request to its answer, in milliseconds; the mean is half of it. @default {400} */
+  /** Maximum time from a request to its answer. The mean is half of it. @default {400} */
   delayMs?: number | undefined;
-  /** Further lines of the campaign file. @default {""} */
+  /** Additional lines of the campaign file. @default {""} */
   settings?: string | undefined;
-  /** Sits between the client and the service. @default {undefined} */
+  /** Runs between the client and the service. @default no function */
   between?:
     | ((send: () => Promise<Response>, request: { method: string; path: string }) => Promise<Response>)
     | undefined;
@@ -115,7 +102,6 @@ success: { require: pull-request, accept-unchanged: true }
 ${settings}`;
 }
 
-/** Makes a world. */
 export function campaignWorld(options: WorldOptions): CampaignWorld {
   const { repositories, times, scenario = "campaign", seed, delayMs = 400, settings = "", between } = options;
   const { randomFaults, revision, startLimitScope, sandboxLingerMs } = options;

@@ -1,7 +1,7 @@
 /**
- * Runs the recipe by the real agent: `pipeline upload --dry-run` makes the step, and `bootstrap`, which the agent starts for each job, checks
- * out a repository, runs the command on a pseudo-terminal, and then the hook. A cancelled job is what the agent does to `bootstrap`: a signal
- * for its process group. No server of Buildkite is there, so calls that need one only print their words.
+ * Runs the recipe with the real agent. `pipeline upload --dry-run` generates the step. The agent starts `bootstrap` for each job, which checks out a
+ * repository, and runs the command on a pseudo-terminal and then the hook. To cancel a job, the agent sends a signal to the process group of
+ * `bootstrap`. There is no Buildkite server, so calls that need one only print their arguments.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,15 +12,12 @@ import { quoted } from "../gitlab_job.ts";
 import { type Running, signal } from "../processes.ts";
 import { BUILDKITE_AGENT, GIT } from "../programs.ts";
 
-/** What `pipeline upload --dry-run` prints. */
 interface Uploaded {
   env: Record<string, string>;
   steps: { key: string; label: string; command: string }[];
 }
 
-/** A job of the recipe's agent step. */
 interface Job {
-  /** Folder of the checkout. */
   cwd: string;
   running: Running;
 }
@@ -28,7 +25,6 @@ interface Job {
 const HOOK = ".buildkite/hooks/pre-exit";
 const PIPELINE = ".buildkite/pipeline.yml";
 
-/** A repository with the recipe. */
 async function makeRepository(bench: Bench): Promise<string> {
   const cwd = bench.checkout();
   const hook = readFileSync(join(root, "examples/buildkite/hooks/pre-exit"), "utf8");
@@ -103,7 +99,6 @@ exec ${quoted(agent)} "$@"
   return { cwd: join(builds, "lab/acme/web"), running: bench.start([agent, "bootstrap"], { env }) };
 }
 
-/** What the hook has printed. */
 function hookOf(log: string): string {
   return log.slice(log.indexOf("pre-exit hook"));
 }
@@ -136,7 +131,7 @@ async function ends(bench: Bench): Promise<void> {
   }
 }
 
-/** Starts a job, and waits until its agent works. */
+/** Starts a job, and waits until its agent is working. */
 async function working(
   bench: Bench,
   more: Record<string, string> = {},
@@ -163,7 +158,7 @@ async function cancel(bench: Bench): Promise<void> {
 async function killed(bench: Bench): Promise<void> {
   // Newer agents tell the hooks that the job was cancelled.
   const { service, job, runId } = await working(bench, { BUILDKITE_JOB_CANCELLED: "true" });
-  // A command that cannot answer the signal is killed in the end.
+  // A command that cannot handle the signal is finally killed.
   const command = bench.livingProcesses().filter(({ line }) => line.includes("mogplex.mjs run"));
   bench.check("the command was found", command.length > 0);
   for (const { pid } of command) signal(pid, "SIGSTOP");
@@ -180,7 +175,7 @@ async function killed(bench: Bench): Promise<void> {
   );
 }
 
-/** An agent with `start` ends its whole `bootstrap` when the grace period is over. Source: seen with 3.137.0. */
+/** An agent with `start` ends its whole `bootstrap` when the grace period is over. Source: observed with 3.137.0. */
 async function frozen(bench: Bench): Promise<void> {
   const { service, job, runId } = await working(bench, {});
   const command = bench.livingProcesses().filter(({ line }) => line.includes("mogplex.mjs run"));
@@ -191,11 +186,10 @@ async function frozen(bench: Bench): Promise<void> {
   signal(-job.running.pid, "SIGKILL");
   await job.running.ended;
   bench.check("no hook runs", !job.running.text().includes("cleaned up"), job.running.text());
-  // The kernel wakes a stopped process whose group is orphaned, with SIGHUP. Source: POSIX, _exit(), "Consequences of Process Termination".
+  // The kernel sends SIGHUP to a stopped process whose group is orphaned. Source: POSIX, _exit(), "Consequences of Process Termination".
   bench.check("the command, woken by SIGHUP, cancels its run", await service.reaches(runId, "cancelled"));
 }
 
-/** Experiments with the agent of Buildkite. */
 export const BUILDKITE: readonly Experiment[] = [
   {
     name: "buildkite-ends",

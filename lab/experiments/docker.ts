@@ -1,6 +1,6 @@
 /**
- * GitLab Runner's docker executor: the script comes on the standard input of the image's shell, in a real container. A cancel sends SIGTERM to
- * each process of the container, the youngest first. Source: gitlab-runner, shells/bash.go, `ContainerSigTermScriptForLinux`.
+ * GitLab Runner's docker executor: the shell of the image reads the script from standard input in a real container. A cancel sends SIGTERM to each
+ * process of the container, the youngest first. Source: gitlab-runner, shells/bash.go, `ContainerSigTermScriptForLinux`.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { componentJob, type Form, FORMS, predefined, stageScript } from "../gitl
 import type { Running } from "../processes.ts";
 import { BUSYBOX, DOCKERD } from "../programs.ts";
 
-/** What the runner executes in the container of a cancelled job, reduced to what it does. */
+/** A shortened form of the script that the runner executes in the container of a cancelled job. */
 const SIGNAL = `for pid in $(ls /proc | grep -E '^[0-9]+$' | sort -rn); do
   if [ "$pid" != 1 ] && [ "$pid" != $$ ]; then kill -TERM "$pid" 2> /dev/null || true; fi
 done`;
@@ -23,7 +23,6 @@ interface JobOptions {
   inputs?: Readonly<Record<string, unknown>>;
 }
 
-/** A job in a container. */
 interface Job {
   cwd: string;
   running: Running;
@@ -51,7 +50,7 @@ async function docker(bench: Bench): Promise<void> {
   for (const image of ["bash", "busybox"] as const) {
     makeImage(bench, daemon, image, `lab-${image}`);
     const probe = await bench.run([...daemon.client, "run", "--rm", "--network", "host", `lab-${image}`, "true"]);
-    // The daemon's own code: it could not start the container.
+    // The daemon's own exit code if it could not start the container.
     if (probe.code === 125) throw new NotPossibleError(`containers do not start: ${probe.stderr.slice(0, 200)}`);
     for (const form of FORMS) {
       for (const [service, code] of [[services.good, 0], [services.bad, 1]] as const) {
@@ -79,7 +78,6 @@ async function docker(bench: Bench): Promise<void> {
   }
 }
 
-/** The experiment with Docker. */
 export const DOCKER: readonly Experiment[] = [{
   name: "docker",
   system: "GitLab, jobs in containers as the docker executor runs them",

@@ -1,4 +1,4 @@
-/** The published descriptions of GitHub's APIs: those that the unit tests check our changes by, and our GraphQL. */
+/** The published descriptions of GitHub's APIs. The unit tests check our write requests against them, and this experiment checks our GraphQL. */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { virtualClock } from "../../lib/clock.ts";
@@ -13,7 +13,7 @@ import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { GITHUB_GRAPHQL, GITHUB_OPENAPI } from "../programs.ts";
 
-/** Compares the operations that the unit tests have with the published file. */
+/** Compares the operations in the unit tests with the published file. */
 function rest(bench: Bench): Promise<void> {
   const document = JSON.parse(readFileSync(GITHUB_OPENAPI.provide(), "utf8"));
   const published = describe(document, GITHUB_OPERATIONS);
@@ -25,7 +25,7 @@ function rest(bench: Bench): Promise<void> {
   return Promise.resolve();
 }
 
-/** The documents that changes send, by what they do. */
+/** The GraphQL documents of write requests, by purpose. */
 async function documents(): Promise<[what: string, query: string, variables: Record<string, unknown>][]> {
   const queue = (isQueued: boolean): Prepared => [200, {
     data: { repository: { pullRequest: { id: "PR_1", mergeQueueEntry: isQueued ? { state: "QUEUED" } : null } } },
@@ -46,7 +46,7 @@ async function documents(): Promise<[what: string, query: string, variables: Rec
   ] as const).map(([what, { query, variables }]) => [what, query, variables]);
 }
 
-/** The documents that reading sends. The answers are empty, so reading fails after each. */
+/** The GraphQL documents of read requests. The answers are empty, so each read fails after its request. */
 async function readings(): Promise<[what: string, query: string, variables: Record<string, unknown>][]> {
   const all: [string, string, Record<string, unknown>][] = [];
   const address = readAddress([GITHUB.address], "https://github.com/acme/web/pull/7");
@@ -87,7 +87,7 @@ interface GraphqlModule {
 async function graphql(bench: Bench): Promise<void> {
   const path = GITHUB_GRAPHQL.provide();
   const { buildSchema, parse, validate }: GraphqlModule = await import(join(dirname(path), "../../graphql/index.js"));
-  // The published file has two fields twice.
+  // The published file contains two fields twice.
   const schema = buildSchema(readFileSync(path, "utf8"), { assumeValidSDL: true });
   for (const [what, query, variables] of [...await documents(), ...await readings()]) {
     const document = parse(query);
@@ -101,7 +101,6 @@ async function graphql(bench: Bench): Promise<void> {
   bench.check("a wrong field is found", validate(schema, parse(wrong)).length > 0);
 }
 
-/** What GitHub publishes of its APIs. */
 export const FORGE_API: readonly Experiment[] = [
   {
     name: "forge-api-rest",

@@ -1,4 +1,4 @@
-/** What the client of Gitea and Forgejo reads of a real server. */
+/** What the client of Gitea and Forgejo reads from a real server. */
 import { systemClock } from "../../lib/clock.ts";
 import { ALL_FORGES } from "../../lib/forge/all.ts";
 import type { PullRequestFacts } from "../../lib/forge/model.ts";
@@ -10,7 +10,7 @@ import { type GiteaUser, whenChecked } from "../gitea.ts";
 import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
 import { GIT, GITEA } from "../programs.ts";
 
-/** What was asked and answered, for the tests that run without a server. */
+/** Requests and answers, for tests without a server. */
 interface Recording {
   name: string;
   url: string;
@@ -18,14 +18,14 @@ interface Recording {
   exchanges: Exchange[];
 }
 
-/** Makes a branch with one changed file and its pull request. */
+/** Creates a branch with one changed file, and its pull request. */
 async function change({ gitea, repository, writer }: World, branch: string, file = `${branch}.txt`) {
   const commit = await gitea.commit(repository, branch, file, `${branch}\n`, writer);
   const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
   return { number, commit, path: `/repos/${repository}/pulls/${number}` };
 }
 
-/** Waits until the server has looked for conflicts. It begins to look some time after a push, and says what it knew until then. */
+/** Waits until the server has checked for conflicts. The server begins some time after a push, and reports its previous result until then. */
 async function looked({ gitea, repository }: World, number: number, mergeable: boolean): Promise<number> {
   const until = performance.now() + 60_000;
   const path = `/repos/${repository}/pulls/${number}`;
@@ -44,7 +44,7 @@ async function review({ gitea }: World, path: string, event: string, as: GiteaUs
   return (await gitea.call("POST", `${path}/reviews`, { event, body: "A review." }, as)).id;
 }
 
-/** A pull request in some state. @returns Its number, or the address when that is somewhere else. */
+/** A pull request in some state. @returns The number of the pull request, or its address if it is in another repository. */
 type Case = readonly [
   name: string,
   prepare: (world: World) => Promise<number | string>,
@@ -70,7 +70,7 @@ const CASES: readonly Case[] = [
   }],
   ["with green checks", async (world) => {
     const { number, commit } = await change(world, "green");
-    // The newest status of a context counts.
+    // Only the newest status of a context is valid.
     await setStatus(world, commit, "unit", "failure");
     await setStatus(world, commit, "unit", "success");
     await setStatus(world, commit, "lint", "warning");
@@ -119,7 +119,7 @@ const CASES: readonly Case[] = [
   ["with an approval", async (world) => {
     const { number, path } = await change(world, "approved");
     await review(world, path, "APPROVED", world.reviewer);
-    // A comment takes nothing back.
+    // A comment does not withdraw an approval or a rejection.
     await review(world, path, "COMMENT", world.reviewer);
     return number;
   }, { review: "approved" }],
@@ -239,7 +239,7 @@ const CASES: readonly Case[] = [
   }, { state: "open", branch: "moved", url: `${ORIGIN}/acme/renamed/pulls/1` }],
 ];
 
-/** What is not shown. @returns the address, and the token that reads it. */
+/** A pull request that cannot be read. @returns The address, and the token for reading. */
 type Refusal = readonly [name: string, prepare: (world: World) => Promise<[url: string, token: string]>, why: string];
 
 const REFUSALS: readonly Refusal[] = [
@@ -263,7 +263,7 @@ const REFUSALS: readonly Refusal[] = [
   ],
 ];
 
-/** Reads by a client as commands have it. */
+/** Creates a client like that of a command, and records its requests. */
 function forgesOf({ gitea }: Pick<World, "gitea">, token: string, exchanges: Exchange[]): Forges {
   const env = (name: string) => name === "GITEA_TOKEN" ? token : undefined;
   const access = resolveForgeAccess(ALL_FORGES, env, [gitea.host]);
@@ -271,7 +271,7 @@ function forgesOf({ gitea }: Pick<World, "gitea">, token: string, exchanges: Exc
   return new Forges(ALL_FORGES, access, { clock: systemClock, fetch: recorder(gitea, exchanges) });
 }
 
-/** Whether what was read has all that was expected. */
+/** Whether the facts contain everything that was expected. */
 function fits(facts: PullRequestFacts | undefined, expected: Partial<PullRequestFacts>, origin: string): boolean {
   return facts !== undefined && Object.entries(expected).every(([key, value]) => {
     const found = facts[key as keyof PullRequestFacts];
@@ -279,7 +279,7 @@ function fits(facts: PullRequestFacts | undefined, expected: Partial<PullRequest
   });
 }
 
-/** What a run that fixes a review gets. */
+/** The findings that a run for fixing a review gets. */
 async function findings(bench: Bench, world: World, token: string): Promise<void> {
   const { gitea, repository, reviewer, stranger } = world;
   const { number, path } = await change(world, "remarks");
@@ -298,7 +298,7 @@ async function findings(bench: Bench, world: World, token: string): Promise<void
   bench.check("a review with comments on lines, and who of its authors can push", seen === wanted, seen);
 }
 
-/** A word for all checks: the server is slow enough without a line for each. */
+/** Reports one check for all cases, because the server is slow and one line for each case would not help. */
 async function read(bench: Bench): Promise<void> {
   const world = await makeWorld(bench);
   const { gitea, stranger } = world;
@@ -326,7 +326,6 @@ async function read(bench: Bench): Promise<void> {
   await findings(bench, world, token);
 }
 
-/** Experiments on a real Gitea. */
 export const GITEA_EXPERIMENTS: readonly Experiment[] = [
   {
     name: "gitea-read",

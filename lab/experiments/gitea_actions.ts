@@ -1,7 +1,7 @@
 /**
- * The workflows that answer mentions, on the Actions of a real Gitea: the one that `init gitea --respond` writes, unchanged, then the one of
- * the examples with the label of this runner. `gitea_runner.ts` says what in it is real and what is ours. The jobs run in their container, whose
- * image has Node and the tools of this machine.
+ * The workflows that answer mentions, on the Actions of a real Gitea: the unchanged workflow of `init gitea --respond`, and the workflow of the
+ * examples with the label of this runner. `gitea_runner.ts` describes which parts are real. The jobs run in their container, whose image contains
+ * Node and the tools of this machine.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import { DOCKERD, GIT, GITEA, GITEA_ACT } from "../programs.ts";
 const WORKFLOW = ".gitea/workflows/mogplex-respond.yml";
 const RUN_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** Commits what `init` writes, and pushes it. @returns the workflow. */
+/** Commits and pushes the files of `init`. @returns The workflow. */
 async function setUp(bench: Bench, { gitea, repository, owner }: World): Promise<string> {
   const cwd = bench.newFolder();
   const who = ["-c", "user.name=acme", "-c", "user.email=acme@example.com"];
@@ -49,7 +49,7 @@ async function actions(bench: Bench): Promise<void> {
     await gitea.call("PUT", `/repos/${repository}/actions/secrets/${name}`, { data }, owner);
   }
   const runner = await startRunner(bench, gitea, repository, {
-    // Those of Gitea's runner when nothing is configured.
+    // The default labels of Gitea's runner.
     labels: ["ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04"],
     env: { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1" },
     engine: daemon.env,
@@ -61,15 +61,15 @@ async function actions(bench: Bench): Promise<void> {
     return { id: id as number, job: await runner.job(({ payload }) => payload.comment?.id === id) };
   };
   const notes = (at: number) => notesOf(world, at, bot);
-  /** What Gitea shows of a job. */
+  /** Status of a job as Gitea shows it. */
   const statusOf = async ({ id }: ServerJob) => {
     const { workflow_runs: all } = await gitea.call("GET", `/repos/${repository}/actions/tasks?limit=50`);
     return all.find((each: { id: number }) => each.id === id)?.status as string;
   };
   const seen = new Set<string>();
-  /** The run that a new note in a thread names. */
+  /** Waits for a new note in a thread, and returns its run. */
   const runIn = async (at: number) => {
-    // The experiment has a limit.
+    // The experiment has a time limit.
     for (;; await Bun.sleep(200)) {
       const runId = (await notes(at)).join("\n").match(RUN_ID)?.find((each) => !seen.has(each));
       if (runId === undefined) continue;
@@ -77,7 +77,7 @@ async function actions(bench: Bench): Promise<void> {
       return runId;
     }
   };
-  /** Lets a job end whose run the agent does. @returns the address of the pull request, and what Gitea shows. */
+  /** Completes the run of a job, and waits for the end of the job. @returns The address of the pull request, and the status that Gitea shows. */
   const done = async (job: ServerJob, at: number) => {
     const url = await work(bench, world, service, await runIn(at), bot);
     const log = await job.ended;
@@ -157,7 +157,7 @@ async function actions(bench: Bench): Promise<void> {
   const isRest = runs.size === 4 && texts.length === 5 && reasons.length === 1;
   bench.check("it starts nothing else, and a note says so of the changed comment", isRest, texts.join());
 
-  // Gitea's runner had no later step for a cancelled job before July 2026.
+  // Gitea's runner did not run later steps for a cancelled job before July 2026.
   const third = await say(task.number, "@mogplex sort it by date", writer);
   const runId = await runIn(task.number);
   third.job.cancel();
@@ -179,7 +179,6 @@ async function actions(bench: Bench): Promise<void> {
   bench.check("no token is in a log", !isLeft);
 }
 
-/** The workflows of `respond` on a real server. */
 export const GITEA_ACTIONS: readonly Experiment[] = [
   {
     name: "gitea-actions",

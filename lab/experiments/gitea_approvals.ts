@@ -1,4 +1,4 @@
-/** Which approvals count at a real Gitea, and what else decides a merge there. */
+/** Which approvals are valid on a real Gitea, and what else determines whether a pull request can be merged. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -29,7 +29,7 @@ interface Change {
   path: string;
 }
 
-/** Makes a branch with one changed file and its pull request. */
+/** Creates a branch with one changed file, and its pull request. */
 async function change({ gitea, repository, writer }: World, branch: string): Promise<Change> {
   await gitea.commit(repository, branch, `${branch}.txt`, `${branch}\n`, writer);
   const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
@@ -51,7 +51,7 @@ async function protect({ gitea, repository }: World, branch: string, rule: objec
   await gitea.call("POST", `/repos/${repository}/branch_protections`, { rule_name: branch, ...rule });
 }
 
-/** Makes a pull request from a branch into another target. */
+/** Creates a pull request from a branch into another target. */
 async function into({ gitea, repository, writer }: World, base: string, branch: string): Promise<Change> {
   await gitea.commit(repository, branch, `${branch}.txt`, `${branch}\n`, writer);
   const body = { head: branch, base, title: `Change ${branch}` };
@@ -61,12 +61,12 @@ async function into({ gitea, repository, writer }: World, base: string, branch: 
 
 interface Expected {
   state: string;
-  /** A part of it. */
+  /** Part of the reason. */
   reason: string;
   reading?: Partial<Record<keyof MergeReading, unknown>>;
 }
 
-/** A pull request in some state. `requester`: who has asked for it. */
+/** A pull request in some state. `requester` is the user who requested the run. */
 type Case = readonly [
   name: string,
   prepare: (world: World, bot: Bot) => Promise<Change & { requester?: GiteaUser }>,
@@ -110,7 +110,7 @@ const CASES: readonly Case[] = [
     const path = `/repos/${world.repository}/contents/disguise.txt`;
     const file = { content: btoa("disguise\n"), message: "Change it", branch: "disguised" };
     await world.gitea.call("POST", path, { ...file, author: nobody, committer: nobody }, world.reviewer);
-    // The event comes a moment after the push.
+    // The event follows a moment after the push.
     const timeline = `/repos/${world.repository}/issues/${pull.number}/timeline`;
     for (let looks = 0; looks < 40; looks++) {
       const events: { type: string; user: { login: string } }[] = await world.gitea.call("GET", timeline);
@@ -197,7 +197,7 @@ const CASES: readonly Case[] = [
   }, { state: "unknown", reason: "the forge does not show the reviews", reading: { blocked: null, isOutdated: null } }],
 ];
 
-/** What was asked and answered, for the tests that run without a server. */
+/** Requests and answers, for tests without a server. */
 interface Recording {
   name: string;
   url: string;
@@ -241,7 +241,7 @@ async function approvals(bench: Bench): Promise<void> {
   keepRecordings("gitea_merging_answers.json", recordings);
 }
 
-/** The command, and the recipe that calls it for all pull requests of a repository. */
+/** Runs the command, and the recipe that calls the command for all pull requests of a repository. */
 async function gate(bench: Bench): Promise<void> {
   const world = await makeWorld(bench);
   const { gitea, repository, writer, reviewer, stranger } = world;
@@ -256,7 +256,7 @@ async function gate(bench: Bench): Promise<void> {
     const line = [runtimes.node, COMMAND, "gate", "--approvals", "1", "--pull-request", urlOf(pull), ...args];
     return await bench.run(line, { env: jobAt(token) });
   };
-  /** The gate's status of the newest commit, as people see it. */
+  /** The gate's status of the newest commit, as users see it. */
   const statusOf = async ({ path }: Change) => {
     const { head } = await gitea.call("GET", path);
     const { statuses } = await gitea.call("GET", `/repos/${repository}/commits/${head.sha}/status`);
@@ -292,7 +292,7 @@ async function gate(bench: Bench): Promise<void> {
   const missing = await call({ number: 999, path: "" }, bot.scoped);
   bench.check("a pull request that is not shown ends it with 69", missing.code === 69, missing.stderr);
 
-  // The recipe, for two pull requests of which one is approved.
+  // The recipe for two pull requests, one of which is approved.
   const other = await approved(world, "recipe", reviewer);
   const recipe = parse(readFileSync(join(root, "examples/forgejo/gate.yml"), "utf8"));
   const { run } = recipe.jobs.gate.steps.at(-1);
@@ -324,7 +324,6 @@ async function gate(bench: Bench): Promise<void> {
   );
 }
 
-/** Which approvals count at a real Gitea. */
 export const GITEA_APPROVALS: readonly Experiment[] = [
   {
     name: "gitea-approvals",

@@ -1,6 +1,6 @@
 /**
- * A campaign whose home is a branch of a real Gitea and whose pull requests are there: each wave in an empty folder, a check that fails, its
- * follow-up, and the merge. Home and forge have to be HTTPS.
+ * A campaign whose home is a branch of a real Gitea, with pull requests on the same server. Each wave runs in an empty folder. Covers a failed check,
+ * its follow-up, and the merge. Home and forge must use HTTPS.
  */
 import { runtimes } from "../../tools/setup.mjs";
 import { type Bench, COMMAND } from "../bench.ts";
@@ -35,7 +35,7 @@ async function campaign(bench: Bench): Promise<void> {
     MOGPLEX_MERGE_TOKEN_VARIABLE: `${host}=MERGE_TOKEN`,
   };
   const home = `git:https://${host}/acme/ops.git#waves`;
-  /** A command in an empty folder, as on another machine. */
+  /** Runs a command in an empty folder, as on another machine. */
   const command = (verb: string, ...args: string[]) => {
     const cwd = bench.newFolder();
     bench.writeFiles(cwd, { "campaign.yml": FILE });
@@ -44,7 +44,7 @@ async function campaign(bench: Bench): Promise<void> {
     return bench.run(line, { cwd, env });
   };
   const seen = ({ code, stdout, stderr }: Ended) => `${code}: ${stdout.slice(-400)} ${stderr.slice(-400)}`;
-  /** The journal, as the server has it. */
+  /** The journal on the server. */
   const journal = async () => {
     const tree = await gitea.call("GET", "/repos/acme/ops/git/trees/waves?recursive=true");
     const paths = tree.tree.map(({ path }: { path: string }) => path) as string[];
@@ -96,7 +96,6 @@ async function campaign(bench: Bench): Promise<void> {
   bench.check("the campaign shows it as merged", last.code === 0 && last.stdout.includes("merged"), seen(last));
 }
 
-/** A campaign on a real Gitea. */
 export const GITEA_CAMPAIGN: readonly Experiment[] = [
   {
     name: "gitea-campaign",

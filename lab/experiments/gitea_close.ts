@@ -1,6 +1,6 @@
 /**
- * `campaign close`, and the reviewers and labels of the file, at a real Gitea that loses a quarter of the requests and answers, by commands that are
- * killed on the way.
+ * `campaign close`, and the reviewers and labels of the campaign file, on a real Gitea. A quarter of the requests or answers are lost, and commands
+ * are killed.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ const COUNT = 4;
 const KILLS = 6;
 const BRANCH = "mogplex/docs";
 
-/** A way to the server on which every fourth request gets no answer: half of those never arrive. */
+/** A connection to the server on which every fourth request gets no answer. Half of these requests never arrive. */
 async function lossyWay(bench: Bench, gitea: Gitea): Promise<{ host: string; lost: () => number; stopLosing(): void }> {
   let [count, lost, isLossy] = [0, 0, true];
   async function pass(request: IncomingMessage, answer: ServerResponse): Promise<void> {
@@ -99,7 +99,7 @@ pull-requests: { reviewers: [lee], labels: [agent] }
   ];
   const seen = ({ code, stdout, stderr }: Ended) => `${code}: ${stdout.slice(-300)} ${stderr.slice(-600)}`;
   let kills = 0;
-  /** Runs a command again and again, killed while there are kills left, until something holds. */
+  /** Repeats a command until a condition holds, and kills the command while kills are left. */
   async function repeat(until: () => Promise<boolean>, ...args: string[]): Promise<string> {
     const most = kills + KILLS;
     let last = "";
@@ -174,7 +174,6 @@ pull-requests: { reviewers: [lee], labels: [agent] }
   );
 }
 
-/** Closing at a real Gitea that loses requests. */
 export const GITEA_CLOSE: readonly Experiment[] = [
   {
     name: "gitea-close",

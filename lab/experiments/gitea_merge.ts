@@ -1,7 +1,7 @@
 /**
- * A campaign of thirty repositories on a real Gitea, from the plan to the merges of its waves: a quarter of the requests to Gitea's API come to nothing,
- * before or after Gitea has obeyed, and twenty commands are killed on the way. Most pull requests are approved as they should be; each of the others lacks
- * one thing, and must never be merged.
+ * A campaign of thirty repositories on a real Gitea, from the plan to the merges in waves. A quarter of the requests to Gitea's API fail, before or
+ * after Gitea has handled them, and twenty commands are killed. Most pull requests are approved correctly. Each of the others lacks one requirement,
+ * and must never be merged.
  */
 import process from "node:process";
 import { runtimes } from "../../tools/setup.mjs";
@@ -13,11 +13,11 @@ import { GIT, GITEA } from "../programs.ts";
 
 const COUNT = 30;
 const KILLS = 20;
-/** Runs at the same time. */
+/** Number of runs at the same time. */
 const PARALLEL = 3;
-/** Number of commands that were killed at the end of each part, of {@linkcode KILLS}. */
+/** Number of killed commands at the end of each part, out of {@linkcode KILLS}. */
 const KILLED = { betweenStarts: 4, atStarts: 6, atMerges: 18 } as const;
-/** Longest time until everything that may be merged is, in milliseconds. */
+/** Time limit for merging all pull requests that may be merged. */
 const PATIENCE_MS = 25 * 60_000;
 
 /** The branch of every run. */
@@ -44,9 +44,9 @@ interface People {
   lee: GiteaUser;
   /** Has planned the campaign, and can push. */
   kim: GiteaUser;
-  /** Looks like a person, and is a program by the file. */
+  /** Appears to be a person, but the campaign file lists it as a program. */
   approver: GiteaUser;
-  /** May push at first. */
+  /** Can push at first. */
   max: GiteaUser;
   /** Owns the token that merges. */
   merger: GiteaUser;
@@ -55,12 +55,12 @@ interface People {
 interface Pull {
   repository: string;
   number: number;
-  /** The commit of the agent. */
+  /** The agent's commit. */
   head: string;
   path: string;
 }
 
-/** What keeps a pull request from being merged. */
+/** Prevents a pull request from being merged. */
 type Flaw = (gitea: Gitea, people: People, pull: Pull) => Promise<void>;
 
 const approve = (gitea: Gitea, { path }: Pull, by: GiteaUser) =>
@@ -69,7 +69,7 @@ const approve = (gitea: Gitea, { path }: Pull, by: GiteaUser) =>
 const setStatus = (gitea: Gitea, { repository, head }: Pull, context: string, state: string, by: GiteaUser) =>
   gitea.call("POST", `/repos/${repository}/statuses/${head}`, { context, state }, by);
 
-/** By the number of the repository; all others are approved by lee, and green. */
+/** Flaws by the number of the repository. All other pull requests are approved by lee and have successful checks. */
 const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new Map<number, readonly [string, Flaw]>([
   [20, ["whose only status is ours", async (gitea, { lee, owner }, pull) => {
     await setStatus(gitea, pull, "mogplex", "success", owner);
@@ -124,7 +124,7 @@ const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new M
 /** Requests after which a command is killed. The journal is pushed before and after each merge. */
 const [MERGE, PUSH] = [/^POST \/api\/v1\/.*\/merge$/, /^GET .*\?service=git-receive-pack$/];
 
-/** Random numbers that are the same each time. */
+/** Reproducible random numbers. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -149,7 +149,7 @@ async function makePeople(gitea: Gitea): Promise<People> {
   return { owner, agent, lee, kim, approver, max, merger };
 }
 
-/** The runs that the journal on the server knows, with the names of their repositories. */
+/** The runs in the journal on the server, with the names of their repositories. */
 async function runsOf(gitea: Gitea): Promise<Map<string, string>> {
   const tree = await gitea.ask("GET", "/repos/acme/ops/git/trees/waves?recursive=true");
   const paths = (tree.body?.tree ?? []).map(({ path }: { path: string }) => path) as string[];
@@ -167,10 +167,10 @@ async function runsOf(gitea: Gitea): Promise<Map<string, string>> {
 }
 
 /**
- * Does the work of the active runs, as the service would.
+ * Does the work of the active runs as the service would.
  *
  * @param delivered Ids of runs whose work is done.
- * @returns the new pull requests.
+ * @returns The new pull requests.
  */
 async function deliver(
   service: Service,
@@ -233,7 +233,7 @@ async function merge(bench: Bench): Promise<void> {
   };
   const home = `git:https://${host}/acme/ops.git#waves`;
   let file = FILE;
-  /** A command in an empty folder, as on another machine. */
+  /** Starts a command in an empty folder, as on another machine. */
   const start = (verb: string, ...args: string[]) => {
     const cwd = bench.newFolder();
     bench.writeFiles(cwd, { "campaign.yml": file });
@@ -255,7 +255,7 @@ async function merge(bench: Bench): Promise<void> {
   const pulls = new Map<string, Pull>();
   const delivered = new Set<string>();
   let kills = 0;
-  /** Starts a command, and kills it soon after a request, or at some time in the first three seconds. */
+  /** Starts a command, and kills it soon after a request, or at a random time in the first three seconds. */
   const kill = async (moment: RegExp | null, verb: string, ...args: string[]) => {
     const running = start(verb, ...args);
     const arrival = moment === null
@@ -285,25 +285,25 @@ async function merge(bench: Bench): Promise<void> {
   const commitsOf = async ({ repository }: Pull) =>
     await gitea.call("GET", `/repos/${repository}/commits?sha=main&limit=50`);
   const isGood = ({ repository }: Pull) => !FLAWS.has(Number(repository.slice(-2)));
-  /** Pull requests that should be merged, and are not. @param digits The last digits of their names. */
+  /** Pull requests that should be merged but are not. @param digits The last digits of their names. */
   const unmerged = async (digits: RegExp) => {
     const open: Pull[] = [];
     for (const pull of [...pulls.values()].filter((each) => isGood(each) && digits.test(each.repository))) {
-      // Gitea that was left in the middle of a merge has it on the target, and shows the pull request as open.
+      // If Gitea was interrupted during a merge, the target branch contains the merge, but Gitea shows the pull request as open.
       if ((await stateOf(pull)).merged !== true && (await commitsOf(pull)).length === 1) open.push(pull);
     }
     return open;
   };
 
-  // Kills between two waves of starts. A start that a killed command leaves behind waits for five minutes.
+  // Kills commands between two waves of starts. If a killed command has left a start behind, the next command waits for five minutes.
   while (pulls.size < COUNT - PARALLEL && !isOver()) {
     await run("advance");
     if (kills < KILLED.betweenStarts) await kill(null, "advance");
     await deliverAll();
   }
-  // Kills while the last ones are started.
+  // Kills commands while the last runs are started.
   while (kills < KILLED.atStarts && !isOver()) await kill(kills % 2 === 0 ? PUSH : null, "advance");
-  // Kills while a person merges, with all that have the same last digit. The last digit is left to waves.
+  // Kills commands while a person merges all pull requests with the same last digit. Waves merge those with the last of these digits.
   for (let turn = 0; !isOver(); turn++) {
     if (pulls.size < COUNT) {
       await run("advance");
@@ -317,7 +317,7 @@ async function merge(bench: Bench): Promise<void> {
     else if (next !== undefined) await run(...command);
   }
   bench.check("each of the 30 repositories has its pull request", pulls.size === COUNT, output.slice(-5).join("\n"));
-  // Only a plan turns the merges of waves on.
+  // Only a plan enables merges in waves.
   file = MERGING;
   const changed = await run("plan");
   bench.check("a plan turns the merges of waves on", changed.code === 0, changed.stderr);
@@ -389,7 +389,6 @@ async function merge(bench: Bench): Promise<void> {
   bench.check("requests were dropped, and answers lost", faults.drop > 20 && faults.lose > 20, String(count));
 }
 
-/** Merges on a real Gitea that fails. */
 export const GITEA_MERGE: readonly Experiment[] = [
   {
     name: "gitea-merge",

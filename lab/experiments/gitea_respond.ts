@@ -1,7 +1,7 @@
 /**
- * A mention at a real Gitea becomes a run: its webhook starts `respond`, the run's pull request is a real one, a second mention continues
- * it, and a person merges it. The workflow on its Actions is in `gitea_actions.ts`; here a webhook brings the same event to the command,
- * with the variables that the runner sets.
+ * A mention on a real Gitea starts a run. Its webhook starts `respond`, the run opens a real pull request, a second mention continues the run, and a
+ * person merges the pull request. Here, a webhook passes the event to the command, with the variables that the runner sets. `gitea_actions.ts` tests
+ * the workflow on Gitea's Actions.
  */
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -28,17 +28,17 @@ import {
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
 
-/** What a webhook has brought. */
+/** The content of a webhook request. */
 interface Delivery {
-  /** As in `issue_comment`. */
+  /** For example, `issue_comment`. */
   event: string;
   text: string;
 }
 
-/** How long a webhook can take on a loaded machine. */
+/** Maximum time of a webhook on a loaded machine. */
 const DELIVERY_SECONDS = 30;
 
-/** Takes what webhooks bring. `next` waits for the one about a comment. @returns undefined if Gitea has lost it: it sends each only once. */
+/** Receives webhooks. `next` waits for the webhook about a comment. @returns `undefined` if Gitea has lost the webhook, which it sends only once. */
 async function receive(bench: Bench): Promise<{ url: string; next(id: number): Promise<Delivery | undefined> }> {
   const waiting: Delivery[] = [];
   const server = createServer((request, response) => {
@@ -46,7 +46,7 @@ async function receive(bench: Bench): Promise<{ url: string; next(id: number): P
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
       waiting.push({ event: String(request.headers["x-gitea-event"]), text: Buffer.concat(parts).toString("utf8") });
-      // Gitea loses a request on a connection that is closed at the same time for being idle.
+      // Gitea loses a request on a connection that is closed for inactivity at the same time.
       response.setHeader("connection", "close");
       response.end("{}");
     });
@@ -59,7 +59,7 @@ async function receive(bench: Bench): Promise<{ url: string; next(id: number): P
   });
   const { port } = server.address() as AddressInfo;
   async function next(id: number): Promise<Delivery | undefined> {
-    // Our own notes start webhooks, too.
+    // Our own notes trigger webhooks, too.
     const isIt = ({ event, text }: Delivery) => event === "issue_comment" && JSON.parse(text).comment?.id === id;
     const deadline = performance.now() + DELIVERY_SECONDS * 1_000;
     let delivery = waiting.find(isIt);
@@ -69,7 +69,7 @@ async function receive(bench: Bench): Promise<{ url: string; next(id: number): P
   return { url: `http://127.0.0.1:${port}/`, next };
 }
 
-/** What a job of Gitea Actions has: its event as a file, and the runner's variables. @param args The verb, with its flags. */
+/** The environment of a Gitea Actions job: its event as a file, and the runner's variables. @param args The verb and its flags. */
 function jobOf(
   bench: Bench,
   { gitea, repository }: World,
@@ -113,18 +113,18 @@ interface Job extends Running {
   folder: string;
 }
 
-/** The run of a job, once its state file names one. */
+/** Waits until the state file of a job contains a run. */
 async function runOf({ folder }: Job): Promise<string> {
   for (;;) {
     const path = join(folder, "mogplex-ci/run.json");
     const found = existsSync(path) ? /"runId":\s*"([0-9a-f-]{36})"/.exec(readFileSync(path, "utf8"))?.[1] : undefined;
     if (found !== undefined) return found;
-    // The experiment has a limit.
+    // The experiment has a time limit.
     await Bun.sleep(200);
   }
 }
 
-/** Keeps a note as the server shows it, for the picture in the documents, if that is wanted. */
+/** Stores a note as the server shows it, for the picture in the documents, if requested. */
 async function keepNote({ gitea, repository }: World, name: string, note: string): Promise<void> {
   const folder = process.env.MOGPLEX_LAB_NOTES;
   if (folder === undefined) return;
@@ -190,7 +190,7 @@ async function respond(bench: Bench): Promise<void> {
     await service.control("setRun", { runId, run: { status: "streaming" } });
     const begun = { type: "status_changed", message: "Run is streaming", payload: { to: "streaming" } };
     await service.control("appendEvents", { runId, events: [begun] });
-    // A note changes once a minute, with the last event. The experiment has a limit.
+    // A note changes once a minute, with the last event. The experiment has a time limit.
     let [shown = ""] = await notes(number);
     for (; !shown.includes("**agent"); [shown = ""] = await notes(number)) {
       await Bun.sleep(5_000);
@@ -220,7 +220,7 @@ async function respond(bench: Bench): Promise<void> {
 
   const [own] = (await gitea.call("GET", `${issues}/${number}/comments`))
     .filter((each: { user: { id: number } }) => each.user.id === bot.id) as [{ id: number; body: string }];
-  // As somebody may who can write to issues.
+  // Anyone who can edit comments on issues can do this.
   const body = own.body.replace(runId, crypto.randomUUID());
   await gitea.call("PATCH", `${issues}/comments/${own.id}`, { body });
   const forged = await jobOf(bench, world, service, token, first.delivery).ended;
@@ -286,7 +286,6 @@ async function respond(bench: Bench): Promise<void> {
   );
 }
 
-/** `respond` on a real Gitea. */
 export const GITEA_RESPOND: readonly Experiment[] = [
   {
     name: "gitea-respond",

@@ -1,6 +1,6 @@
 /**
- * A checked result on a real Gitea: the file is committed there by Git, and read by its API, by Git over HTTPS with a password, and without a
- * token; good and bad files; what is there when nothing may be started.
+ * A checked result on a real Gitea. Git commits the file, which is read by the API, by Git over HTTPS with a password, and without a token. Covers
+ * valid and invalid files, and existing files that prevent a start.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const SCHEMA = JSON.stringify({
 });
 const GOOD = '{ "safe": true, "version": "1.2.3" }\n';
 
-/** Puts the file into a clone. @param path Of the file, below the clone. */
+/** Writes the result file into a clone. @param path Path of the file in the clone. */
 type Put = (folder: string, path: string) => Promise<void>;
 
 interface Job {
@@ -27,7 +27,7 @@ interface Job {
   folder: string;
 }
 
-/** What a command needs to talk to the server: the variables of a job of Gitea Actions, or of another machine. */
+/** Variables with which a command reaches the server: those of a Gitea Actions job, or those of another machine. */
 function environment({ gitea, repository }: World, service: Service, more: Record<string, string>) {
   return {
     CI: "true",
@@ -46,7 +46,7 @@ function environment({ gitea, repository }: World, service: Service, more: Recor
   };
 }
 
-/** A service whose repositories are at the forge alone. */
+/** A service whose repositories exist only at the forge. */
 async function openService(bench: Bench): Promise<Service> {
   const service = await bench.service(undefined);
   await service.control("filesMode", { mode: "hidden" });
@@ -61,7 +61,7 @@ function start(bench: Bench, env: Record<string, string>, path = ".mogplex/resul
   return { folder, end: bench.start(line, { cwd: folder, env }).ended };
 }
 
-/** The state of a job, once it names its run. The experiment has a limit. */
+/** Waits for the state of a job that contains the run. The experiment has a time limit. */
 async function stateOf({ folder }: Job): Promise<{ runId: string; path: string }> {
   for (;;) {
     const file = join(folder, "mogplex-ci/run.json");
@@ -71,7 +71,10 @@ async function stateOf({ folder }: Job): Promise<{ runId: string; path: string }
   }
 }
 
-/** Does the work of a run, as the service would: commits what `put` makes, pushes it, opens the pull request, and reports it. @returns The commit. */
+/**
+ * Does the work of a run as the service would: commits the files of `put`, pushes the commit, opens the pull request, and reports it. @returns The
+ * commit.
+ */
 async function answer(
   bench: Bench,
   { gitea, repository }: World,
@@ -139,7 +142,7 @@ async function byApi(bench: Bench): Promise<void> {
   const copy = readFileSync(join(good.folder, "mogplex-ci/value.json"), "utf8");
   bench.check("the copy holds the value", JSON.parse(copy).safe === true, copy);
 
-  // The answer is merged: the same path is on the base then.
+  // The merge puts the file with the same path on the base branch.
   await gitea.call("POST", `/repos/${repository}/pulls/${pullRequest.number ?? 1}/merge`, { Do: "merge" }, owner);
   const merged = await start(bench, env(), resultFile.path).end;
   bench.check(
@@ -236,7 +239,6 @@ async function byGit(bench: Bench): Promise<void> {
   bench.check("without the token it ends with 65", refused.code === 65, seen(refused));
 }
 
-/** Checked results on a real Gitea. */
 export const GITEA_RESULT: readonly Experiment[] = [
   {
     name: "gitea-result",

@@ -1,4 +1,4 @@
-/** What the client of Gitea and Forgejo reads of issues, comments, labels and rights, and what it writes, on a real server. */
+/** What the client of Gitea and Forgejo reads and writes on a real server: issues, comments, labels and permissions. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,14 +16,14 @@ import type { GiteaUser } from "../gitea.ts";
 import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
 import { GIT, GITEA } from "../programs.ts";
 
-/** One question, and what has to be answered: at least these fields; a text is a part of why it failed. */
+/** One request, and the expected answer. The answer may have more fields. A text is a part of the expected error. */
 interface Step {
   method: Exclude<keyof GiteaThreads, "forge" | "system" | "origin">;
   args: readonly unknown[];
   expected: unknown;
-  /** @default the world's */
+  /** @default the repository of the world */
   repository?: string;
-  /** @default an administrator of the repository */
+  /** @default the token of an administrator of the repository */
   token?: string;
 }
 
@@ -46,7 +46,7 @@ async function comment({ gitea, repository }: World, { number }: ThreadPlace, bo
   return { id: id as number, at: at as string };
 }
 
-/** Sets a label, and creates it if it does not exist. */
+/** Adds a label, and creates it if it does not exist. */
 async function label({ gitea, repository, owner }: World, { number }: ThreadPlace, name: string, as: GiteaUser) {
   const labels = await gitea.call("GET", `/repos/${repository}/labels`);
   const known = labels.find((each: { name: string }) => each.name === name);
@@ -60,10 +60,10 @@ async function pull({ gitea, repository, writer }: World, branch: string): Promi
   return { kind: "pull", number: await gitea.pull(repository, branch, `Change ${branch}`, writer) };
 }
 
-/** Times are of whole seconds: what happens in the same one is no change. */
+/** Gitea's times have a resolution of one second, so changes within the same second are not visible. */
 const aSecond = () => Bun.sleep(2_100);
 
-/** An organization whose repository gives rights by teams. */
+/** An organization whose repository grants permissions by team. */
 async function organization({ gitea, owner, writer, stranger }: World): Promise<string> {
   await gitea.call("POST", "/orgs", { username: "guild" }, owner);
   await gitea.call("POST", "/orgs/guild/repos", { name: "app", auto_init: true, private: true }, owner);
@@ -87,7 +87,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ],
   ["an issue that was not changed", async (world) => {
     const place = await issue(world, "one", world.stranger);
-    // None of these is a change of its text.
+    // None of these changes the text of the issue.
     await aSecond();
     await comment(world, place, "A comment.", world.stranger);
     await aSecond();
@@ -186,7 +186,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["a comment", async (world) => {
     const place = await issue(world, "six", world.stranger);
     const { id } = await comment(world, place, "@mogplex do it", world.writer);
-    // A reaction is no change.
+    // A reaction does not change the comment.
     await aSecond();
     const path = `/repos/${world.repository}/issues/comments/${id}`;
     await world.gitea.call("POST", `${path}/reactions`, { content: "heart" }, world.stranger);
@@ -266,7 +266,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     await gitea.allow("guild/app", reviewer, "write");
     return { ...await right(userOf(reviewer), true), repository: "guild/app" };
   }],
-  // Gitea refuses the push of such a user, and names the right of a collaborator all the same.
+  // Gitea refuses the push of such a user, but reports the permission of a collaborator nevertheless.
   ["the right of a collaborator who is in a team without a right to the code", async ({ gitea, owner, reviewer }) => {
     const units = { units: ["repo.issues"], units_map: { "repo.issues": "write" } };
     const body = { name: "issuers", permission: "read", includes_all_repositories: true, ...units };
@@ -323,7 +323,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     "that rights are shown to an owner of the organization",
     () => Promise.resolve({ method: "hidesRights", args: [], expected: null, repository: "guild/app" }),
   ],
-  // So does Gitea: the team without the code takes the right from a member of the team that has it.
+  // Gitea behaves in the same way: the team without code access removes the permission of a member of the team with code access.
   ["the right of a member of both a team that writes code and one without it", async ({ gitea, owner, writer }) => {
     const teams = await gitea.call("GET", "/repos/guild/app/teams", undefined, owner);
     const { id } = teams.find(({ name }: { name: string }) => name === "issuers");
@@ -395,7 +395,7 @@ function branch(name: string, expected: unknown): Promise<Step> {
   return Promise.resolve({ method: "branch", args: [name], expected });
 }
 
-/** Whether a value has at least what is expected: all fields of objects, and lists of the same length. */
+/** Whether a value contains at least the expected value: all fields of objects, and lists of the same length. */
 function has(found: unknown, expected: unknown): boolean {
   if (Array.isArray(expected)) {
     return Array.isArray(found) && found.length === expected.length &&
@@ -445,7 +445,7 @@ async function threads(bench: Bench): Promise<void> {
   keepRecordings("gitea_threads_answers.json", recordings);
 }
 
-/** What is written, as the server shows it afterwards. */
+/** Checks the written values on the server. */
 async function writes(bench: Bench, world: World): Promise<void> {
   const { gitea, repository, owner, writer, stranger } = world;
   const rights = ["read:user", "write:issue", "write:repository"];
@@ -477,7 +477,6 @@ async function writes(bench: Bench, world: World): Promise<void> {
   }
 }
 
-/** Experiments with issues and comments on a real Gitea. */
 export const GITEA_THREADS: readonly Experiment[] = [
   {
     name: "gitea-threads",

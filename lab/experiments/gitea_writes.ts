@@ -1,4 +1,4 @@
-/** What the client of Gitea and Forgejo changes at a real server: merges, updates, requests for reviews, labels, comments, closing, branches. */
+/** What the client of Gitea and Forgejo changes on a real server: merges, updates, review requests, labels, comments, closing, and branches. */
 import { systemClock } from "../../lib/clock.ts";
 import { MogplexError } from "../../lib/errors.ts";
 import { ALL_FORGES } from "../../lib/forge/all.ts";
@@ -13,17 +13,17 @@ import type { GiteaUser } from "../gitea.ts";
 import { makeWorld, tokenOf, type World } from "../gitea_world.ts";
 import { GITEA } from "../programs.ts";
 
-/** Rights of the token as docs/campaigns.md names them. */
+/** Scopes of the token as in docs/campaigns.md. */
 const SCOPES = ["write:repository", "write:issue", "read:user"];
 
-/** Makes a branch with one changed file and its pull request. */
+/** Creates a branch with one changed file, and its pull request. */
 async function change({ gitea, repository, writer }: World, branch: string, file = `${branch}.txt`) {
   const commit = await gitea.commit(repository, branch, file, `${branch}\n`, writer);
   const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
   return { number, commit };
 }
 
-/** Merges, and repeats it while the server asks for that. */
+/** Merges, and retries while the server requests it. */
 async function merge(writer: PullRequestWriter, commit: string, title = "A title", most = 60): Promise<MergeOutcome> {
   for (let tries = 1;; tries++) {
     const outcome = await writer.merge({ commit, method: "squash", title, body: "Fixes #1", hasQueue: false });
@@ -90,7 +90,7 @@ async function writes(bench: Bench): Promise<void> {
 
   const [left, right] = [await change(world, "left", "same.txt"), await change(world, "right", "same.txt")];
   is("the first of two is merged", (await merge(at(left.number), left.commit)).kind, "merged");
-  // The server asks to try again, without end, or answers 500.
+  // The server requests retries without end, or answers 500.
   matches(
     "a conflict is refused",
     await merge(at(right.number), right.commit, "A title", 5),
@@ -181,7 +181,6 @@ async function writes(bench: Bench): Promise<void> {
   );
 }
 
-/** Changes of pull requests at a real Gitea. */
 export const GITEA_WRITES: readonly Experiment[] = [
   {
     name: "gitea-writes",

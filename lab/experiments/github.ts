@@ -1,6 +1,6 @@
 /**
- * GitHub workflows on nektos/act without containers: each step is a real process of this machine, on a terminal, with act's readers of
- * outputs, summaries and commands.
+ * GitHub workflows on nektos/act without containers. Each step is a real process of this machine on a terminal. act parses the outputs, summaries and
+ * commands.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { ACT, DOCKERD, GIT, JQ } from "../programs.ts";
 // deno-lint-ignore no-control-regex
 const REDRAWN = /\x1b\[(?:\?7l|K)/;
 
-/** The fences around untrusted text that act saw opened, and those of them that it saw closed. */
+/** The fences around untrusted text that act detected, and which of them it saw closed. */
 function fences(text: string): { opened: string[]; closed: string[] } {
   const opened = [...text.matchAll(/⚙ +::stop-commands::([\w-]+)/g)].map((match) => match[1] ?? "");
   return { opened, closed: opened.filter((token) => text.includes(`⚙  ::${token}::`)) };
@@ -68,14 +68,13 @@ async function cancel(bench: Bench): Promise<void> {
   await bench.checkAllEnded("no process is left behind");
 }
 
-/** Another recipe, and what starts it. */
 interface Other {
   file: string;
   event?: string;
   payload: unknown;
-  /** Number of its jobs that follow an agent. */
+  /** Number of jobs that follow an agent. */
   jobs: number;
-  /** The variables of the repository that it needs beside the secret. @default none */
+  /** Variables of the repository that the recipe needs besides the secret. @default none */
   variables?: (service: Service) => Record<string, string>;
 }
 
@@ -98,9 +97,9 @@ const OTHERS: readonly Other[] = [
   { file: "task-with-comment.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 1 },
 ];
 
-/** How many runs ended with a status: by our verdicts in the log, or by the service for drop-in.yml, which names its run. */
+/** Number of runs that ended with a status, according to our verdicts in the log. For drop-in.yml, which names its run, according to the service. */
 async function endedWith(status: string, log: string, service: Service): Promise<number> {
-  // Not by its last notice: act may lose the last line of a step.
+  // Do not use the last notice, because act may lose the last line of a step.
   const [, runId] = /Started run ([\w-]+)/.exec(log) ?? [];
   if (runId !== undefined) return await service.status(runId) === status ? 1 : 0;
   return log.match(new RegExp(`verdict +\\S*${status}\\b`, "g"))?.length ?? 0;
@@ -114,7 +113,7 @@ async function others(bench: Bench): Promise<void> {
     );
   const untried = files.filter((name) => !OTHERS.some(({ file }) => file === name));
   bench.check("every workflow is tried", untried.length === 0, untried.join(", "));
-  // A later job calls it to comment on the pull request.
+  // A later job calls this program to comment on the pull request.
   bench.writeProgram("gh", `#!/bin/sh\necho "gh was called: $*"\n`);
   for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
     for (const { file, jobs, variables, ...rest } of OTHERS.filter(({ file }) => files.includes(file))) {
@@ -132,7 +131,7 @@ async function others(bench: Bench): Promise<void> {
   }
 }
 
-/** The recipe whose next job depends on the answer of the agent. */
+/** The recipe whose next job depends on the agent's answer. */
 async function answers(bench: Bench): Promise<void> {
   const delivery = {
     ...{ stage: "git_delivery", changed: true, pull_request_url: "${pull}", base_branch: "${base}" },
@@ -177,7 +176,7 @@ async function forgejo(bench: Bench): Promise<void> {
   }
 }
 
-/** What `docs/github.md` shows under "On a laptop", pasted into a repository in which `init` has written its workflow. */
+/** The commands of `docs/github.md` under "On a laptop", in a repository in which `init` has written its workflow. */
 async function page(bench: Bench): Promise<void> {
   const text = readFileSync(join(root, "docs/github.md"), "utf8");
   const [, commands = ""] = /^```sh\n(cat > try\.sh[^]*?)^```$/m.exec(text) ?? [];
@@ -195,7 +194,6 @@ async function page(bench: Bench): Promise<void> {
   }
 }
 
-/** Experiments with nektos/act. */
 export const GITHUB: readonly Experiment[] = [
   {
     name: "act-success",

@@ -1,4 +1,4 @@
-/** The GitHub action on nektos/act, as `./action` of a checkout: the recipe that uses it. */
+/** The GitHub action as `./action` of a checkout, in its recipe on nektos/act. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../tools/setup.mjs";
@@ -10,7 +10,6 @@ import { ACT, ACTIONLINT, GIT } from "../programs.ts";
 
 const WEEKLY = "weekly-cleanup.action.yml";
 
-/** The action as files of a repository. */
 function actionFiles(): Record<string, string> {
   const names = readdirSync(join(root, "action"));
   return Object.fromEntries(
@@ -18,7 +17,6 @@ function actionFiles(): Record<string, string> {
   );
 }
 
-/** Starts the recipe with the action in its repository. */
 function start(bench: Bench, service: Service) {
   const text = bench.example(`github-actions/${WEEKLY}`) + LATER;
   return startWorkflow(bench, { service, files: actionFiles(), text, keepArtifacts: true });
@@ -77,7 +75,7 @@ async function actionlint(bench: Bench): Promise<void> {
   const right = await bench.run([...line, `${folder}/${WEEKLY}`], { cwd });
   bench.check(`${WEEKLY} gives the action what it takes`, right.code === 0, right.stdout);
   const { code, stdout } = await bench.run([...line, `${folder}/wrong.yml`], { cwd });
-  // Its `on` is the reader's.
+  // Users add their own `on`.
   const snippets = [...readFileSync(join(root, "action/README.md"), "utf8").matchAll(/```yaml\n(jobs:[^]*?)```/g)];
   const [result = ""] = snippets.map(([, text = ""]) => text).filter((text) => text.includes("schema:"));
   bench.writeFiles(cwd, { [`${folder}/result.yml`]: `on: push\n${result}` });
@@ -87,7 +85,6 @@ async function actionlint(bench: Bench): Promise<void> {
   bench.check("an input and an output that the action lacks are found", found, stdout);
 }
 
-/** Experiments with the action. */
 export const GITHUB_ACTION: readonly Experiment[] = [
   {
     name: "act-action-success",

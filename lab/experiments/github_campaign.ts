@@ -20,7 +20,7 @@ async function campaign(bench: Bench): Promise<void> {
       return { code, log: running.text() };
     };
     const early = await act("schedule", {});
-    // Not by the message: act may lose the last line of a step.
+    // Do not check the message, because act may lose the last line of a step.
     const isRed = early.code === 1 && await service.runs() === 0;
     bench.check(`${scenario}: a wave without a plan is red, and starts nothing`, isRed, tail(early.log));
     const repository = { default_branch: "main" };
@@ -36,7 +36,6 @@ async function campaign(bench: Bench): Promise<void> {
   }
 }
 
-/** Experiments with campaigns. */
 export const GITHUB_CAMPAIGN: readonly Experiment[] = [
   {
     name: "act-campaign",

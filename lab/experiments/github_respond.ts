@@ -1,6 +1,6 @@
 /**
- * The workflows that answer mentions, on nektos/act with files of events: the one that `init github --respond` writes, unchanged, and the one of
- * the examples with what docs/ask.md says of labels on pull requests. The GitHub behind them has the shapes of its documentation.
+ * The workflows that answer mentions, on nektos/act with event files: the unchanged workflow of `init github --respond`, and the workflow of the
+ * examples with the changes in docs/ask.md for labels on pull requests. The emulated GitHub answers as documented.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { type Bench, COMMAND, type Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { ACT, GIT } from "../programs.ts";
 
-/** The project of the tests, under the name that the local service knows, below the paths of a server of one's own. */
+/** The project of the tests with the repository name of the local service, below the paths of a self-hosted server. */
 function serverOf(project: GithubProject) {
   const fetch = async (url: string, init: RequestInit) => {
     const path = url.replace(/\/api(?:\/v3)?(?=\/(?:repos|graphql|user)\b)/, "").replace("/acme/web", "/acme/api");
@@ -24,7 +24,6 @@ function serverOf(project: GithubProject) {
   return { ...project, api: "https://github.example", fetch };
 }
 
-/** The workflow that `init` writes. */
 async function initWorkflow(bench: Bench): Promise<string> {
   const cwd = await openRepository(bench, {});
   await bench.run(["git", "remote", "add", "origin", "https://github.example/acme/web.git"], { cwd });
@@ -35,14 +34,14 @@ async function initWorkflow(bench: Bench): Promise<string> {
 
 const repository = { id: 5, default_branch: "main" };
 
-/** Starts a workflow by an event. `variables`: of the repository. */
+/** Starts a workflow with an event. `variables` are the variables of the repository. */
 type Play = (
   event: string,
   payload: Record<string, unknown>,
   variables?: Readonly<Record<string, string>>,
 ) => Promise<{ code: number | null; log: string }>;
 
-/** Calls a function with the project, and with what starts a workflow on it. */
+/** Calls a function with the project, and with a function that starts a workflow on it. */
 async function withProject(
   bench: Bench,
   text: string,
@@ -70,7 +69,7 @@ async function withProject(
   }
 }
 
-/** The line of a note that says how a run ended. */
+/** The line of a note that reports the end of a run. */
 const ENDED = /^✅ \*\*Succeeded\*\*/m;
 
 const notesOf = ({ comments }: GithubProject) =>
@@ -110,7 +109,7 @@ async function ofInit(bench: Bench): Promise<void> {
   });
 }
 
-/** A member who is not in the variable for the users, then an empty variable. */
+/** First a member who is not in the variable for the users, then an empty variable. */
 async function ofUsers(bench: Bench, text: string): Promise<void> {
   const service = await bench.service("success");
   await withProject(bench, text, service, async (github, play) => {
@@ -131,7 +130,7 @@ async function ofUsers(bench: Bench, text: string): Promise<void> {
 
 async function ofExample(bench: Bench): Promise<void> {
   const service = await bench.service("success");
-  // What docs/ask.md says of the label on a pull request.
+  // The changes in docs/ask.md for the label on a pull request.
   const text = bench.example("github-actions/respond.yml")
     .replace(/^on:.*$/m, "on:\n  pull_request_target: { types: [labeled] }");
   await withProject(bench, text, service, async (github, play) => {
@@ -145,7 +144,6 @@ async function ofExample(bench: Bench): Promise<void> {
   });
 }
 
-/** Experiments with mentions at GitHub. */
 export const GITHUB_RESPOND: readonly Experiment[] = [
   {
     name: "act-respond",

@@ -1,6 +1,6 @@
 /**
- * Runs job scripts in the script that GitLab Runner makes of them, by a real bash and a real `su`, and stops them as its shell executor
- * does. The runner itself is not here: script and signals are rebuilt, and held against its source. Source: gitlab-runner, helpers/process,
+ * Runs job scripts in the script that GitLab Runner generates, with a real bash and a real `su`, and stops them as the runner's shell executor does.
+ * The runner itself is not used: script and signals are imitated, and compared with its source. Source: gitlab-runner, helpers/process,
  * executors/shell/shell_unix.go and shells/bash.go.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -29,21 +29,17 @@ const USER = "nobody";
 
 const BASH = debianProgram("bash");
 
-/** A job on a runner. */
 interface Job {
   cwd: string;
-  /** Starts its script. */
   script(): Running;
-  /** Runs its `after_script`. */
   afterScript(status: string): Promise<Ended>;
 }
 
 interface JobOptions {
-  /** Whether the stage runs under `su`. @default {false} */
+  /** @default {false} */
   asUser?: boolean;
   /** @default {"subshell"} */
   form?: Form;
-  /** More variables. @default {{}} */
   variables?: Readonly<Record<string, string>>;
 }
 
@@ -66,15 +62,15 @@ function openJob(bench: Bench, service: Service, job: GitlabJob, options: JobOpt
 const PROMPT = { prompt: "Update the dependencies" };
 
 /**
- * Stops a job as the shell executor does: the runner sends a signal to the process group, and waits for the end of its output, which a
- * descendant may hold. Only then it runs `after_script`. Source: gitlab-runner, executors/shell/shell.go (`cmd.Wait`).
+ * Stops a job as the shell executor does. The runner sends a signal to the process group and waits for the end of the output, which a descendant may
+ * keep open. Only then does it run `after_script`. Source: gitlab-runner, executors/shell/shell.go (`cmd.Wait`).
  */
 async function stop(running: Running): Promise<void> {
   signal(-running.pid, "SIGTERM");
   await running.closed;
 }
 
-/** A job that is cancelled. */
+/** A cancelled job. */
 interface Cancelled {
   name: string;
   job: GitlabJob;
@@ -138,14 +134,14 @@ async function ends(bench: Bench): Promise<void> {
   }));
 }
 
-/** Reasons of a runner that say something of the job or its settings: another try changes nothing. */
+/** Failure reasons that depend on the job or its settings, so a retry would not help. */
 const VERDICTS = [
   "script_failure",
   "job_execution_timeout",
   "image_pull_failure",
   "runner_configuration_error",
   "job_canceled",
-  // A registry that cannot be reached. Servers before 19.1 call it runner_system_failure, and are asked to retry it.
+  // A registry that cannot be reached. Servers before 19.1 report runner_system_failure, which the recipe retries.
   "runner_external_dependency_failure",
 ];
 
@@ -188,7 +184,7 @@ async function reasons(bench: Bench): Promise<void> {
   bench.check("it refuses another word", wrong.code !== 0, wrong.stdout);
 }
 
-/** Repositories of the campaign. */
+/** Number of repositories of the campaign. */
 const ITEMS = 5;
 
 async function campaignInGit(bench: Bench): Promise<void> {
@@ -201,7 +197,7 @@ async function campaignInGit(bench: Bench): Promise<void> {
   await bench.run([GIT.provide(), "init", "-q", "--bare", `${remote}.git`]);
   const program = readFileSync(COMMAND, "utf8");
   const job = recipeJob(bench, "campaign-in-git.yml", "campaign");
-  // Each job has its own folder: what it knows is in the branch.
+  // Each job has its own folder, because all state is in the branch.
   const open = () => {
     const cwd = bench.newFolder();
     mkdirSync(join(cwd, "ci"));
@@ -234,7 +230,7 @@ async function campaignInGit(bench: Bench): Promise<void> {
     signal(-killed.pid, "SIGKILL");
     await killed.ended;
   }
-  // Starts of the killed waves may have arrived, so waves wait for some minutes before they ask; a person need not.
+  // Starts of the killed waves may have arrived, so waves do not repeat them for some minutes. A person does not have to wait.
   const again = open();
   const retry = ["campaign", "retry", "campaign.yml", "--only", "acme/*", "--home", home];
   await bench.run(["node", "ci/mogplex.mjs", ...retry], again);
@@ -246,7 +242,6 @@ async function campaignInGit(bench: Bench): Promise<void> {
   bench.check("no agent was started twice", runs === ITEMS, `${runs} runs`);
 }
 
-/** Experiments with GitLab Runner. */
 export const GITLAB: readonly Experiment[] = [
   {
     name: "gitlab-ends",

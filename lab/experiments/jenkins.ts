@@ -1,4 +1,6 @@
-/** The Jenkinsfile on the Groovy of Jenkins, with real shells: the driver implements the steps and knows nothing of our recipe. */
+/**
+ * The Jenkinsfile on the Groovy version of Jenkins, with real shells. The driver implements the steps and contains nothing specific to our recipe.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bench, Service } from "../bench.ts";
@@ -8,10 +10,8 @@ import { GROOVY, JAVA } from "../programs.ts";
 
 const DRIVER = join(import.meta.dir, "jenkins_driver.groovy");
 
-/** A running build. */
 interface Build {
   running: Running;
-  /** Aborts it. */
   abort(): void;
 }
 
@@ -70,7 +70,6 @@ async function abort(bench: Bench): Promise<void> {
   await bench.checkAllEnded("no process is left behind");
 }
 
-/** Experiments with Groovy. */
 export const JENKINS: readonly Experiment[] = [
   {
     name: "jenkins-ends",

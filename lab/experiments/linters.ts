@@ -15,7 +15,6 @@ function examples(folder: string): string[] {
   return names.map((name) => join(root, "examples", folder, name));
 }
 
-/** The workflows of GitHub and its relatives. */
 const WORKFLOWS = () => [
   ...examples("github-actions"),
   ...examples("forgejo"),
@@ -25,7 +24,7 @@ const WORKFLOWS = () => [
   join(root, ".github/workflows/release.yml"),
 ];
 
-/** The path of a file in the repository; elsewhere its name alone. */
+/** The path of a file in the repository. For a file outside of it, only the name. */
 function shownName(file: string): string {
   return file.startsWith(`${root}/`) ? file.slice(root.length + 1) : basename(file);
 }
@@ -48,7 +47,7 @@ async function actionlint(bench: Bench): Promise<void> {
     const { code, stdout } = await bench.run([...line, ...ignored, file]);
     bench.check(`${shownName(file)} is clean`, code === 0, stdout);
   }
-  // The linter must report a broken workflow; otherwise a clean result would prove nothing.
+  // The linter must report a broken workflow. Otherwise, a clean result would prove nothing.
   const broken =
     "on: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps: [{ run: 'echo ${{ nothing.here }}' }]\n";
   const { code } = await bench.run([ACTIONLINT.provide(), "-"], { stdin: broken });
@@ -64,7 +63,7 @@ async function zizmor(bench: Bench): Promise<void> {
   }
 }
 
-/** The jobs that `init` writes for these systems, with those of `--respond`, in a folder of this call. */
+/** The jobs that `init` writes for these systems, including the jobs of `--respond`. Each call creates a new folder. */
 function initJobs(...systems: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-init-"));
   return systems.flatMap((system) => {
@@ -78,11 +77,10 @@ function initJobs(...systems: readonly string[]): string[] {
   });
 }
 
-/** A kind of file, and the vendored schema that checks it. */
 interface Kind {
   schema: string;
   files(): string[];
-  /** Changes the text before the check, where the schema does not know a key yet. @default no change */
+  /** Changes the text before the check if the schema does not know a key yet. @default no change */
   prepare?(text: string): string;
   args?: readonly string[];
 }
@@ -96,7 +94,7 @@ const KINDS: readonly Kind[] = [
       ...["run", "dashboard"].map((name) => join(root, `examples/../components/${name}/example.gitlab-ci.yml`)),
     ],
     args: ["--data-transform", "gitlab-ci"],
-    // A header with inputs is a separate document. The schema knows it, the program does not.
+    // A header with inputs is a separate document. The schema supports such a header, but the program does not.
     prepare: (text) => text.split(/^---$/m).at(-1) ?? "",
   },
   {
@@ -118,7 +116,7 @@ const KINDS: readonly Kind[] = [
   { schema: "vendor.woodpecker-ci", files: () => [...examples("woodpecker"), ...initJobs("woodpecker")] },
 ];
 
-/** The versions of Kubernetes whose schemas have to accept a recipe: the oldest that recipes name, and all later ones. */
+/** Versions of Kubernetes whose schemas must accept a recipe: the oldest version in the recipes, and all later versions. */
 const KUBERNETES_VERSIONS = ["1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"];
 
 async function kubernetes(bench: Bench): Promise<void> {
@@ -143,10 +141,10 @@ async function kubernetes(bench: Bench): Promise<void> {
   }
 }
 
-/** Our own schema, with the campaign to copy. */
+/** Our own schema for the campaign file that users copy. */
 const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
 
-/** A file that no schema accepts. */
+/** Files that no schema accepts. */
 const WRONG: Readonly<Record<string, string>> = {
   "vendor.gitlab-ci": "job: { script: 7 }\n",
   "vendor.github-workflows": "on: push\njobs: 7\n",
@@ -189,7 +187,7 @@ async function campaignSchema(bench: Bench): Promise<void> {
   );
 }
 
-/** Path of the vendored schemas below the folder of the program. */
+/** @param name Path of the schema, below the folder of the vendored schemas. */
 function vendored(name: string): unknown {
   const lib = join(CHECK_JSONSCHEMA.provide(), "../../lib");
   const python = readdirSync(lib).find((each) => each.startsWith("python")) ?? "";
@@ -197,8 +195,8 @@ function vendored(name: string): unknown {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
-// check-jsonschema cannot read the patterns of this schema: they escape characters that need no escape. Numbers and booleans are texts there,
-// since Azure puts values into the file before it reads it.
+// check-jsonschema cannot read the patterns of this schema, because they escape characters that need no escape. Numbers and booleans are texts in
+// this schema, because Azure inserts values into the file before it reads the file.
 function azure(bench: Bench): Promise<void> {
   const ajv = new Ajv({ strict: false, allErrors: false, unicodeRegExp: false, validateFormats: false });
   const judge = ajv.compile(vendored("azure-pipelines") as object);
@@ -210,7 +208,6 @@ function azure(bench: Bench): Promise<void> {
   return Promise.resolve();
 }
 
-/** Experiments with linters and schemas. */
 export const LINTERS: readonly Experiment[] = [
   {
     name: "actionlint",

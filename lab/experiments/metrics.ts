@@ -1,4 +1,4 @@
-/** Prometheus' own reader on the metrics of real runs. */
+/** Reads the metrics of real runs with Prometheus's own parser. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";
@@ -15,7 +15,7 @@ async function metrics(bench: Bench): Promise<void> {
     bench.check(`the run of "${scenario}" ends with ${code}`, ended.code === code, ended.stderr);
     const file = join(cwd, "mogplex-ci/metrics.txt");
     const text = readFileSync(file, "utf8");
-    // The checker of styles reads the older format, which has no end marker and no times.
+    // The style checker reads the older format, which has no end marker and no times.
     const judged = await bench.run([PROMTOOL.provide(), "check", "metrics"], { stdin: text });
     const remarks = judged.stdout + judged.stderr;
     bench.check(`promtool has no remark on its metrics`, judged.code === 0 && remarks === "", remarks);
@@ -24,7 +24,6 @@ async function metrics(bench: Bench): Promise<void> {
   bench.check("promtool refuses a wrong file", wrong.code !== 0);
 }
 
-/** The experiment with Prometheus. */
 export const METRICS: readonly Experiment[] = [{
   name: "metrics",
   system: "Prometheus, GitLab metrics reports",

@@ -1,4 +1,4 @@
-/** The sample of `docs/library.md` with OpenTelemetry itself, as it is printed. */
+/** Runs the sample of `docs/library.md` with OpenTelemetry, unchanged. */
 import { readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";
@@ -7,7 +7,6 @@ import type { Experiment } from "../experiment.ts";
 import { OPENTELEMETRY } from "../programs.ts";
 import { consumer } from "./package.ts";
 
-/** The sample. */
 function sample(): string {
   const blocks = readFileSync(join(root, "docs/library.md"), "utf8").matchAll(/^```ts.*\n([^]*?)^```$/gm);
   const [found, ...more] = [...blocks].filter(([, text]) => text?.includes("@opentelemetry/sdk-node"));
@@ -15,15 +14,15 @@ function sample(): string {
   return found[1];
 }
 
-/** What passed between the sample and the rest of the world. */
+/** Recorded requests of the sample. */
 interface Passed {
-  /** The `traceparent` of each request to the service; null where it had none. */
+  /** The `traceparent` of each request to the service; `null` if the request had none. */
   parents: (string | null)[];
-  /** The bodies that a collector of traces got. */
+  /** The bodies that the trace collector received. */
   spans: string[];
 }
 
-/** Sits in front of the service, and is the collector of traces as well. */
+/** A proxy in front of the service, which is also the trace collector. */
 function between(bench: Bench, url: string): { url: string; passed: Passed } {
   const passed: Passed = { parents: [], spans: [] };
   const server = Bun.serve({
@@ -72,7 +71,6 @@ async function traced(bench: Bench): Promise<void> {
   }
 }
 
-/** The experiment with OpenTelemetry. */
 export const OPENTELEMETRY_EXPERIMENTS: readonly Experiment[] = [{
   name: "opentelemetry",
   system: "OpenTelemetry",

@@ -1,4 +1,4 @@
-/** The package in the hands of bundlers and compilers that other projects use. */
+/** Uses the package with bundlers and compilers of other projects. */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";
@@ -19,7 +19,7 @@ import {
   WEBPACK,
 } from "../programs.ts";
 
-/** Reads repositories of a service in process, and looks for a campaign: something of each entry. */
+/** Reads repositories of a service in this process, and looks for a campaign, to use a part of each entry. */
 export const SCRIPT = `
 import { createMogplex, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
 import { createCampaigns } from "@mogplex/ci/campaigns";
@@ -33,19 +33,18 @@ console.log(mogplex.api.origin, exitCodeFor(new UsageError("x")), repos.length, 
 await service.close();
 process.exitCode = EXIT.cancelled;
 `;
-/** What {@linkcode SCRIPT} does. */
+/** The exit code and output of {@linkcode SCRIPT}. */
 export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1 true\n", stderr: "" };
 
-/** Most bytes of a bundle of which the script uses the exit codes alone. */
+/** Maximum size of a bundle whose script uses only the exit codes, in bytes. */
 const SMALL = 16 * 1024;
 
-/** Most kilobytes of a minified bundle of `createMogplex`. At present they have 253 to 331. */
+/** Maximum size of a minified bundle with `createMogplex`, in kilobytes. Currently, the sizes are between 253 and 331. */
 const MOST_KB = 340;
 
-/** What a driver minifies; the script is read by people when it fails. */
+/** Condition in a driver that minifies everything except the script, which people read when it fails. */
 const MINIFIED = `!input.endsWith("script.mjs")`;
 
-/** A project that has the package, as it is published. */
 export async function consumer(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = bench.newFolder();
   const cwd = root;
@@ -58,7 +57,7 @@ export async function consumer(bench: Bench, files: Readonly<Record<string, stri
   return folder;
 }
 
-/** A script that has the client whole. */
+/** A script with the whole client. */
 const WITH_CLIENT = `export { createMogplex } from "@mogplex/ci";\n`;
 
 function checkClient(bench: Bench, bundle: string): void {
@@ -66,7 +65,7 @@ function checkClient(bench: Bench, bundle: string): void {
   bench.check(`createMogplex takes ${kB.toFixed(1)} kB minified, of at most ${MOST_KB}`, kB <= MOST_KB);
 }
 
-/** How a bundler is driven: a module that bundles the file of its first argument into that of its second, and prints its warnings. */
+/** For each bundler, a module that bundles the file in its first argument into the file in its second argument, and prints the warnings. */
 const DRIVERS: Readonly<Record<string, (packages: string) => string>> = {
   rollup: (packages) => `
 import { rollup } from "${packages}/rollup/dist/es/rollup.js";
@@ -120,7 +119,7 @@ async function bundled(bench: Bench, bundler: Program): Promise<void> {
     `import { EXIT, exitCodeFor } from "@mogplex/ci";\nconsole.log(EXIT.usage, exitCodeFor(new Error("x")));\n`;
   const files = { "driver.mjs": driver, "script.mjs": SCRIPT, "small.mjs": small, "client.mjs": WITH_CLIENT };
   const cwd = await consumer(bench, files);
-  // Not where the package is: the bundle has everything.
+  // Not in the folder of the package, because the bundle must contain everything.
   const elsewhere = bench.newFolder();
   const build = async (name: string) => {
     const output = join(elsewhere, `${name}-bundle.mjs`);
@@ -142,7 +141,7 @@ async function bundled(bench: Bench, bundler: Program): Promise<void> {
 
 async function bundledByDeno(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, { "script.mjs": SCRIPT, "client.mjs": WITH_CLIENT });
-  // Not where the package is: the bundle has everything.
+  // Not in the folder of the package, because the bundle must contain everything.
   const elsewhere = bench.newFolder();
   const env = { DENO_DIR: DENO_BUNDLE.provide() };
   const build = async (name: string, ...flags: string[]) => {
@@ -160,7 +159,7 @@ async function bundledByDeno(bench: Bench): Promise<void> {
   checkClient(bench, await build("client", "--minify"));
 }
 
-/** Every flag that makes a compiler stricter, and that does not speak of the style of the project. */
+/** Every flag that makes a compiler stricter, except flags about the style of the project. */
 export const STRICT_FLAGS: readonly string[] = [
   "strict",
   "exactOptionalPropertyTypes",
@@ -176,7 +175,7 @@ export const STRICT_FLAGS: readonly string[] = [
   "forceConsistentCasingInFileNames",
 ].map((flag) => `--${flag}`);
 
-/** Uses handles, the errors, reports, and the other entries; declarations of other packages are not there. */
+/** Uses handles, the errors, reports, and the other entries. Declarations of other packages are not available. */
 export const TYPED = `
 import { type AutomationHandleItem, createMogplex, type Mogplex, MogplexError, report, type RunHandleItem, type RunResult, type StartedRun, type WorkHandle } from "@mogplex/ci";
 import { type CampaignHandle, createCampaigns } from "@mogplex/ci/campaigns";
@@ -214,7 +213,7 @@ async function compiled(bench: Bench): Promise<void> {
   }
 }
 
-/** Checks the types of the sources of a checkout from another project, with the compiler options that Deno has by itself. */
+/** Checks the types of the sources of a checkout from another project, with Deno's default compiler options. */
 async function checkedByDeno(bench: Bench): Promise<void> {
   const imports = ["mod", "campaigns", "testing"].map((name) => `import * as ${name} from "${root}/${name}.ts";`);
   const text = (type: string) =>
@@ -228,7 +227,7 @@ export const made: campaigns.Campaigns = campaigns.createCampaigns(mod.createMog
     "right.ts": text("number"),
     "wrong.ts": text("string"),
   });
-  // Types of Node are the only package of the project.
+  // Node's types are the only package of the project.
   mkdirSync(join(cwd, "node_modules/@types"), { recursive: true });
   symlinkSync(join(root, "node_modules/@types/node"), join(cwd, "node_modules/@types/node"));
   const check = [DENO.provide(), "check", "--no-lock", "--quiet", "--node-modules-dir=manual"];
@@ -239,7 +238,7 @@ export const made: campaigns.Campaigns = campaigns.createCampaigns(mod.createMog
   bench.check("wrong uses are errors", wrong.stderr.match(/TS\d+ \[ERROR\]/g)?.length === 2, wrong.stderr);
 }
 
-/** A test whose timers stand still: `vi.useFakeTimers()` takes `setImmediate` as well. */
+/** A test with fake timers. `vi.useFakeTimers()` also replaces `setImmediate`. */
 const FAKED = `import { expect, test, vi } from "vitest";
 import { createMogplex } from "@mogplex/ci";
 import { createEmulator } from "@mogplex/ci/testing";
@@ -271,7 +270,7 @@ async function underVitest(bench: Bench): Promise<void> {
   );
 }
 
-/** Asks what people ask of a package before they use it. */
+/** Runs the checks that users run on a package before they use it. */
 async function judged(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, {});
   const archive = readdirSync(cwd).find((name) => name.endsWith(".tgz")) ?? "";
@@ -281,7 +280,6 @@ async function judged(bench: Bench): Promise<void> {
   bench.check("attw finds nothing for modules", attw.code === 0, attw.stdout);
 }
 
-/** The experiments with the package. */
 export const PACKAGE: readonly Experiment[] = [
   {
     name: "package-vitest",

@@ -1,4 +1,4 @@
-/** What users do with a release: they read its SBOM, and Renovate lifts version and checksum together. */
+/** What users do with a release: they read its SBOM, and Renovate updates the version and checksum together. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
@@ -12,13 +12,13 @@ import type { Experiment } from "../experiment.ts";
 import { makeWorld } from "../gitea_world.ts";
 import { CURL, CYCLONEDX, GIT, GITEA, NODE_24, RENOVATE } from "../programs.ts";
 
-/** Validates each SBOM of `dist/` by the published schema, and a broken one, so that a clean result proves something. */
+/** Validates each SBOM of `dist/` with the published schema, and an invalid SBOM, so that a clean result proves something. */
 function sboms(bench: Bench): Promise<void> {
   const folder = CYCLONEDX.provide();
   const schema = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
   const ajv = new Ajv({ strict: false, validateFormats: false });
   for (const name of ["spdx.SNAPSHOT.schema.json", "jsf-0.82.SNAPSHOT.schema.json"]) {
-    // The schema names them by their files.
+    // The schema refers to other schemas by file name.
     ajv.addSchema({ ...schema(name), $id: undefined }, `http://cyclonedx.org/schema/${name}`);
   }
   const validate = ajv.compile(schema("bom-1.6.SNAPSHOT.schema.json"));
@@ -71,7 +71,7 @@ async function renovate(bench: Bench): Promise<void> {
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const { gitea, repository, owner } = await makeWorld(bench);
-  // The preset, as a user's configuration has it once `extends` has named it. The addresses are those of this machine.
+  // The preset as in a user's configuration that `extends` it. The addresses are on this machine.
   const { $schema: _, description: __, ...preset } = JSON.parse(
     readFileSync(join(root, "examples/updates/mogplex.json"), "utf8"),
   );
@@ -127,7 +127,6 @@ async function renovate(bench: Bench): Promise<void> {
   bench.check("a second run opens no other one", again.code === 0 && later.length === 1, String(later.length));
 }
 
-/** The experiments with a release. */
 export const RELEASE: readonly Experiment[] = [
   {
     name: "release-sbom",

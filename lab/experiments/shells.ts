@@ -9,7 +9,6 @@ import { BUSYBOX, CURL, debianProgram, JQ, type Program } from "../programs.ts";
 
 const FILE = join(root, "examples/shell/mogplex-run.sh");
 
-/** A shell, and the words that start a script with it. */
 interface Shell {
   name: string;
   program: Program;
@@ -22,7 +21,7 @@ const SHELLS: readonly Shell[] = [
   { name: "busybox ash", program: BUSYBOX, args: ["ash"] },
 ];
 
-/** A whole job: how it ends, and what it says. */
+/** A whole job: its exit code and its output. */
 async function jobs(bench: Bench, { name, program, args = [] }: Shell): Promise<void> {
   const line = [program.provide(), ...args, FILE, "Update the dependencies"];
   const env = { CI_SERVER_HOST: "gitlab.example", CI_PIPELINE_ID: crypto.randomUUID(), CI_JOB_NAME: "agent" };
@@ -39,7 +38,7 @@ async function jobs(bench: Bench, { name, program, args = [] }: Shell): Promise<
   const service = await bench.service("stuck-streaming");
   const running = bench.start(line, { env: { ...service.env, ...env } });
   const [, runId = ""] = await running.seen(/run ([0-9a-f]{8}-[0-9a-f-]{27})/);
-  // While its sandbox boots, a cancelled run may come back to life.
+  // While its sandbox boots, a cancelled run may become active again.
   await service.reaches(runId, "streaming");
   signal(-running.pid, "SIGTERM");
   const { code } = await running.ended;
@@ -50,7 +49,7 @@ async function jobs(bench: Bench, { name, program, args = [] }: Shell): Promise<
 
 async function shells(bench: Bench): Promise<void> {
   const waiting = [...SHELLS];
-  // Three at a time: they mostly wait.
+  // Three at a time, because they mostly wait.
   await Promise.all([1, 2, 3].map(async () => {
     for (let shell = waiting.shift(); shell !== undefined; shell = waiting.shift()) {
       try {
@@ -64,7 +63,6 @@ async function shells(bench: Bench): Promise<void> {
   await bench.checkAllEnded("no process is left behind");
 }
 
-/** The experiment with shells. */
 export const SHELL_EXPERIMENTS: readonly Experiment[] = [{
   name: "shells",
   system: "Runners with only a shell",

@@ -21,7 +21,8 @@ const STYLES = new Map([
   ["36", "cyan"],
 ]);
 
-// Styles, other sequences, links and titles, the ends of lines, and text. deno-lint-ignore no-control-regex
+// Styles, other sequences, links and titles, the ends of lines, and text.
+// deno-lint-ignore no-control-regex
 const PARTS = /\x1b\[([\d;]*)m|\x1b\[[?\d;]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\r\n]|[^\x1b\r\n]+/g;
 
 function restyled(style: readonly string[], codes: string): readonly string[] {
