@@ -253,7 +253,7 @@ export const GITLAB: readonly Experiment[] = [
   },
   {
     name: "gitlab-cancel",
-    system: "GitLab, jobs stopped as the shell executor does as root",
+    system: "GitLab, jobs stopped as the shell executor stops them as root",
     programs: [BASH],
     tried:
       "no runner: the process group of the same script gets SIGTERM, then after_script runs: no run or process keeps running",
@@ -261,7 +261,7 @@ export const GITLAB: readonly Experiment[] = [
   },
   {
     name: "gitlab-su",
-    system: "GitLab, jobs stopped as the shell executor does with `--user`",
+    system: "GitLab, jobs stopped as the shell executor stops them with `--user`",
     programs: [SU, BASH],
     tried: "no runner: the same under a real `su`, with the runner's command line",
     limitSeconds: 120,

@@ -146,7 +146,8 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
     throw new UsageError({
       attempted,
       why: "the main text of a review is not read and starts no job",
-      advice: "write the mention as a comment; to see its decision, give its text with --text and --pull-request",
+      advice:
+        "write the mention as a comment; to see the decision, pass the review's text in --text and add --pull-request",
     });
   }
   if (event.kind === "ask") return assume({ forge, isForgeKnown: true }, event, facts, wishes);
@@ -154,7 +155,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
     throw new UsageError({
       attempted,
       why: "a comment on a line of code starts no job: only a scheduled check answers it",
-      advice: "to see the decision, give its text with --text and --pull-request",
+      advice: "to see the decision, pass the comment's text in --text and add --pull-request",
     });
   }
   const why = event.kind === "nothing" ? event.reason : NO_ASK;

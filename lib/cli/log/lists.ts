@@ -24,7 +24,9 @@ export const MOST_LISTED = 200;
  */
 export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
   if (items.length < limit) return;
-  const advice = limit < MOST_LISTED ? "use a higher --limit" : "the service lists no more; use a narrower filter";
+  const advice = limit < MOST_LISTED
+    ? "use a higher --limit"
+    : `the service lists at most ${MOST_LISTED}; use a narrower filter`;
   writer.note(`these are the first ${limit} ${what}; there may be more; ${advice}`);
 }
 
