@@ -22,7 +22,6 @@ export interface HistoryRecord {
   job: string | null;
   repoId: string | null;
   repository: string | null;
-  /** `null` if this is an automation run. */
   harness: string | null;
   /** The beginning of the SHA-256 of the task; `null` if unknown. */
   task: string | null;
@@ -47,7 +46,6 @@ export interface HistoryRecord {
   endedAt: string | null;
   /** Address of the run's pull request; `null` if there is none. */
   pullRequest: string | null;
-  /** Name of the campaign that started the run; `null` if this is a single run. */
   campaign: string | null;
   mention: boolean;
 }

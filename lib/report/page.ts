@@ -358,7 +358,6 @@ export function wordsOf(words: Words, show: (name: string) => Html = framed): Pa
   return words.map((each) => wordsOf(each, show));
 }
 
-/** Makes the spaces in durations non-breaking, so that a number and its unit stay on one line. */
 export function unbroken(text: string): string {
   return text.replace(/(\d) (?=(?:s|min|h|d)\b)/g, "$1\u00a0");
 }

@@ -6,9 +6,7 @@ import type { PlatformLinks } from "../ci/platform.ts";
 import { webUrl } from "../text/escape.ts";
 
 export interface ReportLinks extends PlatformLinks {
-  /** The page of the run among the job's artifacts; `undefined` if unknown. */
   page?: string | undefined;
-  /** The comment or label that requested the run. @default none */
   ask?: AskLink | undefined;
 }
 

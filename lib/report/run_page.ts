@@ -98,7 +98,6 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
   const heading = title ?? `Mogplex ${noun}`;
   const place = repository ?? repoId;
   return page({
-    // A browser tab shows only the beginning.
     title: cutText(
       `${capital(word)}: ${[where, title].filter(Boolean).join(", ") || noun}`,
       MAX_NAME,

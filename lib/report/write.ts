@@ -413,9 +413,9 @@ function textsOf(values: Outputs): OutputTexts {
 }
 
 /**
- * Publishes the id of a run or an automation run at once as the GitHub output `run_id` and as `MOGPLEX_RUN_ID` in the dotenv report, so that a
- * cleanup step finds the id even if this process is killed. The id is added to the file of pipeline variables only at the end, because CI systems do
- * not document how they treat a repeated name.
+ * Publishes the id of a run or an automation run at once: as the GitHub output `run_id`, and as `MOGPLEX_RUN_ID` in the dotenv report. A cleanup step
+ * then finds the id even if this process is killed. The id is added to the file of pipeline variables only at the end, because CI systems do not
+ * document how they treat a repeated name.
  * @param targets All targets. Only `dotenv` is written.
  */
 export function writeRunId(

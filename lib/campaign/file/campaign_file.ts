@@ -89,19 +89,16 @@ export interface Notify {
 }
 
 export interface PullRequestRules {
-  /** User names, `team:NAME` for a team, or `codeowners` for the code owners in the target branch. */
   reviewers: readonly string[];
   labels: readonly string[];
 }
 
 export interface MergeRules {
   afterMs: number;
-  /** Maximum number of merges in 24 hours, including merges by people and updates of branches; `null` if there is no limit. */
   atMost: number | null;
   method: MergeMethod | null;
   /** Whether to update branches that must be up to date. */
   update: boolean;
-  /** Globs of repositories without CI, whose pull requests are merged without checks. */
   withoutChecks: readonly string[];
 }
 
@@ -114,7 +111,6 @@ export interface ResultRules {
 export interface CampaignFile {
   /** Matches {@linkcode CAMPAIGN_NAME}, and is part of every idempotency key. */
   name: string;
-  /** Part of every idempotency key. Empty by default. */
   round: string;
   home: string | null;
   title: string | null;

@@ -1,5 +1,5 @@
 /**
- * Converts the issues that the schema finds to mistakes with places.
+ * Converts the issues that the schema finds into mistakes with places.
  * @module
  */
 import type * as z from "zod/mini";
@@ -19,7 +19,6 @@ export interface CheckedTree {
   brokenFrom: number;
 }
 
-/** The correct places of keys that are often written at the top level by mistake. */
 const HOMES: Readonly<Record<string, string>> = {
   "parallel": "limits.parallel",
   "attempts": "limits.attempts",
@@ -116,8 +115,8 @@ function isOtherForm(issue: Issue, node: TreeNode | undefined): boolean {
 }
 
 /**
- * Replaces the issue of a union by the issues of the only alternative that the value could match. If there are several such alternatives or none, the
- * issue stays.
+ * Replaces the issue of a union with the issues of the only alternative that the value could match. If there are several such alternatives or none,
+ * the issue stays.
  */
 function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   const path = [...base, ...issue.path];

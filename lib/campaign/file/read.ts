@@ -166,7 +166,7 @@ async function readRest(
 ): Promise<RestOfFile> {
   reportRelations(tree, mistakes, webhookVariable);
   const { root } = tree;
-  /** Replaces text that has mistakes by harmless text, so that one mistake does not cause others. */
+  /** Replaces text that has mistakes with harmless text, so that one mistake does not cause others. */
   function goodText(key: string): string {
     return issues.some(({ path }) => path[0] === key) ? "x" : textAt(root, [key]) ?? "x";
   }

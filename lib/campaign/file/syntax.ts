@@ -37,7 +37,6 @@ export interface MapNode extends Span {
   entries: Map<string, Entry>;
 }
 
-/** A value whose mistake was already reported. Its content is not checked. */
 interface BrokenNode extends Span {
   kind: "broken";
 }

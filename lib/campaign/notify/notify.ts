@@ -1,9 +1,9 @@
 /**
  * Notifies a webhook or a script's function that a campaign needs a person's attention or is done. Each event is sent at least once. The journal
- * records what was sent, for all machines. A failed webhook has no other effect: the call is repeated several times, and the next call of the
- * campaign sends the event again.
+ * records what was sent, for all machines. If the webhook fails, the call is repeated several times, and the next call of the campaign sends the
+ * event again. Nothing else changes.
  *
- * A message contains no text of an agent, of the service or of the task, and no name of a repository of the campaign.
+ * A message contains no text from an agent, from the service or from the task, and no name of a repository of the campaign.
  * @module
  */
 import type { PlatformLinks, ReadEnv } from "../../ci/platform.ts";
@@ -50,7 +50,8 @@ const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
  * The journal is shared first, so that the slower of two machines sees what the other machine did. The event is recorded as sent after the webhook
  * has accepted it. After a crash in between, the event is sent again with the same id.
  * @param stuck Whether the campaign was stopped by an error that no later wave can fix.
- * @throws the errors of the journal; {@linkcode LostRaceError} if another machine has written in the meantime. Failures of the webhook are notes.
+ * @throws the errors of the journal; {@linkcode LostRaceError} if another machine has written in the meantime. Webhook failures are reported as
+ * notes.
  */
 export async function sendNotification(
   { file, directory, isInMemory, home, store }: Pick<

@@ -34,7 +34,6 @@ export interface ForecastInput {
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
-  /** The service refuses starts before this time; `null` if it accepts starts. */
   refusedUntilMs?: number | null | undefined;
   waveEveryMs?: number | undefined;
   /** Whether a single process notices the end of a run only at its next read, instead of at once. */
@@ -227,7 +226,6 @@ interface ScheduleInput {
   busyUntilMs?: readonly number[] | undefined;
   quotas?: readonly Quota[] | undefined;
   windows?: readonly StartWindow[] | undefined;
-  /** If set, the end of each run is rounded up to a multiple of this interval after `nowMs`. */
   waveEveryMs?: number | undefined;
 }
 

@@ -51,10 +51,6 @@ export function recentSlots(slotsMs: readonly number[], nowMs: number): number[]
   return sorted.slice(-MOST).map((at) => Math.min(at, nowMs));
 }
 
-/**
- * Returns when the quota allows one more start. A time in the past, or `-Infinity`, means now.
- * @param slots In ascending order.
- */
 function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
   const oldest = slots[slots.length - count];
   return oldest === undefined ? -Infinity : oldest + windowMs + SLOT_GUARD_MS;
@@ -119,7 +115,6 @@ export interface PaceInput {
   quotas?: readonly Quota[] | undefined;
   refusedUntilMs: number | null;
   refusedBy?: "start_limit" | null | undefined;
-  /** Nothing is started before this time, because earlier starts had no response. */
   unansweredUntilMs?: number | null | undefined;
   sandboxRefusals: { count: number; lastMs: number } | null;
   /** Number of the user's sandboxes that are creating, installing or running; `null` if they could not be read. */
@@ -212,7 +207,7 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
 function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
   const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe is sent at once. A probe without a response yet is treated as failed.
+  // The first probe is sent at once. A probe whose result is not known yet is treated as failed.
   if (failures === 1) return -Infinity;
   const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;

@@ -1,6 +1,6 @@
 /**
- * The interface of a pipeline format, and functions that put users' texts into shell scripts and YAML. Formats are deterministic: the same input
- * gives the same bytes.
+ * The interface of a pipeline format, and functions that put user-provided text into shell scripts and YAML. Formats are deterministic: the same
+ * input gives the same bytes.
  * @module
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
@@ -15,7 +15,6 @@ export interface CarriedFile {
 
 export type PipelineProgram =
   | ({ readonly kind: "file" } & CarriedFile)
-  /** A command in the image: letters, digits and `._/-`. */
   | { readonly kind: "command"; readonly name: string };
 
 export interface WavePlan {

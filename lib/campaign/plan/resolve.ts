@@ -315,7 +315,6 @@ export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
   /** Whether the campaign file specifies neither a base branch nor a root directory for the item. */
   isDefault: boolean;
-  /** Ids of the service's rows with this name: one for the repository, and one for each of its sub-projects. */
   rows: readonly string[];
 }
 

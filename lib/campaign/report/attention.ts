@@ -249,7 +249,7 @@ function newestOf(
   return { run: endingOf([newest]), endings: groups.map(endingOf), command };
 }
 
-/** Times and counts differ between runs, so all numbers are replaced by 0. */
+/** Times and counts differ between runs, so all numbers are replaced with 0. */
 function textOf({ lastLines = [] }: CampaignItem): string {
   return lastLines.join("\n").replace(/\d+/g, "0");
 }

@@ -267,7 +267,6 @@ interface RowContext {
   readonly endings: ReadonlyMap<string, string>;
 }
 
-/** The text links to the last lines of the item's agent, or to its cause with the commands. */
 function whyCell({ id }: CampaignItem, text: string | null, { causes, endings }: RowContext): Html | null {
   const place = endings.get(id) ?? causes.get(id);
   return oneLine(text, place === undefined ? undefined : `#${place}`);
@@ -430,7 +429,6 @@ function entryOf(entry: Attention, id: string, items: ReadonlyMap<string, Campai
   const newest = newestParts(entry, { max: MAX_ALL_ENDINGS, rest: "see campaign.json" });
   const endings = endingsText(entry);
   const who = count === 0 ? "" : `${formatCount(count, "item")}: `;
-  // The entry about what to do afterwards has no state.
   const [edge, heading] = title === AFTERWARDS ? ["", title] : [
     tone === "run" || tone === "queued" ? "warn" : tone,
     markup`${who}${state(title, tone)}${endings}`,

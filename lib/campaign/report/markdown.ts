@@ -51,7 +51,7 @@ export interface CampaignMarkdownOptions {
   prompts?: readonly string[] | undefined;
 }
 
-// The sum is far below the limits of 1 MiB for a step summary on GitHub and 1,000,000 characters for a note on GitLab.
+// Together, these limits are far below 1 MiB for a step summary on GitHub and 1,000,000 characters for a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
 const MAX_ROWS_BYTES = 300_000;
 // A longer table would not be readable. The CSV and JSON files contain all items.

@@ -17,7 +17,6 @@ const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string
   blocked: ["is blocked", "are blocked"],
 };
 
-/** Limits for owners in a line, and for links of a group. */
 const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 
 interface MergeRow {

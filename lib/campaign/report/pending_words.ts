@@ -5,7 +5,6 @@
 import { formatCount } from "../../text/duration.ts";
 import type { PendingPulls, PendingReason } from "../view/view.ts";
 
-/** Each text follows a number of pull requests. */
 export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
   wave: "for a later wave",
   repair: "for a run that fixes the checks",

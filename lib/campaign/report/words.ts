@@ -17,7 +17,6 @@ import type { CampaignItem, CampaignView, QuotaView } from "../view/view.ts";
 import { pendingText } from "./pending_words.ts";
 import { isTrouble } from "./causes.ts";
 
-/** In the order of tables: what needs attention, what is running, and what succeeded. */
 export const STATES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter(isTrouble),
   ...OPEN_STATES,
@@ -57,7 +56,6 @@ const ENDED: readonly ItemState[] = [
   "skipped",
 ];
 
-/** Returns a sentence about finished items and a sentence about the other items. Empty if there are no items. */
 export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   const { items, ended } = totalsOf(view.counts);
   const open = items - ended;
@@ -299,7 +297,6 @@ export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" 
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
 
-/** Describes the states of the pull requests, and how to read unread pull requests; `null` if there are none. */
 export function pullRequestWords(items: readonly CampaignItem[]): string | null {
   const pulls = pullRequestsSentence(items);
   const advice = unreadAdvice(items);

@@ -173,7 +173,7 @@ function earliest(items: readonly CampaignItem[]): string | null {
 }
 
 /**
- * Items without a verdict, and items that a person skipped, are skipped tests. The name of the suite does not contain the round, so that GitLab
+ * Items without a verdict, and items that a person skipped, are reported as skipped. The name of the suite does not contain the round, so that GitLab
  * compares a round with the previous round.
  */
 function renderCampaignJunit(view: CampaignView): string {
@@ -310,8 +310,6 @@ function renderCampaignGithubOutputs(view: CampaignView): string {
     Object.fromEntries(entries.map(([name, value]) => [name.slice(PREFIX.length).toLowerCase(), value])),
   );
 }
-
-// To add a format, write a renderer and add it to `CAMPAIGN_FORMATS`.
 
 interface CampaignFormat {
   readonly file: string;

@@ -1,6 +1,6 @@
 /**
  * Finds out what this token can access. The service does not distinguish deleted objects from objects of another user, but only a deletion changes an
- * item. No route shows whose token it is, so other runs and repositories of the campaign are read. Reading changes nothing.
+ * item. No API endpoint shows which user a token belongs to, so other runs and repositories of the campaign are read. Reading changes nothing.
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -29,8 +29,8 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
 }
 
 /**
- * Checks that the token can read the campaign's open runs, or the newest run if none is open. No route of the API shows whose token it is. Runs that
- * this process has read or started need no request.
+ * Checks that the token can read the campaign's open runs, or the newest run if none is open. Runs that this process has read or started need no
+ * request.
  * @throws {UsageError} if nothing of the campaign is found, or if a run belongs to another repository.
  */
 export async function proveUser(work: Work): Promise<void> {
@@ -44,7 +44,7 @@ export async function proveUser(work: Work): Promise<void> {
       proveRun(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
       if (error instanceof NotFoundError) {
-        // The run may have been deleted with its repository. Another run can prove whose token it is.
+        // The run may have been deleted with its repository. Another run can prove which user the token belongs to.
         missing ??= { open: each, cause: error };
         continue;
       }
@@ -107,7 +107,8 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
 }
 
 /**
- * Finds out why the service does not find a run. If a repository is removed, its runs are removed, too. Another user's token finds nothing at all.
+ * Finds out why the service does not find a run. If a repository is removed, its runs are removed, too. With another user's token, the service finds
+ * nothing at all.
  * @returns Why the run is gone, for the journal.
  * @throws {UsageError} if neither another run nor a repository of the campaign is found. The journal then records this.
  */
@@ -143,7 +144,7 @@ export async function whyGone(
   throw error;
 }
 
-/** Whether a person has given up an item and nothing else is left to do. In this case, it does not matter whose token it is. */
+/** Whether a person has given up an item and nothing else is left to do. In this case, it does not matter which user the token belongs to. */
 function isGivenUp(memory: CampaignMemory, id: string): boolean {
   if (memory.stopped?.cancel) return false;
   return [...memory.items.values()].every(({ item, state, skipped }) =>
@@ -171,7 +172,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
 export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   const { session: { client }, pace, proven } = work;
   const others = othersOf(work, item);
-  // A run that was read proves whose token it is. Without other repositories, there is nothing to compare.
+  // A run that was read proves which user the token belongs to. Without other repositories, there is nothing to compare.
   if (others.length === 0 && proven.size > 0) return;
   for (const id of [item.repositoryId, ...others]) {
     const rows = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));

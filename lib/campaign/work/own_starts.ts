@@ -1,6 +1,6 @@
 /**
- * The starts of this process that are missing from the journal after a lost race for the home. If they were sent again, each would use a slot of the
- * quota. If a decision on another machine prevented that, no journal would contain their runs.
+ * The starts of this process that are missing from the journal because another machine wrote to the home first. Sending them again would use slots of
+ * the quota. If a decision on another machine prevented this, no journal would contain their runs.
  * @module
  */
 import { UsageError } from "../../errors.ts";

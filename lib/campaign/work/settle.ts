@@ -177,7 +177,7 @@ const WORST: readonly number[] = [
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/** A lost race is the worst error, because everything is read again after it. Next are errors that are not a `MogplexError`. */
+/** A lost race is the worst error, because everything must be read again. Next are errors that are not a `MogplexError`. */
 export function worstOf(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) =>
     error instanceof LostRaceError ? -2 : error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;

@@ -232,6 +232,7 @@ type StartOutcome =
 /** A probe gets only one attempt, because each attempt uses a start of the quota. */
 const ATTEMPTS = 3;
 
+/** Used if a 429 response names no delay. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
 
 const STOPPED = new Error("Cannot start an item: the campaign is stopped");
@@ -239,6 +240,12 @@ const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 /** Maximum delay that is recorded. No limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
+/**
+ * Starts an item, or repeats its open start. A repeated start has the same key, so it finds the run that an earlier request may have started.
+ *
+ * @throws {UnauthorizedError | ForbiddenError} if the service refuses the token. The item stays unchanged, and its start is repeated later.
+ * @throws {UsageError} if the token cannot access any repository of the campaign. The item stays unchanged in this case, too.
+ */
 export async function startItem(work: Work, item: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, random } = session;
@@ -277,7 +284,7 @@ export async function startItem(work: Work, item: ItemMemory, ready?: Announced)
     } catch (error) {
       ({ failed, isUnsure } = start);
       if (error === STOPPED) return undefined;
-      // The error is the reason of the caller's signal, or comes from the journal. A failed start does not change the pace of other requests.
+      // The error is the abort reason of the caller's signal, or comes from the journal. A failed start does not change the pace of other requests.
       if (failed?.error !== error) throw error;
       return undefined;
     }
@@ -375,6 +382,7 @@ async function recordFailure(
     const reason = "its key has a run that the service does not show: check the app";
     return await recordRefused(work, id, start, { as: "unknown", slot: true, reason });
   }
+  // The service checks the repository and the request before it checks the key. Source: contract 1.6.
   if (isForeign || mayExist && as === "invalid" && !await isGone(work, item.item)) {
     return await recordRefused(work, id, start, { as: "service", slot: true, answered: true, reason: text });
   }

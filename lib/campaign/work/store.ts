@@ -89,7 +89,7 @@ export class Store {
 
   /**
    * Shares the journal before something that it announces is sent.
-   * @throws the errors of {@linkcode Home.flush}. In this case, nothing must be sent.
+   * @throws the errors of {@linkcode Home.flush}. In this case, the caller must send nothing.
    */
   async publish(): Promise<void> {
     await this.#home.flush();
@@ -100,7 +100,7 @@ export class Store {
     return this.#home.isShared;
   }
 
-  /** Like {@linkcode Home.checkUnmoved}, but ignores all errors except a lost race. The next push reports them. */
+  /** Like {@linkcode Home.checkUnmoved}, but ignores all errors except a lost race. The next push reports the ignored errors. */
   async checkUnmoved(): Promise<void> {
     try {
       await this.#home.checkUnmoved();

@@ -1,6 +1,6 @@
 /**
- * Makes one wave: reads every run, starts what the quotas allow, and ends. A wave continues for a few seconds if something is about to happen. If it
- * missed a start by a second, the campaign would have to wait for the next wave.
+ * Makes one wave: reads every run, starts what the quotas allow, and ends. A wave continues for a few seconds if something is about to happen.
+ * Otherwise, a start that becomes possible one second later would have to wait for the next wave.
  * @module
  */
 import { laterFailure } from "../../service/retry.ts";
@@ -91,7 +91,6 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
 export interface Preview {
   reads: string[];
   cancels: string[];
-  /** Names of items that the wave could start. Other sandboxes and the results of the reads can reduce this list. */
   starts: string[];
   view: CampaignView;
 }

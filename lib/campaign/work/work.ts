@@ -44,7 +44,6 @@ export interface Work extends Listener {
   readonly named: Set<string>;
   readonly withoutEvents: Set<string>;
   readonly failures: unknown[];
-  /** Sequence number of the last stop with cancel that was carried out or tried; 0 if there is none. */
   readonly obeyed: { cancelSeq: number };
   readonly unreadResults: Map<string, MogplexError>;
   readonly started: OwnStarts;
@@ -55,7 +54,7 @@ export interface Work extends Listener {
   readonly openFiles: OpenFiles;
   readonly forgeHosts: readonly string[];
   readonly pace: RequestPace;
-  /** Cleans untrusted text of the service for the journal. */
+  /** Cleans untrusted text from the service for the journal. */
   readonly reason: (text: string | null) => string | null;
   readonly redact: (text: string) => string;
   readonly showTask: boolean;
@@ -66,8 +65,8 @@ export function troubleBody(reason: string, error: MogplexError): Extract<Record
 }
 
 /**
- * If the journal shows that the token has worked before, tells the client. A first 401 response may then be temporary. This does not apply after a
- * wave that ended with a refused token.
+ * If the journal shows that the token has worked before, tells the client. In this case, a first 401 response may be temporary. This does not apply
+ * after a wave that ended with a refused token.
  */
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
   if (store === undefined || store.memory.tokenRefused) return;
