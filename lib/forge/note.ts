@@ -1,5 +1,6 @@
 /**
- * The note of a job on an issue or a pull request. Each job has one note: a hidden marker identifies it, and it is updated in place.
+ * Writes the note of a job on an issue or a pull request. Each job has one note, which is identified by a hidden marker and updated in place.
+ *
  * @module
  */
 import * as z from "zod/mini";
@@ -12,56 +13,54 @@ import { type ForgeClient, isLost } from "./client.ts";
 export interface NoteRow {
   id: number;
   text: string;
-  /** Null if the account was deleted. */
   author: number | null;
-  /** Whether the author can be a program with a token that cannot read its own user. */
+  /** Whether the author can be a bot whose token cannot read its own user. */
   mayBeProgram: boolean;
 }
 
 export interface NotePlace {
   readonly client: ForgeClient;
-  /** The forge's word for a note: `note`. */
   readonly noun: string;
-  /** For messages: `merge request !7`. */
+  /** Name in messages, such as `merge request !7`. */
   readonly where: string;
   /**
-   * Reads comments, oldest first, until some are enough.
+   * Reads comments, oldest first, until `isEnough` returns `true`.
    * @param client {@linkcode NotePlace.client} with the limits of a note.
-   * @returns Whether these are all.
+   * @returns `isWhole` is `true` if all comments were read.
    */
   find(
     client: ForgeClient,
     what: string,
     isEnough: (rows: readonly NoteRow[]) => Promise<boolean>,
   ): Promise<{ readonly isWhole: boolean }>;
-  /** Path, below the API, of the token's user. */
+  /** Path of the token's user, below the API. */
   readonly userPath: string;
-  /** Path of the comments below the API. A POST there creates one. */
+  /** Path of the comments, below the API. A POST request to this path creates a comment. */
   readonly path: string;
   pathOf(id: number): string;
   readonly updateMethod: "PUT" | "PATCH";
   /**
-   * Maximum number of edits of a note about one run, counted over all jobs of that run. Set for a forge where each edit starts a pipeline. @default
+   * Maximum number of edits of a note about one run, counted over all jobs of that run. Set for forges where each edit starts a pipeline. @default
    * any number
    */
   readonly maxEdits?: number;
-  /** Shortens a summary so that the rest of the note fits as well. @default every summary is short enough */
+  /** Shortens a summary so that the complete note fits. @default every summary is short enough */
   shorten?(summary: string): string;
   /**
-   * What a status means here, as a clause; undefined for the usual meaning.
-   * @param token The token for messages: `the token in variable GITLAB_TOKEN`.
+   * The meaning of a status, as a clause; `undefined` for the usual meaning.
+   * @param token The token in messages, for example `the token in variable GITLAB_TOKEN`.
    */
   reason(status: number, token: string): string | undefined;
 }
 
-/** Shortest time between two edits of a note while its job is running, in milliseconds. */
+/** Shortest time between two edits of a note while its job is running. */
 const EDIT_MS = 60_000;
 
 /**
  * Counts an edit of a note.
- * @param before Number of earlier edits about the same run, read from the note; null if there is no note, undefined if the note is not read.
- * @param isKept Whether the note stays unchanged, whatever the number is.
- * @returns The new number of edits; null to leave the note unchanged.
+ * @param before Number of earlier edits about the same run, read from the note; `null` if there is no note; `undefined` if the note is not read.
+ * @param isKept Whether the note stays unchanged, regardless of the number.
+ * @returns The new number of edits; `null` to leave the note unchanged.
  */
 export type CountEdit = (before: number | null | undefined, isKept?: boolean) => number | null;
 
@@ -97,7 +96,6 @@ export class LivingNote<T> {
     return this.#isEnded;
   }
 
-  /** @throws the errors of the write. */
   async begin(content: T): Promise<WrittenNote> {
     this.#isBegun = true;
     this.#editedAt = this.#clock.now();
@@ -111,13 +109,13 @@ export class LivingNote<T> {
     if (isKept) return null;
     // A note that does not exist yet is created, not edited.
     if (before === null) return this.#edits;
-    // One edit is reserved for the last text.
+    // Reserve one edit for the final text.
     return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
   }
 
   /**
-   * Edits the text, unless the last edit was a moment ago or the limit is reached.
-   * @param matters Whether the text contains something that other programs need to find.
+   * Edits the text, unless the last edit was too recent or the limit is reached.
+   * @param matters Whether the text contains data that other programs need to find.
    * @returns Whether the text is being edited.
    */
   change(content: () => T, matters = false): boolean {
@@ -125,18 +123,18 @@ export class LivingNote<T> {
     const now = this.#clock.now();
     if ((this.#edits ?? 0) + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
     this.#editedAt = now;
-    // A failure here is reported at the end, when the note is written again.
+    // A failure is reported at the end, when the note is written again.
     const write = () => this.#write(content(), (before) => this.#count(before));
     this.#writing = this.#writing.then(write).catch(() => undefined);
     return true;
   }
 
-  /** Starts counting again, because from now on the note is about another run. */
+  /** Resets the number of edits, because the note is now about another run. */
   renew(): void {
     this.#edits = 0;
   }
 
-  /** Writes the last text, after any write in progress. @throws the errors of the write. */
+  /** Waits for any write in progress, then writes the final text. */
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;
     await this.#writing;
@@ -144,28 +142,29 @@ export class LivingNote<T> {
   }
 }
 
-/** Longest time for writing a note, in milliseconds. The job cannot end before that. */
+/** Longest time for writing a note. The job cannot end before this. */
 const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
-// Maximum number of posts with an unknown outcome, and the wait before each search for the note, in milliseconds. The wait is multiplied by the
-// number of the post.
+// Maximum number of POST requests with an unknown outcome, and the wait before each search for the note. The wait is multiplied by the number of the
+// request.
 const MAX_ROUNDS = 3;
 const ROUND_MS = 1_000;
 
 interface NoteOptions {
   clock: Clock;
-  /** Id of the note, if it was written before. If set, the note is not searched for. */
+  /** If the id is set, the note is not searched for. */
   id?: number | undefined;
   /**
-   * Whether this is the last text. If so, a note that was deleted in the meantime is searched for, and created if it does not exist. @default {false}
+   * Whether this is the final text. If so, a note that was deleted in the meantime is searched for, and created if it does not exist. @default
+   * {false}
    */
   isEnd?: boolean | undefined;
-  /** Time limit for everything, in milliseconds. @default {15_000} */
+  /** Time limit for the complete operation. @default {15_000} */
   limitMs?: number | undefined;
 }
 
-/** A note that was written. GitLab's API does not return the URL of a note. */
+/** There is no URL, because GitLab's API does not return the URL of a note. */
 export interface WrittenNote {
   id: number;
   updated: boolean;
@@ -174,10 +173,9 @@ export interface WrittenNote {
 class Unknown extends Error {}
 
 /**
- * The first line of a job's note, which identifies the note. It is an HTML comment, which readers do not see. It contains a hash of the job's name,
- * because a name may contain any text.
+ * Returns the first line of a job's note, which identifies the note. The line is an HTML comment, which readers do not see. It contains a hash of the
+ * job's name, because a name may contain any text.
  *
- * @param job Name of the job.
  * @param node Node of a matrix or of parallel copies; an empty string for other jobs.
  */
 export function noteMarker(job: string, node: string): string {
@@ -201,7 +199,6 @@ class NoteWriter {
     return `${verb} ${verb === "look for" ? "an earlier" : "the"} ${this.#place.noun} on ${this.#place.where}`;
   }
 
-  /** Finds our oldest note with the marker. */
   async find(marker: string): Promise<NoteRow | undefined> {
     const what = this.#what("look for");
     let note: NoteRow | undefined;
@@ -216,15 +213,14 @@ class NoteWriter {
     throw new MogplexError({ attempted: what, why: `${this.#place.where} has too many comments` }, "unavailable");
   }
 
-  /** Any user can copy our marker, and we must update only our own notes. */
+  /** Any user can copy the marker, but only our own notes may be updated. */
   async #isOwn({ author, mayBeProgram }: NoteRow): Promise<boolean> {
     this.#user ??= this.#whoAmI();
     const user = await this.#user;
-    // The token of a GitHub job is not allowed to read its own user, which is always a program.
+    // The token of a GitHub job is not allowed to read its own user, which is always a bot.
     return user === null ? mayBeProgram : author === user;
   }
 
-  /** Null if the token is not allowed to read its user. */
   async #whoAmI(): Promise<number | null> {
     return (await this.#client.getShown(this.#what("look for"), this.#place.userPath, userSchema))?.id ?? null;
   }
@@ -256,13 +252,13 @@ class NoteWriter {
   }
 }
 
-/** How long after a lost answer the comment is searched for, in milliseconds, because a list may lag behind. */
+/** How long after a lost response the comment is searched for. A list may lag behind. */
 const LOOK_MS = [1_000, 5_000, 15_000];
 
 /**
- * Posts a comment that begins with a marker, unless our comment with that marker exists. The comment is sent once. After a lost answer, it is only
- * searched for.
- * @throws {MogplexError} that `isLost` recognizes, if the comment was not found after a lost answer.
+ * Posts a comment that begins with a marker, unless our comment with this marker exists. The comment is sent only once. After a lost response, the
+ * comment is only searched for.
+ * @throws {MogplexError} that `isLost` recognizes, if the comment was not found after a lost response.
  */
 export async function postComment(place: NotePlace, marker: string, text: string): Promise<void> {
   const { client, reason } = place;
@@ -281,8 +277,8 @@ export async function postComment(place: NotePlace, marker: string, text: string
 }
 
 /**
- * @param before Current text of the note; null without a note, undefined if it is not read.
- * @returns Null to leave the note unchanged.
+ * @param before Current text of the note; `null` if there is no note; `undefined` if the note is not read.
+ * @returns `null` to leave the note unchanged.
  */
 export type NoteText = (before: string | null | undefined) => string | null;
 
@@ -292,7 +288,7 @@ async function updateNote(writer: NoteWriter, id: number, marker: string, text: 
   return text === null ? { id, updated: true } : await writer.update(id, bodyOf(marker, text));
 }
 
-/** A POST is not idempotent. After an unknown outcome, search for the note before the next POST. */
+/** A POST request is not idempotent. If its outcome is unknown, search for the note before the next POST request. */
 async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wait: (ms: number) => Promise<void>) {
   for (let round = 1;; round++) {
     const note = await writer.find(marker);
@@ -308,10 +304,10 @@ async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wai
 }
 
 /**
- * Writes the note of a job: updates our oldest note that begins with the marker, or creates one. This takes no longer than the time limit.
- * @param marker Result of {@linkcode noteMarker}.
- * @param text Returns Markdown in which untrusted text is harmless. Together with the marker, it must fit into a note.
- * @throws {MogplexError} if the note could not be written in time, or the forge refuses it.
+ * Updates our oldest note that begins with the marker, or creates a note, within the time limit.
+ * @param marker A result of {@linkcode noteMarker}.
+ * @param text Returns Markdown in which untrusted text is safe. Together with the marker, the Markdown must fit into a note.
+ * @throws {MogplexError} if the note could not be written in time, or if the forge rejects the note.
  */
 export async function writeNote(
   place: NotePlace,
@@ -333,9 +329,9 @@ export async function writeNote(
 }
 
 /**
- * Updates a note like {@linkcode writeNote}, but never creates one.
- * @returns Undefined if there is no such note, or its text stays unchanged.
- * @throws {MogplexError} if the note could not be updated in time, or the forge refuses it.
+ * Updates a note like {@linkcode writeNote}, but never creates a note.
+ * @returns `undefined` if there is no such note, or if its text stays unchanged.
+ * @throws {MogplexError} if the note could not be updated in time, or if the forge rejects the update.
  */
 export async function changeNote(
   place: NotePlace,

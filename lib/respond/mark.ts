@@ -100,7 +100,7 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   };
 }
 
-/** Whether the text of a note shows that a job starts, or has started, the run of a request. */
+/** Whether a note shows that a job is starting, or has started, the run of a request. */
 export function isBegun(text: string, ask: AskId, seal: MarkSeal): boolean {
   const mark = readMark(text, seal);
   return mark !== null && isSameAsk(mark.ask, ask) && (mark.state === "starting" || typeof mark.state !== "string");

@@ -34,14 +34,12 @@ import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
 import { doublesOf, isBegun, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 import type { Refusal } from "./rivals.ts";
 
-/** The exit code of the job, or the reason why there is no run. */
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
 
 const ANSWERED: Started = { kind: "none", reason: "another job is answering it" };
 
 /**
- * Starts the requested run, and follows it.
- * @param newDecider Creates a decider without cached answers.
+ * @param newDecider Creates a decider without cached responses.
  * @throws {MogplexError} if no run was started.
  */
 export async function startRun(
@@ -77,12 +75,12 @@ export async function startRun(
   const written = await note.begin({
     render: (_mayLink, links) => startingNote({ links, since, nowMs: since, task: planned.task, stop: planned.stop }),
     state: NOTHING_YET,
-    // Another job may just have named its run there, and a stop must find that run.
+    // Another job may just have added its run to the note, and a stop must find that run.
     keeps: (before) => isBegun(before, ask, seal),
   });
   asked.onNote?.();
   await react(job, asked, "seen");
-  /** Completes the note of a job that failed before it could complete the note itself. */
+  /** Completes the note if the job failed before the note was complete. */
   const fail = async (result: RunResult) => {
     const steps = await planned.steps?.(result);
     await note.end(resultContent(job, result, { ...planned, steps })).catch(() => {});
@@ -94,21 +92,21 @@ export async function startRun(
     return { kind: "none", reason };
   };
   const { request, repository } = await requestOf(job, wanted);
-  // The job with the oldest note answers, because another job may have written its note at the same moment.
+  // The job with the oldest note answers the mention, because another job may have written its note at the same time.
   const { list } = await threads.comments(thread);
   const me = await threads.me();
   await removeDoubles(job, asked, doublesOf(list, me, seal));
   const marks = marksOf(list, me, seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
   if (oldest !== undefined && oldest.note.id !== written.id) return ANSWERED;
-  /** Why the run must not be retried, according to data that is not cached. */
+  /** Reads current data instead of cached data. */
   const busyNow = async () => {
     const { list } = await job.openForge().threads.comments(thread);
     return await newDecider().busy(wanted, marksOf(list, me, seal));
   };
   const refusal = await decider.rival(wanted, marks, written.id) ?? await withdrawalOf(decider, wanted);
   if (refusal !== null) {
-    // If another job created the note, that job may be about to name its run there.
+    // If another job created the note, that job may be about to add its run.
     if (saysEnd(await noteSoon(job, asked, ask, { isPatient: written.updated }))) return ANSWERED;
     return await refuse(refusal);
   }
@@ -125,7 +123,7 @@ export async function startRun(
     deadline: () => session?.deadline ?? clock.now(),
     isStarted: () => isStarted,
   });
-  /** Whether the run had already finished when this job found it by its key. */
+  /** Whether the run had already finished when this job found it by its idempotency key. */
   let isOver = false;
   let isStarted = false;
   /** Whether the next start follows a run that got no sandbox. */
@@ -144,7 +142,7 @@ export async function startRun(
       async mayRepeat(mayExist) {
         const mayStart = await withdrawal.mayRepeat(mayExist, lacksSandbox ? busyNow : undefined);
         lacksSandbox &&= !mayStart;
-        // The note must show this as soon as it names the run, because this job may be killed before the run ends.
+        // Set this before the note names the run, because this job may be killed before the run ends.
         doubts.isUnwanted = withdrawal.isWithdrawn;
         return mayStart;
       },
@@ -195,7 +193,6 @@ async function withdrawalOf(decider: Decider, wanted: Wanted): Promise<Refusal |
   return reason === null ? null : { reason, text: reason };
 }
 
-/** Sets the reaction and the commit status after a run. */
 export async function afterRun(
   job: Responding,
   asked: Asked,
@@ -203,7 +200,7 @@ export async function afterRun(
   where: { page: string | undefined; thread: string; isOver: boolean; isLastStart?: boolean },
 ): Promise<void> {
   const { exitCode, runId, status, error } = result;
-  // If polls repeat the start, it may still succeed.
+  // If polls repeat the start, the start may still succeed.
   const isOpen = runId === null
     ? isRepeated(exitCode)
     : status === null || !isTerminal(status) || error?.code === NO_SANDBOX && !where.isLastStart;
@@ -221,10 +218,10 @@ async function requestOf({ request, forge: { threads } }: Responding, { prompt, 
 }
 
 /**
- * After a start that named no run, looks for another job with the same note, because that job may have started the run. After a conflict, a job that
- * is still running will soon name the run.
+ * If a start named no run, another job with the same note may have started the run. After a conflict, a job that is still running will soon name the
+ * run.
  * @returns Whether the service has a run for the mention that no note names.
- * @throws {NoRun} if another job has answered.
+ * @throws {NoRun} if another job has answered the mention.
  */
 async function isHidden(
   job: Responding,
@@ -241,14 +238,14 @@ async function isHidden(
 }
 
 /**
- * Withdraws a start that must no longer happen. The forge is read again before each attempt, because the user may have lost the permission, the
- * comment may have changed, and the branch may now be protected.
+ * Withdraws a start that must no longer happen. The forge is read again before each attempt, because the user may have lost permission, the comment
+ * may have changed, or the branch may now be protected.
  */
 class Withdrawal {
   readonly #job: Responding;
   readonly #wanted: Wanted;
   readonly #newDecider: () => Decider;
-  /** Why the run must not continue, as a clause; null while it may continue. */
+  /** Why the run must not continue, as a clause; `null` while the run may continue. */
   #reason: string | null = null;
   #cancel: Promise<boolean> | undefined;
   #isOpen = false;
@@ -269,10 +266,10 @@ class Withdrawal {
   }
 
   /**
-   * Decides whether a start is sent again. If an earlier attempt may have reached the service, a withdrawn start is sent again anyway: the response
-   * names the run, and the run is then cancelled.
-   * @param busy Looks for another run that takes precedence. Only used for a new start of which no attempt was sent. @default undefined: no other run
-   * can have been started
+   * Decides whether a start is sent again. If an earlier attempt may have reached the service, even a withdrawn start is sent again: the response
+   * names the run, so that the run can be cancelled.
+   * @param busy Looks for another run that takes precedence. Used only for a new start of which no attempt was sent. @default no other run can have
+   * been started
    * @throws {NoRun} if no attempt can have reached the service, and the run must not start.
    */
   async mayRepeat(mayExist: boolean, busy?: () => Promise<Refusal | null>): Promise<boolean> {
@@ -294,12 +291,11 @@ class Withdrawal {
     return true;
   }
 
-  /** Cancels the run if it must not continue. */
   onStarted(runId: string): void {
     this.#cancel = this.#cancelled(runId);
   }
 
-  /** @returns False if the run must be cancelled, but may still be running. */
+  /** @returns `false` if the run must be cancelled, but may still be running. */
   async #cancelled(runId: string): Promise<boolean> {
     const { clock, writer } = this.#job;
     try {
@@ -314,7 +310,7 @@ class Withdrawal {
     }
   }
 
-  /** The end of the job. If a withdrawn run may still be running, the job ends with an error. */
+  /** If a withdrawn run may still be running, the job ends with an error. */
   async end(ended: JobEnd<RunResult>): Promise<JobEnd<RunResult>> {
     const { result } = ended;
     // After a signal, the job has only a few seconds left.
@@ -332,7 +328,6 @@ class Withdrawal {
   }
 }
 
-/** The error for a run that must be cancelled but may still be running. */
 function openRun(runId: string, reason: string): MogplexError {
   return new MogplexError({
     attempted: `cancel run "${runId}"`,
@@ -342,8 +337,8 @@ function openRun(runId: string, reason: string): MogplexError {
 }
 
 /**
- * Changes the result to "nothing was changed" if the run added no commit to the branch of its pull request. The service reports a delivery even if
- * all commits of the branch are older than the run, because it compares the branch with the base branch (contract, 4.6).
+ * Changes the result to "nothing was changed" if the run added no commit to the branch of its pull request. The service compares the branch with the
+ * base branch, so it reports a delivery even if all commits are older than the run (contract, 4.6).
  */
 async function withoutOldWork(
   { forge, writer }: Responding,
@@ -367,7 +362,7 @@ async function withoutOldWork(
   return { ...result, ...nothing, branch: { base, requested, pushed: null } };
 }
 
-/** The end of a job whose idempotency key belongs to a run that started from a different prompt. */
+/** For a job whose idempotency key belongs to a run with a different prompt. */
 function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   const error = new MogplexError({
     attempted: "start run",
@@ -377,7 +372,7 @@ function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   return withError({ ...end, result: { ...result, mayExist: true } }, error);
 }
 
-/** The end of a job after the last start that got no sandbox. The advice is to mention the agent again, because a retried job would start nothing. */
+/** For a job whose last start got no sandbox. The advice is to mention the agent again, because a retried job would start nothing. */
 function withAskAgain(ended: JobEnd<RunResult>, name: string): JobEnd<RunResult> {
   const { error } = ended;
   if (!(error instanceof MogplexError) || error.code !== NO_SANDBOX) return ended;
@@ -392,7 +387,6 @@ function withError({ result, ...end }: JobEnd<RunResult>, error: MogplexError): 
   return { ...end, error, result: { ...result, ...ending, error: resultError(error) } };
 }
 
-/** The note before there is a run. */
 function startingNote(
   { links = {}, since, ...more }:
     & Pick<NoteProgress, "since" | "nowMs" | "task" | "trouble" | "stop">
@@ -402,8 +396,8 @@ function startingNote(
 }
 
 /**
- * Creates a function that writes into the note why the start takes longer. It writes once that the service does not answer, and each time that no
- * sandbox was free.
+ * Creates a function that adds to the note why the start takes longer. It writes once if the service does not respond, and each time that no sandbox
+ * is free.
  */
 function noticeTeller(
   { clock }: Responding,
@@ -427,14 +421,14 @@ function noticeTeller(
       return;
     }
     if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
-    // Not every wait is reported. If a change of the note came too early, it is retried with the next notice.
+    // Not every wait is reported. If a change to the note came too early, the next notice retries the change.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
     isTold = change(`The service does not answer. The start will be retried until ${until}.`);
   };
 }
 
-/** Sets the commit status on the head of the agent's branch. If this fails, only the status is missing. */
+/** If this fails, only the status is missing. */
 async function setStatus(
   { setsStatus, platform, io: { env }, writer, forge: { threads } }: Responding,
   { branch, changed }: RunResult,
@@ -444,9 +438,8 @@ async function setStatus(
   const links = withPageLink(platform.links(env), page);
   // Gitea does not provide the address of a job.
   const url = links.page ?? links.job ?? links.pipeline ?? thread;
-  // The response to the start names the branch, and the events must show that the agent pushed to that branch. Otherwise, the head may be another
-  // user's commit. The service pushes to another branch if the last pull request of this branch is closed (contract, 4.6), and events may name any
-  // branch.
+  // Require that the agent pushed to the requested branch. Otherwise, the head may be another user's commit: the service pushes to another branch if
+  // the last pull request of this branch is closed (contract, 4.6), and events may name any branch.
   const name = branch.requested;
   if (name === null || changed !== true || branch.pushed !== name) return;
   if (isOver) {
