@@ -24,8 +24,8 @@ import { isMain } from "./lib/runtime.ts";
 
 export * from "./lib/library/exports.ts";
 
-// Only when the runtime was started with this file. Not by a literal: a bundler would take the whole command into each script that imports
-// the library.
+// Run the command only if the runtime was started with this file. Do not use a literal path: a bundler would include the whole command in each script
+// that imports the library.
 if (isMain(import.meta, "mod.ts")) {
   void import(new URL("./lib/cli/main.ts", import.meta.url).href).then(({ runProgram }) => runProgram());
 }

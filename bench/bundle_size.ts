@@ -28,7 +28,6 @@ function sizesIn(dist: string): Map<string, { size: number; gzipped: number }> {
   return found;
 }
 
-/** @param before Folder of an earlier build. @default no earlier build */
 export function bench(before?: string): SizeRow[] {
   const now = sizesIn(join(root, "dist"));
   const then = before === undefined ? new Map<string, { size: number; gzipped: number }>() : sizesIn(before);

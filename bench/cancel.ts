@@ -28,27 +28,18 @@ setInterval(() => {}, 1_000);
 console.log("run accepted");
 `;
 
-/** Medians and maximums, and ratios to the medians of the script. */
 export interface CancelRow {
   runtime: string;
   rounds: number;
-  /** Median time from the signal to the cancel request. */
   wireMs: number;
-  /** Longest time from the signal to the cancel request. */
   wireWorstMs: number;
   limitWireMs: number;
-  /** Median time of the script from the signal to its request. */
   scriptWireMs: number;
-  /** `wireMs` divided by `scriptWireMs`. */
   wireRatio: number;
-  /** Median time from the signal to the end of the process. */
   endMs: number;
-  /** Longest time from the signal to the end of the process. */
   endWorstMs: number;
   limitEndMs: number;
-  /** Median time of the script from the signal to its end. */
   scriptEndMs: number;
-  /** `endMs` divided by `scriptEndMs`. */
   endRatio: number;
 }
 
@@ -57,7 +48,6 @@ interface Times {
   endMs: number;
 }
 
-/** Resolves when a process has started to follow its run. */
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = "";
@@ -69,7 +59,6 @@ function ready(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Sends SIGTERM to a process once it follows its run, and measures. */
 async function stop(line: readonly string[], env: Record<string, string>, recorder: Recorder): Promise<Times> {
   const cwd = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const before = recorder.of(CANCEL).length;

@@ -29,11 +29,8 @@ const CLOCK_FACTOR = 10_000;
 export interface ThroughputRow {
   followers: number;
   bodyBytes: number;
-  /** Requests per second for the events of a run. */
   events: number;
-  /** Requests per second for the constant text. */
   constant: number;
-  /** `events` divided by `constant`; the median of all rounds. */
   ratio: number;
 }
 
@@ -94,7 +91,6 @@ async function serve(): Promise<void> {
   process.stdin.resume().on("end", () => process.exit(0));
 }
 
-/** Sends requests one after another until `until`. @returns The number of answers. */
 function follow(target: Target, token: string, until: number): Promise<number> {
   const { hostname, port } = new URL(target.origin);
   const request = `GET ${target.path} HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n\r\n`;

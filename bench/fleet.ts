@@ -7,21 +7,15 @@ import { median, printTable } from "./table.ts";
 
 export interface FleetRow extends Record<string, string | number> {
   way: string;
-  /** Number of jobs with the same token. */
   jobs: number;
   fleets: number;
-  /** Share of jobs with the correct verdict, in percent. */
   "right %": number;
-  /** Mean number of 429 answers per job. */
   "429 mean": number;
-  /** Largest number of 429 answers for one job. */
   "429 max": number;
-  /** Mean number of requests per job. */
   requests: number;
   /** Median delay between the end of the run and the end of the job, in seconds; `–` if no job saw the end. */
   "median s": number | string;
   "≤ median": number | string;
-  /** Longest delay in seconds. */
   "worst s": number | string;
   "≤ worst": number | string;
   /** Whether all verdicts are correct, and both delays and the number of refusals are within the limits; `–` if there are no limits. */
@@ -29,11 +23,8 @@ export interface FleetRow extends Record<string, string | number> {
 }
 
 export interface FleetBars {
-  /** Limit of the median delay in seconds. */
   median: number;
-  /** Limit of the longest delay in seconds. */
   worst: number;
-  /** Limit of the number of refused requests of one job. */
   refusals: number;
 }
 
@@ -75,7 +66,6 @@ export function fleetRow(way: string, jobs: number, fleets: FleetJob[][], bars: 
   };
 }
 
-/** @param seeds Number of fleets. Their seeds begin at 1. */
 export async function playFleets(options: Omit<FleetOptions, "seed">, seeds: number): Promise<FleetJob[][]> {
   const fleets: FleetJob[][] = [];
   for (let seed = 1; seed <= seeds; seed++) fleets.push(await playFleet({ ...options, seed }));

@@ -60,7 +60,6 @@ function pop(heap: Sleeper[]): Sleeper | undefined {
 
 export function fleetClock(): FleetClock {
   const heap: Sleeper[] = [];
-  /** Sleepers in the background, for which time does not move. */
   const background: Sleeper[] = [];
   let now = 0;
   let order = 0;
@@ -71,7 +70,6 @@ export function fleetClock(): FleetClock {
     return pop(heap);
   }
 
-  /** Wakes background sleepers that are due. */
   function wakeBackground(): void {
     while (background[0] !== undefined && (background[0].at <= now || background[0].wake === undefined)) {
       pop(background)?.wake?.();

@@ -15,10 +15,8 @@ export type FleetWay = "polling" | "stream" | "documented";
 
 export interface FleetOptions {
   way: FleetWay;
-  /** Number of jobs with the same token. */
   jobs: number;
   seed: number;
-  /** Value of the option `tokenShare`. @default {1} */
   tokenShare?: number | undefined;
   /** Shortest and longest duration of a run, in seconds. @default {[120, 1500]} */
   lengthSeconds?: readonly [number, number] | undefined;
@@ -27,13 +25,9 @@ export interface FleetOptions {
 }
 
 export interface FleetJob {
-  /** Whether the job's verdict is the outcome of the run. */
   right: boolean;
-  /** Number of requests of the job. */
   requests: number;
-  /** Number of requests that the limiter refused. */
   refusals: number;
-  /** Delay between the end of the run and the end of the job; `null` if the job has no verdict. */
   delayMs: number | null;
 }
 
@@ -64,12 +58,10 @@ interface PlannedRun {
   scenario: Scenario;
 }
 
-/** Text in the prompt of a run that selects the run's scenario. */
 function markOf(index: number): string {
   return `[${index}]`;
 }
 
-/** Plans a run: the sandbox boots, the agent sends an event every 5 to 20 s with pauses of up to two minutes, and the run ends. */
 function planRun(index: number, options: FleetOptions, random: () => number): PlannedRun {
   const { lengthSeconds: [shortest, longest] = [120, 1_500], quiet = false } = options;
   const between = (from: number, to: number) => from + random() * (to - from);
@@ -124,7 +116,6 @@ async function startRun({ clock, emulator }: Fleet, index: number): Promise<stri
   return data.runId;
 }
 
-/** Follows a run with this library. @returns The outcome; `undefined` if the job ended without one. */
 async function followOurs(
   { options, clock }: Fleet,
   runId: string,

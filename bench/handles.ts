@@ -109,21 +109,15 @@ process.stdout.write(JSON.stringify({
 `;
 
 interface Measured {
-  /** Longest pause of the event loop while the handles start and follow. */
   startMs: number;
-  /** Longest pause of the event loop while all handles end at once. */
   endMs: number;
-  /** Growth of resident memory in MB. */
   rssMb: number;
-  /** Growth of buffer memory in MB. */
   externalMb: number;
 }
 
 export interface HandlesRow extends Measured, Record<string, string | number> {
   runtime: string;
-  /** `now`, `before` for an earlier build, or `floor` for plain requests. */
   build: string;
-  /** Number of handles that start at once. */
   handles: number;
   /** Whether the limits for 1,000 handles are met; `–` for fewer handles, and for the baseline. */
   met: string;

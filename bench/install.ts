@@ -23,18 +23,12 @@ import { PROGRAMS, time } from "./start_up.ts";
 import { root } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
-/** Names in the npm registry of other agents' commands for CI. */
 const OTHERS: readonly string[] = ["@anthropic-ai/claude-code", "@openai/codex", "@google/gemini-cli", "opencode-ai"];
 
-/** Sizes in bytes. */
 export interface InstallRow {
-  /** Name and version. */
   what: string;
-  /** Bytes over the network, compressed as sent. */
   fetched: number | string;
-  /** Bytes on disk after the installation. */
   installed: number | string;
-  /** Number of packages. */
   packages: number | string;
   /** Milliseconds that `--help` takes on this machine, or a dash. */
   help: number | string;

@@ -56,16 +56,13 @@ const CASES: readonly Case[] = [
 export interface MemoryRow {
   flood: string;
   runtime: string;
-  /** Peak resident memory in MB. */
   peakMb: number;
-  /** Limit of `peakMb` on Node. */
   limitMb: number;
   /** Peak on Node when the follower kept all events. */
   keptWholeMb: number;
   seconds: number;
 }
 
-/** Peak of a process so far in kB; 0 if the process has ended. */
 function peakOf(pid: number | undefined): number {
   try {
     return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);

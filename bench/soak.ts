@@ -16,16 +16,11 @@ export interface SoakRow extends Record<string, string | number> {
   /** Share of runs that ended with a reason but without a verdict, although the run had ended, in percent. */
   "given up %": number;
   wrong: number;
-  /** Number of runs that were started in addition to the first one. */
   "second starts": number;
-  /** Number of events that were reported twice. */
   duplicates: number;
-  /** Number of events that were lost without a notice. */
   losses: number;
-  /** Number of jobs that continued after their deadline. */
   overruns: number;
   unhandled: number;
-  /** Mean number of requests per run. */
   requests: number;
 }
 

@@ -5,23 +5,17 @@ import { seeded } from "./fleet_world.ts";
 /** The base revision supports only polling. Later revisions have streams. */
 export type SoakRevision = "base" | "later";
 
-/** A half-open interval of virtual time, in milliseconds since the start of the job. */
 export interface Stretch {
-  /** Included. */
   from: number;
-  /** Not included. */
   to: number;
 }
 
 export interface SoakPlan {
   scenario: Scenario;
-  /** Whether the run never ends on its own. */
   endless: boolean;
-  /** Intervals in which the service answers every request with 429. */
   bursts: readonly Stretch[];
   /** Intervals in which the service restarts. It closes and refuses connections, and keeps its stored data. */
   restarts: readonly Stretch[];
-  /** Corrections of the wall clock: when, and by how many milliseconds. */
   jumps: readonly { at: number; byMs: number }[];
   random: () => number;
 }
@@ -31,9 +25,7 @@ export const SOAK_TIMEOUT_MS = 900_000;
 
 interface Script {
   steps: ScenarioStep[];
-  /** Adds a step `after` seconds after the previous step. */
   add(after: number, step: Partial<ScenarioStep>): void;
-  /** Adds an event `after` seconds after the previous step. */
   event(after: number, type: "log" | "status_changed" | "finished" | "failed", message: string): void;
 }
 
@@ -49,7 +41,6 @@ function script(): Script {
   };
 }
 
-/** Ends of runs, with the share of each in percent. */
 const ENDS = [
   ["success", 42],
   ["failed", 14],
@@ -71,7 +62,6 @@ function pickEnd(random: () => number): typeof ENDS[number][0] {
 function work({ add, event }: Script, random: () => number): void {
   event(1, "log", "Synchronized main");
   event(1, "status_changed", "Harness run streaming");
-  // One run in eight has more events than one page can contain.
   const many = random() < 0.125;
   const events = many ? 210 + Math.floor(random() * 120) : Math.floor(random() * 30);
   for (let index = 0; index < events; index++) event(many ? random() : random() * 12, "log", `Working ${index}`);

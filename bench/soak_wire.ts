@@ -12,7 +12,6 @@ import type { SoakPlan, Stretch } from "./soak_plan.ts";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
 
-/** What reached the client about one run. */
 export interface Delivered {
   /** Final status in the first complete answer in which the run had ended. */
   verdict: string | undefined;
@@ -24,12 +23,10 @@ export interface Delivered {
   events: Set<string>;
 }
 
-/** The connection between one job and the service. */
 export interface Wire {
   fetch(url: string, init: RequestInit): Promise<Response>;
   readonly requests: number;
   readonly failures: number;
-  /** By run id. */
   readonly delivered: ReadonlyMap<string, Delivered>;
 }
 
@@ -71,7 +68,6 @@ async function half(answer: Response, breaks: boolean): Promise<Response> {
   const { status, headers } = answer;
   const reader = answer.body?.getReader();
   const pieces: Uint8Array[] = [];
-  // For a stream, only the first piece.
   for (let live = isStream(answer), piece = await reader?.read(); piece?.value !== undefined;) {
     pieces.push(piece.value);
     if (live) break;
@@ -135,7 +131,6 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return (store.events.get(row.ai_call_id) ?? []).map((event) => event.id);
   }
 
-  /** Records the content of a complete answer. */
   async function deliver(path: string, answer: Response): Promise<Response> {
     if (!answer.ok) return answer;
     proven = true;
@@ -160,7 +155,6 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return isStream(answer) ? answer : new Response(text, { status: answer.status, headers: answer.headers });
   }
 
-  /** Repeats one event of the answer, and swaps two events. */
   async function disorder(request: Request, answer: Response): Promise<Response> {
     if (isStream(answer)) {
       const faults = new Faults(clock);
@@ -177,7 +171,6 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     return new Response(JSON.stringify(page), { status: answer.status, headers: answer.headers });
   }
 
-  /** Ends a stream when the service restarts. */
   function untilRestart(answer: Response): Response {
     const next = restarts.find(({ from }) => clock.now() - began < from);
     if (next === undefined || !isStream(answer) || answer.body === null) return answer;
@@ -284,7 +277,6 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
   };
 }
 
-/** A clock whose wall time jumps as planned. */
 export function jumpyClock(clock: FleetClock, { jumps }: SoakPlan): Clock {
   const began = clock.now();
   const offset = () => jumps.reduce((sum, { at, byMs }) => clock.now() - began >= at ? sum + byMs : sum, 0);

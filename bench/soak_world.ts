@@ -12,10 +12,8 @@ import { planSoak, SOAK_TIMEOUT_MS, type SoakPlan, type SoakRevision } from "./s
 import { jumpyClock, soakWire, type Wire } from "./soak_wire.ts";
 import { runJob } from "../tests/unit/run/detecting.ts";
 
-/** With this library, or with a script that follows in the documented way. */
 export type SoakWay = "ours" | "documented";
 
-/** Assessment of one run. */
 export interface SoakVerdict {
   seed: number;
   /**
@@ -23,13 +21,10 @@ export interface SoakVerdict {
    * end, although the run had ended. `wrong`: the job reported another end, or an error that does not name its cause.
    */
   verdict: "right" | "given up" | "wrong";
-  /** Number of runs that were started in addition to the first one. */
   secondStarts: number;
-  /** Number of events that were reported twice. */
   duplicates: number;
   /** Number of events that were neither reported nor announced as missed. */
   losses: number;
-  /** Whether the job continued after its deadline. */
   overran: boolean;
   requests: number;
   story: string;
@@ -37,9 +32,7 @@ export interface SoakVerdict {
 
 interface Ended {
   runId: string | null;
-  /** End of the run; `undefined` if the job ended without one. */
   end: string | undefined;
-  /** Whether the error explains why there is no end. */
   explained: boolean;
   reported: string[];
   gap: boolean;
@@ -72,7 +65,6 @@ const ENDS = ["success", "failed", "cancelled", "awaiting_input"];
 const GAVE_UP: readonly number[] = [69, 75, 124];
 const CAUSE = /HTTP \d{3}|the network failed: .|no complete answer within|a problem in the service ended run/;
 
-/** Whether an error explains why there is no verdict. */
 function explains(error: unknown, exitCode: number): boolean {
   if (!(error instanceof MogplexError) || !GAVE_UP.includes(exitCode)) return false;
   if (error instanceof DeadlineError) return /was still \w+ after \d+ seconds/.test(error.message);

@@ -9,25 +9,19 @@ import { join } from "node:path";
 import { root, runtimes } from "../tools/setup.mjs";
 import { median, printTable } from "./table.ts";
 
-/** Command line of each runtime. */
 export const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   node: [runtimes.node],
   deno: [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", "--allow-env"],
   bun: [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"],
 };
 
-/** Medians of CPU time in milliseconds. */
 export interface StartUpRow {
   runtime: string;
-  /** CPU time of `--help`. */
   help: number;
-  /** CPU time of `--help` in the earlier build; a dash if there is none. */
   before: number | string;
-  /** CPU time of `console.log`. */
   consoleLog: number;
 }
 
-/** Milliseconds that a command takes. @throws if its exit code is not 0. */
 export function time(command: readonly string[]): number {
   const started = performance.now();
   const { status } = spawnSync(command[0] ?? "", command.slice(1), { stdio: "ignore" });
@@ -35,7 +29,6 @@ export function time(command: readonly string[]): number {
   return performance.now() - started;
 }
 
-/** @throws if the exit code is not 0. */
 function processorTime(command: readonly string[]): number {
   const { exitCode, resourceUsage } = Bun.spawnSync([...command], { stdio: ["ignore", "ignore", "ignore"] });
   if (exitCode !== 0) throw new Error(`Cannot measure: ${command.join(" ")} ended with ${exitCode}`);

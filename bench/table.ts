@@ -11,7 +11,6 @@ export function printTable(title: string, rows: readonly Record<string, string |
   }
 }
 
-/** `NaN` if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

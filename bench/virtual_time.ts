@@ -13,16 +13,13 @@ import { median, printTable } from "./table.ts";
 
 export const TITLE = "Waiting on the virtual clock, in milliseconds";
 
-/** Medians in milliseconds. */
 export interface VirtualTimeRow {
   wait: string;
   runtime: string;
-  /** Number of requests with this build. */
   requests: number;
   now: number;
   /** Median of the earlier build; a dash if there is none, or if its library has no campaigns. */
   before: number | string;
-  /** `now` divided by `before`. */
   ratio: number | string;
 }
 
@@ -81,7 +78,6 @@ console.log(JSON.stringify({ requests, ms }));
 `;
 }
 
-/** @param before Folder of an earlier build. @default no earlier build */
 export function bench(before?: string): VirtualTimeRow[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const builds = [join(root, "dist"), ...before === undefined ? [] : [before]];

@@ -8,7 +8,6 @@ import { type Bench, programFiles, type Service } from "./bench.ts";
 import type { Running } from "./processes.ts";
 import { ACT } from "./programs.ts";
 
-/** A later job that prints the outputs of the first job. */
 export const LATER = `
   later:
     needs: cleanup
@@ -17,7 +16,6 @@ export const LATER = `
       - run: echo "later job got [\${{ needs.cleanup.outputs.outcome }}] [\${{ needs.cleanup.outputs.pull_request_url }}]"
 `;
 
-/** The event that starts a workflow after another workflow has failed. */
 export const FAILED_WORKFLOW = {
   repository: { full_name: "acme/web" },
   workflow_run: {
@@ -84,17 +82,13 @@ export interface Workflow {
   service: Service;
   /** Whether to run the steps that keep artifacts. Recipes skip these steps on act (`!env.ACT`). @default {false} */
   keepArtifacts?: boolean;
-  /** Additional files of the repository. @default none */
   files?: Readonly<Record<string, string>>;
   /** @default workflow_dispatch */
   event?: string;
-  /** Payload of the event. @default none */
   payload?: unknown;
   /** Variables of the repository, which a recipe reads as `vars`. @default only the secret */
   variables?: Readonly<Record<string, string>>;
-  /** Additional arguments of act. @default {[]} */
   args?: readonly string[];
-  /** Additional environment variables of act. @default none */
   env?: Readonly<Record<string, string>>;
 }
 
@@ -136,7 +130,6 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   return bench.start(line, { cwd, env: { XDG_CACHE_HOME: join(bench.folder, "cache"), ...workflow.env } });
 }
 
-/** The end of a log, for understanding a failure. */
 export function tail(text: string): string {
   return text.slice(-500);
 }

@@ -15,7 +15,6 @@ export const COMMAND = join(root, "dist/mogplex.mjs");
 const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 const EMULATOR = join(root, "dist/mogplex-emulator.mjs");
 
-/** Branches of a run. The pull request merges the working branch into the base branch. */
 interface RunBranch {
   base: string;
   working: string;
@@ -23,21 +22,16 @@ interface RunBranch {
 
 export interface Service {
   url: string;
-  /** A token with all scopes. */
   token: string;
-  /** Id of the service's only repository. */
   repo: string;
-  /** Id of the service's only automation. */
   automation: string;
   status(runId: string): Promise<string>;
   branch(runId: string): Promise<RunBranch>;
   /** Number of started runs, according to the sandboxes. */
   runs(): Promise<number>;
-  /** Waits until a run has a status. @returns Whether the run reached the status within `seconds`. */
   reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
   /** Changes the state of a run. @param action For example, `setRun` or `appendEvents`; only without a scenario. */
   control(action: string, args: unknown): Promise<void>;
-  /** Variables for a job that uses this service. */
   env: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +40,6 @@ export interface StartOptions {
   cwd?: string;
   /** Variables in addition to `PATH`, `HOME` and `LANG`. @default {{}} */
   env?: Readonly<Record<string, string>>;
-  /** @default {""} */
   stdin?: string;
 }
 
@@ -91,14 +84,12 @@ export class Bench {
   /** Everyone can read this folder, so that other users can work in it. */
   readonly folder: string = mkdtempSync(join(tmpdir(), "mogplex-lab-"));
   readonly checks: Check[] = [];
-  /** Folder of replacement programs, first on the `PATH`. */
   readonly bin: string = join(this.folder, "bin");
   readonly #mark: string = crypto.randomUUID();
   #folders = 0;
 
   static readonly #open = new Set<Bench>();
 
-  /** Called when a signal ends the lab. */
   static async closeAll(): Promise<void> {
     await Promise.allSettled([...Bench.#open].map((bench) => bench.close()));
   }
@@ -109,22 +100,18 @@ export class Bench {
     mkdirSync(this.bin);
   }
 
-  /** @param seen What was observed, for a failed check. */
   check(what: string, holds: boolean, seen = ""): void {
     this.checks.push({ what, outcome: holds ? "passed" : "failed", why: holds ? "" : seen.slice(-600) });
   }
 
-  /** Records a check that could not be made. */
   skip(what: string, why: string): void {
     this.checks.push({ what, outcome: "skipped", why });
   }
 
-  /** Records a check that this machine does not permit. */
   notPossible(what: string, why: string): void {
     this.skip(what, new NotPossibleError(why).message);
   }
 
-  /** Creates an empty folder that everyone may write to. */
   newFolder(): string {
     const path = join(this.folder, `work-${++this.#folders}`);
     mkdirSync(path);
@@ -146,12 +133,10 @@ export class Bench {
     }
   }
 
-  /** Text of a file in `examples/`. */
   example(file: string): string {
     return readFileSync(join(root, "examples", file), "utf8");
   }
 
-  /** A folder with the files that `init` adds to a repository. */
   checkout(): string {
     const folder = this.newFolder();
     this.writeFiles(folder, programFiles());
@@ -229,7 +214,6 @@ export class Bench {
 
   readonly #started: Running[] = [];
 
-  /** The end of the output of the newest process, for errors. */
   lastOutput(): string {
     return this.#started.at(-1)?.text().slice(-400) ?? "";
   }
@@ -243,17 +227,14 @@ export class Bench {
 
   readonly #endings: (() => Promise<void>)[] = [];
 
-  /** Registers a function that is called before the bench ends its processes. */
   atEnd(ending: () => Promise<void>): void {
     this.#endings.push(ending);
   }
 
-  /** Processes of this bench that are still alive, without the services. */
   livingProcesses(): Survivor[] {
     return survivors(this.#mark).filter(({ pid }) => !this.#services.has(pid));
   }
 
-  /** Records whether all processes have ended within `seconds`. */
   async checkAllEnded(what: string, seconds = 5): Promise<void> {
     const until = performance.now() + seconds * 1_000;
     while (this.livingProcesses().length > 0 && performance.now() < until) await Bun.sleep(100);

@@ -9,7 +9,6 @@ export interface ByHand {
   version: string;
   tried: string;
   found: string;
-  /** Month of the test, as `YYYY-MM`. */
   date: string;
 }
 

@@ -13,10 +13,8 @@ import { NotPossibleError } from "./check.ts";
 import { signal } from "./processes.ts";
 import { commandPath, DOCKERD } from "./programs.ts";
 
-/** A daemon that listens on a socket in the folder of the experiment. */
 export interface Docker {
   client: readonly string[];
-  /** Environment with the address of the daemon. */
   env: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +54,6 @@ export async function startDocker(bench: Bench): Promise<Docker> {
   return { client, env: { DOCKER_HOST: host } };
 }
 
-/** Copies a file of this machine and its shared libraries into the root folder of an image. */
 function copyProgram(top: string, path: string): void {
   const { stdout } = spawnSync("ldd", [path], { encoding: "utf8" });
   const libraries = [...(stdout ?? "").matchAll(/(\/\S+\.so\S*)/g)].map((match) => match[1] as string);

@@ -10,11 +10,9 @@ import type { Program } from "./programs.ts";
 export interface Experiment {
   /** Short name for the command line: letters, digits and dashes. */
   name: string;
-  /** The CI system or kind of tool that the experiment represents. */
   system: string;
   /** The programs that the experiment needs. The first one is the program under test. */
   programs: readonly Program[];
-  /** What the experiment proves, for `docs/tested-on.md`. */
   tried: string;
   /** An experiment that exceeds the limit has failed. @default {90} */
   limitSeconds?: number;
@@ -27,6 +25,5 @@ export interface Experiment {
 export interface Finished {
   experiment: Experiment;
   checks: readonly Check[];
-  /** Duration without the installation of the programs. */
   tookMs: number;
 }

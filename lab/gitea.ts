@@ -17,19 +17,16 @@ export interface GiteaUser {
   id: number;
   name: string;
   password: string;
-  /** A token with all scopes. */
   token: string;
 }
 
 export interface GiteaAnswer {
   status: number;
-  /** The parsed JSON; `undefined` if the answer has none. */
   // deno-lint-ignore no-explicit-any
   body: any;
 }
 
 export interface Gitea {
-  /** Scheme, host and port. */
   origin: string;
   host: string;
   /** The host in the server's own addresses, and the certificate for this host. Without TLS, {@linkcode host} and an empty certificate. */
@@ -42,18 +39,12 @@ export interface Gitea {
   // deno-lint-ignore no-explicit-any
   call(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<any>;
   user(name: string): Promise<GiteaUser>;
-  /** Creates a repository with a file on the branch `main`. @returns `OWNER/NAME`. */
   repository(owner: GiteaUser, name: string): Promise<string>;
-  /** Commits a file. @param branch Created from `main` if it does not exist. @returns The commit. */
   commit(repository: string, branch: string, path: string, text: string, as?: GiteaUser): Promise<string>;
-  /** Creates a pull request into `main`. @returns The number of the pull request. */
   pull(repository: string, branch: string, title: string, as?: GiteaUser): Promise<number>;
   allow(repository: string, user: GiteaUser, right: "read" | "write" | "admin"): Promise<void>;
-  /** Creates a webhook that sends JSON. @param events For example, `issue_comment`, `issues`, `pull_request`. */
   webhook(repository: string, url: string, events: readonly string[]): Promise<void>;
-  /** Starts the scheduled workflows as if they were due. */
   startSchedules(): Promise<void>;
-  /** Address of a repository for Git, with the token of a user. */
   remote(repository: string, as?: GiteaUser): string;
 }
 
@@ -71,14 +62,8 @@ export async function whenChecked<T>(merge: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `drop`: the request does not arrive. `lose`: the answer does not arrive. @param line For example, `GET /api/v1/version`. */
 export type Faults = (line: string) => "drop" | "lose" | undefined;
 
-/**
- * Terminates TLS in front of a port of this machine, with a certificate from the server.
- *
- * @returns The host and port for TLS, and the certificate.
- */
 async function endTls(
   bench: Bench,
   program: string,
@@ -235,7 +220,6 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until an address answers, or the process has ended. */
 async function answers(url: string, ended: Promise<unknown>, log: () => string): Promise<void> {
   let hasEnded = false;
   ended.finally(() => hasEnded = true).catch(() => {});

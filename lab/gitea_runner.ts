@@ -14,7 +14,6 @@ import { GITEA_ACT } from "./programs.ts";
 /** A job from the server. Source: actions-proto-go 0.4.1, runner/v1/messages.pb.go, `Task`. */
 interface Task {
   id: string;
-  /** The workflow with only this job, in Base64. */
   workflowPayload: string;
   // deno-lint-ignore no-explicit-any
   context: Record<string, string> & { event: any };
@@ -33,31 +32,24 @@ interface Line {
 }
 
 export interface ServerJob {
-  /** Number of the job in the server's list of tasks. */
   id: number;
-  /** For example, `issue_comment`. */
   event: string;
-  /** Payload of the event. */
   // deno-lint-ignore no-explicit-any
   payload: any;
   /** Resolves with the log, without the engine's own lines, once the server has the result. */
   ended: Promise<string>;
-  /** Ends the job as Gitea's runner does when a person cancels it. */
   cancel(): void;
 }
 
 export interface RunnerOptions {
-  /** Values for `runs-on`. */
   labels: readonly string[];
   /** Variables of every job, as in the configuration of Gitea's runner. */
   env: Readonly<Record<string, string>>;
-  /** Variables of the engine itself. */
   engine: Readonly<Record<string, string>>;
 }
 
 export interface Runner {
   jobs: readonly ServerJob[];
-  /** Waits for a job for which `isIt` returns `true`. */
   job(isIt: (job: ServerJob) => boolean): Promise<ServerJob>;
   /** Resolves when the server has no waiting or running job. */
   idle(): Promise<void>;
@@ -86,7 +78,6 @@ runs:
         tar -xzf ../code.tar.gz --strip-components=1
 `;
 
-/** Registers a runner for a repository, and runs jobs one after another until the bench closes. */
 export async function startRunner(
   bench: Bench,
   gitea: Gitea,
@@ -119,7 +110,6 @@ export async function startRunner(
     return bench.start([program], { stdin: JSON.stringify(job), env: own });
   }
 
-  /** Waits for the end of a job and reports it to the server. @returns The log of the job. */
   async function finish({ id }: Task, running: Running, isCancelled: () => boolean): Promise<string> {
     const { stdout, stderr } = await running.ended;
     const lines = stdout.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Line);
@@ -184,7 +174,6 @@ export async function startRunner(
     await loop;
   });
   async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-    // The experiment has a time limit.
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;

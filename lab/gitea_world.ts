@@ -14,7 +14,6 @@ import { type Gitea, type GiteaUser, startGitea } from "./gitea.ts";
 import { GITEA } from "./programs.ts";
 
 export interface Exchange {
-  /** Method, path and query below the API. */
   asked: string;
   status: number;
   location?: string;
@@ -35,7 +34,6 @@ export interface World {
   stranger: GiteaUser;
 }
 
-/** @param hasTls See {@linkcode startGitea}. */
 export async function makeWorld(bench: Bench, hasTls = false): Promise<World> {
   const gitea = await startGitea(bench, hasTls);
   const owner = await gitea.user("acme");
@@ -57,13 +55,10 @@ export async function tokenOf(gitea: Gitea, { name, password }: GiteaUser, scope
   return ((await answer.json()) as { sha1: string }).sha1;
 }
 
-/** The user of `respond`, with the permissions in docs/ask.md. */
 export interface Bot extends GiteaUser {
-  /** A token with the scopes in docs/ask.md. */
   scoped: string;
 }
 
-/** Creates the user of `respond` as in docs/ask.md. */
 export async function makeBot({ gitea, repository }: World): Promise<Bot> {
   const bot = await gitea.user("mogplex-bot");
   await gitea.allow(repository, bot, "admin");
@@ -83,7 +78,6 @@ export async function notesOf({ gitea, repository }: World, thread: number, bot:
     .map((each: { body: string }) => each.body);
 }
 
-/** The reactions to a comment, sorted by name. */
 export async function reactionsTo({ gitea, repository }: World, comment: number): Promise<string> {
   const all = await gitea.call("GET", `/repos/${repository}/issues/comments/${comment}/reactions`) ?? [];
   return all.map((each: { content: string }) => each.content).sort().join();
@@ -138,7 +132,6 @@ export async function work(
   return url as string;
 }
 
-/** Sends requests, and records the answers. */
 export function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
   return async (input, init) => {
     const answer = await fetch(input, init);
@@ -173,7 +166,6 @@ function pruned(value: unknown): unknown {
   return Object.fromEntries(kept.map(([key, each]) => [key, key === "units_map" ? each : pruned(each)]));
 }
 
-/** Writes the recordings if requested. @param name Name of the file in `tests/unit/forge`. */
 export function keepRecordings(name: string, recordings: readonly unknown[]): void {
   if (process.env.MOGPLEX_LAB_RECORD === undefined) return;
   const text = JSON.stringify({ version: GITEA.version(), origin: ORIGIN, recordings }, null, 1);

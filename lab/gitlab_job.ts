@@ -28,14 +28,12 @@ export function componentJob(component: string, inputs: Readonly<Record<string, 
   return { script: job.script, afterScript: job.after_script, variables: Object.fromEntries(variables) };
 }
 
-/** The job of a recipe in `examples/gitlab`. */
 export function recipeJob(bench: Bench, file: string, name: string): GitlabJob {
   const job = parse(bench.example(`gitlab/${file}`))[name];
   const variables = Object.entries<unknown>(job.variables).map(([key, value]) => [key, String(value)]);
   return { script: job.script, afterScript: job.after_script ?? [], variables: Object.fromEntries(variables) };
 }
 
-/** The variables that GitLab predefines. */
 export function predefined(cwd: string): Record<string, string> {
   return {
     CI: "true",

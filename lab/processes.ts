@@ -7,11 +7,9 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
-/** Variable that marks the processes of one experiment. */
 const MARK = "MOGPLEX_LAB_MARK";
 
 export interface Ended {
-  /** Exit code; `null` after a signal. */
   code: number | null;
   stdout: string;
   stderr: string;
@@ -19,7 +17,6 @@ export interface Ended {
 
 export interface Running {
   pid: number;
-  /** Output of both streams so far, in the order of arrival. */
   text(): string;
   /** Resolves with the first match in {@linkcode Running.text}. @throws if the process ends without a match. */
   seen(pattern: RegExp): Promise<RegExpExecArray>;
@@ -33,9 +30,7 @@ export interface Running {
 
 export interface LaunchOptions {
   cwd: string;
-  /** The complete environment. */
   env: Readonly<Record<string, string>>;
-  /** Text of standard input, which then ends. @default {""} */
   stdin?: string;
 }
 
@@ -85,7 +80,6 @@ export function launch(line: readonly string[], { cwd, env, stdin = "" }: Launch
   return { pid: child.pid ?? -1, text: () => texts.all, seen, ended, closed, release };
 }
 
-/** Adds the mark of an experiment to an environment. */
 export function marked(env: Readonly<Record<string, string>>, mark: string): Record<string, string> {
   return { ...env, [MARK]: mark };
 }
@@ -95,7 +89,6 @@ export interface Survivor {
   line: string;
 }
 
-/** The living processes with a mark: our descendants, including orphaned ones. */
 export function survivors(mark: string): Survivor[] {
   const found: Survivor[] = [];
   for (const name of readdirSync("/proc")) {

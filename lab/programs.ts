@@ -31,15 +31,12 @@ export function commandPath(name: string): string | undefined {
 const INSTALL_MS = 600_000;
 
 interface InstallOptions {
-  /** @default the working directory of this process */
   cwd?: string;
   /** Variables in addition to the variables of this process. @default {{}} */
   env?: Record<string, string>;
-  /** @default {INSTALL_MS} */
   timeout?: number;
 }
 
-/** @returns The output of the installer. */
 function install(what: string, line: readonly string[], options: InstallOptions = {}): string {
   const { cwd, env = {}, timeout = INSTALL_MS } = options;
   const [program = "", ...args] = line;
@@ -58,7 +55,6 @@ function install(what: string, line: readonly string[], options: InstallOptions 
   throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
 }
 
-/** A program that is treated as installed if its file exists. */
 interface Installed {
   name: string;
   version: string;
@@ -100,7 +96,6 @@ function installed({ name, version, folder, file, make }: Installed): Program {
   };
 }
 
-/** @param file File name of the command that Go builds. */
 export function goProgram(name: string, module: string, version: string, file: string = name): Program {
   const folder = join(LAB_FOLDER, `${name}-${version}`);
   return installed({
@@ -127,7 +122,6 @@ export function goSource(name: string, module: string, version: string, query: s
   });
 }
 
-/** Settings for building a Go module. */
 interface ModuleBuild {
   name: string;
   /** Path of the module, which can differ from the name in its own files. */
@@ -135,9 +129,7 @@ interface ModuleBuild {
   version: string;
   file: string;
   args?: readonly string[];
-  /** Our file that replaces `main.go`. */
   main?: string;
-  /** Whether a part of the module is written in C. */
   hasC?: boolean;
 }
 
@@ -199,7 +191,6 @@ export function npmProgram(name: string, version: string, file: string, more: re
   });
 }
 
-/** A jar file from a Maven repository. */
 export function mavenJar(name: string, group: string, artifact: string, version: string): Program {
   const folder = join(LAB_FOLDER, `${artifact}-${version}`);
   return installed({
@@ -230,7 +221,6 @@ function denoBundle(): Program {
   });
 }
 
-/** A command of a Debian package, which `.ci/run` installs. */
 export function debianProgram(name: string, debianPackage: string = name): Program {
   return {
     name,
@@ -306,7 +296,6 @@ export const DENO: Program = {
 };
 /** Deno's bundler, which downloads another program at its first call. */
 export const DENO_BUNDLE: Program = denoBundle();
-/** Compilers that must accept the declarations, the oldest first. The newest compiler is a development dependency. */
 export const TYPESCRIPTS: readonly Program[] = ["5.0.4", "5.4.5", "5.9.3", "6.0.3"].map((version) =>
   npmProgram("typescript", version, "bin/tsc")
 );
@@ -315,9 +304,7 @@ export const OPENTELEMETRY: Program = npmProgram("@opentelemetry/sdk-node", "0.2
 ]);
 export const PUBLINT: Program = npmProgram("publint", "0.3.25", "src/cli.js");
 export const ATTW: Program = npmProgram("@arethetypeswrong/cli", "0.18.5", "dist/index.js");
-/** The schemas of CycloneDX, which its library includes. */
 export const CYCLONEDX: Program = npmProgram("@cyclonedx/cyclonedx-library", "10.3.0", "res/schema");
-/** GitHub's description of its REST API, and its GraphQL schema. */
 export const GITHUB_OPENAPI: Program = npmProgram("@octokit/openapi", "23.0.2", "generated/api.github.com.json");
 export const GITHUB_GRAPHQL: Program = npmProgram("@octokit/graphql-schema", "15.26.1", "schema.graphql");
 /** Needs Node 24. */

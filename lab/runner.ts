@@ -22,7 +22,6 @@ export interface RunnerOptions {
   print(line: string): void;
   /** Number of concurrent experiments. @default {1} */
   atOnce?: number;
-  /** Creates the bench of an experiment. @default a real bench */
   open?: () => Bench;
 }
 
@@ -30,7 +29,6 @@ function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }
 
-/** The check that an error is reported as. */
 function checkOf(error: unknown, experiment: Experiment): Check {
   const what = experiment.tried;
   if (error instanceof MissingError || error instanceof NotPossibleError) {

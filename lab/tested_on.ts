@@ -6,7 +6,6 @@ export const DOCUMENT = "docs/tested-on.md";
 
 const HEAD = ["System", "Version", "What was tried", "Result", "Date"];
 
-/** Name and version of the first program, as used in the lab. */
 function versionOf({ programs: [first] }: Experiment): string {
   if (first === undefined) return "";
   const version = first.version();
@@ -22,7 +21,6 @@ export function resultOf({ checks }: Finished): string {
   return counts.join(", ");
 }
 
-/** The columns of an experiment that do not depend on a run of the lab. */
 export function fixedColumns({ system, tried }: Experiment): readonly [string, string] {
   return [system, tried];
 }
@@ -49,7 +47,6 @@ ${table(HEAD, BY_HAND.map(({ system, version, tried, found, date: month }) => [s
 `;
 }
 
-/** The cells of the document's tables. @returns One list of rows for each table. */
 export function readTables(document: string): string[][][] {
   return document.split(/^## /m).slice(1).map((part) =>
     part.split("\n").filter((line) => line.startsWith("|")).slice(2)

@@ -36,7 +36,6 @@ export function warning(name: string, finding: string, advice: string): Check {
   return { name, state: "warning", finding, advice };
 }
 
-/** @param exit Exit code with which a job would end. */
 export function failed(name: string, finding: string, advice: string, exit: ExitName): Check {
   return { name, state: "failed", finding, advice, code: EXIT[exit] };
 }
@@ -49,7 +48,6 @@ export function unread(check: Check): Check {
   return { ...check, isUnread: true };
 }
 
-/** A check that is skipped because the check `cause` failed, which already has the advice. */
 export function follows(name: string, cause: string): Check {
   return skipped(name, `${cause} failed`);
 }
@@ -58,7 +56,6 @@ export function adviceOf({ advice }: MogplexError, other: string): string {
   return advice === null ? other : `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
 }
 
-/** A check that failed with the error with which a job would end. @param advice Replaces the error's own advice. */
 export function failedWith(name: string, error: MogplexError, advice: string): Check {
   return failed(name, error.message.replace(`; ${error.advice}`, ""), advice, error.exit);
 }

@@ -1,13 +1,7 @@
-/**
- * Checks the names and types of options that a script passes to the library or to the emulator for tests.
- *
- * @module
- */
 import { UsageError } from "./errors.ts";
 import { lookup } from "./lookup.ts";
 import { nearest } from "./nearest.ts";
 
-/** The `typeof` of a value, or its required type; `any` for a value that other code checks. */
 export type Kind = "string" | "number" | "boolean" | "function" | "object" | "list" | "signal" | "clock" | "any";
 
 export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
@@ -15,7 +9,6 @@ export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
 /** Keys whose value is never shown in a message. */
 const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
 
-/** Names that other libraries use for an option. */
 const NEIGHBORS: Readonly<Record<string, string>> = {
   apiKey: "token",
   baseURL: "url",

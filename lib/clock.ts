@@ -141,7 +141,6 @@ export function loopTurn(isLong: boolean): Promise<void> {
   });
 }
 
-/** Lets everything else in the event loop run, including signals and timers. A virtual clock stops in the meantime. */
 export async function pause(clock: Clock): Promise<void> {
   const turn = loopTurn(false);
   await (clock.during?.(turn) ?? turn);

@@ -24,7 +24,6 @@ export type { ErrorParts, ResultSoFar };
 
 interface Brand {
   version: string;
-  /** Names of the error's class and of its base classes. */
   kinds: readonly string[];
 }
 
@@ -52,7 +51,7 @@ function kindsOf(own: typeof MogplexError): string[] {
   return kinds;
 }
 
-/** The message for an error from an incompatible copy of the package; undefined for any other value. */
+/** The message for an error from an incompatible copy of the package; `undefined` for any other value. */
 export function otherVersion(thrown: unknown): string | undefined {
   const brand = brandOf(thrown);
   if (brand === undefined || isCompatible(brand)) return undefined;

@@ -22,14 +22,12 @@ export const EXIT = {
   sigterm: 143,
 } as const;
 
-/** Codes of a job that a signal stopped. */
 export const STOPPED: readonly number[] = [EXIT.sighup, EXIT.sigint, EXIT.sigterm];
 
 /** A key of {@linkcode EXIT}. */
 export type ExitName = keyof typeof EXIT;
 
 interface ExitRow {
-  /** One key of {@linkcode EXIT}, or the keys of all signals in the row for interrupted jobs. */
   names: readonly ExitName[];
   code: string;
   name: string;

@@ -8,9 +8,7 @@ import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
 export interface FlagRow {
-  /** Name without dashes. */
   name: string;
-  /** Placeholder for the flag's value in the help; absent for a switch. */
   value?: string;
   /** Value of a flag that is given without a value. The next argument is then read as the flag's value only if it is `true` or `false`. */
   alone?: string;

@@ -61,14 +61,8 @@ export interface Io {
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
   /** Names of the folders in a directory, sorted, without symbolic links. Empty if the directory cannot be read. */
   folders(path: string): string[];
-  /** Resolves every symbolic link in a path; undefined if the target does not exist. @throws if this cannot be determined. */
+  /** Resolves every symbolic link in a path; `undefined` if the target does not exist. */
   realPath(path: string): string | undefined;
-  /**
-   * Writes a file under a temporary name and renames it, so that no reader sees a partial file. Creates missing directories.
-   *
-   * @param always Whether to overwrite an existing file in place if the disk is full, within the space that the file already has. @default {false}
-   * @throws if `path` or one of its relative parents is a symbolic link, or if `path` exists and is not a regular file.
-   */
   writeFile(path: string, text: string, always?: boolean): void;
   /**
    * Creates a file and its directories. If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a moment.
@@ -79,7 +73,6 @@ export interface Io {
   createFile(path: string, text: string): boolean;
   /** Creates an empty file for appending, or replaces an existing file. @throws the errors of {@linkcode Io.writeFile}. */
   growFile(path: string): GrowingFile;
-  /** @param links What to do if the path is a symbolic link. @default {"follow"} */
   appendFile(path: string, text: string, links?: LinkRule): void;
   removeFile(path: string): void;
   /** @throws if the directory does not exist or is not empty. */
@@ -141,7 +134,6 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** Overwrites a file within the space that it already has. Throws and leaves the file unchanged if the space is not enough. */
 function overwrite(path: string, text: string): void {
   const before = fs.readFileSync(path);
   const file = fs.openSync(path, fs.constants.O_WRONLY | (fs.constants.O_NOFOLLOW ?? 0));

@@ -21,12 +21,10 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** `base_branch`, `base-branch` and `baseBranch` become the same text. */
 function plain(name: string): string {
   return name.replace(/[\s_-]/g, "").toLowerCase();
 }
 
-/** Minimum length of a prefix that can match a name. */
 const BEGINNING = 3;
 
 function initials(name: string): string {

@@ -130,7 +130,7 @@ export type Notice =
     message: string;
   };
 
-/** A notice without its message. A `text` notice keeps its message, which consists of nothing else. */
+/** The facts of a notice, without its message. A `text` notice consists only of its message. */
 export type NoticeFacts = WithoutWords<Notice>;
 
 type WithoutWords<N> = N extends { kind: "text" } ? N : Omit<N, "message">;

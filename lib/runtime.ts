@@ -13,7 +13,6 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { valueOr } from "./lookup.ts";
 
-/** For example, `node/20.11.0`. */
 export function runtimeName(): string {
   const { bun, deno, node = "unknown" }: { bun?: string; deno?: string; node?: string } = process.versions;
   return bun ? `bun/${bun}` : deno ? `deno/${deno}` : `node/${node}`;
@@ -90,10 +89,8 @@ export function programArgs(): string[] {
 }
 
 interface Started {
-  /** Path of the program's file, or of the link to it. */
   file: string;
   cwd: string | undefined;
-  /** `node`, `bun` or `deno`. */
   runtime: string;
   /** Flags of the runtime. Deno does not reveal them. @default {[]} */
   flags?: readonly string[];
@@ -200,9 +197,7 @@ export function readFileNow(path: string): string {
 
 export interface Machine {
   runtime: string;
-  /** Arguments of the runtime itself. Empty on Deno, which does not reveal them. */
   args: readonly string[];
-  /** Names of all variables; `undefined` if listing them is not permitted. */
   names: readonly string[] | undefined;
   refuses(name: string): boolean;
 }

@@ -21,7 +21,6 @@ export function isSha256Hex(text: string): boolean {
   return /^[0-9a-f]{64}$/i.test(text);
 }
 
-/** SHA-256 in base64, as used by content security policies. */
 export function sha256Base64(text: string): string {
   return crypto.createHash("sha256").update(text).digest("base64");
 }

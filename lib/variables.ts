@@ -1,9 +1,3 @@
-/**
- * The names of the environment variables that the toolkit reads, for the code, the documents and Deno's permissions.
- *
- * @module
- */
-
 /** Our own variables. Each is described in `lib/cli/options.ts` if an option overrides it, otherwise in `lib/cli/environment.ts`. */
 export const VARIABLES = [
   "MOGPLEX_API_KEY",

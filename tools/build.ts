@@ -14,11 +14,9 @@ import { exitCodeOf, root } from "./setup.mjs";
 /** Replaces `dist/` as a whole, so that no reader finds an incomplete folder. */
 async function main(): Promise<void> {
   if (isFresh()) return;
-  // Loading the bundler and the compiler takes longer than checking the sources.
   const { writeDist } = await import("./build/dist.ts");
   const from = inputs();
   const made = mkdtempSync(join(root, "node_modules/.dist-"));
-  // Removes the temporary folder even if the build fails or a signal ends it.
   process.on("exit", () => rmSync(made, { recursive: true, force: true }));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => process.exit(exitCodeOf(signal)));

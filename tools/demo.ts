@@ -30,7 +30,6 @@ const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
 const PAUSE_MS = 2_200;
 const TYPED_AHEAD_MS = 300;
 const CTRL_C = 0x03;
-/** Signals that end this program and everything that it started. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const USAGE = `Usage: npm start [-- [TASK] [flags of run]]
@@ -44,9 +43,7 @@ It exits with the run's exit code. Ctrl-C stops everything; while the run is act
   node dist/mogplex.mjs run --help      all flags of run (after npm start or npm run build)
 `;
 
-/** Aborts at the first signal. Its reason is a {@linkcode Stopped}. */
 const stop = new AbortController();
-/** The running program, besides the local Mogplex. Signals are forwarded to this program. */
 let atWork: ChildProcess | undefined;
 
 class Stopped extends Error {
@@ -84,7 +81,6 @@ async function mustRun(program: string, args: readonly string[], options: SpawnO
   return stdout;
 }
 
-/** Columns of the terminal; `Infinity` if stdout is not a terminal. */
 function columns(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;
 }
@@ -99,14 +95,12 @@ function sayCommand(words: readonly string[]) {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    // A continued line ends with a backslash.
     if (last === undefined || cellWidth(last) + cellWidth(word) + 5 > columns()) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   process.stdout.write(`\n▸ ${lines.join(" \\\n  ")}\n`);
 }
 
-/** Prints a dot each second if a person watches. */
 async function withDots(work: () => Promise<unknown>): Promise<void> {
   const timer = watched ? setInterval(() => process.stdout.write("."), 1_000) : undefined;
   try {
@@ -237,7 +231,6 @@ async function pressedKey(): Promise<void> {
   stop.signal.throwIfAborted();
   stdin.setRawMode(true).resume();
   await new Promise<void>((resolve) => {
-    // Keys that were pressed during the run arrive immediately.
     let isAhead = true;
     setTimeout(() => isAhead = false, TYPED_AHEAD_MS);
     stdin.on("data", (keys: Buffer) => {
@@ -275,7 +268,6 @@ async function runDemo(ready: Ready, args: readonly string[]): Promise<number> {
   say("The agent is a script: it replaces substr, and refuses every other task");
   const code = await runJob(ready, args);
   await showBranch();
-  // The arguments may name another folder.
   const written = existsSync(reports);
   if (code !== 0) say(`docs/exit-codes.md explains exit code ${code}`);
   if (written) sayWhatNext();

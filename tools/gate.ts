@@ -23,7 +23,6 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const CUT_OFF = "MOGPLEX_TEST_CUT_OFF";
 
-/** A command that starts another command in a namespace whose only network is loopback; `undefined` if the kernel does not permit it. */
 function withoutNetwork(): string[] | undefined {
   const own = process.getuid?.() === 0
     ? ["unshare", "--net"]

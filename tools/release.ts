@@ -39,7 +39,6 @@ const VERSION_PLACES: Readonly<Record<string, RegExp>> = {
 };
 const IMAGE = "components/image.json";
 const CHANGELOG = "CHANGELOG.md";
-/** Files that contain the repository on GitHub, from which programs get releases. */
 const PLACE_FILES = ["mogplex.json", "github.yml", "gitlab.yml"].map((name) => `examples/updates/${name}`);
 const PROGRAM = "dist/mogplex.mjs";
 
@@ -60,7 +59,6 @@ export interface ReleaseOptions {
   top: string;
   version: string;
   date: string;
-  /** Builds, and writes the generated files that the repository contains. */
   build: () => void;
   /** Digest of the default image, `sha256:` and 64 hexadecimal digits. @default the digest in the registry */
   digest?: string | undefined;
@@ -78,7 +76,6 @@ function readImage(top: string): Image {
   return JSON.parse(read(top, IMAGE));
 }
 
-/** `undefined` if there is no such heading. */
 function section(changelog: string, heading: string): string | undefined {
   const parts = changelog.split(/^## /m).slice(1);
   const found = parts.find((part) => (part.split("\n", 1)[0] ?? "").split(" ", 1)[0] === heading);
@@ -99,7 +96,6 @@ function unreleasedFiles(top: string): string[] {
   return paths.filter((path) => !path.includes("node_modules") && isUnreleased(read(top, path))).sort();
 }
 
-/** Every version in the files of `VERSION_PLACES`. A file without a version has the version "". */
 function versionsIn(top: string): [path: string, version: string][] {
   return Object.entries(VERSION_PLACES).flatMap(([path, pattern]) => {
     const found = [...read(top, path).matchAll(pattern)].map((match): [string, string] => [path, match[2] ?? ""]);
@@ -124,7 +120,6 @@ function withAddresses(text: string, { github }: Places): string {
   return `${JSON.stringify({ name, version, description, ...rest, ...addresses }, null, 2)}\n`;
 }
 
-/** Empty before the first release. */
 function readReleases(top: string): Releases {
   return JSON.parse(read(top, RELEASES));
 }
@@ -198,7 +193,6 @@ export async function prepareRelease(options: ReleaseOptions): Promise<string[]>
 /** The template whose jobs need Node and Git, which the default image of the other templates does not contain. */
 const NO_DEFAULT_IMAGE = "campaign.yml";
 
-/** @returns One sentence for each problem. */
 function templateProblems(top: string, version: string, { image, tag, digest }: Image): string[] {
   const names = readdirSync(join(top, "templates"));
   if (names.length === 0) return ["templates/ is empty"];
@@ -213,7 +207,6 @@ function templateProblems(top: string, version: string, { image, tag, digest }: 
   });
 }
 
-/** Compares the newest entry of releases.json with the built program. @returns One sentence for each problem. */
 function releasesProblems(top: string, version: string): string[] {
   const [newest] = readReleases(top).releases;
   const digest = sha256(read(top, PROGRAM));

@@ -14,9 +14,7 @@ import { printTable } from "../table.ts";
 
 export interface CrashRow extends Record<string, string | number> {
   runtime: string;
-  /** Number of campaigns, with 14 repositories each. */
   campaigns: number;
-  /** Number of killed processes. */
   kills: number;
   /** Repositories whose runs differ from the runs without a crash. */
   "second starts": number;
@@ -24,7 +22,6 @@ export interface CrashRow extends Record<string, string | number> {
   "wrong verdicts": number;
 }
 
-/** @param campaigns Number of campaigns on each runtime. @param from First seed. */
 export async function bench(campaigns = 34, from = 1): Promise<CrashRow[]> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-bench-")));
   const rows: CrashRow[] = [];

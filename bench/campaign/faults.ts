@@ -14,15 +14,12 @@ import { callCampaign, verdictsOf } from "./ways.ts";
 import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";
 
 const MINUTE_MS = 60_000;
-/** Share of requests that fail independently of bursts and restarts. */
 const RATE = 0.3;
 const KINDS: RandomFaults["kinds"] = [
   ...["500", "empty5xx", "html502", "503", "503-no-retry", "reset0", "resetMid", "truncated"] as const,
   "429",
 ];
-/** Share of slow answers, and their maximum delay. */
 const SLOW = { share: 0.02, mostMs: 40_000 };
-/** After this number of commands, a campaign is not expected to end. */
 const MOST_CALLS = 3_000;
 /** Exit codes after which a command is repeated: the service is unreachable, or the command must run again later. */
 const REPEATED: readonly number[] = [69, 75];
@@ -57,14 +54,12 @@ function lost(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(`connect ${code}`), { code }) });
 }
 
-/** A slow answer can take longer than the client waits. */
 async function slowly(send: () => Promise<Response>, clock: Clock, random: () => number): Promise<Response> {
   const answer = await send();
   await clock.sleep(random() * SLOW.mostMs);
   return answer;
 }
 
-/** Injects the faults of the service and the network. */
 function badDays(seed: number, world: () => CampaignWorld) {
   const random = seeded(seed * 31 + 5);
   const bursts = stretches(random, 90 * MINUTE_MS, 2 * MINUTE_MS);
@@ -132,7 +127,6 @@ export interface FaultRow extends Record<string, string | number> {
   starts: number;
   requests: number;
   "a minute": number;
-  /** Commands that exited with 69 or 75, in percent. */
   "errors %": number;
 }
 

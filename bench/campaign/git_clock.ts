@@ -12,20 +12,16 @@ import { printTable } from "../table.ts";
 const MINUTE_MS = 60_000;
 const BRANCH = "mogplex-campaign/moment";
 const REPOSITORIES = 7;
-/** The job itself waits for a wave that is due sooner. */
 const SOON_MS = 2 * MINUTE_MS;
 
 export interface Played {
-  /** Number of waves, and of the events that affected them. */
   waves: number;
   dropped: number;
   together: number;
   cancelled: number;
   lost: number;
   again: number;
-  /** Runs of the service that got a sandbox, by repository. */
   runs: Record<string, number>;
-  /** Runs that are not in the journal at the end. */
   unknown: number;
   /** Starts in the journal whose run differs from the service's run for the same key. */
   wrong: number;
@@ -68,7 +64,6 @@ class Play {
     return this.world.advance({ ...this.#options(), signal, internals: { random: this.#jitter } });
   }
 
-  /** The job of a wave is stopped before its second start. The record of the wave may be lost with the machine. */
   async #stopped(isLost: boolean): Promise<void> {
     const before = this.#remotes.git(this.#remote, "rev-parse", BRANCH);
     const stop = new AbortController();
@@ -144,7 +139,6 @@ class Play {
   }
 }
 
-/** The seed determines what the scheduler does. */
 export async function playGitClock(seed: number): Promise<Played> {
   const remotes = makeRemotes();
   try {

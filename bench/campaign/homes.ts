@@ -14,7 +14,6 @@ const TEN_MINUTES = "steps: [{ sandbox: up }, { after: 600, status: success }]";
 /** Number of measurements. The first one is only a warm-up. */
 const TIMES = 6;
 
-/** Runs waves until nothing is due. */
 async function waves(campaign: Campaign, clock: Clock): Promise<void> {
   let view = await campaign.advance();
   while (view.nextWaveAt !== null) {

@@ -5,15 +5,11 @@ import type { Verdicts } from "./ways.ts";
 import type { CampaignWorld, Told } from "./world.ts";
 
 export interface Judged {
-  /** Repositories with the correct verdict. */
   right: number;
-  /** Repositories with a wrong verdict or no verdict. */
   wrong: number;
   /** Repositories with more than one run that the agent worked on. A run that failed because no sandbox or queue was available is not counted. */
   secondRuns: number;
-  /** Repositories without a run. */
   forgotten: number;
-  /** Names of the repositories with wrong verdicts, with the reported verdict and the correct one. */
   story: string[];
 }
 

@@ -23,18 +23,14 @@ import { OWNER } from "./world.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** Share of the items that have ended when the waves are measured. */
 const ENDED = 0.9;
-/** Number of records that are written at once. */
 const BATCH = 4_000;
 const SAMPLE_MS = 5;
 /** Limits for 10,000 items. Source: issue 11. */
 export const BARS = { requests: 250, planSeconds: 5, waveMb: 150, reportSeconds: 2 };
 
 interface Cost {
-  /** CPU time in seconds, user and system. */
   cpu: number;
-  /** Peak resident memory in MB. */
   peakMb: number;
 }
 
@@ -48,7 +44,6 @@ const SMALL_HEAP: Readonly<Record<string, { flags?: readonly string[]; env?: Rec
 
 const TICKS_A_SECOND = 100;
 
-/** Memory and CPU time of a process so far; `null` if the process has ended. */
 function look(pid: number | undefined): { peakKb: number; ticks: number } | null {
   try {
     const peakKb = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
@@ -81,7 +76,6 @@ async function measure(line: readonly string[], cwd: string, env: Record<string,
   };
 }
 
-/** The history of an item. Some items have failures, and all others have pull requests. */
 async function historyOf(lock: Lock, index: number, runId: string, atMs: number): Promise<RecordBody[]> {
   const item = lock.items[index];
   if (item === undefined) return [];
@@ -138,7 +132,6 @@ export async function writeHistory(
     const runId = index === count - 1 ? await startOne(lock.items[index]?.repository ?? "") : crypto.randomUUID();
     const atMs = clock.wallTime() - 3 * DAY_MS - (count - index) * MINUTE_MS;
     bodies.push(...await historyOf(lock, index, runId, atMs));
-    // Each item has four records, and about one wave.
     bodies.push({ type: "wave" });
     if (bodies.length < BATCH && index < count - 1) continue;
     records += (await home.append(bodies)).length;
@@ -158,7 +151,6 @@ export interface LargeRow extends Record<string, string | number> {
   "journal MB": number;
   "wave cpu s": number;
   "wave MB": number;
-  /** With the settings of {@linkcode SMALL_HEAP}. */
   "wave MB, small heap": number;
   "report cpu s": number;
   "report MB": number;
@@ -194,7 +186,6 @@ repositories: [{ query: ${OWNER}/ }]\nsuccess: { require: pull-request }\n`,
     const planRequests = service.requests() - before;
     const directory = join(folder, "mogplex-campaign");
     const records = await writeHistory(directory, service.clock, service.startOne);
-    // The first call starts runs. The second call finds these runs ended, and starts others.
     const first = await call("advance");
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     const second = await call("advance");

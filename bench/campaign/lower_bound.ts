@@ -1,14 +1,11 @@
-/** The shortest possible time of a campaign. */
 import { type Schedule, schedule } from "../../lib/campaign/pace/forecast.ts";
 
 export interface LowerBoundInput {
-  /** Time of the first possible start, in milliseconds since 1970. */
   nowMs: number;
   /** Times of earlier starts that used a slot, ascending. @default {[]} */
   slotsMs?: readonly number[] | undefined;
   /** Duration of each run in milliseconds, in the order of the starts; or the number of runs, with one duration for all. */
   runs: readonly number[] | { items: number; meanRunMs: number };
-  /** Number of runs at the same time, from 1 to 3. */
   parallel: number;
   /** Interval of waves. The end of each run is rounded up to the next wave. @default no rounding */
   waveEveryMs?: number | undefined;

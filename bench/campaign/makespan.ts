@@ -14,7 +14,6 @@ const DAY_MS = 86_400_000;
 const DISTANCES = [10, 15, 20, 60];
 /** Limits of the ratio to the lower bound. Source: issue 11. */
 const BARS = { stay: 1.03, waves: 1.05 };
-/** Limit of requests per run, with waves every 15 minutes. */
 const MOST_REQUESTS = 4;
 const LATE_MS = 30_000;
 
@@ -23,7 +22,6 @@ interface Case {
   way: Way;
   /** Interval of waves. The lower bound rounds the end of each run up to the next wave. */
   everyMs?: number;
-  /** Largest ratio; `undefined` if there is no limit. */
   bar?: number;
   mostRequests?: number;
 }
@@ -55,21 +53,16 @@ export interface MakespanRow extends Record<string, string | number> {
   repositories: number;
   times: string;
   way: string;
-  /** From the first request to the end of the last item. */
   days: number;
   "bound, days": number;
   ratio: number;
   bar: string | number;
-  /** Repositories with the correct verdict. */
   right: number;
   wrong: number;
-  /** Repositories with more than one run. */
   "second runs": number;
-  /** Starts that used a slot. */
   starts: number;
   "429s": number;
   requests: number;
-  /** Largest number of requests in one minute. */
   "a minute": number;
   met: string;
 }
@@ -119,7 +112,6 @@ export async function play(
   }
 }
 
-/** @param sizes Numbers of repositories. */
 export async function bench(
   sizes: readonly number[] = [100, 1000],
   kinds: readonly RunTimes[] = ["log-normal", "constant"],

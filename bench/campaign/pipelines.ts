@@ -17,7 +17,6 @@ import { openWorkFolder } from "../../tests/programs/examples/systems/campaign_r
 type Row = Record<string, string | number>;
 
 const EVERY_MS = 15 * 60_000;
-/** Number of jobs that gitlab-ci-local gets at a time. */
 const CHUNK = 10;
 
 async function made(count: number): Promise<Row> {
@@ -56,7 +55,6 @@ function failed(pipeline: Awaited<ReturnType<CampaignProject["run"]>>): string[]
   );
 }
 
-/** A campaign in child pipelines of two clones. */
 async function rehearsal(count: number): Promise<Row> {
   const work = openWorkFolder();
   const names = Array.from({ length: count }, (_, index) => `r${index + 1}`);
@@ -73,7 +71,6 @@ async function rehearsal(count: number): Promise<Row> {
     first.stopAt(undefined);
     bad.push(...failed(await first.run({ jobs: [`wave-${middle}`], before: () => {} })));
     bad.push(...failed(await first.run({ jobs: jobs(middle + 1, last) })));
-    // This wave had succeeded, and is retried.
     bad.push(...failed(await first.run({ jobs: [`wave-${last}`], before: () => {} })));
     const second = await openCampaignProject(work, names, "", { ".gitignore": "" }, first.service);
     const newest = first.artifact(`wave-${last}`, `mogplex-waves/${last}`);

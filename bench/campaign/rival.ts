@@ -30,7 +30,6 @@ async function rival(
   }
 }
 
-/** Answers with 503 for the last `minutes` of every three hours. */
 function outage(clock: () => number, minutes: number) {
   return async (send: () => Promise<Response>): Promise<Response> => {
     if (clock() % (3 * HOUR_MS) < 3 * HOUR_MS - minutes * MINUTE_MS) return await send();

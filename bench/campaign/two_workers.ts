@@ -9,7 +9,6 @@ import { type CampaignWorld, campaignWorld, runTimes } from "./world.ts";
 const MINUTE_MS = 60_000;
 const REPOSITORIES = 14;
 
-/** Runs that got a sandbox, by repository. */
 function realRuns({ names, runsOf }: CampaignWorld): Record<string, number> {
   return Object.fromEntries(names.map((name) => {
     const real = runsOf(name).filter(({ error }) => !/too many active sandboxes/i.test(error ?? ""));
@@ -39,10 +38,8 @@ async function waves({ clock }: CampaignWorld, machine: Machine, everyMs: number
 
 export interface TwoWorkers {
   runs: Record<string, number>;
-  /** Verdicts by repository, one record for each worker. */
   verdicts: Record<string, string>[];
   expected: ReturnType<typeof expectedOf>;
-  /** Largest number of requests in one minute. */
   mostAMinute: number;
 }
 
@@ -57,7 +54,6 @@ export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
   const { clock } = world;
   const first = machineIn(world, "one");
   async function play(): Promise<CampaignView[]> {
-    // The time of the copy depends on the seed: before the first start, while runs are active, or when some have ended.
     for (let wave = 0; wave < seed % 5; wave++) {
       await first.work("wave");
       await clock.sleep(15 * MINUTE_MS);

@@ -5,14 +5,11 @@ import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { type CampaignWorld, ORIGIN, type Told } from "./world.ts";
 import { run } from "../../tests/unit/run/detecting.ts";
 
-/** The reported outcome of each repository by name. A repository without a reported outcome is missing. */
 export type Verdicts = Map<string, Told>;
 
-/** Works on all repositories, and resolves when nothing is left to do. */
 export type Way = (world: CampaignWorld) => Promise<Verdicts>;
 
 const MINUTE_MS = 60_000;
-/** After this number of waves, two months, a campaign is not expected to end. */
 const MOST_WAVES = 60 * 24 * 6;
 
 export function verdictsOf({ items }: CampaignView): Verdicts {
@@ -48,7 +45,6 @@ export function waves(everyMs: number, lateMs: (wave: number) => number = () => 
   };
 }
 
-/** Calls `run()` as a script does: with the task, and with a timeout of one hour for each run. */
 async function runOnce({ token, clock, fetch, ids }: CampaignWorld, name: string): Promise<Told> {
   const { outcome } = await run({
     repoId: ids.get(name) ?? "",
@@ -81,7 +77,6 @@ export function workers(count: number): Way {
   };
 }
 
-/** Concurrent runs, repositories per list, and timeout of the former example script. */
 const SCRIPT = { atATime: 4, most: 150, timeoutMs: 300 * MINUTE_MS };
 
 /** The example script for many repositories from the time before campaigns, with one list. */

@@ -16,11 +16,9 @@ import { seeded } from "../fleet_world.ts";
 /** Origin of the emulated service. */
 export const ORIGIN = "https://mogplex.example";
 export const OWNER = "acme";
-/** Maximum number of active sandboxes of a user. */
 export const SANDBOXES = 3;
 const MINUTE_MS = 60_000;
 
-/** All runs take the mean time, or have log-normal times around the mean. */
 export type RunTimes = "constant" | "log-normal";
 
 export const MEAN_MS = 20 * MINUTE_MS;
@@ -42,33 +40,26 @@ export function runTimes(kind: RunTimes, count: number, seed: number): number[] 
 
 export interface WireCount {
   requests: number;
-  /** Largest number of requests in one minute. */
   mostAMinute: number;
   refusals: number;
   /** Starts that used a slot, including replays and starts whose answer was lost. */
   starts: number;
 }
 
-/** Outcome of an item, as the campaign or script reports it. */
 export type Told = "succeeded" | "unchanged" | "failed" | "other";
 
 export interface CampaignWorld {
   clock: FleetClock;
   emulator: Emulator;
-  /** In the order of the campaign file. */
   names: readonly string[];
   ids: ReadonlyMap<string, string>;
   token: string;
   wire: WireCount;
-  /** Random numbers of the client, for jitter. */
   random(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
   file: string;
-  /** Folder of the campaign file and of all other output. */
   folder: string;
-  /** Options for everything that works on the campaign. */
   options(directory?: string): CampaignOptions;
-  /** Every run of a repository, in the order of the starts. */
   runsOf(name: string): RunRow[];
   close(): Promise<void>;
 }
@@ -83,9 +74,7 @@ export interface WorldOptions
   seed: number;
   /** Maximum time from a request to its answer. The mean is half of it. @default {400} */
   delayMs?: number | undefined;
-  /** Additional lines of the campaign file. @default {""} */
   settings?: string | undefined;
-  /** Runs between the client and the service. @default no function */
   between?:
     | ((send: () => Promise<Response>, request: { method: string; path: string }) => Promise<Response>)
     | undefined;

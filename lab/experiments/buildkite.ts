@@ -103,7 +103,6 @@ function hookOf(log: string): string {
   return log.slice(log.indexOf("pre-exit hook"));
 }
 
-/** Lines of a log that contain the header of a group. */
 function groups(log: string): string[] {
   return log.split(/\r?\n/).filter((line) => /(?:---|\+\+\+|~~~) Mogplex/.test(line));
 }
@@ -131,7 +130,6 @@ async function ends(bench: Bench): Promise<void> {
   }
 }
 
-/** Starts a job, and waits until its agent is working. */
 async function working(
   bench: Bench,
   more: Record<string, string> = {},
@@ -156,9 +154,7 @@ async function cancel(bench: Bench): Promise<void> {
 }
 
 async function killed(bench: Bench): Promise<void> {
-  // Newer agents tell the hooks that the job was cancelled.
   const { service, job, runId } = await working(bench, { BUILDKITE_JOB_CANCELLED: "true" });
-  // A command that cannot handle the signal is finally killed.
   const command = bench.livingProcesses().filter(({ line }) => line.includes("mogplex.mjs run"));
   bench.check("the command was found", command.length > 0);
   for (const { pid } of command) signal(pid, "SIGSTOP");

@@ -50,7 +50,6 @@ async function docker(bench: Bench): Promise<void> {
   for (const image of ["bash", "busybox"] as const) {
     makeImage(bench, daemon, image, `lab-${image}`);
     const probe = await bench.run([...daemon.client, "run", "--rm", "--network", "host", `lab-${image}`, "true"]);
-    // The daemon's own exit code if it could not start the container.
     if (probe.code === 125) throw new NotPossibleError(`containers do not start: ${probe.stderr.slice(0, 200)}`);
     for (const form of FORMS) {
       for (const [service, code] of [[services.good, 0], [services.bad, 1]] as const) {

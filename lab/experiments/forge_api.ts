@@ -13,7 +13,6 @@ import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { GITHUB_GRAPHQL, GITHUB_OPENAPI } from "../programs.ts";
 
-/** Compares the operations in the unit tests with the published file. */
 function rest(bench: Bench): Promise<void> {
   const document = JSON.parse(readFileSync(GITHUB_OPENAPI.provide(), "utf8"));
   const published = describe(document, GITHUB_OPERATIONS);
@@ -25,7 +24,6 @@ function rest(bench: Bench): Promise<void> {
   return Promise.resolve();
 }
 
-/** The GraphQL documents of write requests, by purpose. */
 async function documents(): Promise<[what: string, query: string, variables: Record<string, unknown>][]> {
   const queue = (isQueued: boolean): Prepared => [200, {
     data: { repository: { pullRequest: { id: "PR_1", mergeQueueEntry: isQueued ? { state: "QUEUED" } : null } } },

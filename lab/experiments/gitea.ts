@@ -18,7 +18,6 @@ interface Recording {
   exchanges: Exchange[];
 }
 
-/** Creates a branch with one changed file, and its pull request. */
 async function change({ gitea, repository, writer }: World, branch: string, file = `${branch}.txt`) {
   const commit = await gitea.commit(repository, branch, file, `${branch}\n`, writer);
   const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
@@ -44,7 +43,6 @@ async function review({ gitea }: World, path: string, event: string, as: GiteaUs
   return (await gitea.call("POST", `${path}/reviews`, { event, body: "A review." }, as)).id;
 }
 
-/** A pull request in some state. @returns The number of the pull request, or its address if it is in another repository. */
 type Case = readonly [
   name: string,
   prepare: (world: World) => Promise<number | string>,
@@ -239,7 +237,6 @@ const CASES: readonly Case[] = [
   }, { state: "open", branch: "moved", url: `${ORIGIN}/acme/renamed/pulls/1` }],
 ];
 
-/** A pull request that cannot be read. @returns The address, and the token for reading. */
 type Refusal = readonly [name: string, prepare: (world: World) => Promise<[url: string, token: string]>, why: string];
 
 const REFUSALS: readonly Refusal[] = [
@@ -263,7 +260,6 @@ const REFUSALS: readonly Refusal[] = [
   ],
 ];
 
-/** Creates a client like that of a command, and records its requests. */
 function forgesOf({ gitea }: Pick<World, "gitea">, token: string, exchanges: Exchange[]): Forges {
   const env = (name: string) => name === "GITEA_TOKEN" ? token : undefined;
   const access = resolveForgeAccess(ALL_FORGES, env, [gitea.host]);
@@ -271,7 +267,6 @@ function forgesOf({ gitea }: Pick<World, "gitea">, token: string, exchanges: Exc
   return new Forges(ALL_FORGES, access, { clock: systemClock, fetch: recorder(gitea, exchanges) });
 }
 
-/** Whether the facts contain everything that was expected. */
 function fits(facts: PullRequestFacts | undefined, expected: Partial<PullRequestFacts>, origin: string): boolean {
   return facts !== undefined && Object.entries(expected).every(([key, value]) => {
     const found = facts[key as keyof PullRequestFacts];
@@ -279,7 +274,6 @@ function fits(facts: PullRequestFacts | undefined, expected: Partial<PullRequest
   });
 }
 
-/** The findings that a run for fixing a review gets. */
 async function findings(bench: Bench, world: World, token: string): Promise<void> {
   const { gitea, repository, reviewer, stranger } = world;
   const { number, path } = await change(world, "remarks");

@@ -17,7 +17,6 @@ import { DOCKERD, GIT, GITEA, GITEA_ACT } from "../programs.ts";
 const WORKFLOW = ".gitea/workflows/mogplex-respond.yml";
 const RUN_ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** Commits and pushes the files of `init`. @returns The workflow. */
 async function setUp(bench: Bench, { gitea, repository, owner }: World): Promise<string> {
   const cwd = bench.newFolder();
   const who = ["-c", "user.name=acme", "-c", "user.email=acme@example.com"];
@@ -61,15 +60,12 @@ async function actions(bench: Bench): Promise<void> {
     return { id: id as number, job: await runner.job(({ payload }) => payload.comment?.id === id) };
   };
   const notes = (at: number) => notesOf(world, at, bot);
-  /** Status of a job as Gitea shows it. */
   const statusOf = async ({ id }: ServerJob) => {
     const { workflow_runs: all } = await gitea.call("GET", `/repos/${repository}/actions/tasks?limit=50`);
     return all.find((each: { id: number }) => each.id === id)?.status as string;
   };
   const seen = new Set<string>();
-  /** Waits for a new note in a thread, and returns its run. */
   const runIn = async (at: number) => {
-    // The experiment has a time limit.
     for (;; await Bun.sleep(200)) {
       const runId = (await notes(at)).join("\n").match(RUN_ID)?.find((each) => !seen.has(each));
       if (runId === undefined) continue;
@@ -77,7 +73,6 @@ async function actions(bench: Bench): Promise<void> {
       return runId;
     }
   };
-  /** Completes the run of a job, and waits for the end of the job. @returns The address of the pull request, and the status that Gitea shows. */
   const done = async (job: ServerJob, at: number) => {
     const url = await work(bench, world, service, await runIn(at), bot);
     const log = await job.ended;

@@ -29,7 +29,6 @@ interface Change {
   path: string;
 }
 
-/** Creates a branch with one changed file, and its pull request. */
 async function change({ gitea, repository, writer }: World, branch: string): Promise<Change> {
   await gitea.commit(repository, branch, `${branch}.txt`, `${branch}\n`, writer);
   const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
@@ -51,7 +50,6 @@ async function protect({ gitea, repository }: World, branch: string, rule: objec
   await gitea.call("POST", `/repos/${repository}/branch_protections`, { rule_name: branch, ...rule });
 }
 
-/** Creates a pull request from a branch into another target. */
 async function into({ gitea, repository, writer }: World, base: string, branch: string): Promise<Change> {
   await gitea.commit(repository, branch, `${branch}.txt`, `${branch}\n`, writer);
   const body = { head: branch, base, title: `Change ${branch}` };
@@ -61,12 +59,10 @@ async function into({ gitea, repository, writer }: World, base: string, branch: 
 
 interface Expected {
   state: string;
-  /** Part of the reason. */
   reason: string;
   reading?: Partial<Record<keyof MergeReading, unknown>>;
 }
 
-/** A pull request in some state. `requester` is the user who requested the run. */
 type Case = readonly [
   name: string,
   prepare: (world: World, bot: Bot) => Promise<Change & { requester?: GiteaUser }>,
@@ -110,7 +106,6 @@ const CASES: readonly Case[] = [
     const path = `/repos/${world.repository}/contents/disguise.txt`;
     const file = { content: btoa("disguise\n"), message: "Change it", branch: "disguised" };
     await world.gitea.call("POST", path, { ...file, author: nobody, committer: nobody }, world.reviewer);
-    // The event follows a moment after the push.
     const timeline = `/repos/${world.repository}/issues/${pull.number}/timeline`;
     for (let looks = 0; looks < 40; looks++) {
       const events: { type: string; user: { login: string } }[] = await world.gitea.call("GET", timeline);
@@ -256,7 +251,6 @@ async function gate(bench: Bench): Promise<void> {
     const line = [runtimes.node, COMMAND, "gate", "--approvals", "1", "--pull-request", urlOf(pull), ...args];
     return await bench.run(line, { env: jobAt(token) });
   };
-  /** The gate's status of the newest commit, as users see it. */
   const statusOf = async ({ path }: Change) => {
     const { head } = await gitea.call("GET", path);
     const { statuses } = await gitea.call("GET", `/repos/${repository}/commits/${head.sha}/status`);
@@ -292,7 +286,6 @@ async function gate(bench: Bench): Promise<void> {
   const missing = await call({ number: 999, path: "" }, bot.scoped);
   bench.check("a pull request that is not shown ends it with 69", missing.code === 69, missing.stderr);
 
-  // The recipe for two pull requests, one of which is approved.
   const other = await approved(world, "recipe", reviewer);
   const recipe = parse(readFileSync(join(root, "examples/forgejo/gate.yml"), "utf8"));
   const { run } = recipe.jobs.gate.steps.at(-1);

@@ -35,7 +35,6 @@ async function campaign(bench: Bench): Promise<void> {
     MOGPLEX_MERGE_TOKEN_VARIABLE: `${host}=MERGE_TOKEN`,
   };
   const home = `git:https://${host}/acme/ops.git#waves`;
-  /** Runs a command in an empty folder, as on another machine. */
   const command = (verb: string, ...args: string[]) => {
     const cwd = bench.newFolder();
     bench.writeFiles(cwd, { "campaign.yml": FILE });
@@ -44,7 +43,6 @@ async function campaign(bench: Bench): Promise<void> {
     return bench.run(line, { cwd, env });
   };
   const seen = ({ code, stdout, stderr }: Ended) => `${code}: ${stdout.slice(-400)} ${stderr.slice(-400)}`;
-  /** The journal on the server. */
   const journal = async () => {
     const tree = await gitea.call("GET", "/repos/acme/ops/git/trees/waves?recursive=true");
     const paths = tree.tree.map(({ path }: { path: string }) => path) as string[];
@@ -56,7 +54,6 @@ async function campaign(bench: Bench): Promise<void> {
     });
     return (await Promise.all(texts)).join("\n");
   };
-  /** The run of the last start. */
   const lastRun = async () => [...(await journal()).matchAll(/"runId":"([0-9a-f-]{36})"/g)].at(-1)?.[1] ?? "";
 
   const planned = await command("plan");

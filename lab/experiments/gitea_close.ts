@@ -99,7 +99,6 @@ pull-requests: { reviewers: [lee], labels: [agent] }
   ];
   const seen = ({ code, stdout, stderr }: Ended) => `${code}: ${stdout.slice(-300)} ${stderr.slice(-600)}`;
   let kills = 0;
-  /** Repeats a command until a condition holds, and kills the command while kills are left. */
   async function repeat(until: () => Promise<boolean>, ...args: string[]): Promise<string> {
     const most = kills + KILLS;
     let last = "";

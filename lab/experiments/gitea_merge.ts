@@ -13,14 +13,11 @@ import { GIT, GITEA } from "../programs.ts";
 
 const COUNT = 30;
 const KILLS = 20;
-/** Number of runs at the same time. */
 const PARALLEL = 3;
 /** Number of killed commands at the end of each part, out of {@linkcode KILLS}. */
 const KILLED = { betweenStarts: 4, atStarts: 6, atMerges: 18 } as const;
-/** Time limit for merging all pull requests that may be merged. */
 const PATIENCE_MS = 25 * 60_000;
 
-/** The branch of every run. */
 const BRANCH = "mogplex/docs";
 
 const FILE = `version: 1
@@ -38,29 +35,22 @@ const nameOf = (number: number) => `r${String(number).padStart(2, "0")}`;
 
 interface People {
   owner: GiteaUser;
-  /** Opens the pull requests. */
   agent: GiteaUser;
-  /** Reviews, and can push. */
   lee: GiteaUser;
-  /** Has planned the campaign, and can push. */
   kim: GiteaUser;
   /** Appears to be a person, but the campaign file lists it as a program. */
   approver: GiteaUser;
-  /** Can push at first. */
   max: GiteaUser;
-  /** Owns the token that merges. */
   merger: GiteaUser;
 }
 
 interface Pull {
   repository: string;
   number: number;
-  /** The agent's commit. */
   head: string;
   path: string;
 }
 
-/** Prevents a pull request from being merged. */
 type Flaw = (gitea: Gitea, people: People, pull: Pull) => Promise<void>;
 
 const approve = (gitea: Gitea, { path }: Pull, by: GiteaUser) =>
@@ -124,7 +114,6 @@ const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new M
 /** Requests after which a command is killed. The journal is pushed before and after each merge. */
 const [MERGE, PUSH] = [/^POST \/api\/v1\/.*\/merge$/, /^GET .*\?service=git-receive-pack$/];
 
-/** Reproducible random numbers. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -149,7 +138,6 @@ async function makePeople(gitea: Gitea): Promise<People> {
   return { owner, agent, lee, kim, approver, max, merger };
 }
 
-/** The runs in the journal on the server, with the names of their repositories. */
 async function runsOf(gitea: Gitea): Promise<Map<string, string>> {
   const tree = await gitea.ask("GET", "/repos/acme/ops/git/trees/waves?recursive=true");
   const paths = (tree.body?.tree ?? []).map(({ path }: { path: string }) => path) as string[];
@@ -233,7 +221,6 @@ async function merge(bench: Bench): Promise<void> {
   };
   const home = `git:https://${host}/acme/ops.git#waves`;
   let file = FILE;
-  /** Starts a command in an empty folder, as on another machine. */
   const start = (verb: string, ...args: string[]) => {
     const cwd = bench.newFolder();
     bench.writeFiles(cwd, { "campaign.yml": file });
@@ -285,7 +272,6 @@ async function merge(bench: Bench): Promise<void> {
   const commitsOf = async ({ repository }: Pull) =>
     await gitea.call("GET", `/repos/${repository}/commits?sha=main&limit=50`);
   const isGood = ({ repository }: Pull) => !FLAWS.has(Number(repository.slice(-2)));
-  /** Pull requests that should be merged but are not. @param digits The last digits of their names. */
   const unmerged = async (digits: RegExp) => {
     const open: Pull[] = [];
     for (const pull of [...pulls.values()].filter((each) => isGood(each) && digits.test(each.repository))) {
@@ -301,9 +287,7 @@ async function merge(bench: Bench): Promise<void> {
     if (kills < KILLED.betweenStarts) await kill(null, "advance");
     await deliverAll();
   }
-  // Kills commands while the last runs are started.
   while (kills < KILLED.atStarts && !isOver()) await kill(kills % 2 === 0 ? PUSH : null, "advance");
-  // Kills commands while a person merges all pull requests with the same last digit. Waves merge those with the last of these digits.
   for (let turn = 0; !isOver(); turn++) {
     if (pulls.size < COUNT) {
       await run("advance");

@@ -28,14 +28,11 @@ import {
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
 
-/** The content of a webhook request. */
 interface Delivery {
-  /** For example, `issue_comment`. */
   event: string;
   text: string;
 }
 
-/** Maximum time of a webhook on a loaded machine. */
 const DELIVERY_SECONDS = 30;
 
 /** Receives webhooks. `next` waits for the webhook about a comment. @returns `undefined` if Gitea has lost the webhook, which it sends only once. */
@@ -69,7 +66,6 @@ async function receive(bench: Bench): Promise<{ url: string; next(id: number): P
   return { url: `http://127.0.0.1:${port}/`, next };
 }
 
-/** The environment of a Gitea Actions job: its event as a file, and the runner's variables. @param args The verb and its flags. */
 function jobOf(
   bench: Bench,
   { gitea, repository }: World,
@@ -113,18 +109,15 @@ interface Job extends Running {
   folder: string;
 }
 
-/** Waits until the state file of a job contains a run. */
 async function runOf({ folder }: Job): Promise<string> {
   for (;;) {
     const path = join(folder, "mogplex-ci/run.json");
     const found = existsSync(path) ? /"runId":\s*"([0-9a-f-]{36})"/.exec(readFileSync(path, "utf8"))?.[1] : undefined;
     if (found !== undefined) return found;
-    // The experiment has a time limit.
     await Bun.sleep(200);
   }
 }
 
-/** Stores a note as the server shows it, for the picture in the documents, if requested. */
 async function keepNote({ gitea, repository }: World, name: string, note: string): Promise<void> {
   const folder = process.env.MOGPLEX_LAB_NOTES;
   if (folder === undefined) return;
@@ -220,7 +213,6 @@ async function respond(bench: Bench): Promise<void> {
 
   const [own] = (await gitea.call("GET", `${issues}/${number}/comments`))
     .filter((each: { user: { id: number } }) => each.user.id === bot.id) as [{ id: number; body: string }];
-  // Anyone who can edit comments on issues can do this.
   const body = own.body.replace(runId, crypto.randomUUID());
   await gitea.call("PATCH", `${issues}/comments/${own.id}`, { body });
   const forged = await jobOf(bench, world, service, token, first.delivery).ended;

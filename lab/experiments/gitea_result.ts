@@ -19,7 +19,6 @@ const SCHEMA = JSON.stringify({
 });
 const GOOD = '{ "safe": true, "version": "1.2.3" }\n';
 
-/** Writes the result file into a clone. @param path Path of the file in the clone. */
 type Put = (folder: string, path: string) => Promise<void>;
 
 interface Job {
@@ -27,7 +26,6 @@ interface Job {
   folder: string;
 }
 
-/** Variables with which a command reaches the server: those of a Gitea Actions job, or those of another machine. */
 function environment({ gitea, repository }: World, service: Service, more: Record<string, string>) {
   return {
     CI: "true",
@@ -46,7 +44,6 @@ function environment({ gitea, repository }: World, service: Service, more: Recor
   };
 }
 
-/** A service whose repositories exist only at the forge. */
 async function openService(bench: Bench): Promise<Service> {
   const service = await bench.service(undefined);
   await service.control("filesMode", { mode: "hidden" });
@@ -61,7 +58,6 @@ function start(bench: Bench, env: Record<string, string>, path = ".mogplex/resul
   return { folder, end: bench.start(line, { cwd: folder, env }).ended };
 }
 
-/** Waits for the state of a job that contains the run. The experiment has a time limit. */
 async function stateOf({ folder }: Job): Promise<{ runId: string; path: string }> {
   for (;;) {
     const file = join(folder, "mogplex-ci/run.json");

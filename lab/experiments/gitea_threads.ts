@@ -16,14 +16,11 @@ import type { GiteaUser } from "../gitea.ts";
 import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
 import { GIT, GITEA } from "../programs.ts";
 
-/** One request, and the expected answer. The answer may have more fields. A text is a part of the expected error. */
 interface Step {
   method: Exclude<keyof GiteaThreads, "forge" | "system" | "origin">;
   args: readonly unknown[];
   expected: unknown;
-  /** @default the repository of the world */
   repository?: string;
-  /** @default the token of an administrator of the repository */
   token?: string;
 }
 
@@ -46,7 +43,6 @@ async function comment({ gitea, repository }: World, { number }: ThreadPlace, bo
   return { id: id as number, at: at as string };
 }
 
-/** Adds a label, and creates it if it does not exist. */
 async function label({ gitea, repository, owner }: World, { number }: ThreadPlace, name: string, as: GiteaUser) {
   const labels = await gitea.call("GET", `/repos/${repository}/labels`);
   const known = labels.find((each: { name: string }) => each.name === name);
@@ -63,7 +59,6 @@ async function pull({ gitea, repository, writer }: World, branch: string): Promi
 /** Gitea's times have a resolution of one second, so changes within the same second are not visible. */
 const aSecond = () => Bun.sleep(2_100);
 
-/** An organization whose repository grants permissions by team. */
 async function organization({ gitea, owner, writer, stranger }: World): Promise<string> {
   await gitea.call("POST", "/orgs", { username: "guild" }, owner);
   await gitea.call("POST", "/orgs/guild/repos", { name: "app", auto_init: true, private: true }, owner);
@@ -87,7 +82,6 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ],
   ["an issue that was not changed", async (world) => {
     const place = await issue(world, "one", world.stranger);
-    // None of these changes the text of the issue.
     await aSecond();
     await comment(world, place, "A comment.", world.stranger);
     await aSecond();
@@ -186,7 +180,6 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["a comment", async (world) => {
     const place = await issue(world, "six", world.stranger);
     const { id } = await comment(world, place, "@mogplex do it", world.writer);
-    // A reaction does not change the comment.
     await aSecond();
     const path = `/repos/${world.repository}/issues/comments/${id}`;
     await world.gitea.call("POST", `${path}/reactions`, { content: "heart" }, world.stranger);
@@ -445,7 +438,6 @@ async function threads(bench: Bench): Promise<void> {
   keepRecordings("gitea_threads_answers.json", recordings);
 }
 
-/** Checks the written values on the server. */
 async function writes(bench: Bench, world: World): Promise<void> {
   const { gitea, repository, owner, writer, stranger } = world;
   const rights = ["read:user", "write:issue", "write:repository"];

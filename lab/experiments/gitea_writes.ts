@@ -13,17 +13,14 @@ import type { GiteaUser } from "../gitea.ts";
 import { makeWorld, tokenOf, type World } from "../gitea_world.ts";
 import { GITEA } from "../programs.ts";
 
-/** Scopes of the token as in docs/campaigns.md. */
 const SCOPES = ["write:repository", "write:issue", "read:user"];
 
-/** Creates a branch with one changed file, and its pull request. */
 async function change({ gitea, repository, writer }: World, branch: string, file = `${branch}.txt`) {
   const commit = await gitea.commit(repository, branch, file, `${branch}\n`, writer);
   const number = await gitea.pull(repository, branch, `Change ${branch}`, writer);
   return { number, commit };
 }
 
-/** Merges, and retries while the server requests it. */
 async function merge(writer: PullRequestWriter, commit: string, title = "A title", most = 60): Promise<MergeOutcome> {
   for (let tries = 1;; tries++) {
     const outcome = await writer.merge({ commit, method: "squash", title, body: "Fixes #1", hasQueue: false });
@@ -90,7 +87,6 @@ async function writes(bench: Bench): Promise<void> {
 
   const [left, right] = [await change(world, "left", "same.txt"), await change(world, "right", "same.txt")];
   is("the first of two is merged", (await merge(at(left.number), left.commit)).kind, "merged");
-  // The server requests retries without end, or answers 500.
   matches(
     "a conflict is refused",
     await merge(at(right.number), right.commit, "A title", 5),

@@ -72,9 +72,7 @@ interface Other {
   file: string;
   event?: string;
   payload: unknown;
-  /** Number of jobs that follow an agent. */
   jobs: number;
-  /** Variables of the repository that the recipe needs besides the secret. @default none */
   variables?: (service: Service) => Record<string, string>;
 }
 
@@ -113,11 +111,9 @@ async function others(bench: Bench): Promise<void> {
     );
   const untried = files.filter((name) => !OTHERS.some(({ file }) => file === name));
   bench.check("every workflow is tried", untried.length === 0, untried.join(", "));
-  // A later job calls this program to comment on the pull request.
   bench.writeProgram("gh", `#!/bin/sh\necho "gh was called: $*"\n`);
   for (const [scenario, status] of [["success", "success"], ["agent-failure", "failed"]] as const) {
     for (const { file, jobs, variables, ...rest } of OTHERS.filter(({ file }) => files.includes(file))) {
-      // The matrix names three repositories.
       const service = await bench.service(scenario, 50, ["acme/web", "acme/api", "acme/docs"]);
       const text = bench.example(`github-actions/${file}`);
       const running = await startWorkflow(bench, { ...rest, text, service, variables: variables?.(service) ?? {} });
@@ -131,7 +127,6 @@ async function others(bench: Bench): Promise<void> {
   }
 }
 
-/** The recipe whose next job depends on the agent's answer. */
 async function answers(bench: Bench): Promise<void> {
   const delivery = {
     ...{ stage: "git_delivery", changed: true, pull_request_url: "${pull}", base_branch: "${base}" },

@@ -34,14 +34,12 @@ async function initWorkflow(bench: Bench): Promise<string> {
 
 const repository = { id: 5, default_branch: "main" };
 
-/** Starts a workflow with an event. `variables` are the variables of the repository. */
 type Play = (
   event: string,
   payload: Record<string, unknown>,
   variables?: Readonly<Record<string, string>>,
 ) => Promise<{ code: number | null; log: string }>;
 
-/** Calls a function with the project, and with a function that starts a workflow on it. */
 async function withProject(
   bench: Bench,
   text: string,
@@ -69,7 +67,6 @@ async function withProject(
   }
 }
 
-/** The line of a note that reports the end of a run. */
 const ENDED = /^✅ \*\*Succeeded\*\*/m;
 
 const notesOf = ({ comments }: GithubProject) =>
@@ -109,7 +106,6 @@ async function ofInit(bench: Bench): Promise<void> {
   });
 }
 
-/** First a member who is not in the variable for the users, then an empty variable. */
 async function ofUsers(bench: Bench, text: string): Promise<void> {
   const service = await bench.service("success");
   await withProject(bench, text, service, async (github, play) => {
@@ -130,7 +126,6 @@ async function ofUsers(bench: Bench, text: string): Promise<void> {
 
 async function ofExample(bench: Bench): Promise<void> {
   const service = await bench.service("success");
-  // The changes in docs/ask.md for the label on a pull request.
   const text = bench.example("github-actions/respond.yml")
     .replace(/^on:.*$/m, "on:\n  pull_request_target: { types: [labeled] }");
   await withProject(bench, text, service, async (github, play) => {

@@ -36,9 +36,7 @@ interface Job {
 }
 
 interface JobOptions {
-  /** @default {false} */
   asUser?: boolean;
-  /** @default {"subshell"} */
   form?: Form;
   variables?: Readonly<Record<string, string>>;
 }
@@ -70,7 +68,6 @@ async function stop(running: Running): Promise<void> {
   await running.closed;
 }
 
-/** A cancelled job. */
 interface Cancelled {
   name: string;
   job: GitlabJob;
@@ -184,7 +181,6 @@ async function reasons(bench: Bench): Promise<void> {
   bench.check("it refuses another word", wrong.code !== 0, wrong.stdout);
 }
 
-/** Number of repositories of the campaign. */
 const ITEMS = 5;
 
 async function campaignInGit(bench: Bench): Promise<void> {

@@ -24,21 +24,17 @@ const WORKFLOWS = () => [
   join(root, ".github/workflows/release.yml"),
 ];
 
-/** The path of a file in the repository. For a file outside of it, only the name. */
 function shownName(file: string): string {
   return file.startsWith(`${root}/`) ? file.slice(root.length + 1) : basename(file);
 }
 
-/** The systems whose jobs are workflows. */
 const ACTIONS = ["github", "forgejo", "gitea"];
 
-/** The metadata of the action. */
 const ACTION = join(root, "dist/action/action.yml");
 
 async function actionlint(bench: Bench): Promise<void> {
   const files = [...WORKFLOWS(), ...initJobs(...ACTIONS)];
   const folder = bench.newFolder();
-  // A label of Forgejo's runner.
   bench.writeFiles(folder, { "actionlint.yaml": "self-hosted-runner: { labels: [docker] }\n" });
   const line = [ACTIONLINT.provide(), "-no-color", "-config-file", join(folder, "actionlint.yaml")];
   for (const file of files) {
@@ -63,7 +59,6 @@ async function zizmor(bench: Bench): Promise<void> {
   }
 }
 
-/** The jobs that `init` writes for these systems, including the jobs of `--respond`. Each call creates a new folder. */
 function initJobs(...systems: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-init-"));
   return systems.flatMap((system) => {
@@ -80,7 +75,6 @@ function initJobs(...systems: readonly string[]): string[] {
 interface Kind {
   schema: string;
   files(): string[];
-  /** Changes the text before the check if the schema does not know a key yet. @default no change */
   prepare?(text: string): string;
   args?: readonly string[];
 }
@@ -144,7 +138,6 @@ async function kubernetes(bench: Bench): Promise<void> {
 /** Our own schema for the campaign file that users copy. */
 const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
 
-/** Files that no schema accepts. */
 const WRONG: Readonly<Record<string, string>> = {
   "vendor.gitlab-ci": "job: { script: 7 }\n",
   "vendor.github-workflows": "on: push\njobs: 7\n",
@@ -187,7 +180,6 @@ async function campaignSchema(bench: Bench): Promise<void> {
   );
 }
 
-/** @param name Path of the schema, below the folder of the vendored schemas. */
 function vendored(name: string): unknown {
   const lib = join(CHECK_JSONSCHEMA.provide(), "../../lib");
   const python = readdirSync(lib).find((each) => each.startsWith("python")) ?? "";

@@ -14,11 +14,8 @@ function sample(): string {
   return found[1];
 }
 
-/** Recorded requests of the sample. */
 interface Passed {
-  /** The `traceparent` of each request to the service; `null` if the request had none. */
   parents: (string | null)[];
-  /** The bodies that the trace collector received. */
   spans: string[];
 }
 

@@ -19,7 +19,6 @@ import {
   WEBPACK,
 } from "../programs.ts";
 
-/** Reads repositories of a service in this process, and looks for a campaign, to use a part of each entry. */
 export const SCRIPT = `
 import { createMogplex, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
 import { createCampaigns } from "@mogplex/ci/campaigns";
@@ -33,16 +32,13 @@ console.log(mogplex.api.origin, exitCodeFor(new UsageError("x")), repos.length, 
 await service.close();
 process.exitCode = EXIT.cancelled;
 `;
-/** The exit code and output of {@linkcode SCRIPT}. */
 export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1 true\n", stderr: "" };
 
-/** Maximum size of a bundle whose script uses only the exit codes, in bytes. */
 const SMALL = 16 * 1024;
 
 /** Maximum size of a minified bundle with `createMogplex`, in kilobytes. Currently, the sizes are between 253 and 331. */
 const MOST_KB = 340;
 
-/** Condition in a driver that minifies everything except the script, which people read when it fails. */
 const MINIFIED = `!input.endsWith("script.mjs")`;
 
 export async function consumer(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
@@ -57,7 +53,6 @@ export async function consumer(bench: Bench, files: Readonly<Record<string, stri
   return folder;
 }
 
-/** A script with the whole client. */
 const WITH_CLIENT = `export { createMogplex } from "@mogplex/ci";\n`;
 
 function checkClient(bench: Bench, bundle: string): void {
@@ -141,7 +136,6 @@ async function bundled(bench: Bench, bundler: Program): Promise<void> {
 
 async function bundledByDeno(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, { "script.mjs": SCRIPT, "client.mjs": WITH_CLIENT });
-  // Not in the folder of the package, because the bundle must contain everything.
   const elsewhere = bench.newFolder();
   const env = { DENO_DIR: DENO_BUNDLE.provide() };
   const build = async (name: string, ...flags: string[]) => {
@@ -213,7 +207,6 @@ async function compiled(bench: Bench): Promise<void> {
   }
 }
 
-/** Checks the types of the sources of a checkout from another project, with Deno's default compiler options. */
 async function checkedByDeno(bench: Bench): Promise<void> {
   const imports = ["mod", "campaigns", "testing"].map((name) => `import * as ${name} from "${root}/${name}.ts";`);
   const text = (type: string) =>
@@ -270,7 +263,6 @@ async function underVitest(bench: Bench): Promise<void> {
   );
 }
 
-/** Runs the checks that users run on a package before they use it. */
 async function judged(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, {});
   const archive = readdirSync(cwd).find((name) => name.endsWith(".tgz")) ?? "";

@@ -35,7 +35,6 @@ function sboms(bench: Bench): Promise<void> {
 
 const NEWER = "9.8.7";
 
-/** The job of a repository that downloads by version and checksum. */
 const job = (sum: string, address: string) =>
   `set -e
 export MOGPLEX_CI_VERSION=${VERSION}

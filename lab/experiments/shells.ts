@@ -21,7 +21,6 @@ const SHELLS: readonly Shell[] = [
   { name: "busybox ash", program: BUSYBOX, args: ["ash"] },
 ];
 
-/** A whole job: its exit code and its output. */
 async function jobs(bench: Bench, { name, program, args = [] }: Shell): Promise<void> {
   const line = [program.provide(), ...args, FILE, "Update the dependencies"];
   const env = { CI_SERVER_HOST: "gitlab.example", CI_PIPELINE_ID: crypto.randomUUID(), CI_JOB_NAME: "agent" };
@@ -49,7 +48,6 @@ async function jobs(bench: Bench, { name, program, args = [] }: Shell): Promise<
 
 async function shells(bench: Bench): Promise<void> {
   const waiting = [...SHELLS];
-  // Three at a time, because they mostly wait.
   await Promise.all([1, 2, 3].map(async () => {
     for (let shell = waiting.shift(); shell !== undefined; shell = waiting.shift()) {
       try {

@@ -356,7 +356,6 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
   };
 }
 
-/** @returns The parsed JSON, or the text itself if it is not JSON. */
 function parsed(body: unknown): unknown {
   if (typeof body !== "string") return body;
   return valueOr(() => JSON.parse(body), body);

@@ -76,7 +76,6 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** The command after `exec … --`, and the arguments before `--`. @throws {UsageError} if there is no command. */
 function splitExec(args: readonly string[]): { before: readonly string[]; command: readonly string[] | undefined } {
   if (args[0] !== EXEC) return { before: args, command: undefined };
   const at = args.includes("--") ? args.indexOf("--") : args.length;
@@ -126,7 +125,6 @@ function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emu
   );
 }
 
-/** Wraps the note between words on a terminal. */
 function writeNote(io: Io, text: string): void {
   const size = io.isTerminal("stderr") ? terminalSize() : undefined;
   io.write("stderr", `${hangCells(`note: ${text}`, size?.columns ?? Infinity, 0).join("\n")}\n`);
@@ -165,7 +163,6 @@ interface Target {
   token: string;
   /** The first repository becomes `MOGPLEX_REPO_ID`. */
   repos: readonly { id: string }[];
-  /** @default {true} */
   startLimits?: boolean | undefined;
 }
 

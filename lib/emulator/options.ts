@@ -31,7 +31,6 @@ export interface EmulatorOptions {
   fixture?: Fixture | undefined;
   /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none if there are `projects` */
   repoNames?: readonly string[] | undefined;
-  /** @default the real clock */
   clock?: Clock | undefined;
   /** Switches of later behaviors that are on. @default {{}} (the base revision) */
   revision?: Partial<Revision> | undefined;
@@ -66,16 +65,13 @@ export interface EmulatorOptions {
    */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   randomFaults?: RandomFaults | undefined;
-  /** Clock for the fault `slow`. @default `clock` */
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
   onRequest?: ((request: LoggedRequest) => void) | undefined;
-  /** Called with the id of each run that no scenario matches. */
   onUnfit?: ((runId: string) => void) | undefined;
   /** Called once for each harness that has no command, when a scenario first plays one of its runs. Not called if no harness has a command. */
   onScripted?: ((harness: string) => void) | undefined;
-  /** Local repositories and commands. @default none */
   local?: ((world: World) => LocalParts) | undefined;
   /** Breaks the connection of a request. By default, faults simulate broken connections in this process. */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
@@ -86,14 +82,12 @@ export interface LocalParts {
   drivers?: ReadonlyMap<string, Driver> | undefined;
   /** Whether the repository of a run has a branch. Branches that scripted runs have pushed are not included. @default no branches */
   hasBranch?(run: RunRow, branch: string): boolean;
-  /** Files of the local Git repository. @default no local Git repository */
   contents?(repo: RepoRow): Contents | undefined;
 }
 
 export interface LocalRepo {
   /** `owner/name`. */
   fullName: string;
-  /** Path of the repository, bare or not. */
   path: string;
 }
 
@@ -112,7 +106,6 @@ export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "b
   environment?: readonly string[] | undefined;
   /** Time limit of a command, in milliseconds. @default {1_800_000} */
   timeLimitMs?: number | undefined;
-  /** Receives the output of commands. @default discarded */
   onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -452,7 +445,6 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   };
 }
 
-/** @param scenario Name of a built-in scenario, or a text in YAML. */
 function scenariosOf(scenario: string): Scenario[] {
   return scenario.includes("\n") || scenario.includes(":")
     ? parseScenarios(scenario, "scenario")

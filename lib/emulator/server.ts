@@ -23,13 +23,11 @@ import { mainUser, projectNames, type World } from "./state/world.ts";
 import { socketBreaker } from "./wire/faults.ts";
 
 export interface ServedEmulator {
-  /** Origin, without a trailing slash. */
   url: string;
   /** A token with both scopes. */
   token: string;
   /** A read-only token of the same user; `null` if the fixture has none. */
   readOnlyToken: string | null;
-  /** Repositories of that user, including hidden ones. */
   repos: { id: string; full_name: string }[];
   /**
    * Directory of the Git repositories of projects. It contains `OWNER/NAME.git` for each project that a run has needed. {@linkcode
@@ -139,7 +137,6 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
   });
 }
 
-/** @param store Git repositories of the projects; `undefined` if there are no projects. */
 function localParts(options: StartEmulatorOptions, store: ProjectStore | undefined) {
   const { environment, timeLimitMs, onOutput, commands = {}, repos = [], projects = [] } = options;
   const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));

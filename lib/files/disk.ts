@@ -13,7 +13,6 @@ import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
  * and for anything but regular files. The message of the error is a clause, such as `it is not a regular file`.
  */
 export interface DurableFiles {
-  /** Creates a directory and its parents. */
   makeDirectory(path: string): void;
   /** @throws if the directory is not empty. */
   removeDirectory(path: string): void;
@@ -63,7 +62,6 @@ interface FileFacts {
 export interface FileLine {
   /** The line without its line feed. The bytes are overwritten after the call. */
   bytes: Uint8Array;
-  /** Position in the file, in bytes. */
   offset: number;
   /** Whether the line ends with a line feed. Only the last line of a file may have none. */
   ended: boolean;
@@ -127,7 +125,6 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     }
   }
 
-  /** Writes a new file next to `path` and passes its name to `use`. Then removes the file unless it was renamed. */
   function withTemporary<T>(path: string, text: string, durable: boolean, use: (temporary: string) => T): T {
     const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
     try {

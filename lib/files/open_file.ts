@@ -6,7 +6,6 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
 
-/** All other systems use the program of Linux desktops. */
 const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
 /** Variables that a browser needs on desktop systems. None of them contains a token. */

@@ -11,7 +11,6 @@ import { valueOr } from "../lookup.ts";
 
 export type ProcessState =
   | { state: "dead" }
-  /** `startedAt` as in {@linkcode ProcessIdentity}. */
   | { state: "alive"; startedAt: string | null }
   /** The runtime has no permission to find out. */
   | { state: "unknown" };
@@ -40,7 +39,6 @@ export function hasEnded(
 ): boolean | undefined {
   const self = processes.own();
   if (host === null || host !== self.host) return undefined;
-  // The machine has been restarted since then.
   if (bootId !== null && self.bootId !== null && bootId !== self.bootId) return true;
   if (pidSpace !== self.pidSpace) return undefined;
   const match = pid === self.pid ? { state: "alive" as const, startedAt: self.startedAt } : processes.find(pid);

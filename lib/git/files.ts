@@ -10,20 +10,16 @@ import { said, WAITS_MS } from "./remote.ts";
 import { MAX_FILE_BYTES, type TreeEntry, type TreeFolder, type TreeReader } from "./tree.ts";
 
 interface GitFilesOptions {
-  /** Address that has passed `checkRemote`. */
   remote: string;
   credentials?: { username: string; password: string } | undefined;
   env: (name: string) => string | undefined;
   clock: Clock;
-  /** At least 0 and less than 1. */
   random: () => number;
   signal?: AbortSignal | undefined;
-  /** Masks secrets in texts from the server. */
   redact: (text: string) => string;
 }
 
 export interface GitFiles extends TreeReader {
-  /** Never throws. */
   close(): Promise<void>;
 }
 
@@ -33,7 +29,6 @@ const LOCAL = { GIT_NO_LAZY_FETCH: "1" };
 /** Git fetches a part of a repository only from a named remote. */
 const REMOTE = "source";
 
-/** @throws {UsageError} if Git is not installed, or Deno is not allowed to run it. */
 export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> {
   const { remote, credentials, clock, random, signal, redact } = options;
   const env = (name: string) => {
@@ -92,7 +87,6 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
     return rows.find(([, reference]) => reference === name)?.[0] ?? null;
   }
 
-  /** Fetches the folders of a commit, but no files. */
   async function fetchFolders(commit: string): Promise<void> {
     if (fetched.has(commit)) return;
     await ask(fetchOf(commit, "--depth=1", "--filter=blob:none"));

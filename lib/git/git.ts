@@ -28,7 +28,6 @@ export interface GitOptions {
 }
 
 export interface SystemGit {
-  /** The temporary folder. The caller can put files into it. */
   readonly folder: string;
   /**
    * @param input Standard input. @default {nothing}
@@ -41,7 +40,6 @@ export interface SystemGit {
     input?: string | Uint8Array,
     variables?: Readonly<Record<string, string>>,
   ): Promise<GitAnswer>;
-  /** Removes the folder. Never throws. */
   close(): Promise<void>;
 }
 
@@ -53,12 +51,10 @@ export interface GitAnswer {
   stderr: string;
 }
 
-/** Limit for each call of Git. */
 const LIMIT_MS = 120_000;
 /** Limit for each call of Git, in bytes. The journal of 10,000 items has about 20 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
-/** @throws {UsageError} if Git is not installed, or Deno is not allowed to run it. */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
   const { owner } = options;
   if (owner !== undefined) sweep(fs, os.tmpdir(), (text) => owner.hasEnded(text));

@@ -9,10 +9,8 @@ import { adviceOn, type GitAnswer, isDoubtful, type SystemGit } from "./git.ts";
 
 interface BranchOptions {
   clock: Clock;
-  /** At least 0 and less than 1. */
   random: () => number;
   signal?: AbortSignal | undefined;
-  /** Masks secrets in texts from the server. */
   redact: (text: string) => string;
 }
 
@@ -38,10 +36,6 @@ export class GitBranch {
   /** Whether a push that got no answer may have succeeded. */
   #unsure = false;
 
-  /**
-   * @param remote Address that has passed `checkRemote`.
-   * @param branch A valid branch name.
-   */
   constructor(git: SystemGit, remote: string, branch: string, options: BranchOptions) {
     this.#git = git;
     this.#remote = remote;
@@ -64,7 +58,6 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** @returns `false` if no attempts are left. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -118,7 +111,6 @@ export class GitBranch {
     });
   }
 
-  /** @returns Whether the branch exists. */
   async #fetch(attempted: string, to: string, ...flags: readonly string[]): Promise<boolean> {
     const from = `+refs/heads/${this.#branch}:${to}`;
     const args = ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from];
@@ -202,13 +194,11 @@ export class GitBranch {
     });
   }
 
-  /** @returns The contents in the order of `files`. */
   async contents(files: readonly BranchFile[]): Promise<string[]> {
     const names = files.map(({ object }) => `${object}\n`).join("");
     const output = await this.#run("read files of the branch", ["cat-file", "--batch"], names);
     let at = 0;
     return files.map(({ bytes }) => {
-      // Each content is between a header line and a line feed.
       const from = output.indexOf(10, at) + 1;
       at = from + bytes + 1;
       return new TextDecoder().decode(output.subarray(from, from + bytes));

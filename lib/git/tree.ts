@@ -9,7 +9,6 @@ export interface TreeReader {
    * @returns The newest commit; `null` if the branch does not exist.
    */
   head(branch?: string): Promise<string | null>;
-  /** @returns `undefined` if the folder has no entry with this name. */
   entry(commit: string, folder: TreeFolder, name: string): Promise<TreeEntry | undefined>;
   /** @returns `undefined` if the blob is larger than {@linkcode MAX_FILE_BYTES}. */
   blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined>;
@@ -18,15 +17,12 @@ export interface TreeReader {
 export interface TreeFolder {
   /** Empty for the root. */
   readonly path: string;
-  /** Id of the tree; for the root, id of the commit. */
   readonly id: string;
 }
 
 export interface TreeEntry {
-  /** As in Git, such as `100644`. */
   readonly mode: string;
   readonly id: string;
-  /** `undefined` if the reader does not know the size. */
   readonly bytes?: number | undefined;
 }
 

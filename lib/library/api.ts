@@ -27,7 +27,6 @@ interface ApiDefaults {
   onNotice: OnNotice | undefined;
 }
 
-/** The keys of each argument that is an object; `null` for an id. The last argument contains the options. */
 type Arguments<A extends readonly unknown[]> = {
   readonly [I in keyof A]: A[I] extends string ? null : Keys<NonNullable<A[I]>>;
 };
@@ -85,7 +84,6 @@ function limitsOf(attempted: string, options: CallOptions, defaults: ApiDefaults
   return { signal, maxAttempts, deadline, requestTimeoutMs: Math.min(REQUEST_MS, timeoutMs) };
 }
 
-/** Longest time of one attempt. */
 const REQUEST_MS = 30_000;
 
 /** The first page is requested when the method is called, because all other methods send their requests then, too. */

@@ -488,7 +488,6 @@ function withVerdict(stand: CampaignStand): CampaignStand {
   return stand.view === null ? stand : { ...stand, view: { ...stand.view, exitCode: exitCodeOfStand(stand) } };
 }
 
-/** Whether the caller's signal or leaving the loop ended the step, and not `cancel()`. */
 function isLeft(stand: CampaignStand, cancelled?: AbortSignal): boolean {
   return stand.state === "interrupted" && stand.by !== cancelled?.reason;
 }
@@ -504,7 +503,6 @@ function verdictOf(stand: CampaignStand): Pick<CampaignEnd, "outcome" | "exitCod
   return { outcome: outcomeOfStand(stand), exitCode: exitCodeOfStand(stand) };
 }
 
-/** @throws {CampaignVerdictError} unless every item succeeded. Without `throwOnFailure`, only after an interruption. */
 function viewAfter(
   stand: CampaignStand,
   { signal, throwOnFailure = true }: Pick<CampaignRunOptions, "signal" | "throwOnFailure">,

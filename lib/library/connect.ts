@@ -101,7 +101,6 @@ interface Limits {
   timeoutMs?: number | undefined;
 }
 
-/** Adds the connection to the options of a verb. */
 export type Connect = <O extends Limits>(
   options: O,
 ) => Promise<
@@ -205,7 +204,6 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   });
 }
 
-/** For a caller who passes a test's emulator instead of its options. */
 const OF_EMULATOR = {
   keys: { options: "object" },
   advice: "for a test's emulator, pass its options, as in createMogplex(service.options)",
@@ -232,7 +230,6 @@ function checkAll(given: MogplexOptions): MogplexOptions {
 /** The symbol is the same in every copy of this package. */
 const CONNECTOR = Symbol.for("@mogplex/ci connector");
 
-/** @param name The caller's name for `mogplex`, for the message. */
 export function connectorOf(attempted: string, mogplex: object, name: string): Connector {
   const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
   if (connector !== undefined) return connector;
@@ -271,7 +268,6 @@ export class Connector {
     return new Connector(overlay(this.#options, { ...options, secrets }), this);
   }
 
-  /** @throws {UnauthorizedError | UsageError} if there is no usable token, or if the address is invalid. */
   get client(): ServiceClient {
     return this.#client ??= this.#connect();
   }
@@ -362,7 +358,6 @@ export class Connector {
     return Object.defineProperty(mogplex, CONNECTOR, { value: this });
   }
 
-  /** `undefined` for the global `fetch`. */
   get sender(): Fetch | undefined {
     return this.#options.fetch;
   }

@@ -9,7 +9,6 @@ import type { Session } from "../run/session.ts";
 import { resolveOrigin } from "../service/connection.ts";
 import type { Fetch } from "../service/transport.ts";
 
-/** @param fetch The caller's `fetch`; the runtime's `fetch` if `undefined`. */
 export async function filesOfScript(
   { env, clock, signal, random, platform, token, client }: Session,
   fetch: Fetch | undefined,

@@ -84,7 +84,6 @@ export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
   readonly status: string | null;
 }
 
-/** The work behind a {@linkcode WorkHandle}. `E` is the end of the work, with or without an error. */
 export interface HandleWork<I, R, S, E> {
   /** Rejects only if the work cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
@@ -95,7 +94,6 @@ export interface HandleWork<I, R, S, E> {
   cancel(started: S): Promise<void>;
   /** Ends the work when it aborts, as leaving the last loop does. */
   readonly signal?: AbortSignal | undefined;
-  /** Replaces items that a loop missed. */
   readonly missed: I;
 }
 
@@ -115,11 +113,6 @@ class LeftHandle extends DOMException {
   }
 }
 
-/**
- * The sentence for the error of a handle that was left; `undefined` if something else ended its work.
- *
- * @param reason The reason of the signal that ended the work.
- */
 export function leftSentence(reason: unknown): string | undefined {
   if (!(reason instanceof LeftHandle)) return undefined;
   return "Following stopped when the last loop ended, or at the end of `await using`";
@@ -233,7 +226,6 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     };
   }
 
-  /** @returns Whether the loop was still open. */
   #over(loop: Loop): boolean {
     loop.isOver = true;
     return this.#loops.delete(loop);
@@ -288,7 +280,6 @@ export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): WorkHandle<I
   return new LoggedHandle(work);
 }
 
-/** @param known What is known about the run. Updated during the run. */
 function runHandleOf<I, R, S, E>(work: HandleWork<I, R, S, E>, known: KnownOfRun): RunWorkHandle<I, R, S> {
   return Object.defineProperties(handleOf(work), {
     runId: { get: () => known.runId },
@@ -326,7 +317,6 @@ type HandleItem<J, R extends AnyResult> = Exclude<J, { type: "end" }> | MissedIt
 
 type Connecting<O, J, S> = Omit<O, "onItem"> & ConnectOptions & AskedJob<J, S>;
 
-/** `O` is the type of the options, and `J` the type of the items. */
 interface HandledJob<O, J, R extends AnyResult, S> {
   options: O & FollowedOptions<HandleItem<J, R>>;
   check(): void;

@@ -24,7 +24,6 @@ export interface Logger {
 /** The lowest level that is logged. With `off`, nothing is logged. */
 export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
 
-/** From the least to the most detailed level. */
 const LOG_LEVELS: readonly LogLevel[] = ["off", "error", "warn", "info", "debug"];
 
 const LEVELS: Readonly<Record<Notice["kind"], Exclude<LogLevel, "off">>> = {

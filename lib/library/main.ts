@@ -31,7 +31,6 @@ export interface MainContext {
 
 const MAX_MESSAGE = 4_000;
 
-/** A bug is shown with its stack. */
 function linesOf(error: unknown): string[] {
   if (error instanceof MogplexError) {
     const reason = error.result?.reason ?? null;

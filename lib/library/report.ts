@@ -47,7 +47,6 @@ export interface MaskOptions {
 
 type ReadFile = (path: string) => string | undefined;
 
-/** `undefined` if there is no usable token. */
 function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | undefined {
   return valueOr(() => resolveToken({ env, readFile }), undefined);
 }
@@ -88,7 +87,6 @@ export interface AnyCampaignView {
 
 export interface ViewReports {
   readonly formats: readonly string[];
-  /** Returns a copy that is safe to store and show. */
   clean(view: AnyCampaignView, redact: Redactor): AnyCampaignView;
   render(view: AnyCampaignView, format: string, redact: Redactor, links: PlatformLinks): string;
 }
@@ -168,7 +166,6 @@ function checkTarget({ format, path }: ReportTarget<string>, formats: readonly s
   parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
 }
 
-/** @param formats The formats of a view; `undefined` for a result, whose formats are checked elsewhere. */
 function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
   if (formats !== undefined && !formats.includes(format)) throw unknownFormat(attempted, format, formats);
 }

@@ -81,10 +81,8 @@ export const OWN = {
 export type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface Span {
-  /** 16 hex digits. */
   spanId: string;
   parentSpanId: string | null;
-  /** Whether the parent span belongs to another process. @default {false} */
   remoteParent?: boolean;
   /** The name must have low cardinality. */
   name: string;
@@ -97,7 +95,6 @@ export interface Span {
   attributes: Attributes;
   events?: readonly SpanEvent[];
   links?: readonly Pick<TraceContext, "traceId" | "spanId">[];
-  /** A word for the failure; `null` if the span did not fail. */
   error: string | null;
 }
 
@@ -110,7 +107,6 @@ interface SpanEvent {
 
 const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 
-/** Returns one line, without its line break. */
 export function renderBatch(traceId: string, resource: Attributes, spans: readonly Span[]): string {
   return jsonText({
     resourceSpans: [{
@@ -182,7 +178,6 @@ function nanos(ms: number): string {
   return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
 }
 
-/** Text about what a collector rejected although it answered with a success; `undefined` if it accepted everything. */
 function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
@@ -287,7 +282,6 @@ export class RequestLog {
   readonly #waits: SpanEvent[] = [];
   count = 0;
   polls = 0;
-  /** Number of requests without a span because {@linkcode MAX_KEPT} was reached. */
   unshown = 0;
 
   add(request: RequestReport, wallMs: number): void {
@@ -313,7 +307,6 @@ export class RequestLog {
     return this.#waits;
   }
 
-  /** Returns a span for each start, cancel, failure and retry. */
   spans(origin: string, parentSpanId: string): Span[] {
     const server = URL.canParse(origin) ? new URL(origin) : undefined;
     return this.#requests.map(({ method, path, status, attempt, durationMs, requestId, endMs }) => ({
@@ -338,7 +331,6 @@ export class RequestLog {
   }
 }
 
-/** Longest text of an attribute, in UTF-16 units. */
 const MAX_TEXT = 500;
 
 export function cleanAttributes(attributes: Attributes, redact: (text: string) => string): Attributes {

@@ -9,11 +9,9 @@ import { sha256Hex } from "../sha256.ts";
 import { valueOr } from "../lookup.ts";
 
 export interface TraceSettings {
-  /** `undefined` if spans go only to a file. */
   endpoint: Endpoint | undefined;
   sampler: Sampler;
   resource: ReadonlyMap<string, string>;
-  /** One sentence for each setting that could not be used. */
   warnings: string[];
 }
 
@@ -30,7 +28,6 @@ export interface Sampler {
   byParent: boolean;
   /** Whether all, none, or a share of the traces that begin in this job are recorded. */
   root: "on" | "off" | "share";
-  /** From 0 to 1. Used only with `root: "share"`. */
   share: number;
 }
 
@@ -51,13 +48,11 @@ const TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const TIMEOUT_MS = 10_000;
 const MAX_GIVEN = 64;
 
-/** Ignores `OTEL_SDK_DISABLED`. */
 function asksForExport(env: ReadEnv): boolean {
   const isNamed = [ENDPOINT, TRACES_ENDPOINT].some((name) => read(env, name) !== undefined);
   return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
 }
 
-/** Treats an empty value as unset. */
 function read(env: ReadEnv, name: string): string | undefined {
   return env(name)?.trim() || undefined;
 }
@@ -175,9 +170,7 @@ type RandomBytes = (count: number) => Uint8Array;
 const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 
 export interface TraceContext {
-  /** 32 hex digits. */
   traceId: string;
-  /** Id of the job's own span, 16 hex digits. */
   spanId: string;
   /** Id of the parent span, from `TRACEPARENT`; `null` if the job has no parent span. */
   parentSpanId: string | null;
@@ -206,7 +199,6 @@ export function openTrace(
   };
 }
 
-/** A later version of `traceparent` may have more fields at its end. */
 function parseTraceparent(
   text: string,
 ): { traceId: string; spanId: string; sampled: boolean } | undefined {

@@ -14,11 +14,9 @@ import { VERSION } from "../../lib/version.ts";
 /** These texts must not contain an expression, because the runner would evaluate it. */
 export interface InputText {
   description: string;
-  /** What an empty value means. @default no text */
   empty?: string;
   /** Value if the workflow sets none. GitHub evaluates expressions in this value. @default {""} */
   default?: string;
-  /** Allowed values. @default any text */
   options?: readonly string[];
 }
 

@@ -63,7 +63,6 @@ export const timingSafeEqual = none;
 export const randomUUID = () => globalThis.crypto.randomUUID();
 `;
 
-/** `node:process`: the page's `process` if it has one, as in tests that provide a document. */
 const PROCESS = `
 const none = { env: {}, argv: [], execArgv: [], versions: {}, platform: "browser", cwd: () => "/" };
 export default globalThis.process ?? none;

@@ -21,9 +21,7 @@ export interface Program {
   entry: string;
   /** Whether the file is minified because the repository contains it. @default {false} */
   minify?: boolean;
-  /** Whether users start the file by its name. @default {true} */
   executable?: boolean;
-  /** @default {true} */
   hasHelp?: boolean;
 }
 
@@ -92,10 +90,8 @@ function withHeader(text: string, file: string, notices: string, first: readonly
   return [...first, ...lines, text.replace(/^#!.*\n/, "")].join("\n");
 }
 
-/** Modules that contain the text of a package. esbuild does not detect these packages. */
 const TEXTS: Readonly<Record<string, string>> = { "lib/result/validator_source.ts": "@cfworker/json-schema" };
 
-/** @throws if a file imports a package. */
 function packagesIn({ metafile }: Pick<BuildResult<typeof OPTIONS>, "metafile">): Map<string, string[]> {
   return new Map(
     Object.entries(metafile.outputs).map(([path, { imports, inputs }]) => {

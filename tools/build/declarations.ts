@@ -12,7 +12,6 @@ import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 import { root } from "../setup.mjs";
 
-/** Modules that users of the package import. */
 const ENTRIES = ["mod", "campaigns", "testing"];
 
 function onLines(statement: string): string {

@@ -1,8 +1,3 @@
-/**
- * Determines whether `dist/` is up to date.
- *
- * @module
- */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, sha256 } from "../setup.mjs";

@@ -1,8 +1,3 @@
-/**
- * The license notices of the packages that are bundled.
- *
- * @module
- */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../setup.mjs";

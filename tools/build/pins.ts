@@ -34,7 +34,6 @@ export function hasPin(text: string): boolean {
 
 export const PINNED = "mogplex.mjs";
 
-/** The current version, and the SHA-256 of the file's text. */
 export function pinsOf(text: string): Pins {
   return { version: VERSION, sha256: sha256(text) };
 }

@@ -23,7 +23,6 @@ function builtPins(top: string) {
   return pinsOf(readFileSync(join(top, "dist/mogplex.mjs"), "utf8"));
 }
 
-/** @param top Top of a checkout with `dist/`. */
 export function writePublished(top: string): void {
   rmSync(join(top, "templates"), { recursive: true, force: true });
   for (const [path, built] of Object.entries(publishedFiles(top))) cpSync(join(top, "dist", built), join(top, path));
@@ -37,7 +36,6 @@ function comparable(path: string, text: string): string {
   return parts === undefined ? text : JSON.stringify(parts);
 }
 
-/** @returns One sentence for each difference between the repository and the build. */
 export function publishedProblems(top: string): string[] {
   if (!existsSync(join(top, "dist/templates"))) return ['dist/ is missing: run "npm run build"'];
   const read = (path: string) => readFileSync(join(top, path), "utf8");

@@ -11,7 +11,6 @@ import { join } from "node:path";
 import { VERSION } from "../../lib/version.ts";
 import { root, sha256 } from "../setup.mjs";
 
-/** The form of an SPDX identifier. The schema has the complete list. */
 const SPDX_ID = /^[A-Za-z0-9.+-]+$/;
 
 /**
@@ -51,7 +50,6 @@ function component(name: string, locked: LockedPackage) {
     "bom-ref": reference,
     name,
     version: locked.version,
-    // The checksum of the registry's tarball, from the lock file.
     hashes: [{ alg: "SHA-512", content: sum }],
     licenses: [{ license: { id: license } }],
     purl: reference,

@@ -44,7 +44,6 @@ function piece(name: string): string {
   return readFileSync(found[0] as string, "utf8").trimEnd();
 }
 
-/** @throws if the piece does not have one of the keys. */
 function pieceWithout(name: string, keys: readonly string[]): string {
   return keys.reduce((text, key) => {
     const shorter = text.replace(new RegExp(`^${key}:.*\\n(?:[ ].*\\n|\\n)*`, "m"), "");
@@ -102,7 +101,6 @@ export function renderTemplate(name: string, bundle: string): string {
   return text;
 }
 
-/** Splits a template into its program and the text around the program; `undefined` if the template has no program. */
 export function splitTemplate(template: string): { bundle: string; rest: string } | undefined {
   const body = /<<'MOGPLEX_EOF'[^\n]*\n([\s\S]*?)\n *MOGPLEX_EOF$/m.exec(template)?.[1];
   if (body === undefined) return undefined;

@@ -14,7 +14,6 @@ export const ACTION_README = "action/README.md";
 
 const EXAMPLE = "examples/github-actions/weekly-cleanup.action.yml";
 
-/** Descriptions of the expressions in defaults. */
 const BY_GITHUB: Readonly<Partial<Record<InputName, string>>> = {
   "pull-request": "the pull request of the event",
   "github-token": "the token of the job",
@@ -39,7 +38,6 @@ export function actionOutputsTable(): string {
   return table(["Output", "Meaning"], Object.entries(OUTPUT_TEXTS).map(([name, text]) => [`\`${name}\``, text]));
 }
 
-/** The recipe as a code block, without its comment. */
 export function actionExample(): string {
   const text = readFileSync(join(root, EXAMPLE), "utf8");
   return `\`\`\`yaml\n${text.replace(/^(#.*\n)+/, "").trimEnd()}\n\`\`\``;

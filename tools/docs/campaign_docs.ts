@@ -70,7 +70,6 @@ export function campaignOutputsTable(): string {
   return table(["Variable", "Meaning"], rows);
 }
 
-/** Verbs with the same codes share a row. */
 export function campaignCodesTable(): string {
   const verbs = new Map<string, string[]>();
   for (const { name, codes = [] } of VERBS.filter((verb) => verb.name.startsWith("campaign "))) {
@@ -80,7 +79,6 @@ export function campaignCodesTable(): string {
   return table(["Verb", "Codes"], [...verbs].map(([codes, names]) => [names.join(", "), codes]));
 }
 
-/** Every outcome of a start in Markdown, the verdict or the state of the item, and more about the item. */
 const ENDS: readonly (readonly [
   when: string,
   verdict: StartVerdict | "starting" | "keeps its state",

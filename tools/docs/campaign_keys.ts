@@ -20,7 +20,6 @@ export interface KeyFacts {
 
 const NAME = "[A-Za-z0-9_.-]{1,100}";
 const UUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}";
-/** Beginning of the address of a repository. */
 const ADDRESS = "(?:https?|ssh)://[^/]+/|git@[^:/]+:";
 const REPOSITORY = `^(?:(?:${ADDRESS})${NAME}/${NAME}/?|${NAME}/${NAME}|${UUID})$`;
 const REVIEWER =

@@ -113,7 +113,6 @@ function size(bytes: number): string {
   return `${bytes / 1024 / 1024} MiB`;
 }
 
-/** The table of limits that apply to more than a single value. */
 export function campaignLimitsTable(): string {
   return table(["What", "At most"], [
     ["The campaign file, and the file with the task", size(MAX_FILE_BYTES)],

@@ -16,10 +16,8 @@ import { root } from "../setup.mjs";
 
 export interface Input {
   description: string;
-  /** `string`, `number`, `boolean` or `array`. @default {"string"} */
   type?: string;
   default: unknown;
-  /** Allowed values. @default any value */
   options?: readonly unknown[];
 }
 
@@ -37,7 +35,6 @@ function typeOf({ type = "string", options }: Input): string {
   return options?.filter((option) => option !== "").map(shown).join(", ") ?? type;
 }
 
-/** Component whose page describes the inputs that several components share. */
 const MAIN = "run";
 
 /** For inputs that are the same as in `run`, the table has only the names. */
@@ -70,7 +67,6 @@ const OUTPUTS: Readonly<Record<string, string>> = {
     "Path of the checked value, for a job with a result. The scalars of its schema are variables, too: `MOGPLEX_RESULT_NAME`.",
 };
 
-/** @throws if a variable has no text in `OUTPUTS`. */
 export function outputsTable(): string {
   const rows = OUTPUT_VARIABLES.map((name) => {
     const meaning = OUTPUTS[name];
@@ -82,7 +78,6 @@ export function outputsTable(): string {
 
 export const RECIPES = "examples/gitlab";
 
-/** @throws if the recipe has no comment at its top. */
 function firstSentence(file: string): string {
   const lines = readFileSync(join(root, RECIPES, file), "utf8").split("\n");
   // The first line contains the name of the file, and whether the recipe needs the component.
@@ -99,7 +94,6 @@ export function recipesTable(): string {
   return table(["File", "What"], files.map((file) => [`[${file}](../${RECIPES}/${file})`, firstSentence(file)]));
 }
 
-/** The example of a component as a code block, without its comment. */
 export function exampleBlock(component: string): string {
   const text = readFileSync(join(root, `components/${component}/example.gitlab-ci.yml`), "utf8");
   return yamlPart(text.replace(/^(#.*\n)+/, ""));
@@ -116,7 +110,6 @@ export function stampedFiles(): string[] {
     .filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** Writes the current version into each of these addresses. */
 export function withVersion(text: string): string {
   return text.replace(
     new RegExp(`(?<=/(?:action|${componentNames().join("|")})@)\\d+\\.\\d+\\.\\d+(?:[-+][\\w.+-]*)?`, "g"),

@@ -9,7 +9,6 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { root, runtimes } from "../setup.mjs";
 
-/** Lines of source that need no documentation. */
 const SELF_EVIDENT = /^\s*(?:override name\b|constructor\()/;
 
 export interface Finding {
@@ -19,7 +18,6 @@ export interface Finding {
   text: string;
 }
 
-/** @param output Output of `deno doc --lint`, without colors. */
 export function readFindings(output: string): Finding[] {
   return output.split(/^(?=error\b)/m).flatMap((text) => {
     const rule = /^error\[([\w-]+)\]/.exec(text)?.[1];

@@ -28,7 +28,6 @@ import { validatorSource } from "./validator_source.ts";
 
 export type Parts = Readonly<Record<string, () => string>>;
 
-/** The documents with generated parts, by path below the checkout. */
 export const DOCUMENTS: Readonly<Record<string, Parts>> = {
   "docs/exit-codes.md": {
     "exit-codes": () =>
@@ -103,7 +102,6 @@ export function withParts(text: string, parts: Parts): string {
   }, text);
 }
 
-/** Files that are out of date: the correct text, by path. */
 export function stale(): Record<string, string> {
   const found: Record<string, string> = {};
   for (const path of new Set([...stampedFiles(), ...Object.keys(DOCUMENTS)])) {

@@ -21,26 +21,21 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["leaves"],
 ];
 
-/** `mod`, `leaves` (the files directly in `lib`), or the name of a folder in `lib`. */
 export function layerOf(path: string): string {
   if (path === "mod.ts") return "mod";
   const parts = path.split("/");
   return parts.length > 2 ? parts[1] ?? "" : "leaves";
 }
 
-/** Index of a layer in {@linkcode LAYERS}; -1 if the layer is not listed. */
 function depth(layer: string): number {
   return LAYERS.findIndex((names) => names.includes(layer));
 }
 
-/** Whether a layer is in {@linkcode LAYERS}. The emulator is also known, although it is outside the layers. */
 export function isKnown(layer: string): boolean {
   return layer === "emulator" || depth(layer) >= 0;
 }
 
-/** Whether one file of `lib` or an entry may import another file. */
 export function mayImport(file: string, target: string): boolean {
-  // The other entries: campaigns, and the entry for tests.
   if (file === "campaigns.ts" || file === "testing.ts") return true;
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
@@ -103,7 +98,6 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/emulator/state": "what the emulator stores",
 };
 
-/** The folders of `tests` that do not correspond to a folder of `lib`, and what their tests prove. */
 export const TEST_CAPTIONS: Readonly<Record<string, string>> = {
   "action": "the GitHub action in jobs of a model of GitHub's runner",
   "architecture": "the plan of the sources, the documents, and the public names",

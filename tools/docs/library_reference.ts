@@ -54,7 +54,6 @@ const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
 
 type Names = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Includes inherited members. */
 function memberNames({ declarations }: DocSymbol, symbols: readonly DocSymbol[]): string[] {
   return declarations.flatMap(({ def }) => {
     const parents = typeof def.extends === "string" ? [def.extends] : def.extends?.map(typeText) ?? [];
@@ -150,7 +149,6 @@ function unionItems(type: DocType | undefined, known: Names): string[] {
   });
 }
 
-/** The declaration of a symbol in one line. */
 function declared(name: string, { kind, def }: Declaration): string {
   const typeParams = def.typeParams?.length ? `<${def.typeParams.map(typeParamText).join(", ")}>` : "";
   const parents = typeof def.extends === "string" ? def.extends : def.extends?.map(typeText).join(", ");
@@ -167,10 +165,8 @@ function declared(name: string, { kind, def }: Declaration): string {
   }
 }
 
-/** Constants that are not exported, but whose entries form an exported type. */
 const LISTS: Readonly<Record<string, readonly string[]>> = { FAULT_KINDS };
 
-/** If the type refers to one of {@linkcode LISTS}, returns the entries as a union. Otherwise, returns the type unchanged. */
 function unionText(type: string): string {
   const list = LISTS[/^typeof (\w+)\[number\]$/.exec(type)?.[1] ?? ""];
   return list === undefined ? type : list.map((entry) => JSON.stringify(entry)).join(" | ");

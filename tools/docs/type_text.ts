@@ -4,7 +4,6 @@
  * @module
  */
 
-/** `repr` is the text of a simple type. */
 export interface DocType {
   kind: string;
   repr?: string;
@@ -40,7 +39,6 @@ export interface DocComment {
   tags?: readonly { kind: string; name?: string; doc?: string; value?: string; tsType?: DocType }[];
 }
 
-/** A parameter with a default is optional. */
 export function paramsText(params: readonly DocParam[]): string {
   return params.map((param): string => {
     if (param.kind === "rest") return `...${paramsText(param.arg === undefined ? [] : [param.arg])}`;

@@ -28,7 +28,6 @@ if (EXECUTABLE === null) throw new Error("Cannot make pictures: Chromium is not 
 
 const ITEMS = Array.from({ length: 100 }, (_, index) => `acme/project-${String(index + 1).padStart(4, "0")}`);
 const TASK = "Fix the flaky tests of the checkout. Do not raise timeouts.";
-/** The agent leaves two changed files, which the delivery commits. */
 const PROGRESS = (SCENARIO_TEXTS["agent-progress"] ?? "").replaceAll(
   "auto_committed_files: []",
   "auto_committed_files: [src/cart/total.ts, tests/cart.test.ts]",
@@ -39,7 +38,6 @@ const CAMPAIGN = (SCENARIO_TEXTS.campaign ?? "").replace("{ play: success }", `{
 const HOUR_MS = 3_600_000;
 /** Twelve calendar weeks, regardless of the day of the week. */
 const DAYS = 84;
-/** Number of days between the beginning of the campaign and the last day. */
 const CAMPAIGN_DAYS = 5;
 const WAVES_A_DAY = 3;
 /** Time between a wave and the creation of the dashboard. At this time, the sandboxes of the wave's runs are running, and the runs have not ended. */
@@ -53,7 +51,6 @@ const emulator = makeEmulator({
   fixture: builtInFixture(["acme/web", ...ITEMS]),
   clock,
   scenarios: [
-    // Every fourth nightly run fails.
     ...parseScenarios("play: agent-failure\nduration: 6m\nmatch: { repo: acme/web, every: 4 }", "failure"),
     ...parseScenarios(`${PROGRESS}\nduration: ${TIMES}\nmatch: { repo: acme/web }`, "progress"),
     ...parseScenarios(CAMPAIGN, "campaign"),
@@ -61,16 +58,13 @@ const emulator = makeEmulator({
   revision: { stream: true },
 });
 const forge = githubForge();
-/** Requested reviewers. */
 const REVIEWERS = [["kim"], ["sam"], [], ["kim"]].map((logins) => ({
   totalCount: logins.length,
   nodes: logins.map((login) => ({ requestedReviewer: { __typename: "User", login } })),
 }));
-// Address of the pull requests.
 emulator.world.origin = "https://github.com";
 const tokens = [...emulator.world.store.tokens.values()];
 
-/** Calls the command as a job in its own folder. */
 async function command(
   args: readonly string[],
   scope: "write" | "read" = "write",
@@ -137,7 +131,6 @@ const wave = () => command(["campaign", "advance", "campaign.yml"]);
 for (let day = 0; day < DAYS; day++) {
   const isCampaign = day >= DAYS - CAMPAIGN_DAYS;
   if (day === DAYS - CAMPAIGN_DAYS) await command(["campaign", "plan", "campaign.yml"]);
-  // The number of runs increases over the weeks.
   for (let run = 0; run < 1 + Math.floor(day / 28) + day % 2; run++) {
     // Every run ends before its job, so that the forge has each pull request of the history.
     const flags = ["--key-scope=random", "--history=runs.ndjson", `--out=runs/${day}-${run}`, "--timeout=7200"];

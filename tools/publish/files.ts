@@ -22,5 +22,4 @@ export function releaseFile(top: string, name: string): string {
   return join(top, "dist", name);
 }
 
-// The workflow of a release copies these files.
 if (import.meta.main) process.stdout.write(RELEASE_FILES.map((name) => `${name}\n`).join(""));

@@ -16,7 +16,6 @@ export interface Places {
   github: string;
   /** Project on GitLab.com, with its groups. Its pipelines publish to the catalog, and create the signature. */
   gitlab: string;
-  /** Name of the package on npm and JSR. */
   npm: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The two states of a document: before the first release, and after it. Beside each part that is only true before, a comment holds the part
- * that replaces it, its twin:
+ * Changes documents from their state before the first release to their released state. Each part that applies only before the release is followed
+ * by a comment with its replacement, which is called its twin:
  *
  * ```md
  * <!-- unreleased -->
@@ -16,10 +16,10 @@
  * <!-- /unreleased -->
  * ```
  *
- * In a twin, `X.Y.Z` is the version, `OWNER/NAME` the repository on GitHub and `GROUP/PROJECT` the project on GitLab.com. In YAML the twin of
- * `- local: PATH` is the comment `# component: ADDRESS` below it.
+ * In a twin, `X.Y.Z` is the version, `OWNER/NAME` is the repository on GitHub, and `GROUP/PROJECT` is the project on GitLab.com. In YAML, the twin of
+ * `- local: PATH` is the comment `# component: ADDRESS` on the next line.
  *
- * Needs no package: the release job runs it on Deno alone.
+ * Imports no package, because the release job runs this module on Deno without packages.
  *
  * @module
  */
@@ -51,11 +51,9 @@ export function releasedText(text: string, values: ReleaseValues): string {
     .replace(INCLUDE, (_, dash: string, address: string) => `${dash}component: ${filled(address, values)}`);
   const rest = /<!-- (?:\/?unreleased|released)\b.*/.exec(result)?.[0];
   if (rest !== undefined) throw new Error(`Cannot write the released text because a part has no twin: ${rest}`);
-  // A part at the end of the document leaves its blank line.
   return result.replace(/\n+$/, "\n");
 }
 
-/** Removes the twins and the marks of the parts. */
 export function unreleasedText(text: string): string {
   return text
     .replace(PART, (_, before: string) => `${before.trim()}\n\n`)

@@ -24,7 +24,6 @@ const PRELOAD = "tests/preload.ts";
 const CAMPAIGN_VERBS = "lib/cli/campaign/";
 const COMMAND = { built: "dist/mogplex.mjs", source: "lib/cli/main.ts" };
 
-/** Key and number of tests by test file. */
 export type Passed = Record<string, { key: string; tests: number }>;
 
 function outside(): string[] {
@@ -65,7 +64,6 @@ export class Keys {
     return known;
   }
 
-  /** Adds sources and their imports to the import graph. Creates one bundle of all sources, of which only the metafile is used. */
   async #read(entries: readonly string[]): Promise<void> {
     const fresh = entries.filter((path) => !this.#imports.has(path));
     if (fresh.length === 0) return;
@@ -101,7 +99,6 @@ export class Keys {
     return [...found];
   }
 
-  /** Reads all test files at once, which is faster than reading them one by one. */
   static async make(files: readonly string[]): Promise<Keys> {
     const keys = new Keys();
     await keys.#read(files);
@@ -118,13 +115,11 @@ export class Keys {
     return this.#commandWithout;
   }
 
-  /** The key changes if anything changes that the result of the test depends on. */
   async of(file: string): Promise<string> {
     const sources = new Set<string>();
     const named = new Set<string>();
     const beside = new Set<string>();
     let open = [file, PRELOAD];
-    // A test names sources that it starts. These sources import and name other files.
     while (open.length > 0) {
       await this.#read(open);
       const fresh = this.#closure(open, sources);

@@ -7,7 +7,6 @@ import { dirname, join, normalize } from "node:path";
 export function pathsIn(file: string, text: string, exists: (path: string) => boolean): string[] {
   const found = new Set<string>();
   for (const [, name = "", end] of text.matchAll(/["'`/]((?:[\w.@-]+\/)*[\w.@-]*)(["'`]|\$\{)/g)) {
-    // For `examples/${name}`, the path is the folder.
     const path = end === "${" ? dirname(`${name}x`) : name.replace(/\/$/, "");
     if (path === "" || /^\.+$/.test(path)) continue;
     for (const each of [path, normalize(join(dirname(file), path)), `dist/${path}`]) if (exists(each)) found.add(each);

@@ -24,7 +24,6 @@ export function sum(parts: readonly Totals[]): Totals {
   return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") };
 }
 
-/** Test files at or below a path of the checkout, sorted. Empty if the path does not exist. */
 export function testFiles(path: string): string[] {
   if (!existsSync(join(root, path))) return [];
   if (path.endsWith(".test.ts")) return [path];
@@ -41,7 +40,6 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** @param name Name of the test; empty for the whole file. */
 export function commandFor(file: string, name: string): string {
   const pattern = name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   return `npm test -- ${file}${name === "" ? "" : ` -t ${quoted(pattern)}`}`;
@@ -52,7 +50,6 @@ function short(line: string): string {
   return line.length <= 1_000 ? line : `${line.slice(0, 1_000)}… (${line.length} characters)`;
 }
 
-/** Reads the output of `bun test` line by line, and prints the important lines. */
 export class Progress {
   readonly totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   readonly #open: ReadonlyMap<string, Set<string>>;

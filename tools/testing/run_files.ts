@@ -21,9 +21,7 @@ export interface RunOptions {
    */
   cases?: "tenth" | "full" | "rest";
   seed?: number;
-  /** Whether to print tests that pass, and their output. */
   all?: boolean;
-  /** Additional arguments of `bun test`, such as `-t pattern`. */
   args?: readonly string[];
 }
 
@@ -66,7 +64,6 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     "test",
     // Long enough for a test that waits for its turn on a busy machine. The gate keeps the machine busy itself.
     `--timeout=${runs === "tenth" ? 180_000 : 600_000}`,
-    // Maximum number of concurrent tests in one file.
     "--max-concurrency=8",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],
     ...options.seed === undefined ? [] : ["--randomize", `--seed=${options.seed}`],

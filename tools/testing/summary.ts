@@ -14,9 +14,7 @@ export interface Case {
   file: string;
   line: number;
   name: string;
-  /** `innocent`: the test failed together with other files, but passed alone. */
   end: "passed" | "failed" | "innocent" | "skipped";
-  /** Seconds. */
   seconds: number;
 }
 
@@ -72,7 +70,6 @@ export function withInnocent(cases: readonly Case[], alone: readonly Case[]): Ca
   );
 }
 
-/** The text between a bracket and its closing bracket. @param at Index after the opening bracket. */
 function enclosed(text: string, at: number): string {
   let depth = 1;
   let end = at;

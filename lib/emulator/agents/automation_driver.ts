@@ -15,7 +15,6 @@ interface Play {
   run: AutomationRunRow;
   moments: Moment<AutomationStep>[];
   next: number;
-  /** When the work started; `undefined` while the run waits for a slot. */
   startMs: number | undefined;
   /** The run takes no slot before this time. */
   slotMs: number;
@@ -61,7 +60,6 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (status === "cancelled") run.cancelled_at = now;
   }
 
-  /** `undefined` after the last step, and while a run waits because no slot is free. */
   function due({ run, moments, next, startMs, slotMs }: Play): number | undefined {
     if (startMs === undefined) return hasSlot(world, run) ? slotMs : undefined;
     const moment = moments[next];

@@ -1,13 +1,7 @@
-/**
- * Chooses the driver of a run, and decides when the run starts.
- *
- * @module
- */
 import { isTerminal } from "../../service/contract.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
 
-/** A driver for the harness of a run takes precedence over `script`. */
 export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): Driver {
   const of = (run: RunRow) => exec.get(run.harness) ?? script;
   const all = [...new Set([...exec.values(), script])];
@@ -42,7 +36,6 @@ function slotDriver(world: World, driver: Driver, slots: number): Driver {
     working.add(run);
   }
 
-  /** Starts waiting runs, oldest first. @returns Whether any run was started. */
   function fill(): boolean {
     for (const run of [...waiting, ...working]) {
       if (isTerminal(run.status)) waiting.delete(run) || working.delete(run);

@@ -31,7 +31,6 @@ import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareChecko
 export interface ExecOptions {
   /** `sh -c` runs the command in the working copy. */
   command: string;
-  /** Path of the repository that a run works on; `undefined` if there is none. */
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
    * In milliseconds. A command that exceeds the limit is killed, and its run stays `streaming`, as in the base revision.
@@ -65,7 +64,6 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     if (work.child !== undefined) stopHarness(work.child);
   }
 
-  /** @returns The exit code; `null` if a signal ended the command. */
   async function runCommand(run: RunRow, work: Work, checkout: Checkout): Promise<number | null> {
     const directory = await workingDirectory(checkout, run);
     if (work.abort.signal.aborted) return null;
@@ -241,7 +239,6 @@ function stopHarness(child: ChildProcess): void {
   const timer = setTimeout(() => signalGroup(child, "SIGKILL"), KILL_GRACE_MS);
   child.once("close", () => {
     clearTimeout(timer);
-    // Kills processes that outlived the shell.
     signalGroup(child, "SIGKILL");
   });
 }
@@ -270,7 +267,6 @@ interface HarnessOptions {
   branch: string;
   environment?: readonly string[] | undefined;
   onOutput?: ((text: string) => void) | undefined;
-  /** Called with each line of the output, including the line break. */
   onLine?: ((line: string) => void) | undefined;
 }
 
@@ -330,7 +326,6 @@ function lineCutter(onLine: (line: string) => void): { take(piece: string): void
 const MAX_LINE_EVENTS = 100;
 const MAX_LAST_LINES = 40;
 
-/** Reports the first lines immediately, and the last lines together at the end. */
 function sayAtMost(tell: (text: string) => void): { line(line: string): void; end(): void } {
   let count = 0;
   const last: string[] = [];

@@ -23,9 +23,7 @@ export interface Checkout {
 
 interface Delivery {
   changed: boolean;
-  /** Tracked files that the agent left uncommitted, and that the delivery committed. */
   autoCommitted: string[];
-  /** A patch, truncated after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
   commit: string;
 }
@@ -127,7 +125,6 @@ function daysBetween(from, to) {
 // A fixed time, so that the first commit of a project has the same id on every machine.
 const COMMITTED = "Mogplex Emulator <emulator@mogplex.invalid> 1767225600 +0000";
 
-/** Input for `git fast-import`. */
 function importStream(fullName: string, branch: string): string {
   const data = (text: string) => `data ${new TextEncoder().encode(text).length}\n${text}\n`;
   const files = Object.entries(filesOf(fullName)).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
@@ -154,12 +151,10 @@ export class ProjectStore {
     if (existingRepository !== undefined) return existingRepository;
     const creation = this.#make(fullName, branch);
     this.#made.set(fullName, creation);
-    // Lets the next run try again.
     creation.catch(() => this.#made.delete(fullName));
     return creation;
   }
 
-  /** `undefined` if the repository has not been created. */
   existingPath(fullName: string): string | undefined {
     return this.#made.has(fullName) ? this.#pathOf(fullName) : undefined;
   }
@@ -239,11 +234,9 @@ function otherEnd(service: "upload-pack" | "receive-pack"): string {
 
 interface GitOptions {
   signal?: AbortSignal | undefined;
-  /** Standard input. @default {""} */
   input?: string | undefined;
 }
 
-/** @returns Standard output. */
 async function git(directory: string, args: readonly string[], options: GitOptions = {}): Promise<string> {
   return new TextDecoder().decode(await gitBytes(directory, args, options));
 }
@@ -277,9 +270,7 @@ function gitBytes(
   });
 }
 
-/** Reads the files without a checkout. */
 export function gitContents(path: string): Contents {
-  /** @returns `undefined` if Git does not find the object. */
   async function read(...args: string[]): Promise<Uint8Array | undefined> {
     try {
       return await gitBytes(path, args);
@@ -311,7 +302,6 @@ export function branchExists(path: string, branch: string): boolean {
   return spawnSync("git", args, { env: chosenEnvironment() }).status === 0;
 }
 
-/** @returns The branch that is checked out; `undefined` if there is no repository. */
 export function currentBranch(path: string): string | undefined {
   const options = { encoding: "utf8" as const, env: chosenEnvironment() };
   const exists = spawnSync("git", ["-C", path, "rev-parse", "--git-dir"], options);

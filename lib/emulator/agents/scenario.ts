@@ -215,7 +215,6 @@ export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
 
 const isSet = (name: string) => lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:") === true;
 
-/** Names of the built-in scenarios that another scenario can `play`. */
 const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) => !isSet(name));
 
 const seconds = z.number().check(z.nonnegative());
@@ -248,7 +247,6 @@ const durationSchema = z.strictObject({
   seed: z._default(z.int(), 1),
 });
 
-/** Names that can be used as `${…}` in the texts of a step. */
 export const PLACEHOLDERS = [
   "runId",
   "repo",
@@ -270,7 +268,7 @@ const faultSchema = z.strictObject({
     z.transform((value: unknown) => typeof value === "number" ? String(value) : value),
     z.enum(FAULT_KINDS),
   ),
-  /** Requests that the fault hits, such as `POST /runs` or `GET /runs/*`. */
+  /** Requests that the fault affects, such as `POST /runs` or `GET /runs/*`. */
   route: z.optional(
     z.custom<string>(
       (value) => typeof value === "string" && value.includes("/"),
@@ -301,13 +299,10 @@ const CONTENTS: readonly string[] = ["json", "text", "link", "size", "submodule"
 
 /** The result file that a prompt from `--result` requests. */
 const resultSchema = z.strictObject({
-  /** @default the path that the prompt requests */
   path: z.optional(z.string()),
   json: z.optional(z.unknown()),
   text: z.optional(z.string()),
-  /** Target of a link. */
   link: z.optional(z.string()),
-  /** Size in bytes, for a file whose content does not matter. */
   size: z.optional(count),
   submodule: z.optional(z.literal(true)),
 }).check(z.refine(
@@ -332,11 +327,10 @@ const stepSchema = z.strictObject({
   every: z._default(seconds, 0),
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
-  /** For `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
   /** The worker stops with this error. The run fails before the last event is written. */
   fail: z.optional(z.string()),
-  /** Planned when the step is played. Without a `route`, the fault hits only requests about this run. */
+  /** Planned when the step is played. Without a `route`, the fault affects only requests about this run. */
   fault: z.optional(faultSchema),
   /** A person answers a paused run in the app. The run gets a new inner call without events. Only in later revisions. */
   resume: z.optional(z.literal(true)),
@@ -347,7 +341,6 @@ const automationStepSchema = z.strictObject({
   /** Seconds since the previous step; for the first step, since the start of the work. Time spent waiting for a slot is not included. */
   after: z._default(seconds, 0),
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
-  /** For `status`. */
   error: z.optional(z.nullable(z.string())),
   /** The run waits for a person or an event. The run's status does not change. */
   wait: z.optional(z.literal(true)),
@@ -376,7 +369,6 @@ const scenarioSchema = z.strictObject({
   match: z._default(
     z.strictObject({
       prompt: z.optional(z.string()),
-      /** `owner/name`, where `*` matches any text and `?` one character. */
       repo: z.optional(oneOrMore(z.string(), "a name or pattern")),
       key: z.optional(z.string()),
       harness: z.optional(z.string()),
@@ -384,7 +376,6 @@ const scenarioSchema = z.strictObject({
       /** Number of the run among the runs of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
       every: z.optional(attempt),
-      /** A switch of the revision that must be on. */
       with: z.optional(z.enum(SWITCHES)),
     }),
     {},
@@ -395,14 +386,12 @@ const scenarioSchema = z.strictObject({
   speed: z._default(z.number().check(z.positive()), 1),
   /** The queue refuses the run with this error, so no step is played. */
   refuseQueue: z.optional(z.string()),
-  /** Faults that are planned in this order when the emulator starts. */
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
   /** Steps for automation runs. Without them, the scenario does not match automation runs. */
   automation: z.optional(automationSchema),
 });
 
-/** The first scenario that matches a run is played. */
 const scenarioSetSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
@@ -475,7 +464,6 @@ function problem(why: string): UsageError {
   return new UsageError({ attempted: "read scenario", why });
 }
 
-/** Describes the first unknown `${…}` in a text; `undefined` if there is none. */
 function badPlaceholder(text: string): string | undefined {
   const unknown = [...text.matchAll(/(\$?)\$\{([^}]*)\}/g)].find(([, escape, name = ""]) =>
     escape === "" && !(PLACEHOLDERS as readonly string[]).includes(name)
@@ -560,7 +548,6 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const why = explain(schema, issue, valueAt(value, path));
     throw problem(`${placeAt(path)}: at "${path.map(String).join(".")}", ${why}`);
   }
-  /** Checks the placeholders in the steps, because the schema does not check them. */
   function filled(scenario: Written, path: readonly PropertyKey[]): Scenario {
     const bad = findBadPlaceholder(valueAt(value, [...path, "steps"]), [...path, "steps"]);
     if (bad !== undefined) throw problem(`${placeAt(bad.path)}: at "${bad.path.map(String).join(".")}", ${bad.why}`);
@@ -572,7 +559,6 @@ export function parseScenarios(text: string, name: string): Scenario[] {
   return check(scenarioSetSchema).scenarios.map((each, index) => filled(each, ["scenarios", index]));
 }
 
-/** @returns One scenario, or all scenarios of a set in order. */
 export function builtInScenarios(name: string): Scenario[] {
   const text = lookup(SCENARIO_TEXTS, name);
   if (text === undefined) {

@@ -11,15 +11,12 @@ export interface RunFacts {
   /** `owner/name`. */
   repo: string;
   key: string;
-  /** Absent for an automation run. */
   prompt?: string;
-  /** Absent for an automation run. */
   harness?: string;
-  /** Directory in the repository; `null` for the whole repository. Absent for an automation run. */
+  /** `null` for the whole repository. Absent for an automation run. */
   root?: string | null;
   /** Number of the run among the runs of its repository and root directory, from 1. Absent for an automation run. */
   attempt?: number;
-  /** Name of the automation. Absent for any other run. */
   automation?: string;
   revision?: Readonly<Revision>;
 }
@@ -28,7 +25,6 @@ export class Chooser {
   readonly #scenarios: readonly Scenario[];
   readonly #counts = new Map<Scenario, number>();
 
-  /** @param scenarios In order of precedence. */
   constructor(scenarios: readonly Scenario[]) {
     this.#scenarios = scenarios;
   }
@@ -71,7 +67,6 @@ function fitsPattern(name: string, pattern: string): boolean {
   return new RegExp(`^${source}$`, "s").test(name);
 }
 
-/** `undefined` if the steps determine the duration. */
 export function secondsOf(
   { duration }: Pick<Scenario, "duration">,
   { repo, root, attempt }: RunFacts,
@@ -81,10 +76,8 @@ export function secondsOf(
 }
 
 export interface Moment<Step> {
-  /** Milliseconds since the start of the script. */
   dueMs: number;
   step: Step;
-  /** Number of the repetition, from 1. */
   index: number;
 }
 

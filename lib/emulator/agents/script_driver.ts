@@ -31,15 +31,12 @@ import { type Driver, QueueError, scriptedContents, type World } from "../state/
 export interface ScriptOptions {
   /** In order of precedence: a run plays the first scenario that matches it. A run that no scenario matches stays pending. */
   scenarios: readonly Scenario[];
-  /** Divisor of all times, in addition to the scenario's own speed. @default {1} */
   speed?: number | undefined;
   /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; `undefined` to use the scenario and `speed`. */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Whether the repository of a run has a branch. Branches that scripted runs pushed are recognized without this function. @default no branches */
   hasBranch?: ((run: RunRow, branch: string) => boolean) | undefined;
-  /** Receives each fault that a step injects. @default discarded */
   onFault?: ((fault: Fault) => void) | undefined;
-  /** Receives the id of a run that no scenario matches. @default discarded */
   onUnfit?: ((runId: string) => void) | undefined;
   onPlay?: ((run: RunRow) => void) | undefined;
 }
@@ -52,12 +49,10 @@ interface Play {
   startMicros: number;
   /** Earliest timestamp for the next step, in microseconds since 1970. Keeps the timestamps of a run in order. */
   nextMicros: number;
-  /** Time of the latest timeline entry. It prevents a second entry for the same step. */
   enteredMs: number | undefined;
   booted: boolean;
   /** Whether a step has set the status. Steps after a final status still play. */
   closed: boolean;
-  /** Time at which a cancel killed the agent's command. */
   killedMs: number | undefined;
   pullUrl: string | undefined;
   /** The agent's branch, and whether the agent created it. `undefined` until a step needs the branch. */
@@ -93,9 +88,7 @@ export function scriptDriver(
   const timeline = new Timeline<Play>();
   const over = new Set<string>();
   const chooser = new Chooser(scenarios.filter(scriptsRuns));
-  /** Number of runs so far for each repository and root directory. */
   const attempts = new Map<string, number>();
-  /** Time of the step that is being played; `undefined` if none is being played. */
   let playingMs: number | undefined;
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
@@ -133,7 +126,6 @@ export function scriptDriver(
     if (repo !== undefined) scriptedContents(world, repo).deleteBranch(branchOf(run, play).name);
   }
 
-  /** Commits the result file to the path that the scenario or the prompt names. If neither names a path, nothing is committed. */
   function commitResult(run: RunRow, play: Play, result: ScenarioResult): void {
     const path = result.path ?? resultPathIn(run.prompt);
     if (path !== undefined) commit(run, branchOf(run, play).name, { [path]: resultFile(result) });
@@ -174,7 +166,6 @@ export function scriptDriver(
     (verbatim ? reportVerbatim : report)(world, run, { type, message, toolName, payload });
   }
 
-  /** @returns Whether the script continues. */
   function apply(run: RunRow, play: Play, { step, index }: Moment<ScenarioStep>): boolean {
     if (step.sandbox !== undefined) {
       const id = step.sandbox === "up" ? `sbx_${run.id.slice(0, 8)}` : step.sandbox.id;

@@ -203,7 +203,6 @@ function isDropped(name: string): boolean {
   return DROPPED_NAMES.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** Returns the input that the run receives. */
 function acceptInput(revision: Revision, automation: AutomationRow, triggerInput: TriggerInput): TriggerInput {
   if (hasApiTrigger(automation)) {
     if (revision.typedInputs) checkInputs(automation, triggerInput);
@@ -235,7 +234,6 @@ function activeRuns(
     .length;
 }
 
-/** The service starts waiting runs without a request. @returns Whether the queue accepted the run. */
 export function startWaiting(world: World, run: AutomationRunRow): boolean {
   run.start_attempts++;
   run.last_start_attempt_at = world.clock.stamp();
@@ -282,7 +280,6 @@ function recordDispatch(
 
 type Start = Pick<TriggerResult, "started" | "status" | "reason" | "runtime">;
 
-/** @param held Whether the run waits even if a slot is free. */
 function startAutomationRun(world: World, run: AutomationRunRow, held: boolean): Start {
   const idle = { provider: null, runId: null };
   world.store.guard("select", "job_runs");
@@ -327,7 +324,6 @@ function startAutomationRun(world: World, run: AutomationRunRow, held: boolean):
 
 interface TriggerRequest {
   automationId: string;
-  /** UUID of the repository, in any spelling. */
   repoId: string;
   key: string;
   /** The input becomes part of the run's metadata, where the service's own fields overwrite inputs with the same name. */
@@ -365,7 +361,6 @@ interface Order {
   repo: RepoRow;
   key: string;
   input: TriggerInput;
-  /** Working branch of the run; `null` if neither the revision nor the automation defines a branch. */
   branch: string | null;
 }
 
@@ -401,7 +396,6 @@ function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Or
   return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
 }
 
-/** If there is a reason, nothing was queued. In that case, `run` is the earlier run with the same key, or `null`. */
 interface Queued {
   run: AutomationRunRow | null;
   reason: string | null;
@@ -514,7 +508,6 @@ export function listAutomationRuns(world: World, userId: string, id: string, lim
 // The API marks a run as repairable once it has been pending for this long.
 const REPAIRABLE_AFTER_MS = 5 * 60_000;
 
-/** @param events Dispatch events of the run, oldest first. */
 function presentAutomationRun(world: World, run: AutomationRunRow, events: DispatchRow[]) {
   const text = (value: unknown) => typeof value === "string" ? value : null;
   const repoId = text(run.metadata.repo_id);

@@ -2,7 +2,6 @@ export type Scope = "read" | "write";
 
 export interface Caller {
   userId: string;
-  /** Id of the token, or of the client of an OAuth token. */
   keyId: string;
   credential: "api_key" | "oauth";
   label: string;

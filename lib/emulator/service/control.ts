@@ -19,7 +19,6 @@ import { failRun } from "./worker.ts";
 
 export type ControlArguments = Record<string, unknown>;
 
-/** Values that a control action created, such as `{ token }` for `addToken`. */
 export type ControlResult = Readonly<Record<string, unknown>>;
 
 interface Action {
@@ -92,7 +91,6 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   cursorFix: setter("cursorFixed", "enabled", enabled),
 };
 
-/** @throws {UsageError} for an unknown action, an unknown argument, or an invalid value. */
 export function runAction(world: World, name: string, args: ControlArguments): ControlResult {
   const entry = lookup(ACTIONS, name);
   if (entry === undefined) {
@@ -135,7 +133,6 @@ function enabled(args: ControlArguments): boolean {
 
 const TIME_FIELD = /(?:_at|At)$/;
 
-/** A string in a time field is parsed as a time. */
 function overwrite(record: object, set: Record<string, unknown>): void {
   const fieldNames = Object.keys(record);
   const alias = (name: string) => {
@@ -179,7 +176,6 @@ function setRun(world: World, args: ControlArguments): void {
   if (isTerminal(run.status)) releaseSandbox(world, run);
 }
 
-/** Adds the user if no user has this key. */
 function addToken({ store }: World, args: ControlArguments): ControlResult {
   const user = text(args, "user");
   const { scopes = ["read", "write"], token = randomToken() } = args;

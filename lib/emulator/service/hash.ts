@@ -17,7 +17,6 @@ export function generatedBranch(key: string, requestHash: string): string {
   return `mogplex/external/${sha256Hex(key).slice(0, 8)}-${requestHash.slice(0, 8)}`;
 }
 
-/** Branch that the agent works on if it cannot use the requested branch. */
 export function fallbackBranch(callId: string): string {
   return `mogplex/agent-${callId.replaceAll("-", "").slice(0, 12)}`;
 }

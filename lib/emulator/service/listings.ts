@@ -151,11 +151,8 @@ export function listModels(world: World, userId: string) {
 }
 
 export interface Account {
-  /** A valid token with the scopes `read` and `write`. */
   token: string;
-  /** A valid token of the same user with the scope `read` only. */
   readOnlyToken: string | null;
-  /** All repositories of the user, including hidden ones. */
   repos: { id: string; full_name: string }[];
 }
 

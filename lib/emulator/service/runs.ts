@@ -45,11 +45,8 @@ export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): b
 
 export interface NewEvent {
   type: string;
-  /** @default {null} */
   toolName?: string | null | undefined;
-  /** @default {null} */
   message?: string | null | undefined;
-  /** @default {{}} */
   payload?: unknown;
   /** Microseconds since 1970. @default now */
   createdAt?: number | undefined;
@@ -187,7 +184,6 @@ export function startRun(world: World, caller: Caller, key: string, body: Body):
   return { ...presentRun(world, row), replayed: false };
 }
 
-/** Trimmed text; `null` for blank text and for a value that is not a string. */
 export function trimmedOrNull(value: unknown): string | null {
   if (typeof value !== "string") return null;
   const trimmed = value.trim();
@@ -391,7 +387,6 @@ function queueRun(world: World, row: RunRow): void {
   updateRun(world, row, { runtime_provider: "trigger", runtime_run_id: handle });
 }
 
-/** Also sets `updated_at`, and releases the sandbox of a run that has ended. */
 export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
   world.store.guard("update", "external_agent_runs");
   Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
@@ -537,7 +532,6 @@ function syncRun(world: World, run: RunRow, call: CallRow): void {
   else world.store.guard("update", "external_agent_runs");
 }
 
-/** @returns Whether the call was still active. */
 function requestCancellation(world: World, call: CallRow, at: string): boolean {
   world.store.guard("update", "ai_calls");
   if (!isActive(call.status)) return false;

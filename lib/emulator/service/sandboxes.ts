@@ -45,7 +45,6 @@ export function sandboxStatus(world: World, sandbox: SandboxRow): string {
   return now - created_at >= LIFETIME_MICROS && isBooted(world, sandbox) ? "stopped" : status;
 }
 
-/** Whether a run booted the sandbox. All other sandboxes keep the status that the fixture or a control action set. */
 function isBooted(world: World, sandbox: SandboxRow): boolean {
   return world.store.bootedSandboxes.get(sandbox.key) === sandbox;
 }

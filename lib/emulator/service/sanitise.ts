@@ -48,7 +48,6 @@ function maskText(text: string): string {
   return masked;
 }
 
-/** @returns `undefined` if the text is not a JSON object or array. */
 function cleanNested(text: string, bounds: Bounds): string | undefined {
   const trimmed = text.trim();
   if (!trimmed.startsWith("{") && !trimmed.startsWith("[")) return undefined;

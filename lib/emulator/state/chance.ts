@@ -14,7 +14,6 @@ export function numberOf(text: string): number {
 }
 
 interface LogNormal {
-  /** Greater than 0. */
   median: number;
   /** Standard deviation of the logarithm, 0 or more. With 0.5, about two thirds of all values are between 0.6 and 1.65 times the median. */
   sigma: number;

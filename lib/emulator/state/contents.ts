@@ -6,7 +6,6 @@
 import { sha256Hex } from "../../sha256.ts";
 
 export interface StoredFile {
-  /** As in Git, such as `100644`. */
   readonly mode: string;
   readonly text: string;
   /** In bytes. A shorter text is padded when it is read. */
@@ -21,7 +20,6 @@ export interface TreeRow {
 }
 
 export interface Contents {
-  /** Id of the newest commit; `undefined` if the branch does not exist. */
   head(branch: string): string | undefined | Promise<string | undefined>;
   /** @param id Id of a tree, or of a commit for its root folder. @returns `undefined` if there is no such folder. */
   tree(id: string): readonly TreeRow[] | undefined | Promise<readonly TreeRow[] | undefined>;
@@ -51,7 +49,6 @@ export class ScriptedContents implements Contents {
     this.#branches.set(defaultBranch, new Map([["README.md", README]]));
   }
 
-  /** @param base Branch that a new branch starts from. */
   commit(branch: string, base: string, files: Readonly<Record<string, StoredFile>>): void {
     const before = this.#branches.get(branch) ?? this.#branches.get(base) ?? new Map<string, StoredFile>();
     this.#branches.set(branch, new Map([...before, ...Object.entries(files)]));
@@ -81,7 +78,6 @@ export class ScriptedContents implements Contents {
     return file && new TextEncoder().encode(file.text.padEnd(file.size, "x"));
   }
 
-  /** Also stores the trees and blobs of the folder. */
   #rows(files: Files, folder: string): TreeRow[] {
     const rows = new Map<string, TreeRow>();
     for (const [path, file] of files) {

@@ -12,7 +12,6 @@ interface FeedListener {
 
 export interface EventFeed {
   readonly size: number;
-  /** Returns a function that removes the listener. */
   listen(callId: string, listener: FeedListener): () => void;
   publish(event: EventRow): void;
   close(): void;

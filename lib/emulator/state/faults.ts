@@ -78,14 +78,10 @@ export interface PlannedFault extends Fault {
 
 /** The fault of the nth request depends only on the seed and n. */
 export interface RandomFaults {
-  /** Share of requests, from 0 to 1. */
   rate: number;
   kinds: readonly FaultKind[];
-  /** @default {1} */
   seed?: number | undefined;
-  /** Seconds in `Retry-After`. @default {60} */
   retryAfter?: number | undefined;
-  /** For `slow`, in milliseconds. @default {1_000} */
   delayMs?: number | undefined;
 }
 
@@ -163,7 +159,6 @@ function meets(route: string, knownRoute: string): boolean {
 
 const STREAM_ROUTE = "GET /runs/*/events/stream";
 
-/** `undefined` if a fault of this kind can affect every route. */
 export function onlyRoute(kind: FaultKind): string | undefined {
   if ((STREAM_FAULT_KINDS as readonly string[]).includes(kind)) return STREAM_ROUTE;
   return kind === "limiter-down" ? "POST /runs" : undefined;

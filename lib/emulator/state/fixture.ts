@@ -79,11 +79,9 @@ const inputSchema = z.object({
   name: z.string(),
   type: z.enum(["string", "integer", "boolean", "json"]),
   required: z._default(z.boolean(), false),
-  /** Permitted values; `null` if any value is permitted. */
   enum: nullable(z.array(z.unknown())),
   /** Regular expression that a string must match; `null` if any string is permitted. */
   pattern: nullable(z.string().check(z.refine(isPattern, "it must be a regular expression"))),
-  /** Maximum length of a string in UTF-16 code units; `null` for the default. */
   maxLength: nullable(z.number()),
 });
 const automationSchema = z.object({
@@ -164,10 +162,6 @@ export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   }
 }
 
-/**
- * @param name Name of the fixture in error messages.
- * @throws {UsageError} for the first problem, with its place in the file.
- */
 export function parseFixture(value: unknown, name = "fixture"): Fixture {
   const result = z.safeParse(fixtureSchema, value);
   if (!result.success) {

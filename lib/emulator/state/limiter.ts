@@ -14,7 +14,6 @@ type StartDecision = { allowed: true } | { allowed: false; message: string; retr
 export class RequestLimiter {
   readonly #accepted = new Map<string, number[]>();
 
-  /** @param nowMs Monotonic milliseconds. @returns `false` if the token has reached its request limit. */
   admit(tokenId: string, nowMs: number): boolean {
     const times = this.#accepted.get(tokenId) ?? [];
     const from = nowMs - REQUEST_WINDOW_MS;
@@ -44,7 +43,6 @@ export class StartLimiter {
   readonly #accepted = new Map<string, number[]>();
   readonly #limited: boolean;
 
-  /** @param limited If `false`, every start is allowed. */
   constructor(limited = true) {
     this.#limited = limited;
   }

@@ -38,7 +38,6 @@ export type AutomationRow =
   & Stored<Omit<FixtureRows["automations"], "permittedRepos" | "status">, "createdAt" | "updatedAt">
   & {
     status: string;
-    /** `null` if the automation can be triggered for every repository. */
     permittedRepoIds: string[] | null;
   };
 
@@ -123,7 +122,6 @@ export interface AutomationRunRow {
   cancel_reason: string | null;
   cancel_error: string | null;
   waits: WaitRow[];
-  /** Inputs of the trigger, except those that the service drops. */
   input: Record<string, unknown>;
   metadata: Record<string, unknown>;
 }
@@ -137,7 +135,6 @@ export interface WaitRow {
   created_at: number;
 }
 
-/** An attempt to queue or to start an automation run, and its outcome. */
 export interface DispatchRow {
   id: string;
   job_run_id: string | null;
@@ -156,7 +153,6 @@ export interface Pull {
   title: string;
   base: string;
   branch: string;
-  /** In the format of `git diff`. */
   diff: string;
 }
 
@@ -183,7 +179,6 @@ export class Store {
   readonly bootedSandboxes = new Map<string, SandboxRow>();
   /** Boots whose sandbox has no row yet, by run id. `at` is in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
-  /** Run ids by sandbox id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
   readonly lifecycle: LifecycleRow[] = [];
   readonly automations = new Map<string, AutomationRow>();
@@ -274,7 +269,6 @@ export class Store {
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** @param name Key or value of the token. */
   anyToken(name: string): TokenRow | OAuthTokenRow {
     for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
       if (token.key === name || token.token === name) return token;
@@ -283,7 +277,6 @@ export class Store {
     throw new UsageError({ attempted: "find token", why: "no token has this key or value" });
   }
 
-  /** @param name Id, or `owner/name`. */
   anyRepo(name: string): RepoRow {
     const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
     if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `there is no "${name}"` });
@@ -465,9 +458,7 @@ export const SWITCHES = [
   "keepsCancelled",
   // Cancel continues when the process cannot be killed.
   "ignoresKillFailures",
-  // An unknown `mode` is refused.
   "checksMode",
-  // The harness `mogplex` exists.
   "mogplexHarness",
   // Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`. The request hash includes `worktreeId`.
   "extraRunFields",
@@ -477,11 +468,8 @@ export const SWITCHES = [
   "comparedTriggers",
   // `GET /automations` has more than one page. In the base revision, every page after the first is a 500.
   "pagesAutomations",
-  // `POST /pr-reviews/rerun` exists.
   "prReviews",
-  // `POST /automations/{id}/runs/{runId}/cancel` exists.
   "automationRunCancel",
-  // `GET /runs/{id}/events/stream` exists.
   "stream",
   // Automations with an API trigger declare typed inputs. A trigger with inputs that do not match is refused.
   "typedInputs",
@@ -491,7 +479,6 @@ export const SWITCHES = [
   "replayReason",
   // The metadata of an automation run contains the input, its hash, the version number, the trigger and the team.
   "triggerMetadata",
-  // An automation can list the repositories that it can be triggered for.
   "permittedRepos",
   // Runs of an API trigger work on `mogplex/automation-<16 hex digits>`, derived from user, automation and key.
   "automationBranch",

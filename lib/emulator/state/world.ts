@@ -20,18 +20,13 @@ export type FilesMode = "shown" | "hidden" | "down";
 
 /** State of the systems around the service, such as the work queue. Control actions change this state. */
 interface Surroundings {
-  /** Whether the session gate is in front of the API. */
   gate: boolean;
-  /** Number of future entries that the queue will refuse. */
   queueFailures: number;
   queueMessage: string;
-  /** Whether the queue accepts entries without returning a handle. */
   queueWithoutHandle: boolean;
-  /** Number of future calls of the start limiter that will fail. */
   limiterFailures: number;
   /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
-  /** Whether automations have more than one page, regardless of the revision. */
   cursorFixed: boolean;
   sandboxMode: SandboxMode;
   files: FilesMode;
@@ -45,7 +40,6 @@ export interface Driver {
   catchUp(): void;
   /** Time of a run's next step on the world's clock; `undefined` after the last step. Absent if the driver does not use the world's clock. */
   due?(run: RunRow): number | undefined;
-  /** `undefined` for a run that the driver does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
   kill(run: RunRow): void;
   reset(): void;
@@ -61,11 +55,8 @@ export interface Trigger {
 export interface AutomationDriver {
   /** Reason why a trigger starts no run; `undefined` if the trigger starts a run. */
   suppresses(trigger: Trigger): string | undefined;
-  /** Whether a run must wait for a slot even if one is free. */
   holds(trigger: Trigger): boolean;
-  /** Called for a run that waits for a slot. */
   waits(run: AutomationRunRow, trigger: Trigger): void;
-  /** Called for a run that has started. */
   begins(run: AutomationRunRow, trigger: Trigger): void;
   catchUp(): void;
   reset(): void;
@@ -81,21 +72,17 @@ export interface World {
   readonly around: Surroundings;
   /** With `user`, all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
-  /** Maximum number of active sandboxes of a user; `undefined` for no limit. */
   readonly sandboxLimit: number | undefined;
   readonly sandboxLingerMs: number;
   readonly pulls: Map<string, Pull[]>;
   /** Files that scripted runs and control actions have committed, by id of the repository. See {@linkcode scriptedContents}. */
   readonly contents: Map<string, ScriptedContents>;
-  /** `undefined` if the repository has no local Git repository. */
   gitContents: (repo: RepoRow) => Contents | undefined;
-  /** Address of the served emulator, without a trailing slash. */
   origin: string;
   /** Whether runs execute a command on the owner's machine. If `true`, anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
   /** Set after the world is created, because a driver needs the world. */
   driver: Driver;
-  /** Set after the world is created, like `driver`. */
   automationDriver: AutomationDriver;
 }
 
@@ -168,7 +155,6 @@ export function queueWork(around: Surroundings): string | null {
 export interface Projects {
   /** Owner: letters, digits, `.`, `_`, `-`. */
   owner: string;
-  /** Number of projects, 1 to {@linkcode MAX_PROJECTS}. */
   count: number;
 }
 
@@ -203,7 +189,6 @@ function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   }));
 }
 
-/** Key of the user who gets new repositories: the first user whose token can write. */
 export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }

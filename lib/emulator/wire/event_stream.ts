@@ -58,7 +58,6 @@ async function keepPlaying(world: World, run: RunRow, until: number, signal: Abo
   }
 }
 
-/** @param gone Aborts when the client disconnects. */
 function openStream(world: World, run: RunRow, events: readonly EventRow[], gone: AbortSignal): ReadableStream {
   const encoder = new TextEncoder();
   const ended = new AbortController();

@@ -24,7 +24,6 @@ import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts"
 /** Breaks connections. A request in this process has no connection, so its breaker rejects or damages the answer instead. */
 export interface Breaker {
   resetNow(): Response;
-  /** Breaks the connection in the middle of the answer's body. */
   resetMid(answer: Response): Promise<Response>;
   /** @returns The error for the stream if there is no connection to break. */
   resetStream(): Error | undefined;
@@ -73,7 +72,6 @@ export class Faults {
     return this.#planned;
   }
 
-  /** Random faults continue. */
   clear(): void {
     this.#planned = [];
   }
@@ -269,12 +267,10 @@ function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/** @param after Number of complete pieces before the cut: 0 cuts the first piece, 1 the first live event. */
 function cut(answer: Response, after: number, breaker: StreamBreaker | undefined): Response {
   return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
 }
 
-/** Replaces a piece of a stream with other pieces; `null` ends the stream. */
 type Spoil = (piece: string, index: number) => (string | null)[];
 
 /** @param breaker Breaks the connection at the end. If `undefined`, the stream ends normally. */

@@ -106,7 +106,6 @@ function runRow(world: World, run: RunRow): TableRow {
   };
 }
 
-/** `undefined` if the run has not reported a pull request of this emulator. */
 function pullPath(world: World, run: RunRow): string | undefined {
   for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
     const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
@@ -146,7 +145,6 @@ function repositoryOf(world: World, { repo_id }: RunRow): Html {
   return markup`<bdi>${world.store.repos.get(repo_id)?.full_name ?? repo_id}</bdi>`;
 }
 
-/** @param micros Microseconds since 1970. */
 function timeOfDay(micros: number): Html {
   const text = new Date(micros / 1_000).toISOString();
   return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
@@ -170,7 +168,6 @@ function pageOf(
   });
 }
 
-/** Shown instead of the token. Explains where to find the token for each way to start the emulator. */
 const NO_TOKEN =
   '…  # the "token" in the line that mogplex-emulator printed, or in the result of startEmulator(); with exec, its command gets this variable';
 
@@ -198,7 +195,6 @@ function taskToTry({ store }: World): string {
   return /^[\w .,:;()'-]+$/.test(task) && task === first?.prompt ? task : "Fix the flaky tests";
 }
 
-/** @param order Text about which row comes first. */
 function countText(visibleCount: number, all: number, order: string): string | null {
   if (all === 0) return null;
   return visibleCount < all ? `the newest ${visibleCount} of ${all}, ${order}` : `${all}, ${order}`;
@@ -253,7 +249,6 @@ export function runPage(world: World, id: string): string | undefined {
   }, !isTerminal(status));
 }
 
-/** `false` if the heading already shows the whole reason. */
 function reason(error: string): Part {
   return firstLine(error, MAX_TITLE) !== error && markup`<div class="evidence">${block(error, MAX_PAYLOAD)}</div>`;
 }

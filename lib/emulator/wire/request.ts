@@ -33,7 +33,6 @@ export function searchParams(request: Request): URLSearchParams {
   return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1));
 }
 
-/** @throws {Refusal} 400 for a missing key, or a key that is too long. */
 export function readKey(request: Request): string {
   const key = trimmedOrNull(request.headers.get("idempotency-key"));
   if (key === null) throw new Refusal(400, "BAD_REQUEST", "Idempotency-Key is required");
@@ -59,7 +58,6 @@ export async function readJson(world: World, request: Request): Promise<ParsedBo
 /** The limit of the service's host is not documented. This limit is far above the size of every recorded body. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
-/** @throws {BodyTooLarge} as soon as more than {@linkcode MAX_BODY_BYTES} are announced or received. */
 export async function readBody(request: Request): Promise<Uint8Array> {
   const announced = request.headers.get("content-length");
   if (announced !== null) {
@@ -102,7 +100,6 @@ export function jsonReply(text: string, status: number, headers: Record<string, 
 
 export type Failure = Reply<FailureEnvelope, FailureStatus>;
 
-/** @param message Message of the 500 for an error that is not a {@linkcode Refusal}. */
 export function refuse(error: unknown, message: string): Failure {
   if (error instanceof Refusal) return fail(error.status, error.code, error.message);
   if (error instanceof BodyTooLarge) return bare(413) as Failure;
@@ -136,7 +133,6 @@ const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
 const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
 
-/** @returns `undefined` if the request reaches a handler. */
 export function passGate(world: World, request: Request): Response | undefined {
   const { host: addressed, path, query } = splitUrl(request.url);
   if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
@@ -175,15 +171,12 @@ export function loginRedirect(path: string, query: string): Response {
 }
 
 export interface LoggedRequest {
-  /** Time of arrival in milliseconds since 1970. */
   atMs: number;
   method: string;
   target: string;
-  /** `null` if there was no answer. */
   status: number | null;
   /** Milliseconds until the headers of the answer. */
   tookMs: number;
-  /** Kind of the fault that was played; `undefined` if none was played. */
   fault: string | undefined;
 }
 

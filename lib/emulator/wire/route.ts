@@ -10,11 +10,8 @@ import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 
 interface RouteOptions<Status extends 200 | 202> {
-  /** Scope that the token needs. @default any scope */
   scope?: Scope | undefined;
-  /** Message of the 500 for an error that is not a refusal. */
   failed: string;
-  /** Status of a successful answer. @default {200} */
   status?: Status | undefined;
 }
 
@@ -23,7 +20,6 @@ export interface Call {
   caller: Caller;
   request: Request;
   query: URLSearchParams;
-  /** A parameter of the path; empty if the path has no such parameter. */
   param(name: string): string;
 }
 

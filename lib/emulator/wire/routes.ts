@@ -192,7 +192,6 @@ const getModels = route({ scope: "read", failed: "Failed to list models" }, ({ w
   models: listModels(world, caller.userId),
 }));
 
-/** No user of a fixture has MCP servers. */
 const getMcpServers = route({ scope: "read", failed: "Failed to list MCP servers" }, () => ({
   servers: [] as unknown[],
 }));
@@ -283,7 +282,6 @@ const readOutside = route<never>({ scope: "read", failed: FAILED }, outside);
 
 const writeOutside = route<never>({ scope: "write", failed: FAILED }, outside);
 
-/** Authenticates the caller, but offers no method. */
 const postMcp = route({ failed: FAILED }, () => {
   const error = { code: -32601, message: "Method not found: the emulator has no MCP tools" };
   return jsonReply(JSON.stringify({ jsonrpc: "2.0", id: null, error }), 200) as Reply<Success<never>, 200>;
@@ -404,7 +402,6 @@ function otherMethods(allowed: ReadonlySet<string>) {
   };
 }
 
-/** Whether the framework's router can decode every parameter in the path. */
 function isDecodable(pattern: string, path: string): boolean {
   const segments = path.split("/");
   return pattern.split("/").every((name, index) => {
@@ -424,7 +421,6 @@ const LATER_ROUTES: readonly (readonly [string, keyof Revision])[] = [
   ["/pr-reviews/rerun", "prReviews"],
 ];
 
-/** @returns The routes below the prefix, as `METHOD PATH` with `*` for each parameter. */
 export function addRoutes(app: Hono, world: World): string[] {
   for (const [path, name] of LATER_ROUTES) {
     app.use(`${API_PREFIX}${path}`, async (_, next) => world.revision[name] ? await next() : notFoundPage());
@@ -485,7 +481,6 @@ function show(world: World, c: Context, render: () => string | undefined): Respo
   return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
 }
 
-/** Whether the emulator listens on a loopback address, but the request names another host. */
 export function hasForeignHost(world: World, request: Request): boolean {
   return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
 }

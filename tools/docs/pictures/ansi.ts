@@ -6,7 +6,6 @@
 
 export interface Span {
   text: string;
-  /** For example, `bold`, `dim` or `red`. */
   style: readonly string[];
 }
 

@@ -13,7 +13,6 @@ import { CELL, line, picture, xml } from "./svg.ts";
 const MARGIN = 18;
 /** Maximum length of a line in the job's log, so that the picture is as wide as on a page. */
 const MAX_COLUMNS = 72;
-/** Maximum length of a link next to the log. */
 const MAX_LABEL = 27;
 const FRAME = '<rect width="100%" height="100%" rx="8" fill="#0d1117"/>';
 
@@ -35,7 +34,6 @@ function terminal({ command, output }: RealRun): string {
 
 interface Row {
   spans: Span[];
-  /** For a heading: seconds of the section, and whether the section is collapsed. */
   section?: { seconds: number; folded: boolean };
 }
 
@@ -152,7 +150,6 @@ export async function pictures(): Promise<Record<string, string>> {
   };
 }
 
-/** Pictures that differ from the current output of the command: the correct text, by path. */
 export async function stalePictures(): Promise<Record<string, string>> {
   const textOf = (path: string) => existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "";
   return Object.fromEntries(Object.entries(await pictures()).filter(([path, text]) => textOf(path) !== text));

@@ -11,11 +11,8 @@ import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Io } from "../../../lib/io.ts";
 
 export interface RealRun {
-  /** The command as a user types it. */
   command: string;
-  /** The output on both streams, with escape sequences. */
   output: string;
-  /** Files by path. */
   files: ReadonlyMap<string, string>;
 }
 
@@ -61,7 +58,6 @@ function memoryIo(env: Readonly<Record<string, string>>, terminal: boolean) {
   return { io, files, said };
 }
 
-/** Replaces random ids with fixed ids. */
 function withFixedIds(text: string): string {
   const ids: string[] = [];
   return text.replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, (id) => {
@@ -91,7 +87,6 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   const code = await main(args, io, { fetch, clock, program: "node ci/mogplex.mjs" });
   await emulator.close();
   if (code !== 0) throw new Error(`Cannot make pictures: the run ended with ${code}: ${said.output}`);
-  // The branch and the key depend on random ids.
   const branch = /(?<=mogplex\/external\/)[0-9a-f]{8}-[0-9a-f]{8}/g;
   const same = (text: string) =>
     withFixedIds(text).replace(branch, "53a0dfd6-49358b03").replace(/(?<=\bci1-)[0-9a-f]{40}/g, SOME_HASH);

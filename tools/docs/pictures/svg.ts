@@ -1,11 +1,5 @@
-/**
- * Lines of text as SVG.
- *
- * @module
- */
 import type { Span } from "./ansi.ts";
 
-/** Width of a character and height of a line, in pixels. */
 export const CELL = { width: 7.83, height: 19 };
 
 const COLORS = new Map([
@@ -33,7 +27,6 @@ export function line(spans: readonly Span[], x: number, y: number): string {
   return `<text x="${x}" y="${y}" xml:space="preserve">${spans.map(span).join("")}</text>`;
 }
 
-/** @param title Description of the picture, for readers who cannot see it. */
 export function picture(title: string, width: number, height: number, parts: readonly string[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
