@@ -1,8 +1,3 @@
-/**
- * Decides whether people have approved the current commit of a pull request, based on the reviews that a forge shows.
- *
- * @module
- */
 import type { ForgeUser } from "./findings.ts";
 
 /** The newest review of a reviewer. Withdrawn and dismissed reviews are left out. */
@@ -13,7 +8,6 @@ export interface Opinion {
   readonly commit: string | null;
   /** ISO 8601. */
   readonly at: string | null;
-  /** Whether the user can push now, according to the forge; `null` if the forge does not show this. */
   readonly mayPush: boolean | null;
 }
 
@@ -46,10 +40,8 @@ export interface NamedRequester extends ForgeUser {
   readonly namedBy: string;
 }
 
-/** Users whose approvals do not count, in addition to the author and the writers. */
 export interface NotCounted {
   readonly requesters: readonly ForgeUser[];
-  /** The user of the token; `null` if the token has no user, or if the forge does not show the user. */
   readonly token: ForgeUser | null;
   /** Names of bots that the forge does not mark as bots. */
   readonly notPeople: readonly string[];
@@ -84,7 +76,6 @@ export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): 
   if (opinions === null) return { state: "unknown", ...none, reason: "the forge does not show the reviews" };
   const clauses: string[] = [];
   const counting: Opinion[] = [];
-  /** `mayCount`: the number of approvals that may count. `mayBlock`: whether a request for changes may count. */
   let [mayCount, mayBlock] = [0, false];
   const blocking: string[] = [];
   for (const opinion of opinions) {

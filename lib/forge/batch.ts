@@ -1,8 +1,3 @@
-/**
- * Reads pull requests from their forges. A pull request that could not be read is reported with the reason.
- *
- * @module
- */
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
 import { readAddress } from "./address.ts";
@@ -47,7 +42,6 @@ interface Wanted {
   readonly address: PullRequestAddress;
 }
 
-/** Keeps one client for each host, so that each host has one request budget. */
 export class Forges {
   readonly #forges: readonly Forge[];
   readonly #access: ForgeAccess;

@@ -1,8 +1,3 @@
-/**
- * Reads newest commits and file contents in the format that the APIs of all forges share.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { BodyTooLargeError } from "../errors.ts";
 import type { ForgeClient } from "./client.ts";

@@ -1,8 +1,3 @@
-/**
- * Checks the forge for `doctor --for respond`: the permissions of its token, the default branch, and the setup of the project.
- *
- * @module
- */
 import { adviceOf, type Check, failed, failedWith, follows, ok, skipped, tried, unread, warning } from "../check.ts";
 import { MogplexError, NetworkError } from "../errors.ts";
 import { isHidden } from "./client.ts";

@@ -1,8 +1,3 @@
-/**
- * Checks the forge for `doctor --for gate`: the permissions of its token, a pull request as the gate sees it, and the default branch.
- *
- * @module
- */
 import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "../check.ts";
 import { adviceFor, checkBranch } from "./check_forge.ts";
 import { isHidden } from "./client.ts";
@@ -10,7 +5,6 @@ import type { GateResult } from "./gate.ts";
 import type { Threads } from "./threads.ts";
 
 interface GateCheckOptions {
-  /** Whether the forge is known from the job or from a named pull request. */
   isThere: boolean;
   open(): Threads;
   judge(): Promise<GateResult | undefined>;
@@ -18,7 +12,6 @@ interface GateCheckOptions {
 
 const GIVE_RIGHTS = "Give the token the rights in docs/gate.md";
 
-/** Writes nothing. Without a forge, every check is skipped. */
 export async function checkGate({ isThere, open, judge }: GateCheckOptions): Promise<Check[]> {
   const names = ["rights", "status", "pull-request", "branch"];
   if (!isThere) {

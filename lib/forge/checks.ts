@@ -1,8 +1,3 @@
-/**
- * Combines the checks of a commit, without the checks that this toolkit sets.
- *
- * @module
- */
 import type { ChecksState } from "./model.ts";
 
 /** Our commit status. Statuses of other commands have a suffix after a slash. */

@@ -27,7 +27,6 @@ export interface ClientPlace {
   readonly tokenHeader?: string | undefined;
 }
 
-/** Shared by all clients of a process. */
 export interface ForgeWorld {
   clock: Clock;
   fetch?: Fetch | undefined;
@@ -47,7 +46,6 @@ export function notFoundText(system: string): string {
 
 interface ForgeCall<T> {
   what: string;
-  /** Path and query below the API, with a leading slash. */
   path: string;
   /** Sent as JSON. The default method is `POST` with a body, and `GET` without a body. */
   body?: unknown;
@@ -60,7 +58,6 @@ interface ForgeCall<T> {
   write?: "once" | "repeatable" | undefined;
   /** Returns a value if a refusal (status 400 to 499) is a valid response to this request; `undefined` if the refusal is an error. */
   refusal?(status: number, body: unknown): T | undefined;
-  /** Whether a 2xx response reports a rate limit. */
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed if the forge is too slow for this request. If true, this request is sent only once. @default {false} */
   divisible?: boolean | undefined;
@@ -72,7 +69,6 @@ interface ForgeCall<T> {
   read(value: unknown, text: string, headers: Headers): T | undefined;
 }
 
-/** Whether an error concerns only the requested object: the token cannot see the object, or the object was deleted. */
 export function isHidden(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
@@ -82,7 +78,6 @@ const BUDGET = 6_000;
 /** Longest duration of a call with its retries. GitHub requires a wait of one minute if a response gives no time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
-/** Longest duration of a write with its retries. Long enough for a rate limit that lasts several minutes. */
 const WRITE_CALL_MS = 15 * 60_000;
 /** Shortest time between two writes to a host. Source: GitHub, "Best practices for using the REST API", mutative requests. */
 const WRITE_PAUSE_MS = 1_000;
@@ -94,7 +89,6 @@ const PARTS_MS = 5 * 60_000;
 /** Exit codes for responses about the token. CI systems must not retry after these codes. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
-/** Time of the next write to each host, shared by clients with different tokens. */
 const nextWrites = new WeakMap<Clock, Map<string, number>>();
 
 interface CallRules {
@@ -327,10 +321,6 @@ export class ForgeClient {
     }
   }
 
-  /**
-   * @returns The pull request, or why it is not shown, as a clause.
-   * @throws errors that concern all pull requests.
-   */
   async getPullRequest<T extends z.core.$ZodType>(
     what: string,
     path: string,

@@ -1,8 +1,3 @@
-/**
- * Reads files of a repository at a fixed commit: through the API of its forge, with Git and the job's credentials, or with Git and no credentials.
- *
- * @module
- */
 import { ApiError, MogplexError } from "../errors.ts";
 import { openGitFiles } from "../git/files.ts";
 import { GIT_VARIABLES } from "../git/git.ts";
@@ -140,7 +135,6 @@ function allForges({ forges }: FilesOptions): readonly FileForge[] {
   return forges.some(({ name }) => name === GITHUB_READER.name) ? forges : [...forges, GITHUB_READER];
 }
 
-/** Most likely server first. */
 function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRepository): Place[] {
   const { env, ciSystem, service, hosts = [] } = options;
   const forges = allForges(options);

@@ -21,7 +21,6 @@ export interface FailedCheck {
   readonly text: string;
 }
 
-/** A reviewer's request, in an open thread or in the review as a whole. */
 export interface Remark {
   readonly author: ForgeUser;
   readonly mayPush: boolean;

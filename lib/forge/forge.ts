@@ -28,13 +28,8 @@ export interface FileForge extends ClientPlace {
   /** The host that may receive the token in {@linkcode FileForge.variable}: the forge's server in a job of the forge, otherwise the public host. */
   tokenHost(env: ReadEnv): string | undefined;
   readonly address: AddressForm;
-  /**
-   * Base address of the API, without a trailing slash.
-   * @param origin Scheme, host and port of the server.
-   */
   api(origin: string): string;
   readonly files?: ForgeFiles;
-  /** The jobs of the forge's own CI system. Absent if a job cannot detect that it runs on this forge. */
   readonly job?: ForgeJob;
 }
 
@@ -73,7 +68,6 @@ export interface WantedBranch {
 
 export interface ForgePulls {
   readonly largest: number;
-  /** Returns outcomes in the order of `batch`, which has at most {@linkcode ForgePulls.largest} entries. */
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
   /**
    * Finds the newest pull request from a branch of the repository itself.
@@ -120,7 +114,6 @@ export interface ForgeJob {
   readonly needs: TokenNeeds;
   /** Workflows pass an unset variable as an empty string. */
   readonly passesUnset?: true;
-  /** A line for the `env` of a step that passes the job's token to the step. Absent if steps already have the token. */
   readonly tokenLine?: string;
   readonly noteAdvice?: string;
   /**
@@ -129,7 +122,6 @@ export interface ForgeJob {
    */
   api(env: ReadEnv): string;
   place(env: ReadEnv): RepositoryPlace;
-  /** Base address of the pull requests in the job's repository, without the number. */
   pullsAt(env: ReadEnv): string;
   /** Hosts on which a link to an issue or a pull request creates a reference, no matter who wrote the link. */
   linkHosts(env: ReadEnv): readonly string[];

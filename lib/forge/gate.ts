@@ -1,8 +1,3 @@
-/**
- * Reports the approvals of a pull request as a check, on all plans of all forges.
- *
- * @module
- */
 import { MogplexError, UsageError } from "../errors.ts";
 import { judgeApprovals, type NamedRequester, withRequesters } from "./approvals.ts";
 import { GATE_CHECK } from "./checks.ts";
@@ -34,7 +29,6 @@ export interface GateResult {
 }
 
 interface Judged extends Pick<GateResult, "state" | "text"> {
-  /** What the user can check, for the log. The status contains only the verdict. */
   readonly hint?: string;
 }
 

@@ -1,8 +1,3 @@
-/**
- * Defines the data that determines whether a pull request may be merged.
- *
- * @module
- */
 import type { ReviewReading } from "./approvals.ts";
 import type { ForgeClient } from "./client.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } from "./model.ts";
@@ -18,13 +13,11 @@ export interface ForgeMerging {
 }
 
 export interface MergeReading {
-  /** `checks` does not include our own checks. */
   readonly facts: PullRequestFacts;
   readonly repositoryId: string;
   readonly base: string;
   readonly baseCommit: string | null;
   readonly review: ReviewReading;
-  /** Whether the target requires a check; `null` if this is not shown. */
   readonly isCheckRequired: boolean | null;
   /** Why the token might bypass rules that could not all be read, as a clause; `null` if the token cannot bypass rules, or if all rules were read. */
   readonly bypass: string | null;

@@ -34,7 +34,6 @@ export interface PullRequestFacts {
   branch: string;
   /** Whether the branch is outside this repository: it is in a fork, or does not exist, as with Gitea's `refs/for`. */
   isForeign: boolean;
-  /** Whether the branch is the default branch or is protected. */
   isGuarded: boolean | null;
   commit: string | null;
   /** Whether the branch must be updated with the newest commits of its target before a merge. */
@@ -88,11 +87,6 @@ export type MergeMethod = "merge" | "squash" | "rebase";
 
 export const MERGE_METHODS = ["merge", "squash", "rebase"] as const satisfies readonly MergeMethod[];
 
-/**
- * Lists the parts of a pull request that could not be read, as a clause; `null` if everything was read.
- * @param facts A fact is `null` if the forge does not show it to this token.
- * @param reading The result of reading the approvals. `why` is the reason for a failure, as trusted text.
- */
 export function problemOf(
   [system, checksWord]: readonly [name: string, checks: "checks" | "pipeline"],
   { checks, review }: Pick<PullRequestFacts, "checks" | "review">,

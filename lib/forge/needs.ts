@@ -1,8 +1,3 @@
-/**
- * Describes what a pull request still needs before it can be merged, in a sentence for its note.
- *
- * @module
- */
 import type { Clock } from "../clock.ts";
 import { withLimit } from "../service/answer.ts";
 import type { PullRequestFacts } from "./model.ts";

@@ -21,7 +21,6 @@ export interface NoteRow {
 export interface NotePlace {
   readonly client: ForgeClient;
   readonly noun: string;
-  /** Name in messages, such as `merge request !7`. */
   readonly where: string;
   /**
    * Reads comments, oldest first, until `isEnough` returns `true`.
@@ -33,7 +32,6 @@ export interface NotePlace {
     what: string,
     isEnough: (rows: readonly NoteRow[]) => Promise<boolean>,
   ): Promise<{ readonly isWhole: boolean }>;
-  /** Path of the token's user, below the API. */
   readonly userPath: string;
   /** Path of the comments, below the API. A POST request to this path creates a comment. */
   readonly path: string;
@@ -46,10 +44,6 @@ export interface NotePlace {
   readonly maxEdits?: number;
   /** Shortens a summary so that the complete note fits. @default every summary is short enough */
   shorten?(summary: string): string;
-  /**
-   * The meaning of a status, as a clause; `undefined` for the usual meaning.
-   * @param token The token in messages, for example `the token in variable GITLAB_TOKEN`.
-   */
   reason(status: number, token: string): string | undefined;
 }
 
@@ -153,14 +147,12 @@ const ROUND_MS = 1_000;
 
 interface NoteOptions {
   clock: Clock;
-  /** If the id is set, the note is not searched for. */
   id?: number | undefined;
   /**
    * Whether this is the final text. If so, a note that was deleted in the meantime is searched for, and created if it does not exist. @default
    * {false}
    */
   isEnd?: boolean | undefined;
-  /** Time limit for the complete operation. @default {15_000} */
   limitMs?: number | undefined;
 }
 

@@ -18,7 +18,6 @@ export interface TokenOptions {
   readonly env: ReadEnv;
   readonly ciSystem: string;
   readonly hosts?: readonly string[] | undefined;
-  /** Returns the token that replaces the token in `variable`, for example the input of an action. */
   tokenInstead?(variable: string): ForgeToken | undefined;
   /** A Mogplex token is never sent to a forge. */
   isMogplex(token: string): boolean;
@@ -188,7 +187,6 @@ export function openForgeAt(options: OpenOptions, address: PullRequestAddress, u
   return threadsOf(forge, client, { origin, repository });
 }
 
-/** @param address Address of the pull request, or its number in the job's repository; `undefined` for the job's own pull request. */
 export function openPull(
   options: OpenOptions,
   address: PullRequestAddress | number | undefined,

@@ -24,7 +24,6 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
     if (!(error instanceof BodyTooLargeError)) throw error;
     if (size === 1) return { rows: [undefined] };
   }
-  // An even number of rows is halved. 25 and 5 rows are split into five parts.
   const parts = size % 2 === 0 ? 2 : 5;
   const rows: (T | undefined)[] = [];
   let isLast: boolean | undefined;
@@ -37,7 +36,6 @@ async function readPage<T>(read: ReadPage<T>, page: number, size: number): Promi
 }
 
 interface ListRules<T> {
-  /** Number of rows in a page: 100 or 50. @default {100} */
   size?: number;
   /**
    * `short`: a page with fewer rows than requested is the last page, unless the response itself shows which page is the last. `empty`: only a page

@@ -1,8 +1,3 @@
-/**
- * Reads the message of a forge that rejects a write. The message is untrusted.
- *
- * @module
- */
 import { isObject } from "../lookup.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
 

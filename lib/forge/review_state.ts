@@ -1,8 +1,3 @@
-/**
- * Summarizes the review of a pull request in one word.
- *
- * @module
- */
 import { judgeApprovals, notAPerson, type NotCounted, type ReviewReading } from "./approvals.ts";
 import type { ReviewState } from "./model.ts";
 

@@ -2,7 +2,6 @@ import type { ForgeClient } from "./client.ts";
 import type { PullRequestAddress } from "./model.ts";
 
 export interface CommitStatus {
-  /** `other`: a state that this program never sets. */
   readonly state: "success" | "pending" | "other";
   /** At most 140 characters. */
   readonly text: string;
@@ -23,7 +22,6 @@ export interface ForgeStatuses {
     commit: string,
     status: CommitStatus & { readonly name: string; readonly url: string },
   ): Promise<void>;
-  /** Addresses of other open pull requests with the same newest commit; `undefined` if they are not shown. */
   sharers(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<readonly string[] | undefined>;
   /**
    * Why a status with this name must not be set: a rule of the target would accept the status in place of any check. `null` if the status may be set.

@@ -10,7 +10,6 @@ import type { PullRequestFacts, PullRequestOutcome } from "./model.ts";
 
 export interface ThreadPlace {
   readonly kind: "issue" | "pull";
-  /** The `iid` on GitLab. */
   readonly number: number;
 }
 
@@ -52,7 +51,6 @@ export function closedWord(thread: Pick<Thread, "isMerged"> | null): "merged" | 
 }
 
 export interface CodeLine {
-  /** `file:line`, or only the file. */
   readonly place: string;
   readonly hunk: string | null;
 }
@@ -98,7 +96,6 @@ export type AskEvent =
 /** `seen`: the request was read. `done` and `failed`: the result. Each forge uses its own emoji. */
 export type Reaction = "seen" | "done" | "failed";
 
-/** A setting is `null` if the token cannot see it. */
 export interface ForgeSetup {
   readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
   readonly mayHaveVariables: boolean | null;

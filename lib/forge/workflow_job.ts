@@ -1,8 +1,3 @@
-/**
- * Reads the data of a GitHub, Gitea or Forgejo workflow job from its environment and its event file.
- *
- * @module
- */
 import type { ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";

@@ -1,8 +1,3 @@
-/**
- * Finds workflow files on the default branch of a repository on GitHub, Gitea or Forgejo, which share this API.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { encodePath } from "../text/escape.ts";
 import { contentOf } from "./blob.ts";

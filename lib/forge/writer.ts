@@ -72,7 +72,6 @@ export class PullRequestWriter {
       return await this.#forge.writes.merge(this.#for("merge"), { ...order, ...message, address: this.address });
     } catch (error) {
       if (isLost(error)) return { kind: "lost", reason: error.why };
-      // The pull request was deleted in the meantime, or the token can no longer see the repository.
       if (isGone(error)) return { kind: "refused", reason: error.why };
       throw error;
     }
@@ -115,10 +114,6 @@ export class PullRequestWriter {
     await this.#forge.writes.addLabels(this.#for("label"), this.address, labels);
   }
 
-  /**
-   * Posts a comment, unless our comment with this marker already exists.
-   * @param marker A result of `noteMarker`.
-   */
   async comment(marker: string, text: string): Promise<void> {
     const { notes } = this.#forge;
     const { repository, number } = this.address;
@@ -163,10 +158,6 @@ export class PullRequestWriter {
     return await readRequesters(this.#forge, this.#client, this.address);
   }
 
-  /**
-   * People who wrote commits, reviewed or commented, except the author and the user of the token.
-   * @returns `null` if the forge does not show all of them.
-   */
   async people(): Promise<readonly string[] | null> {
     const { threads } = this.#forge;
     if (threads === undefined) return null;

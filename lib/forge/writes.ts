@@ -1,9 +1,3 @@
-/**
- * Defines the writes to a forge, such as merges, review requests and labels. Each write is bound to a commit if the forge supports that.
- * Implementations do not check whether a write is allowed, and do not send a write again after its response was lost.
- *
- * @module
- */
 import type { ForgeClient } from "./client.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeMethod, PullRequestAddress, PullRequestStatus } from "./model.ts";
@@ -53,7 +47,6 @@ export type MergeProgress =
 
 export interface Reviewers {
   readonly users: readonly string[];
-  /** Names in the format of the forge: `owner/team` on GitHub and Gitea, a group on GitLab. */
   readonly teams: readonly string[];
 }
 
@@ -108,7 +101,6 @@ export interface ForgeWrites {
     address: PullRequestAddress,
     commit: string,
   ): Promise<"updated" | "moved" | Refused>;
-  /** Keeps the existing reviewers. */
   requestReview(
     client: ForgeClient,
     address: PullRequestAddress,

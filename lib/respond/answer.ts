@@ -1,8 +1,3 @@
-/**
- * Answers an event, or all new mentions in a poll. A mention starts a run with a live note, stops runs, or gets a reason why no run was started.
- *
- * @module
- */
 import { ApiError, MogplexError } from "../errors.ts";
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import { cancelWith } from "../run/cancel.ts";
@@ -216,7 +211,6 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
-/** How often a stop checks whether the jobs of the stopped runs have completed their notes. */
 const MAX_END_LOOKS = 3;
 const END_LOOK_MS = 5_000;
 

@@ -1,8 +1,3 @@
-/**
- * Writes the note of a mention and its mark, and handles the notes of other jobs.
- *
- * @module
- */
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import { requesterIn, requesterLine } from "../forge/requester.ts";
@@ -32,7 +27,6 @@ import {
   type MarkState,
 } from "./mark.ts";
 
-/** If the forge rejects the reaction, the job continues without it. */
 export async function react(
   { forge: { threads } }: Responding,
   { news: { thread, comment } }: Pick<Asked, "news">,
@@ -150,7 +144,6 @@ export interface Doubts {
   /** Whether the mention gets no further start if no sandbox is free. */
   isLastStart: boolean;
   isUnwanted: boolean;
-  /** Whether the service has a run for the mention, but the id of the run is unknown. */
   isHidden: boolean;
   /** Whether a start by this job or an earlier job may have reached the service. */
   mayExist: boolean;
@@ -285,7 +278,6 @@ export function planOf(
     place: forge.notes(thread),
     needs: thread.kind === "pull" ? (url) => forge.needs(thread.number, url) : undefined,
     job: jobOfAsk(ask),
-    // The note belongs to one request, so the name of a job without a link is not useful.
     label: links?.job === undefined && links?.pipeline === undefined ? "" : label,
     mayLink: (url) => forge.mayLink(url),
     links: { ...links, ask: askLink(forge.threads, thread.url, ask, requester?.name) },

@@ -36,13 +36,11 @@ export interface Assumed {
   /** Labels that were set before the event. The event does not show who set them. */
   readonly earlierLabels: readonly string[];
   readonly pushers: readonly number[];
-  /** Whether the user is assumed to have push access only because this is the default. */
   readonly isRightDefault: boolean;
   /** Whether the author is assumed not to have push access because the event does not contain this information. */
   readonly isAuthorRightHidden: boolean;
   /** Whether users who are not members can see the project; `undefined` if the event does not contain this information. */
   readonly isPublic: boolean | undefined;
-  /** Whether the repository is only an example, because neither the user nor the event names a repository. */
   readonly isExample: boolean;
   /** If this is false, `forge` provides only the terms and the form of links. */
   readonly isForgeKnown: boolean;
@@ -285,7 +283,6 @@ export function deliveredPull(assumed: Assumed, number: number): string {
   return `https://${DELIVERY_HOST}/${/^[^/]+\/[^/]+$/.test(repository) ? repository : "OWNER/NAME"}/pull/NUMBER`;
 }
 
-/** Whether the service would deliver to a forge other than the forge of the mention. */
 export function isElsewhere({ forge, isForgeKnown }: Assumed): boolean {
   return isForgeKnown && forge.publicHost !== DELIVERY_HOST;
 }
@@ -396,7 +393,6 @@ function visibilityOf({ thread: { isInternal }, isPublic }: Assumed): string[] {
   return ["It is confidential. The event does not show whether the project is private. Assumed: yes."];
 }
 
-/** Describes the repository in which the service works, unless that is certainly the repository of the mention. */
 function deliveryOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {

@@ -1,8 +1,3 @@
-/**
- * Lets a retried job follow the run that its first attempt started. The note of the mention names that run.
- *
- * @module
- */
 import { requesterIn } from "../forge/requester.ts";
 import { isTerminal } from "../service/contract.ts";
 import { ifFound } from "../service/errors.ts";

@@ -1,8 +1,3 @@
-/**
- * Describes the scheduled checks for unanswered mentions, for notes and logs.
- *
- * @module
- */
 import { formatCount, formatDuration } from "../text/duration.ts";
 
 export const CHECK_SCHEDULES = ["hourly", "daily", "none"] as const;

@@ -1,8 +1,3 @@
-/**
- * Decides whether an event on a forge starts a run. This file starts no runs and writes no notes.
- *
- * @module
- */
 import { MogplexError } from "../errors.ts";
 import { type Findings, type ForgeUser, NO_FINDINGS, type Remark } from "../forge/findings.ts";
 import {
@@ -50,7 +45,6 @@ export interface Wanted {
   readonly task: string;
   readonly prompt: string;
   readonly written: (CommentPlace & { readonly text: string }) | undefined;
-  /** Lists thread content that the agent does not receive, as a sentence for the note. `undefined` if the agent receives everything. */
   readonly leftOut: string | undefined;
   readonly place: Extract<Place, { kind: "branch" }>;
 }
@@ -61,9 +55,7 @@ export interface Stop {
   readonly at: string;
   readonly asker: ForgeUser;
   readonly thread: Thread;
-  /** A word that can also mean something else, such as `pause`. `undefined` for `stop` and its synonyms. */
   readonly word: string | undefined;
-  /** Whether the comment contains text besides the stop. That text does not start a run. */
   readonly hasMore: boolean;
 }
 
@@ -754,7 +746,6 @@ interface Asker {
   readonly at: string;
 }
 
-/** `refused` is the user who receives the reason in a note. */
 type FoundAsk =
   | (Asker & { what: Ask | null; line: CodeLine | undefined; text: string })
   | { reason: string; refused: Asker }

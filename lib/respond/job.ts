@@ -1,8 +1,3 @@
-/**
- * Defines what `respond` needs from the calling program: the forge of the job, a log, the service, and a function that runs a job.
- *
- * @module
- */
 import type { Platform } from "../ci/platform.ts";
 import type { OpenForge } from "../forge/open.ts";
 import type { News, ThreadPlace } from "../forge/threads.ts";
@@ -49,10 +44,8 @@ export interface AskedStart {
   readonly request: RunRequest;
   readonly idempotencyKey: string;
   readonly waitsForSandbox: boolean;
-  /** Called before each repeated attempt of a start, and before another start. */
   readonly mayRepeat: NonNullable<SeriesHooks["mayRepeat"]>;
   onStarted(started: Pick<StartedRun, "runId"> & { readonly run: Pick<Run, "status"> }): void;
-  /** Receives the end of the run, and returns the end to publish. */
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
@@ -88,7 +81,6 @@ export class NoRun extends Error {
 
 export interface Asked {
   readonly news: News;
-  /** Requests before this time are ignored. */
   readonly since?: string | undefined;
   readonly out: string;
   readonly onStart?: (() => void) | undefined;
@@ -98,7 +90,6 @@ export interface Asked {
 
 export interface Spent {
   waits: number;
-  /** Number of times that the service did not respond to a request about another job's run. */
   failedLooks: number;
 }
 

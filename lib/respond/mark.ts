@@ -55,7 +55,6 @@ export function markSeal(
   return (words) => hmacSha256(token, JSON.stringify([PURPOSE, origin, repository, kind, number, words])).slice(0, 32);
 }
 
-/** The word for a `starting` request that certainly has no run yet, because no sandbox was free. */
 const LACKS_SANDBOX = "no sandbox";
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
@@ -189,7 +188,6 @@ export function keyOfAsk(
     repository: number;
     thread: ThreadPlace;
     ask: AskId;
-    /** The repository's name or id at the service. */
     repoId: string;
   },
 ): string {

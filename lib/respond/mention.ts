@@ -27,7 +27,6 @@ export type Ask =
   | { kind: "again" }
   | { kind: "fix"; fix: Fix; task?: string; explanation?: string };
 
-/** In UTF-16 code units. */
 const MAX_TEXT = 100_000;
 
 const FILLERS =
@@ -37,7 +36,6 @@ const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that mean a stop only if the comment contains no other words: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
 const COMMANDS = { again: "again", retry: "again", help: "help", status: "status" } as const;
-/** Words before a mention that addresses the agent, as in `Hi @mogplex please fix it`. */
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
 /** Limits the number of mentions checked per line. Without a limit, untrusted text could require quadratic time. */
 const MAX_MENTIONS = 10;
@@ -81,7 +79,6 @@ const OF_STOP = [
 ];
 const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\(|(?:because|since|until)\b)/i;
 const CALL = /\w\(/;
-/** Maximum length of text that can be a command, such as `fix conflict`. */
 const MAX_WORDS = 100;
 
 /** A picture as forges insert it: an empty element on one line. */
@@ -235,7 +232,6 @@ function fixOf(verb: string, words: readonly string[], task: string): Ask | unde
   return undefined;
 }
 
-/** A cheap check for lists of comments. */
 export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
 }

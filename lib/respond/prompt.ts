@@ -1,8 +1,3 @@
-/**
- * Creates the prompt of a requested run: the task, followed by quotes from the thread by users with push access.
- *
- * @module
- */
 import { UsageError } from "../errors.ts";
 import type { PullNoun, Thread, ThreadComment } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
@@ -19,7 +14,6 @@ const MAX_COMMENTS = 30_000;
 
 export interface Told {
   readonly thread: Thread;
-  /** Whether the task is the title and the description, which are then not repeated. */
   readonly isTask: boolean;
   /** The prompt contains the title and the description only if this value is `yes`. */
   readonly ownsText: OwnsText;

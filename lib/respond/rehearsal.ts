@@ -20,7 +20,6 @@ import { type Assumed, deliveredPull, isElsewhere } from "./assumed.ts";
 import type { AskedStart, RespondJob, RunAsked } from "./job.ts";
 
 export interface Rehearsal {
-  /** The exit code of the job; 0 if the job would start a run that succeeds. */
   readonly exitCode: number;
   readonly request: AskedStart["request"] | null;
   /** The text of the note after each change, oldest first, without its hidden lines. */
@@ -155,7 +154,6 @@ class ForgeInMemory {
       repositoryId: () => Promise.resolve(REPOSITORY_ID),
       event: () => Promise.resolve(event),
       notes: (thread) => this.#notes(thread),
-      // An assumed pull request has no missing requirements.
       needs: () => Promise.resolve(null),
       mayLink: (url) => isPull(url, base),
       pullName: (url) => pullNameAt(url, base, forge),

@@ -1,8 +1,3 @@
-/**
- * Determines who may request a run, based on the settings of `respond` and the user's permissions on the forge.
- *
- * @module
- */
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { Thread, Threads } from "../forge/threads.ts";
@@ -19,7 +14,6 @@ export function listNames(lists: readonly UserList[]): string {
 }
 
 export interface RespondSettings {
-  /** Without `@`. */
   readonly name: string;
   readonly label: string;
   /**
@@ -70,10 +64,6 @@ export class Rights {
     this.#settings = settings;
   }
 
-  /**
-   * Describes what a user without permission lacks, as the end of a clause.
-   * @param where Text after "cannot push".
-   */
   lack(where = ""): string {
     const { allowUsers, userLists } = this.#settings;
     return allowUsers === null ? `cannot push${where}` : `is not in ${listNames(userLists)}`;

@@ -1,8 +1,3 @@
-/**
- * Finds reasons not to start a valid request: another run on the same pull request or branch, or the daily limit.
- *
- * @module
- */
 import type { ForgeUser } from "../forge/findings.ts";
 import type { PlacedComment, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { utcText } from "../run/result.ts";

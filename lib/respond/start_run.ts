@@ -80,7 +80,6 @@ export async function startRun(
   });
   asked.onNote?.();
   await react(job, asked, "seen");
-  /** Completes the note if the job failed before the note was complete. */
   const fail = async (result: RunResult) => {
     const steps = await planned.steps?.(result);
     await note.end(resultContent(job, result, { ...planned, steps })).catch(() => {});
@@ -126,7 +125,6 @@ export async function startRun(
   /** Whether the run had already finished when this job found it by its idempotency key. */
   let isOver = false;
   let isStarted = false;
-  /** Whether the next start follows a run that got no sandbox. */
   let lacksSandbox = false;
   try {
     const { result, page } = await job.run({

@@ -1,8 +1,3 @@
-/**
- * Determines the branch of a requested run.
- *
- * @module
- */
 import type { Thread, Threads } from "../forge/threads.ts";
 import { branchKey, branchNameProblem } from "../service/validate.ts";
 

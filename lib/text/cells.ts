@@ -14,7 +14,6 @@ const WIDE = new RegExp(
   "u",
 );
 const NO_WIDTH = /[\p{Mn}\p{Me}]/u;
-// Printable ASCII characters take one cell each.
 const SIMPLE = /^[\x20-\x7e]*$/;
 
 function widthOf(char: string): number {

@@ -24,7 +24,6 @@ interface Time {
 }
 
 interface Link {
-  /** A result of `webUrl`. */
   readonly link: string;
   /** Trusted text. @default the address */
   readonly words?: string;
@@ -36,7 +35,6 @@ interface Strong {
 
 export type Fact = readonly [name: string, value: Words];
 
-/** A table is shown under its name. */
 export type Block =
   | { readonly heading: Words; readonly level: 2 | 3 | 4 }
   | { readonly text: Words }

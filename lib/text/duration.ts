@@ -1,10 +1,4 @@
 /**
- * Formats durations and numbers for readers, and parses durations that users write.
- *
- * @module
- */
-
-/**
  * Uses at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
  *
  * @param ms Negative numbers are treated as zero.

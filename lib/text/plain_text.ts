@@ -122,7 +122,6 @@ export type Span = readonly [start: number, end: number];
 
 interface Unescaped {
   text: string;
-  /** Returns the span in the original text, including the escapes of its characters. `part` must not be empty. */
   given(part: Span): Span;
 }
 

@@ -25,7 +25,6 @@ import {
 import { reviewStateOf } from "../review_state.ts";
 import { GITEA_ADDRESS } from "./address.ts";
 
-/** Maximum number of pull requests that are read together. They share the waits for the server's conflict check. */
 export const MAX_GITEA_PULL_REQUESTS = 20;
 
 type PullRequest = z.output<typeof pullRequestSchema>;

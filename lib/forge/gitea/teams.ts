@@ -30,7 +30,6 @@ const isAdmin = ({ permission }: Team): boolean => ["owner", "admin"].includes(p
 const mayWrite = (team: Team, unit: string): boolean =>
   isAdmin(team) || ["owner", "admin", "write"].includes(team.units_map?.[unit] ?? "");
 
-/** Whether a team gives its members push access in addition to the access that `permission` shows. */
 export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
 
 /**

@@ -77,7 +77,6 @@ async function merge(
       if (status === 405) return { kind: /try again later/i.test(reason) ? "later" : "refused", reason };
       // All other messages mean a conflict.
       if (status === 409) return /head out of date/i.test(reason) ? { kind: "moved" } : { kind: "refused", reason };
-      // The pull request is closed, or not shown.
       if (status === 404) return { kind: "gone" };
       return status === 422 || status === 423 ? { kind: "refused", reason } : undefined;
     },
@@ -96,7 +95,6 @@ async function whyGone(client: ForgeClient, address: PullRequestAddress): Promis
     : "it was closed without being merged";
 }
 
-/** Adds the commit to a merge if Gitea shows the commit. The pull request is merged in any case. */
 async function withCommit(
   client: ForgeClient,
   address: PullRequestAddress,

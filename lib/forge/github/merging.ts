@@ -156,7 +156,6 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   const required = requiredChecks(node, rules, isClassicShown);
   const isBypasser = node.viewerCanMergeAsAdmin !== false;
   return {
-    // The query does not mention a queue if an older server would reject it.
     facts: { ...facts, hasQueue: facts.hasQueue || (rules ?? []).some(({ type }) => type === "merge_queue") },
     repositoryId: String(node.baseRepository.databaseId),
     base: node.baseRefName,

@@ -60,7 +60,6 @@ export function githubNotes(client: ForgeClient, repository: string, { kind, num
     client,
     noun: GITHUB_NOTES.noun,
     where: wordsOf({ kind, number }),
-    // Sorted by ascending id.
     find: (each, what, isEnough) => readList(each, what, path, rowSchema, (rows) => isEnough(rows.map(toRow))),
     userPath: `${rest}/user`,
     shorten: (summary) => shortenMarkdown(summary, MAX_COMMENT_CHARACTERS - ROOM),

@@ -131,7 +131,6 @@ function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): C
 
 const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
 
-/** Counts people and teams whose review was requested and who have not decided, including hidden ones. */
 function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>): number {
   return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
 }

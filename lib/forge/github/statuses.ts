@@ -19,7 +19,6 @@ export const GITHUB_STATUSES: ForgeStatuses = {
   takesTexts: true,
   async read(client, { repository }, commit, name) {
     const path = `${restOf(client.api)}/repos/${repository}/commits/${commit}/statuses?per_page=100`;
-    // Newest first.
     const list = await client.get("read the statuses of a commit", path, z.array(statusSchema));
     const status = list.find(({ context }) => context === name);
     return status === undefined ? null : statusOf(status.state, status.description, ["pending"]);

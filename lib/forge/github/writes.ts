@@ -70,7 +70,6 @@ function refusal(body: unknown): MergeOutcome {
   return { kind: "refused", reason };
 }
 
-/** @returns `undefined` if this server has no asynchronous merge, or does not show the pull request. */
 async function mergeLater(client: ForgeClient, order: MergeOrder): Promise<MergeOutcome | undefined> {
   const { address, commit, hasQueue } = order;
   const { value } = await client.call<{ value: MergeOutcome | undefined }>({

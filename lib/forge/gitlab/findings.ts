@@ -1,8 +1,3 @@
-/**
- * Reads the problems of a GitLab merge request through the REST API: failed jobs of its pipeline with the end of their logs, and open threads.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { isOwnCheck } from "../checks.ts";

@@ -79,7 +79,6 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
   };
 }
 
-/** Adds the current permissions of the users; `null` if there are too many opinions. */
 async function withRights(
   client: ForgeClient,
   project: string,
@@ -153,7 +152,6 @@ async function filesOf(
   return diffs.flatMap(({ old_path: from, new_path: to }) => from === to ? [to] : [to, from]);
 }
 
-/** Uses the newest pipeline of the commit. */
 async function checks(
   client: ForgeClient,
   address: PullRequestAddress,

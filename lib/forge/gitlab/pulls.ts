@@ -159,7 +159,6 @@ export function pathOf({ repository, number }: PullRequestAddress): string {
 
 const STATES = new Map<string, PullRequestFacts["state"]>([
   ["opened", "open"],
-  // The state while a merge is in progress.
   ["locked", "open"],
   ["closed", "closed"],
   ["merged", "merged"],
@@ -399,7 +398,6 @@ async function readReview(
 
 type Approval = z.output<typeof approvalsSchema>["approved_by"][number];
 
-/** The commit of an approval that was given for an earlier version. */
 const EARLIER = "an earlier commit";
 
 /** Minimum time between a version and its approval. The times may be rounded. */

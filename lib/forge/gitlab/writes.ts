@@ -102,7 +102,6 @@ function refusalOf(status: number, body: unknown): Refusal | undefined {
 async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refusal: Refusal): Promise<MergeOutcome> {
   if (refusal === "moved") return { kind: "moved" };
   if (typeof refusal === "object") return { kind: "refused", reason: refusal.refused };
-  // Throws an error if GitLab rejects the token.
   const { detailed_merge_status: status } = await read(client, address);
   if (refusal === "not-mergeable") {
     const reason = `GitLab shows the merge status ${status ?? "not mergeable"}`;
@@ -204,7 +203,6 @@ async function update(
   return { refused: "the rebase did not finish within two minutes" };
 }
 
-/** These changes can be repeated safely. */
 async function change(
   client: ForgeClient,
   address: PullRequestAddress,
