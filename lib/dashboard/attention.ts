@@ -1,5 +1,6 @@
 /**
  * What needs attention on a dashboard, most urgent first.
+ *
  * @module
  */
 import { groupBy } from "../lookup.ts";
@@ -38,7 +39,7 @@ import {
   weakRepositoriesOf,
 } from "./runs.ts";
 
-/** What concerns are about, in the order in which a dashboard lists them. */
+/** The kinds of concerns, in the order in which a dashboard lists them. */
 const KINDS = [
   "decision",
   "campaign",
@@ -60,20 +61,20 @@ const UNFOLDED: readonly ConcernKind[] = ["decision", "pull request"];
 export interface Concern {
   readonly kind: ConcernKind;
   readonly tone: "bad" | "warn";
-  /** What the concern is about, as a clause. It can contain untrusted text. */
+  /** What the concern is about, as a clause. May contain untrusted text. */
   readonly subject: string;
-  /** Why, or what to do; empty if nothing is known. Untrusted text. */
+  /** Why it needs attention, or what to do. Empty if nothing is known. Untrusted text. */
   readonly line: string;
-  /** The command that the line announces; null without one. Untrusted text. */
+  /** The command that the line announces. `null` if there is no command. Untrusted text. */
   readonly command: string | null;
-  /** When the problem occurred or began, in milliseconds since 1970; null if unknown. */
+  /** When the problem occurred or began, in milliseconds since 1970. `null` if unknown. */
   readonly at: number | null;
-  /** Whether the problem still lasts. If so, its age is shown as `for 5 h` instead of `5 h ago`. */
+  /** Whether the problem still exists. Its age is then shown as `for 5 h` instead of `5 h ago`. */
   readonly lasts: boolean;
   readonly link: ConcernLink | null;
-  /** Address of the job of the run; null if unknown. Untrusted text. */
+  /** Address of the job of the run. `null` if unknown. Untrusted text. */
   readonly jobUrl: string | null;
-  /** Where to answer the question of a run; null if there is no question. Untrusted text. */
+  /** Where to answer the question of a run. `null` if there is no question. Untrusted text. */
   readonly appUrl: string | null;
 }
 
@@ -82,7 +83,7 @@ const DAY_MS = 86_400_000;
 
 const MINUTE_MS = 60_000;
 
-/** An age in one unit: minutes, hours from one hour on, days from one day on. `page.js` has the same rule. */
+/** An age in minutes, hours or days. `page.js` has the same rule. */
 export function ageText(ms: number): string {
   if (ms < MINUTE_MS) return "under 1 min";
   if (ms < HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
@@ -90,7 +91,7 @@ export function ageText(ms: number): string {
   return hours < 24 ? `${hours} h` : `${Math.max(1, Math.floor(ms / DAY_MS))} d`;
 }
 
-/** How long something has lasted: `for 12 min`. */
+/** How long a problem has existed: `for 12 min`. */
 export function forText(ms: number): string {
   return `for ${ageText(ms)}`;
 }
@@ -102,7 +103,7 @@ export function agoText(ms: number, nowMs: number): string {
   return ms > nowMs ? `in ${ageText(distance)}` : `${ageText(distance)} ago`;
 }
 
-/** Maximum number of runs in the table: data.json has all. */
+/** Maximum number of runs in the table. `data.json` contains all runs. */
 export const MAX_ROWS = 1_000;
 
 /** A link to a page beside the dashboard, or to a part of the dashboard. */
@@ -110,12 +111,12 @@ export interface ConcernLink {
   readonly words: string;
   readonly page?: string;
   readonly part?: string;
-  /** The rows that a list shows after a click, if scripts run. Untrusted texts. */
+  /** The rows that a list shows after a click, if scripts run. Untrusted text. */
   readonly rows?: RowFilter;
 }
 
 export interface RowFilter {
-  /** Exactly this repository. Untrusted text. */
+  /** The exact name. Untrusted text. */
   readonly repository: string;
   /** @default all kinds */
   readonly kind?: string;
@@ -131,7 +132,7 @@ const concern = (
   > = {},
 ): Concern => ({ kind, tone, subject, line, command, at, lasts, link, jobUrl, appUrl });
 
-/** A link to the page or, if there is no page, to the part of the dashboard. */
+/** If there is no page, the link leads to the part of the dashboard. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }
@@ -190,7 +191,6 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   });
 }
 
-/** Pull requests that no wave merges or fixes before somebody acts. */
 function pendingConcern(
   name: string,
   pending: CampaignEntry["pending"],
@@ -208,10 +208,10 @@ function pendingConcern(
   return [concern("campaign", "warn", title, `${words}.`, more)];
 }
 
-/** After this time, in milliseconds, a campaign without a sign of life is late. */
+/** A campaign that has shown no activity for this long is late. */
 const LATE_MS = 3_600_000;
 
-/** How long an active campaign has been late, in milliseconds; null if it is not late. */
+/** How long an active campaign has been late. `null` if it is not late. */
 export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null {
   const { state, gatedAt, nextWaveAt, endsAt, at } = campaign;
   if (["done", "gated", "stopped"].includes(state) || gatedAt !== null) return null;
@@ -221,7 +221,6 @@ export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null 
   return nowMs - dueMs > LATE_MS ? nowMs - dueMs : null;
 }
 
-/** Campaigns that no job seems to run any more. */
 function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return campaigns.flatMap((campaign) => {
@@ -243,7 +242,7 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
   });
 }
 
-/** Ends a text with the mark, unless a sentence already ends there, possibly inside quotes. */
+/** Adds the mark, unless the text already ends a sentence, possibly inside quotes. */
 function punctuated(text: string, mark: "." | ":"): string {
   const bare = text.replace(/\.$/, "");
   return /[!?]$|[.!?…]”$/.test(bare) ? bare : `${bare}${mark}`;
@@ -253,7 +252,7 @@ function sentenceOf(text: string): string {
   return capital(asWritten(text));
 }
 
-/** The first line with a period at the end. The service, an agent or a person wrote it, so `npm test failed` gets no capital letter. */
+/** The first line with a period at the end. The service, an agent or a user wrote the text, so `npm test failed` gets no capital letter. */
 function asWritten(text: string): string {
   return punctuated(firstLine(text), ".");
 }
@@ -268,19 +267,22 @@ function lastLineText({ lastLine }: Pick<RunEntry, "lastLine">): string {
   return lastLine === null ? "" : punctuated(`Last line from the agent: “${lastLine}”`, ".");
 }
 
-/** The first five names, and the number of the others. @param count Total number of names. @default the names in the list */
 function firstNames(names: readonly string[], count = names.length): string {
   const first = names.slice(0, 5);
   const more = count - first.length;
   return `${first.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** The reason of a run; null for a run that waits for an answer, because its reason only repeats that. */
+/** `null` for a run that waits for an answer, because its reason only repeats that. */
 export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
   return outcome === "awaiting_input" ? null : reason;
 }
 
-/** What to do about the questions of items. @param count Number of items. @param runId Run of the first item; null if unknown. */
+/**
+ * What to do about the questions of items.
+ * @param count Number of items.
+ * @param runId Run of the first item. `null` if unknown.
+ */
 function answerText(names: readonly string[], count: number, runId: string | null = null): string {
   const advice = count === 1 ? "answer in the app, or cancel the run" : "answer in the app, or cancel the runs";
   const end = runId === null ? "." : count === 1 ? ":" : ", starting with:";
@@ -306,7 +308,7 @@ function runName({ repository, job, runId, file }: RunEntry, task: string | null
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
 }
 
-/** How the command begins that cancels a run. */
+/** The beginning of the command that cancels a run. */
 export const CANCEL = "mogplex-ci runs cancel";
 
 function cancelCommand(runId: string | null): string | null {
@@ -352,10 +354,9 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
   });
 }
 
-/** After this time, in milliseconds, a run that has not ended needs attention. The same applies to a sandbox that is also idle. */
+/** A run that has not ended after this time needs attention, as does a sandbox that is also idle. */
 const LONG_RUN_MS = 6 * 3_600_000;
 
-/** `3 days`, `7 hours`. */
 function longText(ms: number): string {
   return ms < 2 * DAY_MS
     ? formatCount(Math.floor(ms / 3_600_000), "hour")
@@ -386,10 +387,9 @@ function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   }).sort((a, b) => b.ms - a.ms).map((each) => each.concern);
 }
 
-/** If more jobs than this are silent, they share one line, because they probably have the same cause. */
+/** If more jobs are silent, they share one line, because they probably have the same cause. */
 const MAX_SILENT = 3;
 
-/** Regular jobs that have stopped running. */
 function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   const msOf = ({ lastAt }: SilentJob) => nowMs - (instantMs(lastAt) ?? nowMs);
@@ -439,17 +439,14 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   });
 }
 
-/** `acme/web (nightly)`, with the task if another task of the same job is silent as well. Untrusted text. */
+/** `acme/web (nightly)`, with the task if another task of the same job is also silent. Untrusted text. */
 function silentName({ repository, job, task }: SilentJob, all: readonly SilentJob[]): string {
   const isUnique = all.filter((each) => each.repository === repository && each.job === job).length === 1;
   const name = job === null || repository === null ? repository ?? job ?? "A job" : `${repository} (${job})`;
   return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
-/**
- * Questions that the token cannot see, or that could not be read. Somebody may still have to answer them. Questions of the same campaign share an
- * entry.
- */
+/** Questions that the token cannot see, or that could not be read. They may still need an answer. Questions of the same campaign share an entry. */
 function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData): Concern[] {
   const { questions } = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const groups = groupBy(questions, ({ campaign, runId, file }) => JSON.stringify(campaign ?? [runId, file]));
@@ -490,7 +487,6 @@ function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData
   });
 }
 
-/** Other runs of the last seven days whose current state is unknown. */
 function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concern[] {
   const unfinished = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0).others;
   const names = [...new Set(unfinished.map(({ repository, runId }) => repository ?? runId ?? ""))];
@@ -573,7 +569,9 @@ const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> 
   ["not_started", ["was not started", "were not started"]],
 ]);
 
-/** Items of campaigns that are waiting for an answer. If only the histories of a campaign were read, its other items with problems as well. */
+/**
+ * Items of campaigns that are waiting for an answer. If only the histories of a campaign were read, its other items with problems are also included.
+ */
 function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern[] {
   const readCampaigns = campaigns.map(({ name }) => name);
   return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
@@ -609,7 +607,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
   });
 }
 
-/** Campaigns whose histories were read, but not their `campaign.json`. It is unknown whether they wait for a decision. */
+/** Campaigns whose histories were read, but not their `campaign.json`. These campaigns may be waiting for a decision. */
 function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
   const names = unreadCampaignsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const [first] = names;
@@ -671,7 +669,7 @@ function ofAutomations({ automations, origin }: DashboardData): Concern[] {
   ];
 }
 
-/** After this time a waiting pull request needs attention, in milliseconds. */
+/** A pull request that has waited longer needs attention. */
 const LONG_MS = 3 * DAY_MS;
 
 /** A pull request that was opened before this time has been waiting for a long time. */
@@ -703,17 +701,16 @@ const REVIEWS: ReadonlyMap<string, string> = new Map([
   ["not-requested", "no reviewer"],
 ]);
 
-/** The state of the review, unless the pull request is a draft; empty if unknown. Untrusted text. */
+/** Empty if the review is unknown or the pull request is a draft. Untrusted text. */
 export function reviewText({ draft, review }: Pick<PullRequestEntry, "draft" | "review">): string {
   return draft === true ? "draft" : REVIEWS.get(review ?? "") ?? review ?? "";
 }
 
-/** The state of the checks, and a conflict; empty if both are unknown. */
 export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks" | "conflict">): string {
   return [CHECKS.get(checks ?? "") ?? "", conflict === true ? "conflict" : ""].filter(Boolean).join(", ");
 }
 
-/** Number of pull requests that {@linkcode ofPullRequests} names. */
+/** Maximum number of pull requests that {@linkcode ofPullRequests} names. */
 const NAMED_PULLS = 3;
 
 /** `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
@@ -751,9 +748,9 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
   ];
 }
 
-/** Maximum number of sandboxes in use at the same time. Source: contract, 2.2. */
+/** Source: contract, 2.2. */
 export const MAX_SANDBOXES = 3;
-/** After this time, in milliseconds, a sandbox that is still being created is stuck. */
+/** A sandbox that is still being created after this time is stuck. */
 const STUCK_MS = 3_600_000;
 
 function ofSandboxes(data: DashboardData): Concern[] {
@@ -827,7 +824,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       { link: { words: "Show", part: "pulls" } },
     )
   );
-  // One command is used for many projects. A pattern that matches nothing matters only if nothing else was read either.
+  // One command is used for many projects. A pattern without a match only matters if no other file was read.
   const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const [files, partial] = [problemsOf("file"), problemsOf("lines")];
@@ -870,7 +867,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
 }
 
 /**
- * Everything that needs attention, ordered by kind. Within a kind, concerns that still last come first, longest first. The others follow, newest
+ * Everything that needs attention, ordered by kind. Within a kind, concerns that still exist come first, longest first. The others follow, newest
  * first.
  * @param data Data after `cleanDashboard`.
  */
@@ -900,7 +897,10 @@ export function concernsOf(data: DashboardData): Concern[] {
   );
 }
 
-/** Splits concerns into open and folded ones. @param max Maximum number of open concerns. Concerns that are never folded count toward it, but are open even beyond it. */
+/**
+ * Splits concerns into open and folded concerns.
+ * @param max Maximum number of open concerns. Concerns of {@linkcode UNFOLDED} kinds also count, but are open even beyond this number.
+ */
 export function foldConcerns(concerns: readonly Concern[], max: number): { open: Concern[]; folded: Concern[] } {
   const isUnfolded = ({ kind }: Concern) => UNFOLDED.includes(kind);
   const room = Math.max(0, max - concerns.filter(isUnfolded).length);
@@ -919,7 +919,7 @@ function patternsOf(fileProblems: readonly FileProblem[]): string[] {
   return fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
 }
 
-/** Why no run is counted, as a sentence; null if there is a file to count. */
+/** Why no run is counted, as a sentence. `null` if there is a file to count. */
 export function uncountedText({ runs, covers, fileProblems }: DashboardData): string | null {
   const { results, campaigns, histories, lines, leftOut } = covers;
   if (runs.length === 0 && leftOut > 0) {
@@ -942,7 +942,7 @@ export function uncountedText({ runs, covers, fileProblems }: DashboardData): st
   return `No runs are counted because ${missing.length === 1 ? `${first} does` : "the files do"} not exist.`;
 }
 
-/** Which patterns match no file although others do, as a sentence; null if all match, or if nothing is counted. */
+/** Which patterns match no file although others do, as a sentence. `null` if all patterns match, or if nothing is counted. */
 export function unmatchedText(data: DashboardData): string | null {
   const patterns = patternsOf(data.fileProblems);
   return patterns.length === 0 || uncountedText(data) !== null
@@ -951,7 +951,8 @@ export function unmatchedText(data: DashboardData): string | null {
 }
 
 /**
- * Why a dashboard does not show that all is well although nothing needs attention; null if it does. `text` is a sentence that explains the heading.
+ * Why a dashboard does not show that all is well although nothing needs attention. `null` if there is no reason for caution. `text` is a sentence
+ * that explains the heading.
  */
 export function cautionOf(data: DashboardData): { heading: string; text: string } | null {
   const uncounted = uncountedText(data);
@@ -966,7 +967,7 @@ export function cautionOf(data: DashboardData): { heading: string; text: string 
   return unmatched === null ? null : { heading: "No problems in the files that were read", text: unmatched };
 }
 
-/** `5 things need attention`, `All is well`; the heading of {@linkcode cautionOf} if there is a reason for caution. */
+/** `5 things need attention`, `All is well`, or the heading of {@linkcode cautionOf}. */
 export function headlineOf(concerns: readonly Concern[], data: DashboardData): string {
   const { length } = concerns;
   if (length === 0) return cautionOf(data)?.heading ?? "All is well";

@@ -1,6 +1,7 @@
 /**
- * Makes a dashboard: reads the lists of the service, cleans the data and renders the files. It sends at most 30 requests, including retries, one after
- * the other.
+ * Makes a dashboard: reads the lists of the service, cleans the data and renders the files. It sends at most 30 requests, including retries, one
+ * after the other.
+ *
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -30,10 +31,10 @@ import { countedRuns, lastDaysOf, repositoriesOf, type RunAnswer, weeksOf } from
 import { silentJobsOf } from "./silence.ts";
 import type { Stored } from "./stored.ts";
 
-/** Maximum number of requests of one dashboard: half of what a token has in a minute. */
+/** Half of the requests that a token can send in a minute. */
 const MAX_REQUESTS = 30;
 
-/** Time limit for all requests together, in milliseconds. The service asks for a wait of 60 s when a token is busy. */
+/** Time limit for all requests together. When a token's limit is reached, the service asks clients to wait 60 seconds. */
 const ALL_MS = 120_000;
 const MAX_ATTEMPTS = 3;
 // Source: API reference, "List repositories", "List automations", "List automation runs".
@@ -41,7 +42,7 @@ const MAX_LISTED = 200;
 const MAX_AUTOMATIONS = 100;
 const MAX_RUNS = 50;
 const SHOWN_STATUSES = 20;
-/** After this many automations in a row whose runs cannot be read, the others are not requested. */
+/** If the runs of this many automations in a row cannot be read, the other runs are not requested. */
 const MAX_FAILURES = 3;
 const DAY_MS = 86_400_000;
 /** Number of unfinished runs that are read before the runs of automations. If requests are left, further runs are read afterward. */
@@ -50,7 +51,7 @@ const FIRST_OPEN = 10;
 export interface CollectOptions {
   client: ServiceClient;
   clock: Clock;
-  /** Ids of runs to read, in this order, because no file contains their ends. @default none */
+  /** Ids of runs to read, in this order, because no file contains their ends. @default {[]} */
   openRuns?: readonly string[] | undefined;
   /** Whether to accept a token that can start runs or automations, without checking it. @default {false} */
   allowWriteToken?: boolean | undefined;
@@ -126,12 +127,10 @@ export async function collect(
   };
 }
 
-/**
- * A smaller difference between the clocks is not corrected, in milliseconds. The service's time is known only to the second, and answers take time.
- */
+/** A smaller difference between the clocks is not corrected. The service's time is known only to the second, and responses take time. */
 const LEAST_SKEW_MS = 60_000;
 
-/** The time according to the service's clock, if our clock is clearly wrong. The ages of runs and sandboxes are measured against it. */
+/** The time according to the service's clock, if the local clock is clearly wrong. The ages of runs and sandboxes are measured against this time. */
 function serviceNow({ client, clock }: CollectOptions): number {
   const skewMs = client.clockSkewMs ?? 0;
   return clock.wallTime() - (Math.abs(skewMs) < LEAST_SKEW_MS ? 0 : skewMs);
@@ -142,11 +141,11 @@ class OpenRuns {
   readonly #client: ServiceClient;
   readonly #reader: Reader;
   readonly #ids: readonly string[];
-  /** Number of runs that were requested, including those without an answer. */
+  /** Number of requested runs, including requests that failed. */
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
-  /** Null for a run that the token cannot see. */
+  /** `null` if the token cannot see the run. */
   readonly answers = new Map<string, RunAnswer | null>();
 
   constructor(client: ServiceClient, reader: Reader, ids: readonly string[]) {
@@ -155,7 +154,6 @@ class OpenRuns {
     this.#ids = ids;
   }
 
-  /** Reads further runs, up to this many in total. */
   async read(count: number): Promise<void> {
     const reader = this.#reader;
     for (const id of this.#ids.slice(this.#asked, count)) {
@@ -241,7 +239,6 @@ class Reader {
     return MAX_REQUESTS - this.sent;
   }
 
-  /** @param attempts Maximum number of attempts. */
   call(attempts = MAX_ATTEMPTS): CallOptions {
     return {
       deadline: this.#deadline,
@@ -266,7 +263,7 @@ class Reader {
 
 const COMPLETE: ListState = { state: "complete", why: null };
 
-/** The service cuts these lists off without any indication. */
+/** The service cuts off these lists without any indication. */
 function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): ListState {
   if (!hasMore) return COMPLETE;
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
@@ -278,7 +275,7 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
 
 /**
  * Refuses a token that can start runs or automations. A request that has no effect shows whether the token can.
- * @throws {UsageError} if the token can start something. @throws the errors of the request.
+ * @throws {UsageError} if the token can start something.
  */
 async function refuseWriters({ client }: CollectOptions, reader: Reader): Promise<void> {
   try {
@@ -315,7 +312,7 @@ function runsOf(runs: readonly AutomationRun[], nowMs: number): AutomationRuns {
   };
 }
 
-/** Sorts automations: those that can have new runs first, and then by their last change, newest first. */
+/** Sorts automations: first automations that can have new runs, and then by their last change, newest first. */
 function byInterest(automations: readonly Automation[]): Automation[] {
   const rank = ({ status, publishedVersionId }: Automation) =>
     status === "active" && publishedVersionId !== null ? 0 : 1;
@@ -380,9 +377,6 @@ const repositoryEntry = ({ id, full_name, default_branch }: Repo) => ({
   defaultBranch: default_branch,
 });
 
-// The files of a dashboard, as texts.
-
-/** Combines everything that was read into the data of a dashboard. */
 export function assemble(
   collected: Collected,
   { runs, campaigns, covers, fileProblems, pulls }: Omit<Stored, "openItems">,
@@ -407,8 +401,8 @@ export function assemble(
 }
 
 /**
- * Renders all files, in the order in which they are written: the page comes last, so that its links never lead to missing files. The same data
- * always gives the same texts.
+ * Renders all files, in the order in which they are written. The page comes last, so that its links never lead to missing files. The same data always
+ * gives the same texts.
  * @param data Data after {@linkcode cleanDashboard}.
  */
 export function renderDashboard(data: DashboardData): { name: string; text: string }[] {
@@ -421,26 +415,25 @@ export function renderDashboard(data: DashboardData): { name: string; text: stri
 
 // Files by patterns: `*` and `?` within a name, and `**` for any number of folders.
 
-/** Maximum number of directory entries read for all patterns. Without it, a pattern such as `/**` would read the whole disk. */
+/** Maximum number of directory entries read for all patterns. Without this limit, a pattern such as `/**` would read the whole disk. */
 export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
 
-/** Folders that `**` skips, in addition to names with a leading dot. They are large and contain no reports. */
+/** Folders that `**` skips, in addition to names with a leading dot. These folders are large and contain no reports. */
 const PASSED_OVER: readonly string[] = ["node_modules"];
 
-/** The point at which the patterns reached {@linkcode MAX_ENTRIES}. */
 interface GlobCut {
   pattern: string;
-  /** The folder being read. Untrusted text. */
+  /** The folder that was being read at the limit. Untrusted text. */
   folder: string;
 }
 
 /**
  * The files that match the patterns, sorted, each once. A match may come from another user's job. After the first `*` or `?` of a pattern, no
  * symbolic link is followed and only regular files match.
- * @param patterns Patterns with `/` between folders. A pattern without `*` and `?` is a path and is returned as it is.
- * @returns `found` has the files of each pattern, in the order of the patterns. `cut` is null unless {@linkcode MAX_ENTRIES} was exceeded.
+ * @param patterns Patterns with `/` between folders. A pattern without `*` and `?` is a path and is returned unchanged.
+ * @returns `found` has the files of each pattern, in the order of the patterns. `cut` is `null` unless {@linkcode MAX_ENTRIES} was exceeded.
  */
 export function filesOf(
   patterns: readonly string[],
@@ -462,7 +455,7 @@ export function filesOf(
   const has = (folder: string, wanted: string, kind: DirectoryEntry["kind"]) =>
     entriesOf(folder).some((each) => each.name === wanted && each.kind === kind);
 
-  /** @param isFound Whether the folder matched a part of the pattern, rather than being named by the user. */
+  /** @param isFound Whether the folder matched a part of the pattern. Otherwise, the user named the folder. */
   function walk(folder: string, parts: readonly string[], isFound = false): string[] {
     const [part = "", ...rest] = parts;
     const isLast = rest.length === 0;
@@ -502,11 +495,11 @@ function matcher(part: string): RegExp {
   return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
 }
 
-// Makes the data of a dashboard safe for its files: every text in it is normalized, redacted and cut.
+// Makes the data of a dashboard safe for its files: every text is normalized, redacted and cut.
 
 /** Maximum length of a text, in UTF-16 units. The errors of the service are the longest texts. */
 const MAX_TEXT = 2_000;
-/** UTF-16 units of a text that are read, because normalizing takes time, and most of a hostile text may be invisible. */
+/** Maximum number of UTF-16 units of a text that are read, because normalizing takes time, and most of a hostile text may be invisible. */
 const MAX_READ = 20_000;
 
 /** Fields that programs look up. Only the token is masked in them. */
@@ -525,8 +518,8 @@ const LOOKED_UP: readonly string[] = [
 ];
 
 /**
- * A copy of the data with every text normalized, redacted and cut after 2,000 characters.
- * @param redact Removes secrets from one text; `token` removes only the token.
+ * A copy of the data with every text normalized, redacted and cut after {@linkcode MAX_TEXT}.
+ * @param redact Removes secrets from a text. `token` removes only the token.
  */
 export function cleanDashboard(
   data: DashboardData,

@@ -1,5 +1,6 @@
 /**
  * `index.html`: a dashboard for people with a browser. It shows a summary, what needs attention, figures, and reference lists.
+ *
  * @module
  */
 import { bar, columns, figure, legend, lines, spark, strip } from "../report/chart.ts";
@@ -86,7 +87,7 @@ import {
   type WeekFigures,
 } from "./data.ts";
 
-/** Renders the page. @param data Data after `cleanDashboard`. Its texts are escaped, and an address becomes a link only if `webUrl` accepts it. */
+/** @param data Data after `cleanDashboard`. Its texts are escaped, and an address becomes a link only if `webUrl` accepts it. */
 export function renderDashboardPage(data: DashboardData): string {
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
@@ -99,7 +100,7 @@ export function renderDashboardPage(data: DashboardData): string {
     path: [],
     home: { name: bare(name) },
     tone,
-    // A page that is no longer updated must not claim anything about the present. The script adds the age of the page.
+    // The page may be out of date, so it must not claim anything about the present. The script adds the age of the page.
     heading: markup`${headline} <small>as of <time datetime="${new Date(nowMs).toISOString()}" data-age>${
       dayTimeText(nowMs)
     }</time></small>`,
@@ -154,7 +155,7 @@ function missingText({ fileProblems }: DashboardData): Html | null {
   return markup` Runs of ${partLink("sources", projects)} are missing.`;
 }
 
-/** How many pull requests are open, and how many of them have been open for long. */
+/** How many pull requests are open, and how many of them have been open for a long time. */
 function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number): Html | null {
   const { waiting, entries } = pullRequests;
   if (waiting === null || waiting.last === 0) return null;
@@ -181,19 +182,19 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
 /** Below this number of runs, a count is shown instead of a percentage. */
 const LEAST_RUNS = 5;
 
-/** The share of succeeded runs among the runs that succeeded or failed, from 0 to 1; null if there are none. */
+/** The share of succeeded runs among the runs that succeeded or failed, from 0 to 1. `null` if there are no such runs. */
 function shareOf(figures: RunFigures): number | null {
   const rated = ratedOf(figures);
   return rated === 0 ? null : figures.succeeded / rated;
 }
 
-/** The share in percent, rounded; null if there are no such runs. */
+/** `null` if no run succeeded or failed. */
 function percentOf(figures: RunFigures): number | null {
   const share = shareOf(figures);
   return share === null ? null : Math.round(share * 100);
 }
 
-/** `87%`, or `3 of 4` for a few runs; null if there are none. */
+/** `87%`, or `3 of 4` for a few runs. `null` if no run succeeded or failed. */
 function shareText(figures: RunFigures): string | null {
   const rated = ratedOf(figures);
   if (rated === 0) return null;
@@ -203,14 +204,14 @@ function shareText(figures: RunFigures): string | null {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** Maximum number of concerns that are shown. The others are folded, unless somebody is waiting for an answer. */
+/** Further concerns are folded, unless somebody is waiting for an answer. */
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
   const entryOf = ({ tone, subject, line, command, at, lasts, link: target, jobUrl, appUrl }: Concern) => ({
     tone,
     subject: markup`<b><bdi dir="ltr">${subject}</bdi></b>`,
-    // Our own sentences in the line read from left to right, no matter how an agent's words begin.
+    // The program's own sentences read from left to right, even if an agent's text in them does not.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
     command,
     note: command?.startsWith(CANCEL) && markup`This needs a token with the scope ${code("write")}.`,
@@ -230,12 +231,12 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
   }`;
 }
 
-/** A link to a job, with its host as a tooltip, because the history may come from another project. */
+/** The tooltip is the host, because the history may come from another project. */
 function jobLink(url: string): Html {
   return markup`<span title="${hostOf(url)}">${link(url, "Open job")}</span>`;
 }
 
-/** The link to a part of this page. @param rows What the list in that part shows after a click, if scripts run. @default unchanged */
+/** @param rows The rows that the list in the linked part shows after a click, if scripts run. @default unchanged */
 function partLink(part: string, words: Part, rows?: RowFilter): Html {
   if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
   const { repository, kind = "" } = rows;
@@ -243,7 +244,6 @@ function partLink(part: string, words: Part, rows?: RowFilter): Html {
   return markup`<a href="#${part}" data-search="${`"${repository}"`}" data-kind="${kind}">${words}</a>`;
 }
 
-/** The link to a page in the folder of the dashboard. */
 function pageLink(page: string, words: Part): Html {
   return markup`<a href="${pageAddress(page)}" rel="noopener noreferrer">${words}</a>`;
 }
@@ -253,11 +253,12 @@ function pageAddress(page: string): string {
   return encodePath(page.replace(/^\/+/, ""));
 }
 
-// The last seven days.
-
 type Better = "up" | "down" | null;
 
-/** A figure with its change. @param better Whether a higher or a lower value is better; null for the number of runs. */
+/**
+ * A figure with its change.
+ * @param better Whether a higher or a lower value is better. `null` for the number of runs.
+ */
 function tile(
   name: string,
   value: Part,
@@ -286,7 +287,7 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
   const durations = (pick: (figures: RunFigures) => number | null) => {
     const [exact, exactBefore] = [pick(last), pick(before)];
     if (exact === null || exactBefore === null) return null;
-    // Rounded as both are shown, so that the numbers add up.
+    // Rounded to the displayed precision, so that the numbers add up.
     const [now, then] = [clockMs(exact), clockMs(exactBefore)];
     const more = now - then;
     // Less than a twentieth, or less than a second, is not treated as a difference.
@@ -354,14 +355,13 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
   );
 }
 
-/** Rounded in the same way as by {@linkcode formatDuration}. */
+/** Rounds like {@linkcode formatDuration}. */
 function clockMs(ms: number): number {
   if (ms < 9_950) return Math.round(ms / 100) * 100;
   const seconds = Math.round(ms / 1_000);
   return seconds < 3_600 ? seconds * 1_000 : Math.round(seconds / 60) * 60_000;
 }
 
-/** A duration with its units in small type. */
 function clock(ms: number): Html {
   const words = formatDuration(ms).split(" ");
   return markup`${
@@ -371,7 +371,10 @@ function clock(ms: number): Html {
   }`;
 }
 
-/** The agent time, because the cost is unknown: `8.5 h of agent time (7 h before)`. @param before Null without a comparison. */
+/**
+ * The agent time, because the cost is unknown: `8.5 h of agent time (7 h before)`.
+ * @param before `null` for no comparison.
+ */
 function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
   const text = ({ totalMs }: RunFigures) =>
     unbroken(
@@ -382,8 +385,6 @@ function agentTimeText(last: RunFigures, before: RunFigures | null): string | nu
   if (last.totalMs === 0) return null;
   return `${text(last)} of agent time${before === null ? "" : ` (${text(before)} before)`}`;
 }
-
-// Weeks.
 
 /** With fewer weeks, no trend is visible. */
 const LEAST_WEEKS = 3;
@@ -480,8 +481,6 @@ function weekTable(all: readonly WeekFigures[]): Html {
   return table("Weeks", ...withoutEmpty(heads, rows));
 }
 
-// Pull requests.
-
 const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
   [1, "under 1 day", "idle"],
   [3, "1 to 3 days", "idle"],
@@ -564,7 +563,10 @@ function unreadLinks({ urls, pullRequests }: UnreadPullRequests): Html {
   }`;
 }
 
-/** The newest pull requests according to the runs. Without access to a forge, only the runs show them and the times at which they were opened. */
+/**
+ * The newest pull requests according to the runs. Without access to a forge, only the runs contain pull requests and the times at which they were
+ * opened.
+ */
 function newestPulls(runs: readonly RunEntry[], nowMs: number): Html | null {
   const byAddress = new Map<string, RunEntry>();
   for (const run of runs) if (run.pullRequest !== null) byAddress.set(run.pullRequest, run);
@@ -625,9 +627,7 @@ function pullRow(
   };
 }
 
-// Campaigns.
-
-/** Words for the stages, shown after a number of pull requests. */
+/** Shown after a number of pull requests. */
 const STAGES: ReadonlyMap<string, string> = new Map([
   ["queued", "in a queue"],
   ["ready", "ready to merge"],
@@ -688,7 +688,6 @@ function campaigns({ campaigns }: DashboardData, nowMs: number): Html | null {
   return listed("campaigns", "Campaigns", heads, rows);
 }
 
-/** A time as a distance from now. The column is sorted by the time itself. Null without a time. */
 function moment(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms === null) return null;
@@ -700,19 +699,16 @@ function ago(ms: number, nowMs: number): Html {
   return time(ms, agoText(ms, nowMs));
 }
 
-/** A text with a time as its tooltip. */
 function time(ms: number, text: string): Html {
   return markup`<time datetime="${new Date(ms).toISOString()}" title="${dayTimeText(ms)}">${unbroken(text)}</time>`;
 }
 
-/** A time in the future. `soon` if the time was in the last hour, as for a campaign that should have ended. Null if the time was earlier. */
+/** A time in the future. `soon` if the time was in the last hour, as for a campaign that should have ended. `null` if the time was earlier. */
 function forecast(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms !== null && nowMs - ms > HOUR_MS) return null;
   return ms !== null && ms < nowMs ? { show: "soon", value: ms } : moment(text, nowMs);
 }
-
-// Repositories and runs.
 
 function colorOf(outcome: string): Fill {
   if (outcome === "success") return "good";
@@ -835,7 +831,6 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
   };
 }
 
-/** Maximum length of a reason in the table, in UTF-16 units. */
 const MAX_WHY = 60;
 
 /** Why a run did not succeed. If the run has no page, also where to find out more. */
@@ -859,8 +854,6 @@ function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : "";
 }
-
-// Lists of the service.
 
 const AUTOMATIONS: readonly Column[] = [
   { name: "Automation" },
@@ -920,7 +913,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
   const used = activeSandboxes(data);
   const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
-  // The service has another limit.
+  // The service's limit differs from `MAX_SANDBOXES`.
   const usedText = used > MAX_SANDBOXES ? String(used) : `${used} of ${MAX_SANDBOXES}`;
   const label = `${usedText} sandboxes in use`;
   return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${usedText}</b>${
@@ -958,8 +951,6 @@ function sandboxTable({ sandboxes, lists }: DashboardData, nowMs: number): Html 
   const count = sandboxes.length === 1 ? "The sandbox" : `All ${sandboxes.length} sandboxes`;
   return fold(count, listed("sandboxes", "Sandboxes", SANDBOXES, rows));
 }
-
-// What was read.
 
 const MAX_PROBLEMS = 50;
 
@@ -1022,10 +1013,10 @@ function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): s
 
 /** Maximum number of kinds in the filter of a list. The service may add further kinds. */
 const MAX_KINDS = 30;
-/** From this many rows on, a list has a search, a filter and a copy button. */
+/** Lists with at least this many rows have a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-/** A table in a box. @param nouns Plural noun for the rows. */
+/** @param nouns Plural noun for the rows. */
 function listed(nouns: string, caption: string, heads: readonly Column[], rows: readonly TableRow[]): Html {
   const drawn = table(caption, ...withoutEmpty(heads, rows));
   const kinds = [...countBy(rows, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);

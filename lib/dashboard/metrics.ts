@@ -1,6 +1,7 @@
 /**
- * `metrics.prom`: the dashboard in Prometheus' text format.
- * No label contains an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
+ * `metrics.prom`: the dashboard in Prometheus' text format. No label contains an id. If two automations or campaigns have the same name, their
+ * numbers are added, because each series can appear only once.
+ *
  * @module
  */
 import { countBy, groupBy } from "../lookup.ts";
@@ -18,7 +19,7 @@ import {
 } from "./data.ts";
 
 /**
- * Renders the metrics `mogplex_dashboard_…`. Values that were not read are left out.
+ * Values that were not read are left out.
  * @param data Data after `cleanDashboard`.
  */
 export function renderDashboardMetrics(data: DashboardData): string {
@@ -116,7 +117,7 @@ function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => stri
 function added(samples: readonly Sample[]): Sample[] {
   const sums = new Map<string, Sample>();
   for (const [labels, value] of samples) {
-    // Compare the written form, because different texts can look the same there.
+    // Compares the written form, because different texts can have the same written form.
     const key = JSON.stringify(
       Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
     );

@@ -1,5 +1,5 @@
 /**
- * The pull requests of a dashboard: those that its runs and campaigns name, with their state on the forges.
+ * The pull requests of a dashboard: the pull requests in its runs and campaigns, with their state on the forges.
  *
  * @module
  */
@@ -16,15 +16,13 @@ import {
   type UnreadPullRequests,
 } from "./data.ts";
 
-/** A pull request that a file names, with the file's facts about it. */
 export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" | "task" | "campaign" | "openedAt"> {
-  /** The facts that the campaign has read from the forge; null for a single run. */
+  /** The facts that the campaign has read from the forge. `null` for a single run. */
   known: Pick<PullRequestEntry, "state" | "draft" | "checks" | "review" | "conflict" | "owner"> | null;
 }
 
-/** Maximum number of pull requests that are read from forges. The newest ones are read. */
+/** Maximum number of pull requests that are read from forges. The newest pull requests are read. */
 export const MAX_ASKED = 500;
-/** Maximum number of waiting pull requests in the data. */
 const MAX_ENTRIES = 500;
 const WEEK_MS = 7 * 86_400_000;
 
@@ -33,7 +31,7 @@ const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, con
 /**
  * Combines the pull requests in the files with their state on the forges.
  * @param named Newest first, each address once.
- * @param reading The state that was read from the forges; null if there is no token for any of them.
+ * @param reading The state that was read from the forges. `null` if there is no token for any of them.
  */
 export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReading | null, nowMs: number): PullRequests {
   const all = named.map(({ known, ...pull }) => {

@@ -1,7 +1,3 @@
-/**
- * The runs of a dashboard: each run once, merged from all files that contain it, and the figures by week and by repository.
- * @module
- */
 import { EXIT } from "../exit_codes.ts";
 import { groupBy, medianOf } from "../lookup.ts";
 import type { Run } from "../model.ts";
@@ -25,7 +21,7 @@ const WEEKS = 12;
 export const MAX_RUNS = 5_000;
 
 /**
- * The time that determines the day or week in which a run is counted: its end, otherwise its start. Milliseconds since 1970; null if neither is
+ * The time that determines the day or week in which a run is counted: its end, otherwise its start. In milliseconds since 1970. `null` if neither is
  * known.
  */
 export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "createdAt">): number | null {
@@ -33,7 +29,7 @@ export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "cre
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Adds to a run the fields that only another file has. If only one of the files has the end of the run, that end is used. */
+/** Adds the fields that only `other` has. If only one of the files has the end of the run, that end is used. */
 function completed(run: RunEntry, other: RunEntry): RunEntry {
   const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
   const both = Object.fromEntries(merged) as unknown as RunEntry;
@@ -62,15 +58,15 @@ export function openRunsOf(runs: readonly RunEntry[]): string[] {
 
 export interface RunAnswer {
   readonly run: Run;
-  /** How the run ended, according to its status and events; undefined while it is running. */
+  /** How the run ended, according to its status and events. `undefined` if the run has not ended. */
   readonly end: EndOutcome | undefined;
-  /** Address of the run's pull request; null if unknown. Untrusted text. */
+  /** Address of the run's pull request. `null` if unknown. Untrusted text. */
   readonly pullRequest: string | null;
 }
 
 /**
- * The run as the service reports it. Without an answer, nothing is known beyond the end of its job. @param answer Null if the token cannot see the
- * run.
+ * The run as the service reports it.
+ * @param answer `null` if the token cannot see the run. `undefined` if only the end of the job is known.
  */
 function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry {
   if (!isOpen(run)) return run;
@@ -90,7 +86,7 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
 
 /**
  * Adds what the service reports about the runs whose end is unknown. The result is sorted from newest to oldest.
- * @param answers Answers by run id; null for a run that the token cannot see.
+ * @param answers Answers by run id. `null` if the token cannot see the run.
  */
 export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer | null>): RunEntry[] {
   return newestFirst(runs.map((run) => settled(run, answers.get(run.runId ?? ""))));
@@ -124,8 +120,8 @@ export function firstMondayOf(nowMs: number): number {
 }
 
 /**
- * How many runs {@linkcode unionOf} left out because they were too old, or because there were too many. @param runs The result of {@linkcode
- * unionOf}.
+ * How many runs {@linkcode unionOf} left out because they were too old, or because there were too many.
+ * @param runs The result of {@linkcode unionOf}.
  */
 export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): number {
   const ids = new Set(all.flatMap(({ runId }) => runId ?? []));
@@ -134,7 +130,8 @@ export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): 
 
 /**
  * When the first complete week begins. A week from which {@linkcode unionOf} left out runs would look too quiet.
- * @param runs The result of {@linkcode unionOf}. @param leftOut How many runs were left out.
+ * @param runs The result of {@linkcode unionOf}.
+ * @param leftOut How many runs were left out.
  */
 export function firstWeekOf(runs: readonly RunEntry[], leftOut: number, nowMs: number): number {
   const oldest = runs.at(-1);
@@ -142,19 +139,21 @@ export function firstWeekOf(runs: readonly RunEntry[], leftOut: number, nowMs: n
   return mondayOf(momentOf(oldest) ?? nowMs) + WEEK_MS;
 }
 
-/** The beginning of a week, Monday at 0:00 UTC. */
 function mondayOf(ms: number): number {
   const day = Math.floor(ms / DAY_MS);
   // 1970-01-01 was a Thursday.
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** The runs that are counted. Automation runs are left out, because they have their own list. Results without a run id are left out as well. */
+/** Automation runs are left out, because they have their own list. Results without a run id are also left out. */
 export function countedRuns(runs: readonly RunEntry[]): RunEntry[] {
   return runs.filter(({ kind, runId }) => kind === "run" && runId !== null);
 }
 
-/** The smallest value that at least this share of the values does not exceed; null without values. @param share Above 0, at most 1. */
+/**
+ * The smallest value that at least this share of the values does not exceed. `null` if there are no values.
+ * @param share Above 0, at most 1.
+ */
 function quantile(values: readonly number[], share: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
@@ -198,7 +197,10 @@ function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEnt
   });
 }
 
-/** The figures of the last seven days, and of the seven days before. @param runs After {@linkcode countedRuns}. */
+/**
+ * The figures of the last seven days, and of the seven days before.
+ * @param runs After {@linkcode countedRuns}.
+ */
 export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: RunFigures; before: RunFigures } {
   return {
     last: figuresOf(within(runs, nowMs - WEEK_MS, nowMs)),
@@ -207,9 +209,10 @@ export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: Ru
 }
 
 /**
- * The figures of consecutive spans of seven days, oldest first. The last span ends now, so the last two spans are the ones in {@linkcode lastDaysOf}.
- * The first span has at least one run, and does not begin before the first week.
- * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
+ * The figures of consecutive spans of seven days, oldest first. The last span ends now, so the last two spans are the same as in {@linkcode
+ * lastDaysOf}. The first span has at least one run, and does not begin before the first week.
+ * @param runs After {@linkcode countedRuns}.
+ * @param since Monday of the first week: `2026-09-14`.
  */
 export function rollingWeeksOf(runs: readonly RunEntry[], nowMs: number, since: string): RunFigures[] {
   const count = Math.min(WEEKS, Math.floor((nowMs - Date.parse(since)) / WEEK_MS));
@@ -223,7 +226,8 @@ export function rollingWeeksOf(runs: readonly RunEntry[], nowMs: number, since: 
 
 /**
  * The figures of calendar weeks, from the first week with a run to the current week.
- * @param runs After {@linkcode countedRuns}. @param since Monday of the first week: `2026-09-14`.
+ * @param runs After {@linkcode countedRuns}.
+ * @param since Monday of the first week: `2026-09-14`.
  */
 export function weeksOf(runs: readonly RunEntry[], nowMs: number, since: string): WeekFigures[] {
   const newest = mondayOf(nowMs);
@@ -238,8 +242,8 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number, since: string)
 const LAST_RUNS = 12;
 
 /**
- * The figures of each repository for the last seven days. Repositories with a silent job come first. Both groups are sorted by number of runs, then by
- * number of failed runs.
+ * The figures of each repository for the last seven days. Repositories with a silent job come first. Both groups are sorted by number of runs, then
+ * by number of failed runs.
  * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function repositoriesOf(
@@ -266,9 +270,8 @@ function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
 /** A combination of job, repository and task whose newest run needs attention. */
 export interface Trouble {
   readonly run: RunEntry;
-  /** First line of the task, if a file has it. */
   readonly task: string | null;
-  /** How many runs in a row had this outcome, including the newest one. */
+  /** How many runs in a row had this outcome, including the newest run. */
   readonly times: number;
 }
 
@@ -276,7 +279,7 @@ export interface Trouble {
 const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed", "not_started"];
 /** Outcomes of runs whose current state is unknown. */
 const UNSEEN: readonly string[] = ["unfinished", "forgotten"];
-/** Outcomes that are not final. The run before may still need attention. */
+/** Outcomes that are not final. The previous run may still need attention. */
 const UNKNOWN: readonly string[] = ["started", ...UNSEEN];
 
 /**
@@ -299,7 +302,8 @@ export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
 /**
  * Runs of the last seven days whose current state is unknown. `questions` are the runs that were waiting for an answer when their jobs ended,
  * according to the exit codes of the jobs. Another user may be able to see the runs.
- * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. That file reports the questions of its items.
+ * @param runs Newest first.
+ * @param names Names of the campaigns whose `campaign.json` was read. That file reports the questions of its items.
  */
 export function unseenRunsOf(
   runs: readonly RunEntry[],
@@ -314,7 +318,6 @@ export function unseenRunsOf(
   return { questions: unseen.filter(isAsking), others: unseen.filter((run) => !isAsking(run)) };
 }
 
-/** @param keyOf Returns the same value for runs of which only the newest matters. */
 function troublesIn(runs: readonly RunEntry[], nowMs: number, keyOf: (run: RunEntry) => unknown): Trouble[] {
   const groups = groupBy(
     runs.filter(({ outcome }) => !UNKNOWN.includes(outcome)),
@@ -336,14 +339,15 @@ export interface CampaignTrouble {
   /** Untrusted text. */
   readonly campaign: string;
   readonly outcome: string;
-  /** The newest run of each item, and each run that waits for an answer. The newest comes first. */
+  /** The newest run of each item, and each run that waits for an answer. The newest run comes first. */
   readonly runs: readonly RunEntry[];
 }
 
 /**
- * The same as {@linkcode troublesOf} for the items of campaigns.
- * @param runs Newest first. @param names Names of the campaigns whose `campaign.json` was read. Of these campaigns, only runs that wait for an answer
- * are included, because the file reports everything else.
+ * Like {@linkcode troublesOf}, for the items of campaigns.
+ * @param runs Newest first.
+ * @param names Names of the campaigns whose `campaign.json` was read. Of these campaigns, only runs that wait for an answer are included, because the
+ * file reports everything else.
  */
 export function campaignTroublesOf(
   runs: readonly RunEntry[],
@@ -362,7 +366,8 @@ export function campaignTroublesOf(
 
 /**
  * Campaigns with a run in the last seven days whose `campaign.json` was not read. The newest comes first.
- * @param runs Newest first. @param names Names of the campaigns that were read.
+ * @param runs Newest first.
+ * @param names Names of the campaigns that were read.
  */
 export function unreadCampaignsOf(runs: readonly RunEntry[], names: readonly string[], nowMs: number): string[] {
   const recent = runs.filter((run) => nowMs - (momentOf(run) ?? nowMs) <= WEEK_MS);

@@ -1,5 +1,6 @@
 /**
- * Finds jobs that ran regularly and then stopped, for example because a token expired. Such a job writes no history, so no file shows a failure.
+ * Finds jobs that ran regularly and then stopped, for example because a token expired. A stopped job writes no history, so no file shows a failure.
+ *
  * @module
  */
 import { groupBy } from "../lookup.ts";
@@ -9,23 +10,23 @@ import { momentOf } from "./runs.ts";
 const DAY_MS = 86_400_000;
 /** A job is regular if it ran on at least this many days. */
 const LEAST_DAYS = 3;
-/** The runs of a regular job cover at least this period, in milliseconds. A few days of trials are not a schedule. */
+/** The runs of a regular job cover at least this period. A few days of trials are not a schedule. */
 const LEAST_SPAN_MS = 7 * DAY_MS;
-/** A silence shorter than this needs no attention, in milliseconds. It may be a weekend, or a day without work. */
+/** A shorter silence needs no attention. It may be a weekend, or a day without work. */
 const LEAST_SILENCE_MS = 3 * DAY_MS;
-/** A job that has been silent for longer than this was stopped on purpose, in milliseconds. */
+/** A job that has been silent for longer than this was stopped on purpose. */
 const MAX_SILENCE_MS = 42 * DAY_MS;
 /** A silence is unusual if it is longer than this many times the longest earlier pause. */
 const TIMES_LONGEST = 2;
-/** The period before the last run in which the usual number of runs is counted, in milliseconds. */
+/** The period before the last run in which the usual number of runs is counted. */
 const RATE_MS = 28 * DAY_MS;
 
 /**
  * Regular jobs that have been silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left out because
- * campaigns end, and runs that somebody requested with a mention are left out as well.
+ * campaigns end. Runs that a mention requested are also left out.
+ * @param runs After `countedRuns`, newest first.
  * @returns The job that stopped most recently comes first, but jobs whose last run succeeded come last. If no single job is regular and silent, but
  * all jobs together are, there is one entry without names.
- * @param runs After `countedRuns`, newest first.
  */
 export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJob[] {
   const timed = runs.filter((run) => run.campaign === null && run.mention !== true && momentOf(run) !== null);
@@ -40,7 +41,7 @@ export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJo
 
 /**
  * The runs of each job, newest first. A job can alternate between several tasks, and each of them can stop. If the first run of a task came after the
- * last run of another task, it replaced that task, so both are treated as one. Outside CI, each task is a separate job.
+ * last run of another task, it replaced that task, so both are treated as one task. Outside CI, each task is a separate job.
  * @param runs Newest first.
  */
 function jobsOf(runs: readonly RunEntry[]): RunEntry[][] {
@@ -60,7 +61,7 @@ function groupsOf<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
 const lastMs = ([run]: readonly RunEntry[]) => run === undefined ? 0 : momentOf(run) ?? 0;
 const firstMs = (runs: readonly RunEntry[]) => lastMs(runs.slice(-1));
 
-/** Joins each task with the task that it replaced, which is the task that ended last before the new one began. */
+/** Joins each task with the task that it replaced: the task that ended last before the new task began. */
 function joined(tasks: readonly (readonly RunEntry[])[]): RunEntry[][] {
   const jobs: RunEntry[][] = [];
   for (const task of [...tasks].sort((a, b) => firstMs(a) - firstMs(b))) {
@@ -71,7 +72,6 @@ function joined(tasks: readonly (readonly RunEntry[])[]): RunEntry[][] {
   return jobs;
 }
 
-/** @param runs Newest first. */
 function silentIn(runs: readonly RunEntry[], nowMs: number): SilentJob | null {
   const [last] = runs;
   const moments = runs.flatMap((run) => momentOf(run) ?? []);

@@ -1,5 +1,6 @@
 /**
  * Reads the files of earlier jobs: results, events, campaigns and histories.
+ *
  * @module
  */
 import {
@@ -36,11 +37,10 @@ import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./
 export interface Stored {
   /** Every run once, newest first. */
   runs: RunEntry[];
-  /** Campaigns, by name. */
   campaigns: CampaignEntry[];
   /** Items of the campaigns whose run had not ended. */
   openItems: OpenItem[];
-  /** Pull requests of runs and campaigns, each once, the newest run first. */
+  /** Pull requests of runs and campaigns, each once. Pull requests of the newest runs come first. */
   pulls: NamedPull[];
   covers: Coverage;
   fileProblems: FileProblem[];
@@ -48,12 +48,11 @@ export interface Stored {
 
 /** An item whose run had not ended when its campaign wrote `campaign.json`. */
 interface OpenItem {
-  /** Path of the `campaign.json`. */
   file: string;
   runId: string;
   /** Repository of the item, otherwise the item's id. */
   name: string;
-  /** Cause of the run's question; null if the run did not wait for an answer. */
+  /** Cause of the run's question. `null` if the run did not wait for an answer. */
   question: string | null;
   /** Whether the next wave starts the item again if its run has failed. */
   hasAttempt: boolean;
@@ -63,11 +62,11 @@ export interface StoredFiles {
   /** Results, events and campaigns. */
   results: readonly string[];
   histories: readonly string[];
-  /** Reads a file; undefined if it does not exist. May throw. */
+  /** Returns `undefined` if the file does not exist. May throw. */
   readText(path: string): string | undefined;
-  /** Reads a history, in the same way as `readText`. @default `readText` */
+  /** Reads a history, in the same way as `readText`. @default {readText} */
   readHistoryText?(path: string): string | undefined;
-  /** Path of the page with this name in the folder of a file; null if the page does not exist. @default no file has a page */
+  /** Path of the page with this name in the folder of a file. `null` if the page does not exist. @default no file has a page */
   pageOf?(path: string, page: string): string | null;
 }
 
@@ -76,13 +75,12 @@ export const NO_SUCH_FILE = "There is no such file";
 
 export const NO_MATCH = "No readable file matches this pattern";
 
-/** Reads the files. A file that cannot be read or used causes no error. The dashboard shows the problem instead. */
+/** A file that cannot be read or used causes no error. The dashboard shows the problem instead. */
 export function readStored(
   { results, histories, readText, readHistoryText = readText, pageOf = () => null }: StoredFiles,
   nowMs: number,
 ): Stored {
   const fileProblems: FileProblem[] = [];
-  /** @throws {Error} if there is no such file. */
   function existing(text: string | undefined): string {
     if (text === undefined) throw new Error(NO_SUCH_FILE);
     return text;
@@ -106,7 +104,7 @@ export function readStored(
   for (const file of results) {
     attempt(file, "/result.json", () => {
       const text = existing(readText(file));
-      // Several lines of JSON are not valid JSON. They are the events of a run.
+      // A file with several lines of JSON is not valid JSON. It contains the events of a run.
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
       if (campaign === undefined) {
@@ -167,7 +165,10 @@ export function readStored(
   };
 }
 
-/** Adds what the service reports about the runs whose end is in no file. @param answers Answers by run id. */
+/**
+ * Adds what the service reports about the runs whose end is in no file.
+ * @param answers Answers by run id.
+ */
 export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | null>): Stored {
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));
@@ -180,7 +181,7 @@ export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | 
   return { ...stored, runs, campaigns, pulls: newestPulls([...stored.pulls, ...more]) };
 }
 
-/** How a campaign counts a run, by outcome. Null if only the campaign's next wave can judge the run. */
+/** How a campaign counts a run, by outcome. All other outcomes are left to the campaign's next wave. */
 const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   awaiting_input: "asking",
   started: "running",
@@ -227,7 +228,7 @@ function withFailure(causes: readonly CampaignCause[], run: RunEntry, name: stri
 
 const MAX_JOBS = 50;
 
-/** The reason of an error without the path, which is shown beside it. */
+/** The reason of an error without the path, which is shown beside the reason. */
 function whyOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value } = error;
@@ -283,7 +284,7 @@ function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 const textsIn = (value: unknown) => Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 
-/** Undefined if the value is not a campaign. Missing numbers become 0, because a later version may have other states. */
+/** `undefined` if the value is not a campaign. Missing numbers become 0, because a later version may have other states. */
 function campaignIn(
   file: string,
   value: Record<string, unknown>,
@@ -333,7 +334,7 @@ function campaignIn(
   };
 }
 
-/** @param campaign.attempts Maximum number of attempts for an item; 0 if unknown. */
+/** @param campaign.attempts Maximum number of attempts for an item. 0 if unknown. */
 function openItemIn(
   file: string,
   row: Record<string, unknown>,
@@ -373,7 +374,7 @@ function waitsIn(groups: readonly unknown[]): CampaignWait[] {
 }
 
 const MAX_CAUSES = 5;
-/** `starting` is a start that has had no answer for so long that somebody should look at it. */
+/** An item that is still `starting` needs attention because its start has had no response for a long time. */
 const NEED_ATTENTION: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "starting",
@@ -401,7 +402,7 @@ function causesIn(causes: readonly unknown[], rows: readonly Record<string, unkn
     });
 }
 
-/** The newest run of an item, active or ended; empty if the item has no run, or will have another run. */
+/** The newest run of an item, active or ended. Empty if the item has no run, or will have another run. */
 function itemIn(file: string, campaign: string, title: string | null, row: Record<string, unknown>): ItemRun[] {
   const [runId, verdict, startedAt, endedAt] = [row.runId, row.verdict, row.startedAt, row.endedAt].map(textIn);
   const outcome = verdict === "running" ? "started" : outcomeOf(verdict ?? "");
@@ -482,7 +483,7 @@ function runIn(file: string, text: string): RunEntry {
   };
 }
 
-/** The newest file of each campaign and round, because each clone of a campaign's home has one. If the times are equal, the first file is used. */
+/** The newest file of each campaign and round, because each clone of a campaign's home has a file. If the times are equal, the first file is used. */
 function newestOf<T extends { entry: CampaignEntry }>(campaigns: readonly T[]): T[] {
   const newest = new Map<string, T>();
   const ms = ({ entry: { at } }: T) => Date.parse(at) || 0;

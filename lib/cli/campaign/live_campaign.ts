@@ -149,6 +149,7 @@ export class LiveCampaign {
     writer.transient(...lines);
   }
 
+  /** @param text May contain untrusted text. */
   #print(text: string): void {
     const { writer } = this.#options;
     this.#section.show();

@@ -113,6 +113,7 @@ const JOB_RESERVE_SECONDS = 240;
 // How much longer the input `job-timeout` should be than `timeout-minutes`, as the description of the input recommends.
 const JOB_EXTRA_MINUTES = 10;
 
+/** GitLab's time limit of the job, which includes the runner's own maximum. Source: GitLab, "Predefined CI/CD variables". */
 function jobSeconds(env: ReadEnv): number {
   const seconds = Number(env(JOB_LIMIT));
   return seconds > 0 ? seconds : Infinity;

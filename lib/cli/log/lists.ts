@@ -30,6 +30,7 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
   writer.note(`these are the first ${limit} ${what}; there may be more; ${advice}`);
 }
 
+/** @param cells The columns of an item, which may contain untrusted text. */
 export function printList<T>(writer: Writer, json: boolean, items: readonly T[], cells: (item: T) => string[]): void {
   if (json) {
     for (const item of items) writer.json(item);

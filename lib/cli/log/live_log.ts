@@ -149,7 +149,7 @@ export class LiveLog {
     this.#statusAt = this.#options.clock.now();
   }
 
-  /** JSON lines need no fence: only programs read them, and they contain no commands. */
+  /** Opens a fence before untrusted output. JSON lines need no fence, because they contain no commands and are read by programs. */
   #fence(): void {
     if (!this.#options.json) this.#options.writer.fence();
   }
@@ -353,6 +353,7 @@ interface Progress {
   doing: string | undefined;
   /** Tools in use. Untrusted text. */
   tools: readonly string[];
+  /** Untrusted text. */
   status: string;
   statusAt: number;
   newsAt: number;

@@ -277,6 +277,7 @@ function wantsColors(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean
   return ofCi || io.isTerminal("stdout") && !isDumb(io);
 }
 
+/** Values of `TERM_PROGRAM` for terminals that support links. Source: the documentation of each terminal, OSC 8. */
 const LINKING = ["ghostty", "iTerm.app", "vscode", "WezTerm"];
 /** `VTE_VERSION` of VTE 0.50, the first version of GNOME's terminal library that supports links. */
 const LINKING_VTE = 5_000;
