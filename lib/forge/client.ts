@@ -1,5 +1,5 @@
 /**
- * Sends requests to one forge, interprets the responses, and repeats requests within limits.
+ * Sends requests to one forge, interprets the responses, and retries requests within limits.
  *
  * @module
  */
@@ -49,10 +49,10 @@ interface ForgeCall<T> {
   path: string;
   /** Sent as JSON. The default method is `POST` with a body, and `GET` without a body. */
   body?: unknown;
-  /** The request must be idempotent unless `write` is `once`, because it may be repeated. */
+  /** The request must be idempotent unless `write` is `once`, because it may be retried. */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   /**
-   * Set for requests that change something. Writes to a host are at least a second apart. `once`: the request is repeated only if the forge certainly
+   * Set for requests that change something. Writes to a host are at least a second apart. `once`: the request is retried only if the forge certainly
    * did not execute it. See also {@linkcode isLost}. @default a read, or a note, which has its own limits
    */
   write?: "once" | "repeatable" | undefined;
@@ -252,8 +252,8 @@ export class ForgeClient {
   }
 
   /**
-   * Sends a request, and repeats it while a repetition can help. One redirect within the API is followed with the same method and body, because
-   * GitLab and Gitea redirect requests to a renamed repository.
+   * Sends a request, and retries it while a retry can help. One redirect within the API is followed with the same method and body, because GitLab and
+   * Gitea redirect requests to a renamed repository.
    * @throws {ApiError | NetworkError | BodyTooLargeError} if the last attempt failed; `signal.reason` if the signal aborts.
    */
   async call<T>(call: ForgeCall<T>): Promise<T> {

@@ -244,7 +244,7 @@ class NoteWriter {
   }
 }
 
-/** How long after a lost response the comment is searched for. A list may lag behind. */
+/** How long to search for the comment after a lost response, because the list of comments may be outdated. */
 const LOOK_MS = [1_000, 5_000, 15_000];
 
 /**

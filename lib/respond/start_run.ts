@@ -394,8 +394,8 @@ function startingNote(
 }
 
 /**
- * Creates a function that adds to the note why the start takes longer. It writes once if the service does not respond, and each time that no sandbox
- * is free.
+ * Creates a function that adds the reason for a delayed start to the note. The function writes once if the service does not respond, and each time
+ * that no sandbox is free.
  */
 function noticeTeller(
   { clock }: Responding,
@@ -426,7 +426,7 @@ function noticeTeller(
   };
 }
 
-/** If this fails, only the status is missing. */
+/** A failure affects only the commit status. */
 async function setStatus(
   { setsStatus, platform, io: { env }, writer, forge: { threads } }: Responding,
   { branch, changed }: RunResult,

@@ -1,6 +1,7 @@
 /**
  * Defines the type of a line that is safe in the log of a job. Printing functions accept only this type, so code that prints untrusted text does not
- * compile. A `SafeLine` is the result of an escape (`escapeLogLine`, `Platform.escapeLine`, `Writer.untrusted`), or trusted text ({@linkcode own}).
+ * compile. A `SafeLine` is the result of an escape function (`escapeLogLine`, `Platform.escapeLine`, `Writer.untrusted`), or trusted text ({@linkcode
+ * own}).
  *
  * @module
  */

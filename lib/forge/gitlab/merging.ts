@@ -130,7 +130,7 @@ function blockedBy(status: string | null | undefined, canMerge: boolean | null |
   return REASONS.get(status) ?? `GitLab shows ${JSON.stringify(status.slice(0, 60))}`;
 }
 
-/** GitLab merges with the project's method. Only squashing is optional. */
+/** GitLab uses the merge method of the project. Only squashing is optional. */
 function methodsOf(
   { merge_method: method, squash_option: squash }: z.output<typeof projectSchema>,
 ): MergeMethod[] | null {
