@@ -25,7 +25,7 @@ export type MergeOutcome =
   | { readonly kind: "later"; readonly reason: string }
   /** The response was lost, so the forge may have merged. Read the progress before you send anything else. */
   | { readonly kind: "lost"; readonly reason: string }
-  /** `reason` is the forge's message, sanitized, as a clause. */
+  /** `reason` is the forge's sanitized message, as a clause. */
   | { readonly kind: "refused"; readonly reason: string };
 
 export interface LandedQuestion {
@@ -59,7 +59,7 @@ export interface CodeOwnersForm {
   readonly rules: "last" | "sections" | "all";
 }
 
-/** `refused` is the forge's message, sanitized, as a clause. */
+/** `refused` is the forge's sanitized message, as a clause. */
 export interface Refused {
   readonly refused: string;
 }

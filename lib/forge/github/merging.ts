@@ -1,6 +1,6 @@
 /**
- * Determines whether a GitHub pull request may be merged, based on one query, the rulesets of its target, and its place in a stack. The permissions
- * of the token are not a reason to merge: GitHub's API lets an administrator bypass every rule without a warning.
+ * Determines whether a GitHub pull request may be merged, based on one query, the rulesets of its target, and its place in a stack. Do not rely on
+ * the permissions of the token, because GitHub's API lets an administrator bypass every rule without a warning.
  *
  * @module
  */
