@@ -39,17 +39,17 @@ export function messageOf(thrown: unknown): string {
 export interface ResultSoFar {
   /** Kind of result: `automation-run` for an automation run, otherwise `run`. */
   kind: "run" | "automation-run";
-  /** UUID of the run; null when none is known. */
+  /** UUID of the run; `null` if none is known. */
   runId: string | null;
-  /** Key that finds the run again; null when none was used. */
+  /** Key that finds the run again; `null` if none was used. */
   idempotencyKey: string | null;
-  /** Last status that the service reported; null when it reported none. */
+  /** Last status that the service reported; `null` if it reported none. */
   status: string | null;
   /** The toolkit's verdict; `deadline` or `error` if the service gave none. */
   outcome: string;
   /** Exit code for the outcome. */
   exitCode: number;
-  /** Reason for the outcome, in the words of the service or of the toolkit; null when there is nothing to report. Untrusted text. */
+  /** Reason for the outcome, in the words of the service or of the toolkit; `null` if there is nothing to report. Untrusted text. */
   reason: string | null;
 }
 

@@ -69,7 +69,7 @@ export class MogplexError extends Error {
   override name: string;
   /** Name of the error's exit code: a key of {@linkcode EXIT}. */
   readonly exit: ExitName;
-  /** What was attempted: the words after "Cannot" in the message. Null when the message has another form. */
+  /** What was attempted: the words after "Cannot" in the message. `null` if the message has another form. */
   readonly attempted: string | null;
   /** Why the attempt failed. If the message has no parts, this is the whole message. */
   readonly why: string;
@@ -82,7 +82,7 @@ export class MogplexError extends Error {
    * own code, such as `USAGE`, `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `STILL_RUNNING`, `HOOK_FAILED` or `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
-  /** The service's code, such as `FORBIDDEN`; null if the answer had none, or if there was no answer. */
+  /** The service's code, such as `FORBIDDEN`; `null` if the answer had none, or if there was no answer. */
   readonly serviceCode: string | null;
   /** Private, so that printing an error does not print the service's text. */
   #run: KnownRun = { runId: null, idempotencyKey: null, result: null };
@@ -128,7 +128,7 @@ export class MogplexError extends Error {
     return null;
   }
 
-  /** UUID of the run that the call started, found or followed; null if there is no such run, or if its id is unknown. */
+  /** UUID of the run that the call started, found or followed; `null` if there is no such run, or if its id is unknown. */
   get runId(): string | null {
     return this.#run.runId;
   }

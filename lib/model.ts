@@ -50,7 +50,7 @@ export interface Run {
   runId: string;
   /** UUID of the inner call. It changes when a paused run is resumed. */
   aiCallId: string | null;
-  /** UUID of the sandbox's record; null until there is a sandbox. */
+  /** UUID of the sandbox's record; `null` until there is a sandbox. */
   sandboxRecordId: string | null;
   /** Provider's id of the sandbox, or the literal `pending`. */
   sandboxId: string | null;
@@ -62,7 +62,7 @@ export interface Run {
   status: RunStatus;
   /** Requested branches. */
   branch: RunBranch;
-  /** Directory inside the repository, or null for its root. */
+  /** Directory inside the repository, or `null` for its root. */
   rootDirectory: string | null;
   /** Path of the events route, without the origin. */
   eventsUrl: string;
@@ -74,7 +74,7 @@ export interface Run {
   updatedAt: string;
   /** Error text from the service or from Git. It is untrusted and unmasked, and can span several lines. */
   error: string | null;
-  /** Provider of the service's queue, and the id of the run in that queue; both are null until the run is queued. */
+  /** Provider of the service's queue, and the id of the run in that queue; both are `null` until the run is queued. */
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
@@ -124,7 +124,7 @@ export interface Repo {
   id: string;
   /** `owner/name`. */
   full_name: string;
-  /** Id of the installation of the Git host's app; null when unknown. */
+  /** Id of the installation of the Git host's app; `null` if unknown. */
   installation_id: number | null;
   /** Branch for starts that do not name one. */
   default_branch: string | null;
@@ -154,7 +154,7 @@ export interface Sandbox {
   created_at: string;
   /** When the sandbox was last active, in ISO 8601 with offset. */
   last_active_at: string | null;
-  /** Last error; null if there was none. */
+  /** Last error; `null` if there was none. */
   error: string | null;
 }
 
@@ -170,7 +170,7 @@ export interface Automation {
   description: string | null;
   /** Whether the automation is active. An inactive automation cannot be triggered. */
   status: OpenWord<"active" | "inactive">;
-  /** UUID of the published version; null means that the automation cannot be triggered. */
+  /** UUID of the published version; `null` means that the automation cannot be triggered. */
   publishedVersionId: string | null;
   /** When the automation was created, in ISO 8601 with offset. */
   createdAt: string;
@@ -180,13 +180,13 @@ export interface Automation {
 
 /** An automation with its published version and a summary of its runs. */
 export interface AutomationDetail extends Automation {
-  /** The published version; null means that the automation cannot be triggered. Its other fields, such as the graph, are kept unchanged. */
+  /** The published version; `null` means that the automation cannot be triggered. Its other fields, such as the graph, are kept unchanged. */
   publishedVersion: { id: string; versionNumber: number | null } | null;
-  /** Summary of the automation's runs; null when the service sends none. */
+  /** Summary of the automation's runs; `null` if the service sends none. */
   runSummary: AutomationRunSummary | null;
 }
 
-/** Summary of the runs of an automation; a field is null when the service does not send it. */
+/** Summary of the runs of an automation; a field is `null` if the service does not send it. */
 export interface AutomationRunSummary {
   /** UUID of the automation's newest run. */
   lastRunId: string | null;
@@ -204,7 +204,7 @@ export interface AutomationRunSummary {
 export interface TriggerResult {
   /** UUID of the automation. */
   automationId: string;
-  /** UUID of the automation run; null when a limit suppressed the work. */
+  /** UUID of the automation run; `null` if a limit suppressed the work. */
   jobRunId: string | null;
   /** Result of the trigger; `replayed` in later revisions. */
   outcome: OpenWord<"queued" | "suppressed" | "replayed">;
@@ -214,7 +214,7 @@ export interface TriggerResult {
   started: boolean;
   /** `pending`, `running`, `suppressed`, or the final status of a replayed run. */
   status: string | null;
-  /** Provider of the service's queue, and the id of the run in that queue; null if the answer names neither. */
+  /** Provider of the service's queue, and the id of the run in that queue; `null` if the answer names neither. */
   runtime: { provider: string | null; runId: string | null } | null;
 }
 
@@ -229,9 +229,9 @@ export interface AutomationRun {
   status: OpenWord<"pending" | "running" | "success" | "failed" | "cancelled">;
   /** When the run was created, in ISO 8601 with offset. */
   created_at: string | null;
-  /** When the run began, in ISO 8601 with offset; null while it is waiting for a slot. */
+  /** When the run began, in ISO 8601 with offset; `null` while it is waiting for a slot. */
   started_at: string | null;
-  /** When the run ended, in ISO 8601 with offset; null until then. */
+  /** When the run ended, in ISO 8601 with offset; `null` until then. */
   completed_at: string | null;
   /** How long the run took, in milliseconds. */
   duration_ms: number | null;
@@ -260,7 +260,7 @@ export interface StartRequest {
   workingBranch?: string | undefined;
   /** Whether to create the working branch. @default {false} */
   createBranch?: boolean | undefined;
-  /** Directory inside the repository; null selects the repository's root. @default the repository's stored root */
+  /** Directory inside the repository; `null` selects the repository's root. @default the repository's stored root */
   rootDirectory?: string | null | undefined;
   /** How freely the agent can act: `SAFE`, `AUTO` or `YOLO`. @default chosen by the service */
   mode?: Mode | undefined;

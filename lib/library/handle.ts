@@ -78,9 +78,9 @@ export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, Async
 
 /** A {@linkcode WorkHandle} of a run, with its current id and status. */
 export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
-  /** UUID of the run, or of the newest run if more starts followed because no sandbox was free; null until it is known. */
+  /** UUID of the run, or of the newest run if more starts followed because no sandbox was free; `null` until it is known. */
   readonly runId: string | null;
-  /** The run's status, in the service's words; null until it is known. */
+  /** The run's status, in the service's words; `null` until it is known. */
   readonly status: string | null;
 }
 

@@ -127,7 +127,7 @@ export interface MogplexAutomations {
 export interface KnownRunRequest {
   /** What to do, and where: exactly as in the original start. */
   request: RunRequest;
-  /** UUID of the run; null or undefined if none was stored. */
+  /** UUID of the run; `null` or `undefined` if none was stored. */
   runId?: string | null | undefined;
   /** Idempotency key of the start: the value of the option `idempotencyKey`, or the key that `onStarting` received. */
   key: string;
