@@ -13,12 +13,10 @@ export interface FleetRow extends Record<string, string | number> {
   "429 mean": number;
   "429 max": number;
   requests: number;
-  /** Median delay between the end of the run and the end of the job, in seconds; `–` if no job saw the end. */
   "median s": number | string;
   "≤ median": number | string;
   "worst s": number | string;
   "≤ worst": number | string;
-  /** Whether all verdicts are correct, and both delays and the number of refusals are within the limits; `–` if there are no limits. */
   met: string;
 }
 

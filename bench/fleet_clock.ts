@@ -110,7 +110,6 @@ export function fleetClock(): FleetClock {
         if (held > 0) continue;
         const sleeper = next();
         if (sleeper === undefined) {
-          // The work may be loading a module, or reading a file.
           if (++idle > MAX_IDLE) {
             throw new Error("Cannot continue: the work is not done, and nothing sleeps on the clock");
           }

@@ -17,9 +17,6 @@ import { printTable } from "./table.ts";
 const LIMITS = { startMs: 200, memoryMb: 300 };
 const COUNTS = [1, 100, 1_000];
 
-/**
- * Script of a measured process. `argv` contains the folder of the build, the number of handles, and `floor` for plain requests instead of handles.
- */
 const SCRIPT = `
 import process from "node:process";
 const [folder, count, what] = process.argv.slice(2);
@@ -119,7 +116,6 @@ export interface HandlesRow extends Measured, Record<string, string | number> {
   runtime: string;
   build: string;
   handles: number;
-  /** Whether the limits for 1,000 handles are met; `–` for fewer handles, and for the baseline. */
   met: string;
 }
 
@@ -130,7 +126,6 @@ function measure(line: readonly string[], script: string, folder: string, count:
   return JSON.parse(stdout);
 }
 
-/** @param before `dist/` of an earlier build, which is also measured. */
 export function bench(before?: string): HandlesRow[] {
   const directory = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
   const script = join(directory, "handles.mjs");

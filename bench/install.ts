@@ -30,7 +30,6 @@ export interface InstallRow {
   fetched: number | string;
   installed: number | string;
   packages: number | string;
-  /** Milliseconds that `--help` takes on this machine, or a dash. */
   help: number | string;
 }
 
@@ -102,7 +101,7 @@ function ours(): InstallRow[] {
     if (archive !== undefined) rows.push(installed(join(folder, archive), "npx @mogplex/ci"));
     const templates = join(root, "templates");
     for (const name of existsSync(templates) ? readdirSync(templates).sort() : []) {
-      // GitLab reads the template. The runner receives it as the script of the job, including the program.
+      // GitLab reads the template. The runner receives the template as the script of the job, including the program.
       const { size } = statSync(join(templates, name));
       rows.push({ what: `GitLab template ${name}`, fetched: size, installed: "–", packages: 0, help: "–" });
     }

@@ -58,7 +58,6 @@ export interface MemoryRow {
   runtime: string;
   peakMb: number;
   limitMb: number;
-  /** Peak on Node when the follower kept all events. */
   keptWholeMb: number;
   seconds: number;
 }

@@ -11,7 +11,7 @@ export interface SoakRow extends Record<string, string | number> {
   way: string;
   server: string;
   runs: number;
-  /** Share of runs with the correct verdict, or correctly without a verdict because the run had none, in percent. */
+  /** Share of runs with the correct verdict, in percent. If a run has not ended, no verdict is correct. */
   "right %": number;
   /** Share of runs that ended with a reason but without a verdict, although the run had ended, in percent. */
   "given up %": number;

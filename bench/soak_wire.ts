@@ -63,7 +63,6 @@ function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/** Sends the first half of an answer. Then the body ends or the connection breaks. */
 async function half(answer: Response, breaks: boolean): Promise<Response> {
   const { status, headers } = answer;
   const reader = answer.body?.getReader();

@@ -23,7 +23,6 @@ export interface SoakVerdict {
   verdict: "right" | "given up" | "wrong";
   secondStarts: number;
   duplicates: number;
-  /** Number of events that were neither reported nor announced as missed. */
   losses: number;
   overran: boolean;
   requests: number;
@@ -117,7 +116,6 @@ const POLL_MS = 1_500;
 const ATTEMPTS = 3;
 const SLEEP_MS = 30_000;
 
-/** Sends a request as a script does. @returns Status 0 if the answer is not JSON, or if there is none. */
 async function ask<T>(job: SoakJob, url: string, init: RequestInit = {}): Promise<{ status: number; data?: T }> {
   const [token] = job.emulator.world.store.tokens.values();
   const headers = { ...init.headers, authorization: `Bearer ${token?.token}` };

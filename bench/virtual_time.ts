@@ -18,12 +18,10 @@ export interface VirtualTimeRow {
   runtime: string;
   requests: number;
   now: number;
-  /** Median of the earlier build; a dash if there is none, or if its library has no campaigns. */
   before: number | string;
   ratio: number | string;
 }
 
-/** Number of measurements of each wait, and the call in {@linkcode SCRIPT} that waits once and returns the number of requests. */
 const WAITS: Readonly<Record<string, { rounds: number; script: string }>> = {
   "half an hour, a run that is polled": { rounds: 7, script: `await halfAnHour("base")` },
   "half an hour, a run with a stream": { rounds: 7, script: `await halfAnHour("later")` },

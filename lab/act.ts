@@ -80,7 +80,6 @@ runs:
 export interface Workflow {
   text: string;
   service: Service;
-  /** Whether to run the steps that keep artifacts. Recipes skip these steps on act (`!env.ACT`). @default {false} */
   keepArtifacts?: boolean;
   files?: Readonly<Record<string, string>>;
   /** @default workflow_dispatch */
@@ -92,7 +91,6 @@ export interface Workflow {
   env?: Readonly<Record<string, string>>;
 }
 
-/** Creates a repository with the program and other files in one commit. @returns The folder of the repository. */
 export async function openRepository(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
   const cwd = bench.newFolder();
   bench.writeFiles(cwd, { ...programFiles(), ...files });

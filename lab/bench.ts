@@ -27,23 +27,19 @@ export interface Service {
   automation: string;
   status(runId: string): Promise<string>;
   branch(runId: string): Promise<RunBranch>;
-  /** Number of started runs, according to the sandboxes. */
   runs(): Promise<number>;
   reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
-  /** Changes the state of a run. @param action For example, `setRun` or `appendEvents`; only without a scenario. */
   control(action: string, args: unknown): Promise<void>;
   env: Readonly<Record<string, string>>;
 }
 
 export interface StartOptions {
-  /** @default an empty folder */
   cwd?: string;
   /** Variables in addition to `PATH`, `HOME` and `LANG`. @default {{}} */
   env?: Readonly<Record<string, string>>;
   stdin?: string;
 }
 
-/** The files that `init` adds to a repository. */
 export function programFiles(): Record<string, string> {
   const program = readFileSync(COMMAND, "utf8");
   return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n` };
@@ -155,13 +151,6 @@ export class Bench {
     return this.start(line, options).ended;
   }
 
-  /**
-   * Starts a service in which all runs play one scenario.
-   *
-   * @param scenario If `undefined`, runs wait for {@linkcode Service.control}.
-   * @param names Names of the repositories. `repo` and the variables name the first one.
-   * @param more Additional flags.
-   */
   async service(
     scenario: string | undefined,
     speed = 50,
@@ -220,7 +209,6 @@ export class Bench {
 
   readonly #services = new Set<number>();
 
-  /** Marks a process as part of the bench, so that {@linkcode livingProcesses} ignores it. */
   keep(pid: number): void {
     this.#services.add(pid);
   }
@@ -244,7 +232,6 @@ export class Bench {
 
   #closing: Promise<void> | undefined;
 
-  /** Ends all processes and removes the folder. Later calls have no effect. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -6,7 +6,6 @@ export interface Check {
   why: string;
 }
 
-/** A program is missing and cannot be installed. The experiment is skipped. */
 export class MissingError extends Error {
   constructor(what: string) {
     super(`missing: ${what}`);
@@ -14,7 +13,6 @@ export class MissingError extends Error {
   }
 }
 
-/** The kernel or missing permissions prevent an experiment. The experiment is skipped. */
 export class NotPossibleError extends Error {
   constructor(why: string) {
     super(`${NOT_POSSIBLE}: ${why}`);

@@ -99,7 +99,6 @@ const TOOLS = [
   ])
   .concat(["awk", "grep", "gunzip", "gzip", "sed", "tar", "ps"]);
 
-/** Tools of an image besides Node: only busybox, like Alpine, or bash and the GNU tools, like Debian. */
 export type ImageKind = "bash" | "busybox";
 
 export function makeImage(bench: Bench, { client }: Docker, kind: ImageKind, name: string): void {

@@ -8,7 +8,6 @@ import type { Check } from "./check.ts";
 import type { Program } from "./programs.ts";
 
 export interface Experiment {
-  /** Short name for the command line: letters, digits and dashes. */
   name: string;
   system: string;
   /** The programs that the experiment needs. The first one is the program under test. */

@@ -29,13 +29,10 @@ export interface GiteaAnswer {
 export interface Gitea {
   origin: string;
   host: string;
-  /** The host in the server's own addresses, and the certificate for this host. Without TLS, {@linkcode host} and an empty certificate. */
   front: { host: string; certificate: string };
   admin: GiteaUser;
   log(): string;
-  /** Calls the API, and returns any answer. @param path Path below `/api/v1`. @param as @default the administrator */
   ask(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<GiteaAnswer>;
-  /** Calls the API. @returns The JSON of the answer. @throws if the status is not 2xx. */
   // deno-lint-ignore no-explicit-any
   call(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<any>;
   user(name: string): Promise<GiteaUser>;
@@ -97,12 +94,6 @@ async function endTls(
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, certificate };
 }
 
-/**
- * Starts the server, and waits until it answers.
- *
- * @param hasTls Whether the server's own address is an HTTPS address, which also works. The experiment itself calls the server without TLS.
- * @param faults Faults of requests to the HTTPS address. @default none
- */
 export async function startGitea(bench: Bench, hasTls = false, faults?: Faults): Promise<Gitea> {
   const program = GITEA.provide();
   const folder = join(bench.newFolder(), "gitea");

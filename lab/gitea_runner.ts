@@ -36,14 +36,12 @@ export interface ServerJob {
   event: string;
   // deno-lint-ignore no-explicit-any
   payload: any;
-  /** Resolves with the log, without the engine's own lines, once the server has the result. */
   ended: Promise<string>;
   cancel(): void;
 }
 
 export interface RunnerOptions {
   labels: readonly string[];
-  /** Variables of every job, as in the configuration of Gitea's runner. */
   env: Readonly<Record<string, string>>;
   engine: Readonly<Record<string, string>>;
 }
@@ -51,13 +49,12 @@ export interface RunnerOptions {
 export interface Runner {
   jobs: readonly ServerJob[];
   job(isIt: (job: ServerJob) => boolean): Promise<ServerJob>;
-  /** Resolves when the server has no waiting or running job. */
   idle(): Promise<void>;
 }
 
 /**
- * Replaces the checkout action, whose code is only on GitHub. Without Git in the image, the action downloads an archive from the server. So does this
- * replacement.
+ * Replaces the checkout action, whose code is only on GitHub. Like that action in an image without Git, this replacement downloads an archive from
+ * the server.
  */
 const CHECKOUT = `name: Check out
 inputs: { ref: {}, persist-credentials: {} }

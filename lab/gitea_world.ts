@@ -27,10 +27,8 @@ export interface World {
   gitea: Gitea;
   repository: string;
   owner: GiteaUser;
-  /** Both can push. The second one reviews. */
   writer: GiteaUser;
   reviewer: GiteaUser;
-  /** Can only read, like everyone. */
   stranger: GiteaUser;
 }
 
@@ -83,10 +81,6 @@ export async function reactionsTo({ gitea, repository }: World, comment: number)
   return all.map((each: { content: string }) => each.content).sort().join();
 }
 
-/**
- * Does the work of a run as the service would: commits in a clone, pushes, opens the pull request if there is none, and reports it. @returns The
- * address of the pull request.
- */
 export async function work(
   bench: Bench,
   { gitea, repository }: World,
@@ -147,7 +141,6 @@ export function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
   };
 }
 
-/** Fields that are kept in a recording: fields that the client reads, and fields that identify the object for people. */
 const KEPT: ReadonlySet<string> = new Set(
   `additions allow_merge_commits allow_rebase allow_squash_merge assignees author base block_on_outdated_branch
   body changed_files comments_count commit commit_id committer context created created_at default_branch

@@ -15,7 +15,6 @@ export interface GitlabJob {
   variables: Readonly<Record<string, string>>;
 }
 
-/** The only job of a component. Inputs that are not given have their declared defaults. */
 export function componentJob(component: string, inputs: Readonly<Record<string, unknown>>): GitlabJob {
   const text = readFileSync(join(root, `dist/templates/${component}.yml`), "utf8");
   const [head, body] = parseAllDocuments(text).map((document) => document.toJS());

@@ -18,11 +18,9 @@ export interface Ended {
 export interface Running {
   pid: number;
   text(): string;
-  /** Resolves with the first match in {@linkcode Running.text}. @throws if the process ends without a match. */
   seen(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves when the process has ended. Does not wait for descendants or their output. */
   ended: Promise<Ended>;
-  /** Resolves when the output has ended, because no descendant holds the stream open any longer. */
   closed: Promise<void>;
   /** Closes our ends of the streams. Otherwise, a descendant that holds the other ends would keep this process alive. */
   release(): void;
@@ -105,11 +103,6 @@ export function survivors(mark: string): Survivor[] {
   return found;
 }
 
-/**
- * Ends every process with a mark, and processes that these start in the meantime.
- *
- * @throws if one of the processes is still alive after some seconds.
- */
 export async function endMarked(mark: string): Promise<void> {
   for (let tries = 1;; tries++) {
     const found = survivors(mark);
@@ -120,7 +113,6 @@ export async function endMarked(mark: string): Promise<void> {
   }
 }
 
-/** Sends a signal to a process, or to a process group by its negative id. Ignores a process that has ended. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);

@@ -16,11 +16,8 @@ const LAB_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"),
 
 export interface Program {
   name: string;
-  /** The pinned version, or the installed version of a Debian package; empty if the package is not installed. */
   version(): string;
-  /** Whether the program can be used without installing anything. */
   isHere(): boolean;
-  /** Installs the program if needed. @returns The path of the program. @throws {MissingError} if the installation fails. */
   provide(): string;
 }
 
@@ -32,7 +29,6 @@ const INSTALL_MS = 600_000;
 
 interface InstallOptions {
   cwd?: string;
-  /** Variables in addition to the variables of this process. @default {{}} */
   env?: Record<string, string>;
   timeout?: number;
 }
@@ -60,7 +56,6 @@ interface Installed {
   version: string;
   folder: string;
   file: string;
-  /** @param part A folder that only this process uses. @returns The folder that is then renamed. */
   make(part: string): string;
 }
 
@@ -174,10 +169,6 @@ export function pythonProgram(name: string, version: string): Program {
   });
 }
 
-/**
- * @param file Path of the file in the package.
- * @param more Packages that are installed with it, as `NAME@VERSION`.
- */
 export function npmProgram(name: string, version: string, file: string, more: readonly string[] = []): Program {
   const beside = more.length === 0 ? "" : `-${sha256(more.join()).slice(0, 8)}`;
   const folder = join(LAB_FOLDER, `${name}-${version}${beside}`);
@@ -206,7 +197,6 @@ export function mavenJar(name: string, group: string, artifact: string, version:
 
 const DENO_VERSION: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies.deno;
 
-/** `deno bundle`. Its downloads are stored in the folder of its path, which is the value for `DENO_DIR`. */
 function denoBundle(): Program {
   const version = DENO_VERSION;
   const folder = join(LAB_FOLDER, `deno-bundle-${version}`);
@@ -256,10 +246,7 @@ export const BUILDKITE_AGENT: Program = goProgram(
   "agent",
 );
 const GITEA_VERSION = "1.24.6";
-/**
- * A forge. It reads templates and texts from the folder `source` next to it. It has no frontend for browsers, because its Go module does not contain
- * one.
- */
+/** Reads templates and texts from the folder `source` next to the program. There is no web frontend, because the Go module does not contain it. */
 export const GITEA: Program = builtModule({
   name: "Gitea",
   module: "code.gitea.io/gitea",
@@ -268,7 +255,7 @@ export const GITEA: Program = builtModule({
   args: ["-tags", "sqlite sqlite_unlock_notify", "-ldflags", `-s -w -X main.Version=${GITEA_VERSION}`],
   hasC: true,
 });
-/** The part of Gitea's runner that runs a job: Gitea's act, which a program of ours calls. No registry has the runner itself. */
+/** Gitea's act, which runs the jobs in Gitea's runner. A program of ours calls it, because no registry has the runner itself. */
 export const GITEA_ACT: Program = builtModule({
   name: "Gitea's act",
   module: "gitea.com/gitea/act",

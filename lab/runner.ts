@@ -14,13 +14,11 @@ export interface Totals {
   passed: number;
   failed: number;
   skipped: number;
-  /** Number of skipped checks that would not be possible on any machine of this kind. */
   notPossible: number;
 }
 
 export interface RunnerOptions {
   print(line: string): void;
-  /** Number of concurrent experiments. @default {1} */
   atOnce?: number;
   open?: () => Bench;
 }
@@ -46,7 +44,6 @@ function provide({ programs }: Experiment, print: (line: string) => void): void 
   }
 }
 
-/** Installs the programs of experiments, and prints one line with the time for each. An experiment whose program is missing reports it. */
 export function provideAll(experiments: readonly Experiment[], print: (line: string) => void): void {
   for (const experiment of experiments) {
     try {
@@ -107,11 +104,6 @@ function printFinished({ experiment, checks, tookMs }: Finished, print: (line: s
   print(`     ${experiment.name} took ${seconds(tookMs)}`);
 }
 
-/**
- * Runs experiments concurrently, and prints one line for each check. Experiments with the longest limits start first.
- *
- * @returns The results in the order of the list.
- */
 export async function runLab(experiments: readonly Experiment[], options: RunnerOptions): Promise<Finished[]> {
   const { print, atOnce = 1 } = options;
   const limit = (each: Experiment) => each.limitSeconds ?? DEFAULT_LIMIT_SECONDS;

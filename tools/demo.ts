@@ -24,9 +24,7 @@ const project = join(work, "invoice-text");
 const reports = join(work, "reports");
 const requestLog = join(work, "emulator.log");
 
-/** Whether a person watches and can press a key. */
 const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
-/** Pause after each message of the agent. All pauses together take about 15 seconds. */
 const PAUSE_MS = 2_200;
 const TYPED_AHEAD_MS = 300;
 const CTRL_C = 0x03;
@@ -90,7 +88,6 @@ function say(text: string) {
   process.stdout.write(`\n▸ ${lines.join("\n  ")}\n`);
 }
 
-/** Prints a command that can be pasted. On a narrow terminal, the command has several lines. */
 function sayCommand(words: readonly string[]) {
   const lines: string[] = [];
   for (const word of words) {

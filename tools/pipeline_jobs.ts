@@ -15,7 +15,6 @@ export interface Pipeline {
   api: string;
   project: string;
   pipeline: string;
-  /** Token with the scope `read_api`. Only projects that are not public need a token. */
   token?: string | undefined;
 }
 

@@ -35,11 +35,6 @@ async function get(url: string, headers: Record<string, string>, method = "GET")
   }
 }
 
-/**
- * Fetches an anonymous token from the address in the challenge.
- *
- * @throws if the registry requires a password, or returns no token.
- */
 async function anonymousToken(challenge: string): Promise<string> {
   const said = Object.fromEntries([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
   const { realm = "", service, scope } = said as Record<string, string | undefined>;

@@ -60,7 +60,6 @@ export interface ReleaseOptions {
   version: string;
   date: string;
   build: () => void;
-  /** Digest of the default image, `sha256:` and 64 hexadecimal digits. @default the digest in the registry */
   digest?: string | undefined;
 }
 
@@ -124,7 +123,6 @@ function readReleases(top: string): Releases {
   return JSON.parse(read(top, RELEASES));
 }
 
-/** @throws if the version is not later than the last one, or if the checkout has changes, already has the tag, or has no notes for the release. */
 function checkPrepared(options: ReleaseOptions): void {
   const { top, version } = options;
   const refuse = (why: string): never => {
@@ -214,12 +212,6 @@ function releasesProblems(top: string, version: string): string[] {
   return newest.digest === digest ? [] : [`${RELEASES} has digest "${newest.digest}" where ${PROGRAM} has "${digest}"`];
 }
 
-/**
- * Compares the digest of the default image with the registry.
- *
- * @param expected Digest to use instead of the registry's digest.
- * @returns One sentence for each problem.
- */
 async function imageProblems({ image, tag, digest }: Image, expected: string | undefined): Promise<string[]> {
   if (digest === "") return [`${IMAGE} has no digest: run "npm run release"`];
   const now = expected ?? await lookUpDigest(image, tag);

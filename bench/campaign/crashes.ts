@@ -16,9 +16,7 @@ export interface CrashRow extends Record<string, string | number> {
   runtime: string;
   campaigns: number;
   kills: number;
-  /** Repositories whose runs differ from the runs without a crash. */
   "second starts": number;
-  /** Repositories with a different verdict or no verdict. */
   "wrong verdicts": number;
 }
 

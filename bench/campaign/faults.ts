@@ -1,6 +1,6 @@
 /**
- * Campaigns under faults: nearly a third of all requests fail, the service answers 429 in bursts, and it restarts during the campaign. Counts errors
- * that must never happen: second starts, forgotten repositories, and wrong verdicts.
+ * Campaigns under faults: nearly a third of all requests fail, the service answers 429 in bursts, and the service restarts during the campaign.
+ * Counts errors that must never happen: second starts, forgotten repositories, and wrong verdicts.
  */
 import process from "node:process";
 import type { CampaignView } from "../../lib/campaign/view/view.ts";
@@ -21,7 +21,6 @@ const KINDS: RandomFaults["kinds"] = [
 ];
 const SLOW = { share: 0.02, mostMs: 40_000 };
 const MOST_CALLS = 3_000;
-/** Exit codes after which a command is repeated: the service is unreachable, or the command must run again later. */
 const REPEATED: readonly number[] = [69, 75];
 
 export type FaultWay = "run" | number;

@@ -23,7 +23,6 @@ export interface Played {
   again: number;
   runs: Record<string, number>;
   unknown: number;
-  /** Starts in the journal whose run differs from the service's run for the same key. */
   wrong: number;
   verdicts: Record<string, string>;
 }
@@ -40,7 +39,7 @@ class Play {
     ...{ runs: {}, unknown: 0, wrong: 0, verdicts: {} },
   };
   readonly #random: () => number;
-  /** Separate random numbers for the jobs. Their waits depend on their races, and must not change what the scheduler does. */
+  /** Random numbers of the jobs. They are separate, because the number of waits depends on races and must not change what the scheduler does. */
   readonly #jitter: () => number;
   readonly #remotes: Remotes;
   readonly #remote: string;

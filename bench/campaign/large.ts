@@ -108,7 +108,6 @@ async function historyOf(lock: Lock, index: number, runId: string, atMs: number)
   ];
 }
 
-/** Writes the history of 90% of the items. @param startOne Starts the run of the last of these items, which proves whose token is used. */
 export async function writeHistory(
   directory: string,
   clock: Clock,

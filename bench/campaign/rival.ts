@@ -37,7 +37,6 @@ function outage(clock: () => number, minutes: number) {
   };
 }
 
-/** Waves at fixed times. The next wave runs even if a wave fails, as in a pipeline. */
 function waves(everyMs: number): Way {
   return async (world) => {
     for (let wave = 0;; wave++) {

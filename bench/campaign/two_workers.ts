@@ -16,7 +16,6 @@ function realRuns({ names, runsOf }: CampaignWorld): Record<string, number> {
   }));
 }
 
-/** The result of the campaign with one worker. Failed items are started twice. */
 function expectedOf({ names }: CampaignWorld) {
   const verdicts: Record<string, string> = Object.fromEntries(names.map((name) => [name, truthOf(name)]));
   const runs = Object.fromEntries(names.map((name) => [name, truthOf(name) === "failed" ? 2 : 1]));

@@ -63,11 +63,9 @@ function toldOf(outcome: string): Told {
   return outcome === "failed" ? "failed" : "other";
 }
 
-/** Calls `run()` repeatedly in `count` workers. One worker is a loop, and ten workers are `xargs -P 10`. */
 export function workers(count: number): Way {
   return async (world) => {
     const verdicts: Verdicts = new Map();
-    // All workers share one iterator, so each repository is used once.
     const rest = world.names.values();
     async function work(): Promise<void> {
       for (const name of rest) verdicts.set(name, await runOnce(world, name));

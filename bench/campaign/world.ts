@@ -69,7 +69,6 @@ export interface WorldOptions
   repositories: number;
   /** Duration of the first run of each repository, in milliseconds. Later runs take the mean time. */
   times: readonly number[];
-  /** Name of the scenarios. @default {"campaign"} (most runs succeed) */
   scenario?: string | undefined;
   seed: number;
   /** Maximum time from a request to its answer. The mean is half of it. @default {400} */

@@ -12,7 +12,6 @@ import { componentJob, type Form, FORMS, predefined, stageScript } from "../gitl
 import type { Running } from "../processes.ts";
 import { BUSYBOX, DOCKERD } from "../programs.ts";
 
-/** A shortened form of the script that the runner executes in the container of a cancelled job. */
 const SIGNAL = `for pid in $(ls /proc | grep -E '^[0-9]+$' | sort -rn); do
   if [ "$pid" != 1 ] && [ "$pid" != $$ ]; then kill -TERM "$pid" 2> /dev/null || true; fi
 done`;

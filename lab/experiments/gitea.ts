@@ -10,7 +10,6 @@ import { type GiteaUser, whenChecked } from "../gitea.ts";
 import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
 import { GIT, GITEA } from "../programs.ts";
 
-/** Requests and answers, for tests without a server. */
 interface Recording {
   name: string;
   url: string;
@@ -68,7 +67,7 @@ const CASES: readonly Case[] = [
   }],
   ["with green checks", async (world) => {
     const { number, commit } = await change(world, "green");
-    // Only the newest status of a context is valid.
+    // Only the newest status of each context matters.
     await setStatus(world, commit, "unit", "failure");
     await setStatus(world, commit, "unit", "success");
     await setStatus(world, commit, "lint", "warning");
@@ -292,7 +291,7 @@ async function findings(bench: Bench, world: World, token: string): Promise<void
   bench.check("a review with comments on lines, and who of its authors can push", seen === wanted, seen);
 }
 
-/** Reports one check for all cases, because the server is slow and one line for each case would not help. */
+/** Reports one check for all cases, because one line for each case would not help. */
 async function read(bench: Bench): Promise<void> {
   const world = await makeWorld(bench);
   const { gitea, stranger } = world;

@@ -1,4 +1,4 @@
-/** Which approvals are valid on a real Gitea, and what else determines whether a pull request can be merged. */
+/** Which approvals a real Gitea accepts, and what else determines whether a pull request can be merged. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -192,7 +192,6 @@ const CASES: readonly Case[] = [
   }, { state: "unknown", reason: "the forge does not show the reviews", reading: { blocked: null, isOutdated: null } }],
 ];
 
-/** Requests and answers, for tests without a server. */
 interface Recording {
   name: string;
   url: string;
@@ -236,7 +235,6 @@ async function approvals(bench: Bench): Promise<void> {
   keepRecordings("gitea_merging_answers.json", recordings);
 }
 
-/** Runs the command, and the recipe that calls the command for all pull requests of a repository. */
 async function gate(bench: Bench): Promise<void> {
   const world = await makeWorld(bench);
   const { gitea, repository, writer, reviewer, stranger } = world;

@@ -14,7 +14,6 @@ import { GIT, GITEA } from "../programs.ts";
 const COUNT = 30;
 const KILLS = 20;
 const PARALLEL = 3;
-/** Number of killed commands at the end of each part, out of {@linkcode KILLS}. */
 const KILLED = { betweenStarts: 4, atStarts: 6, atMerges: 18 } as const;
 const PATIENCE_MS = 25 * 60_000;
 
@@ -59,7 +58,6 @@ const approve = (gitea: Gitea, { path }: Pull, by: GiteaUser) =>
 const setStatus = (gitea: Gitea, { repository, head }: Pull, context: string, state: string, by: GiteaUser) =>
   gitea.call("POST", `/repos/${repository}/statuses/${head}`, { context, state }, by);
 
-/** Flaws by the number of the repository. All other pull requests are approved by lee and have successful checks. */
 const FLAWS: ReadonlyMap<number, readonly [name: string, prepare: Flaw]> = new Map<number, readonly [string, Flaw]>([
   [20, ["whose only status is ours", async (gitea, { lee, owner }, pull) => {
     await setStatus(gitea, pull, "mogplex", "success", owner);
@@ -154,12 +152,6 @@ async function runsOf(gitea: Gitea): Promise<Map<string, string>> {
   return runs;
 }
 
-/**
- * Does the work of the active runs as the service would.
- *
- * @param delivered Ids of runs whose work is done.
- * @returns The new pull requests.
- */
 async function deliver(
   service: Service,
   gitea: Gitea,
@@ -242,7 +234,6 @@ async function merge(bench: Bench): Promise<void> {
   const pulls = new Map<string, Pull>();
   const delivered = new Set<string>();
   let kills = 0;
-  /** Starts a command, and kills it soon after a request, or at a random time in the first three seconds. */
   const kill = async (moment: RegExp | null, verb: string, ...args: string[]) => {
     const running = start(verb, ...args);
     const arrival = moment === null

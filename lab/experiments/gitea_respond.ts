@@ -35,7 +35,6 @@ interface Delivery {
 
 const DELIVERY_SECONDS = 30;
 
-/** Receives webhooks. `next` waits for the webhook about a comment. @returns `undefined` if Gitea has lost the webhook, which it sends only once. */
 async function receive(bench: Bench): Promise<{ url: string; next(id: number): Promise<Delivery | undefined> }> {
   const waiting: Delivery[] = [];
   const server = createServer((request, response) => {

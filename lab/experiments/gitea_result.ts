@@ -67,10 +67,6 @@ async function stateOf({ folder }: Job): Promise<{ runId: string; path: string }
   }
 }
 
-/**
- * Does the work of a run as the service would: commits the files of `put`, pushes the commit, opens the pull request, and reports it. @returns The
- * commit.
- */
 async function answer(
   bench: Bench,
   { gitea, repository }: World,
@@ -138,7 +134,7 @@ async function byApi(bench: Bench): Promise<void> {
   const copy = readFileSync(join(good.folder, "mogplex-ci/value.json"), "utf8");
   bench.check("the copy holds the value", JSON.parse(copy).safe === true, copy);
 
-  // The merge puts the file with the same path on the base branch.
+  // The merge adds a file with the same path to the base branch.
   await gitea.call("POST", `/repos/${repository}/pulls/${pullRequest.number ?? 1}/merge`, { Do: "merge" }, owner);
   const merged = await start(bench, env(), resultFile.path).end;
   bench.check(

@@ -259,7 +259,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     await gitea.allow("guild/app", reviewer, "write");
     return { ...await right(userOf(reviewer), true), repository: "guild/app" };
   }],
-  // Gitea refuses the push of such a user, but reports the permission of a collaborator nevertheless.
+  // Gitea refuses the push of this user, but still reports the permission of a collaborator.
   ["the right of a collaborator who is in a team without a right to the code", async ({ gitea, owner, reviewer }) => {
     const units = { units: ["repo.issues"], units_map: { "repo.issues": "write" } };
     const body = { name: "issuers", permission: "read", includes_all_repositories: true, ...units };

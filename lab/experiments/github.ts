@@ -15,7 +15,6 @@ import { ACT, DOCKERD, GIT, JQ } from "../programs.ts";
 // deno-lint-ignore no-control-regex
 const REDRAWN = /\x1b\[(?:\?7l|K)/;
 
-/** The fences around untrusted text that act detected, and which of them it saw closed. */
 function fences(text: string): { opened: string[]; closed: string[] } {
   const opened = [...text.matchAll(/⚙ +::stop-commands::([\w-]+)/g)].map((match) => match[1] ?? "");
   return { opened, closed: opened.filter((token) => text.includes(`⚙  ::${token}::`)) };
@@ -95,7 +94,6 @@ const OTHERS: readonly Other[] = [
   { file: "task-with-comment.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 1 },
 ];
 
-/** Number of runs that ended with a status, according to our verdicts in the log. For drop-in.yml, which names its run, according to the service. */
 async function endedWith(status: string, log: string, service: Service): Promise<number> {
   // Do not use the last notice, because act may lose the last line of a step.
   const [, runId] = /Started run ([\w-]+)/.exec(log) ?? [];
@@ -171,7 +169,6 @@ async function forgejo(bench: Bench): Promise<void> {
   }
 }
 
-/** The commands of `docs/github.md` under "On a laptop", in a repository in which `init` has written its workflow. */
 async function page(bench: Bench): Promise<void> {
   const text = readFileSync(join(root, "docs/github.md"), "utf8");
   const [, commands = ""] = /^```sh\n(cat > try\.sh[^]*?)^```$/m.exec(text) ?? [];

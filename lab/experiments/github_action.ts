@@ -75,7 +75,7 @@ async function actionlint(bench: Bench): Promise<void> {
   const right = await bench.run([...line, `${folder}/${WEEKLY}`], { cwd });
   bench.check(`${WEEKLY} gives the action what it takes`, right.code === 0, right.stdout);
   const { code, stdout } = await bench.run([...line, `${folder}/wrong.yml`], { cwd });
-  // Users add their own `on`.
+  // Users add their own `on` to these snippets.
   const snippets = [...readFileSync(join(root, "action/README.md"), "utf8").matchAll(/```yaml\n(jobs:[^]*?)```/g)];
   const [result = ""] = snippets.map(([, text = ""]) => text).filter((text) => text.includes("schema:"));
   bench.writeFiles(cwd, { [`${folder}/result.yml`]: `on: push\n${result}` });

@@ -12,7 +12,6 @@ import { type Bench, COMMAND, type Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { ACT, GIT } from "../programs.ts";
 
-/** The project of the tests with the repository name of the local service, below the paths of a self-hosted server. */
 function serverOf(project: GithubProject) {
   const fetch = async (url: string, init: RequestInit) => {
     const path = url.replace(/\/api(?:\/v3)?(?=\/(?:repos|graphql|user)\b)/, "").replace("/acme/web", "/acme/api");

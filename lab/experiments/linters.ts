@@ -135,7 +135,6 @@ async function kubernetes(bench: Bench): Promise<void> {
   }
 }
 
-/** Our own schema for the campaign file that users copy. */
 const CAMPAIGN = ["--schemafile", join(root, "schema/campaign.schema.json")];
 
 const WRONG: Readonly<Record<string, string>> = {

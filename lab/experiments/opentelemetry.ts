@@ -19,7 +19,6 @@ interface Passed {
   spans: string[];
 }
 
-/** A proxy in front of the service, which is also the trace collector. */
 function between(bench: Bench, url: string): { url: string; passed: Passed } {
   const passed: Passed = { parents: [], spans: [] };
   const server = Bun.serve({

@@ -60,7 +60,6 @@ function checkClient(bench: Bench, bundle: string): void {
   bench.check(`createMogplex takes ${kB.toFixed(1)} kB minified, of at most ${MOST_KB}`, kB <= MOST_KB);
 }
 
-/** For each bundler, a module that bundles the file in its first argument into the file in its second argument, and prints the warnings. */
 const DRIVERS: Readonly<Record<string, (packages: string) => string>> = {
   rollup: (packages) => `
 import { rollup } from "${packages}/rollup/dist/es/rollup.js";
@@ -169,7 +168,6 @@ export const STRICT_FLAGS: readonly string[] = [
   "forceConsistentCasingInFileNames",
 ].map((flag) => `--${flag}`);
 
-/** Uses handles, the errors, reports, and the other entries. Declarations of other packages are not available. */
 export const TYPED = `
 import { type AutomationHandleItem, createMogplex, type Mogplex, MogplexError, report, type RunHandleItem, type RunResult, type StartedRun, type WorkHandle } from "@mogplex/ci";
 import { type CampaignHandle, createCampaigns } from "@mogplex/ci/campaigns";

@@ -70,7 +70,6 @@ async function renovate(bench: Bench): Promise<void> {
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const { gitea, repository, owner } = await makeWorld(bench);
-  // The preset as in a user's configuration that `extends` it. The addresses are on this machine.
   const { $schema: _, description: __, ...preset } = JSON.parse(
     readFileSync(join(root, "examples/updates/mogplex.json"), "utf8"),
   );

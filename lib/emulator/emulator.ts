@@ -136,7 +136,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     world,
     async fetch(input, init) {
       const answer = await app.fetch(new Request(input, init));
-      // A real server adds this header itself.
+      // A real server would add this header.
       answer.headers.set("Date", new Date(world.clock.wallMs()).toUTCString());
       return answer;
     },
@@ -152,9 +152,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   };
 }
 
-/**
- * `sandboxLingerMs` is the time after which the service stops a sandbox without a run. Source of `sandboxLimit`: API reference, "Other limits".
- */
+/** Source of `sandboxLimit`: API reference, "Other limits". The service stops a sandbox without a run after `sandboxLingerMs`. */
 const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
 
 function makeWorld(options: EmulatorOptions, clock: Clock): World {

@@ -39,7 +39,7 @@ export interface EmulatorOptions {
   /** Whether starts are limited as in the service, to 10 a minute, 30 an hour and 150 a day. @default {true} */
   startLimits?: boolean | undefined;
   /**
-   * Each run uses the first scenario that matches it. If none matches, a run stays `pending`, and an automation run stays `running`.
+   * Each run uses the first scenario that matches the run. If no scenario matches, a run stays `pending`, and an automation run stays `running`.
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
@@ -51,8 +51,8 @@ export interface EmulatorOptions {
    */
   sandboxLingerMs?: number | undefined;
   /**
-   * Maximum number of active runs of a user, like the limit of a plan of the service. Further runs stay `pending`. When a slot is free, the
-   * next read starts the oldest of them. @default no limit
+   * Maximum number of active runs of a user, like the limit of a plan of the service. Additional runs stay `pending`. When a slot is free, the next
+   * read starts the oldest pending run. @default no limit
    */
   runSlots?: number | undefined;
   /** Many small projects, for the first user with a token that can write. @default {[]} */
@@ -243,7 +243,6 @@ export function scriptedText(harness: string): string {
 
 function readRevision(flags: ParsedFlags): Revision {
   const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
-  // Users who run a command want to see its output among the events of the run.
   if (flags.all("harness").length > 0) revision.agentOutput = true;
   for (const [flag, value] of [["with", true], ["without", false]] as const) {
     for (const name of flags.all(flag)) {

@@ -142,7 +142,7 @@ function localParts(options: StartEmulatorOptions, store: ProjectStore | undefin
   const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
   const projectsByName = new Set(projects.flatMap(projectNames));
   return (world: World): LocalParts => {
-    // Names at the start, because a renamed repository keeps its local path.
+    // Store the names at the start, because a renamed repository keeps its local path.
     const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
     const nameOf = (id: string) => names.get(id) ?? "";
     const pathOf = ({ repo_id: id }: RunRow) => {

@@ -16,9 +16,8 @@ export interface DurableFiles {
   makeDirectory(path: string): void;
   /** @throws if the directory is not empty. */
   removeDirectory(path: string): void;
-  /** Sorted; `undefined` if there is no directory. @throws if the directory cannot be read. */
+  /** Sorted; `undefined` if the directory does not exist. @throws if the directory cannot be read. */
   list(directory: string): string[] | undefined;
-  /** `undefined` if the file does not exist. */
   facts(path: string): FileFacts | undefined;
   /** `undefined` if the file does not exist. @throws if the file has more than `maxBytes`. */
   read(path: string, maxBytes: number): Pick<FileFacts, "modifiedMs"> & { content: Uint8Array } | undefined;
@@ -47,7 +46,6 @@ export interface DurableFiles {
   /** Renames a file, replacing an existing one. @throws if `from` does not exist. */
   move(from: string, to: string): void;
   remove(path: string): void;
-  /** Sets the modification time to now. @throws if the file does not exist. */
   touch(path: string): void;
   /** The time by the clock of the directory's file system, in milliseconds since 1970. @throws if the directory cannot be written. */
   timeIn(directory: string): number;
@@ -73,7 +71,7 @@ const LINE_FEED = 10;
 export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
-  /** If Deno only permits access to the directory itself, the directories above it are not checked. */
+  /** If Deno permits access only to the directory itself, the directories above it are not checked. */
   function refuse(path: string): void {
     try {
       refuseLinks(fs, path);
@@ -142,7 +140,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     const missing: string[] = [];
     for (let at = path; isMissing(at); at = parentOf(at)) missing.push(at);
     if (missing.length === 0 && fs.statSync(path).isDirectory()) return;
-    // In a single call, Deno needs permission only for the directory itself. Another process may create the directory in the meantime.
+    // With a single call, Deno needs permission only for the directory itself. Another process may create the directory in the meantime.
     fs.mkdirSync(path, { recursive: true });
     for (const made of missing.reverse()) syncDirectory(parentOf(made));
   }
@@ -320,7 +318,7 @@ export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 export interface DirectoryEntry {
   name: string;
-  /** A symbolic link is `other`, whatever its target. */
+  /** A symbolic link is always `other`. */
   kind: "file" | "folder" | "other";
 }
 

@@ -12,7 +12,6 @@ import { valueOr } from "../lookup.ts";
 export type ProcessState =
   | { state: "dead" }
   | { state: "alive"; startedAt: string | null }
-  /** The runtime has no permission to find out. */
   | { state: "unknown" };
 
 /** Two identities belong to the same process if all five fields are equal. */

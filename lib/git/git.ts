@@ -52,7 +52,6 @@ export interface GitAnswer {
 }
 
 const LIMIT_MS = 120_000;
-/** Limit for each call of Git, in bytes. The journal of 10,000 items has about 20 MB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
 export async function openGit(options: GitOptions): Promise<SystemGit> {
@@ -129,7 +128,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
     try {
       fs.rmSync(folder, { recursive: true, force: true });
     } catch {
-      // The operating system cleans up its temporary folder.
+      // If the folder cannot be removed, the operating system removes it later, because it is in the temporary folder.
     }
   }
 
@@ -258,7 +257,7 @@ function cannotRun(cause: unknown): UsageError {
 // The messages of Git and of the server show whether only a person can fix the cause of a refusal. All other failures are temporary (an outage or a
 // full disk) or are resolved by reading the branch again (a race).
 
-/** Messages about server problems. These are not refusals, even if a hook or a status adds "rejected". Each has its source. */
+/** Messages about server problems, each with its source. These are not refusals, even if a hook or a status adds "rejected". */
 const TROUBLE: readonly RegExp[] = [
   // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea prints it together with "pre-receive hook
   // declined", go-gitea/gitea issue 22293; GitLab prints "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
@@ -291,7 +290,7 @@ const TRUST =
   "name the file with the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or put the server's host key into known_hosts";
 const SERVER = "allow this in the settings of the repository, or name another repository with --home";
 
-/** Refusals that only a person can fix, with advice. The first match is used. Each has its source. */
+/** Refusals that only a person can fix, each with its source and advice. The first match is used. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   // curl, lib/cf-h1-proxy.c and lib/http_proxy.c: "CONNECT tunnel failed, response 403", "Received HTTP code 407 from proxy after CONNECT".
   [/CONNECT tunnel failed, response 4|HTTP code 4\d\d from proxy/, PROXY],

@@ -123,7 +123,7 @@ export class GitBranch {
    * @throws {LostRaceError} if the branch has another commit instead.
    */
   async #hasArrived(attempted: string): Promise<boolean> {
-    // The pushed commit is not always the newest one: another writer may have added a commit on top of it.
+    // The pushed commit might no longer be the newest commit, because another writer may have added a commit on top of it.
     const exists = await this.#fetch(attempted, SEEN);
     this.#unsure = false;
     if (!exists) return false;
@@ -158,12 +158,10 @@ export class GitBranch {
     const list = new TextDecoder().decode(stdout);
     const newest = list.split("\n").map((row) => row.split("\t")).find(([, reference]) => reference === name)?.[0];
     if (newest === (this.#exists ? await this.#commitOf(BASE) : undefined)) return;
-    // A push that got no answer may have succeeded. The next write checks this.
     if (this.#unsure && newest !== undefined && newest === await this.#commitOf(NEXT)) return;
     throw new LostRaceError(this.#branch);
   }
 
-  /** `false` if the server does not report its default branch. */
   async isDefault(): Promise<boolean> {
     const attempted = `read the default branch of ${JSON.stringify(this.#remote)}`;
     const args = ["ls-remote", "-q", "--symref", "--", this.#remote, "HEAD"];
@@ -222,7 +220,7 @@ export class GitBranch {
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
     this.#unsure = true;
     try {
-      // The message does not show whether the race was lost or the push has succeeded. The state of the branch does.
+      // The message does not show whether the race was lost or the push has succeeded, but the state of the branch does.
       const args = ["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`];
       await this.#ask(attempted, args, () => this.#hasArrived(attempted));
     } catch (error) {

@@ -15,7 +15,6 @@ export interface TreeReader {
 }
 
 export interface TreeFolder {
-  /** Empty for the root. */
   readonly path: string;
   readonly id: string;
 }

@@ -141,7 +141,6 @@ async function* entriesFrom(
 
 type Calls = ReturnType<typeof allCalls> & { request: SendRequest };
 
-/** The methods refuse unknown names and wrong types before anything is sent. */
 export function apiOf(client: ServiceClient, defaults: ApiDefaults): MogplexApi {
   const hooks = { onNotice: (notice: Notice) => callHook(defaults.onNotice, notice), random: Math.random };
   const calls = ownClient(

@@ -456,7 +456,7 @@ function runHandle(
       const say = sayer(more);
       const take = (event: CampaignEvent) => {
         progress = event.progress;
-        // Every handle emits its own end.
+        // Every handle emits its own `end` event.
         if (event.type === "end") return;
         onItem(event);
         say(event);

@@ -227,7 +227,7 @@ function checkAll(given: MogplexOptions): MogplexOptions {
   return options;
 }
 
-/** The symbol is the same in every copy of this package. */
+/** All copies of this package share this symbol. */
 const CONNECTOR = Symbol.for("@mogplex/ci connector");
 
 export function connectorOf(attempted: string, mogplex: object, name: string): Connector {
@@ -277,7 +277,6 @@ export class Connector {
     return this.#api ??= apiOf(this.client, { timeoutMs, maxAttempts, clock, onNotice: this.#teller(onNotice) });
   }
 
-  /** Masks secrets, and passes each notice to the caller's function and the log. `undefined` if there is neither a function nor a log. */
   #teller(onNotice: OnNotice | undefined): OnNotice | undefined {
     const log = this.#log;
     if (onNotice === undefined && log === undefined) return undefined;
@@ -347,7 +346,6 @@ export class Connector {
     return options.timeoutMs === undefined ? timed : overlay(timed, { timeoutMs: leftMs });
   }
 
-  /** Like {@linkcode Connector.connect}, for verbs on runs and automations. Adds the client's options that all of these verbs share. */
   readonly connectVerb: Connect = async (options) => {
     const { timeoutMs, tokenShare } = this.#options;
     const onProgress = (message: string) => this.#log?.progress(this.redact(message));

@@ -89,10 +89,10 @@ export interface HandleWork<I, R, S, E> {
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
   /** @throws the error for a caller who awaits the handle. */
   settle(end: E, signal: AbortSignal): R;
-  /** The last item of an end; `undefined` if a loop throws the error of {@linkcode HandleWork.settle}. */
+  /** The last item; `undefined` if a loop throws the error of {@linkcode HandleWork.settle} instead. */
   last(end: E, signal: AbortSignal): I | undefined;
   cancel(started: S): Promise<void>;
-  /** Ends the work when it aborts, as leaving the last loop does. */
+  /** Like leaving the last loop, an abort ends the work. */
   readonly signal?: AbortSignal | undefined;
   readonly missed: I;
 }
@@ -191,7 +191,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     await this.#work.cancel(await this.started);
   }
 
-  /** After the first access, leaving a loop no longer stops the work. */
+  /** Once this getter has been read, leaving a loop no longer stops the work. */
   get #awaited(): Promise<R> {
     this.#isAwaited = true;
     return this.#result;
@@ -258,7 +258,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     return { done: true, value: undefined };
   }
 
-  /** Stops following. If the work has ended, its end does not change. */
+  /** Stops following. Work that has ended is not affected. */
   #goAway(): void {
     if (!this.#hasEnded) this.#leave.abort(new LeftHandle());
   }
@@ -270,7 +270,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   }
 }
 
-/** The options are unchecked. `undefined` for any other value, which the check of the options refuses. */
+/** The options are not checked yet. Returns `undefined` for a value that is not a signal, which the check of the options refuses. */
 export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
@@ -307,7 +307,7 @@ interface FollowedOptions<I> {
   onItem?: ((item: I) => unknown) | undefined;
 }
 
-/** Whether the end of a job is an item. Otherwise, a loop throws: for an error without a run, for the caller's signal, and for a bug. */
+/** Whether the end of a job becomes an item. Otherwise, a loop throws: for an error without a run, for the caller's signal, and for a bug. */
 function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: AbortSignal): boolean {
   if (error === undefined) return true;
   return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);
@@ -419,7 +419,6 @@ function runHandle<S extends { runId: string }>(
   });
 }
 
-/** The file of `eventsFile` stays open until the work is done. */
 async function withEventsFile(
   all: Connecting<RunOptions, FollowItem, StartedRun>,
   work: (options: RunJob) => Promise<JobEnd<RunResult>>,

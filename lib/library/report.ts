@@ -162,7 +162,7 @@ export function mask<T>(value: T, options: MaskOptions = {}): T {
 
 function checkTarget({ format, path }: ReportTarget<string>, formats: readonly string[] | undefined): void {
   checkFormat("write report", format, formats);
-  // Any valid format will do, because only the path still has to be checked.
+  // The format does not matter here, because only the path still has to be checked.
   parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
 }
 
@@ -308,7 +308,7 @@ export interface LogText {
   json(value: unknown): string;
 }
 
-/** A message can contain a whole file, and CI systems limit the size of logs. */
+/** Limit for log lines, because a message can contain a whole file and CI systems limit the size of logs. */
 const DEFAULT_LINE_LENGTH = 1_000;
 
 /**

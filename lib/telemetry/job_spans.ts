@@ -87,7 +87,6 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
   error: "error",
 };
 
-/** The result has low cardinality: a code of the service, or the name of an exit code. */
 function errorType(result: AnyResult): string | null {
   const kind = RESULTS[result.outcome];
   if (["success", "skip", "cancellation"].includes(kind)) return null;

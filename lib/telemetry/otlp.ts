@@ -195,7 +195,7 @@ interface ExportOptions {
   random?: (() => number) | undefined;
 }
 
-/** Longest time for which an export delays the end of a job. */
+/** Maximum time for which an export delays the end of a job. */
 export const EXPORT_MS = 2_000;
 /** The limit after a signal, because the CI system is about to kill the process. */
 export const HURRIED_MS = 500;
@@ -295,7 +295,6 @@ export class RequestLog {
     else this.#requests.push({ ...request, endMs: wallMs });
   }
 
-  /** Waits become events of the job's span. */
   notice(notice: Notice, wallMs: number): void {
     if (notice.kind !== "wait" || this.#waits.length >= MAX_KEPT) return;
     const { cause, delayMs, attempt } = notice;
@@ -369,7 +368,7 @@ function withoutUser(address: string | undefined): string | null {
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);
-  // Only GitLab's attempt is a unique id.
+  // On other systems, the attempt is not a unique id by itself.
   const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
   const id = parts.filter((part) => part !== null && part !== "").join("/");
   return {

@@ -110,7 +110,6 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 
-/** The variable for traces takes precedence over the general variable. */
 function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
   const tracesName = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
   const common = `OTEL_EXPORTER_OTLP_${name}`;

@@ -19,7 +19,6 @@ export interface Built {
 export interface Program {
   file: string;
   entry: string;
-  /** Whether the file is minified because the repository contains it. @default {false} */
   minify?: boolean;
   executable?: boolean;
   hasHelp?: boolean;
@@ -123,10 +122,6 @@ export async function bundleProgram(
   return { file, text, packages };
 }
 
-/**
- * Bundles `mod.mjs`, `campaigns.mjs`, `testing.mjs`, `emulator.mjs` and the files that they share. Also bundles `browser.mjs`, which bundlers for
- * browsers and edge runtimes use instead of `mod.mjs`.
- */
 export async function bundleLibrary(): Promise<Built[]> {
   const entryPoints = Object.entries({ ...LIBRARY, ...PARTS }).map(([out, path]) => ({ in: path, out }));
   const result = await build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: "chunk-[hash]" });

@@ -18,7 +18,6 @@ function onLines(statement: string): string {
   return statement.replace(/\{\s*/, "{\n  ").replace(/,\s*/g, ",\n  ").replace(/\s*\}$/, ",\n}");
 }
 
-/** Writes only the declarations that the signatures of the entries need. */
 export async function writeDeclarations(dist: string): Promise<void> {
   // Not below node_modules, because the bundler treats everything there as a package.
   const made = mkdtempSync(join(tmpdir(), "mogplex-declarations-"));

@@ -2,12 +2,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../setup.mjs";
 
-/**
- * The license texts of packages, each below the package's name and version; a sentence if there are no packages.
- *
- * @param packages Names of packages in `node_modules/`.
- * @throws if a package has no license file, and its metadata does not name the MIT license and the author.
- */
 export function notices(packages: readonly string[]): string {
   if (packages.length === 0) return "This program contains no third-party packages.\n";
   return packages.map((name) => {

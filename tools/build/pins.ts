@@ -38,7 +38,6 @@ export function pinsOf(text: string): Pins {
   return { version: VERSION, sha256: sha256(text) };
 }
 
-/** Paths of the files with pins, sorted: files in `docs/` and `examples/`, and the two files that map the package in the examples to `mod.ts`. */
 export function pinnedFiles(top: string = root): string[] {
   const below = ["docs", "examples"].flatMap((folder) =>
     readdirSync(join(top, folder), { recursive: true, withFileTypes: true })

@@ -52,7 +52,6 @@ function pieceWithout(name: string, keys: readonly string[]): string {
   }, `${piece(name)}\n`).trimEnd();
 }
 
-/** Replaces each `# include NAME` and `# include NAME without KEY, KEY` with the shared piece. @throws if a piece or a key is missing. */
 export function withPieces(source: string): string {
   return source.replace(
     /^( *)# include (\w+)(?: without (.+))?$/gm,
@@ -71,11 +70,6 @@ function inLines(text: string, indent: string): string {
   return text.replace(new RegExp(`.{1,${LINE_LENGTH}}`, "g"), (line) => `${indent}${line}\n`).trimEnd();
 }
 
-/**
- * @param name Folder in `components/`.
- * @param bundle The program to include.
- * @throws if a placeholder is left, or the template is too large for GitLab.
- */
 export function renderTemplate(name: string, bundle: string): string {
   const source = sourceOf(name);
   const text = [

@@ -1,8 +1,3 @@
-/**
- * Renders the generated parts of the action's document from the metadata that GitHub reads, and the constants in the code.
- *
- * @module
- */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";

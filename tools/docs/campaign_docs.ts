@@ -1,8 +1,3 @@
-/**
- * Renders the generated parts of the reference about campaigns from the constants in the code.
- *
- * @module
- */
 import { CAMPAIGN_FORMATS, campaignVariables } from "../../lib/campaign/report/write.ts";
 import {
   CANCELLED_BY_STOP,

@@ -31,7 +31,6 @@ export interface JsonSchema {
   anyOf?: readonly JsonSchema[];
 }
 
-/** The parts of a schema with their paths, as in {@linkcode CAMPAIGN_KEYS}. A part comes after the parts below it. */
 function partsOf(schema: JsonSchema, path: string): [path: string, part: JsonSchema][] {
   const { properties = {}, propertyNames, additionalProperties, items, anyOf = [] } = schema;
   const below: [string, JsonSchema | undefined | boolean][] = [
@@ -46,7 +45,6 @@ function partsOf(schema: JsonSchema, path: string): [path: string, part: JsonSch
   return [...below.flatMap(([at, part]) => typeof part === "object" ? partsOf(part, at) : []), [path, schema]];
 }
 
-/** @throws if a key has no description, or a description has no key. */
 export function campaignJsonSchema(): JsonSchema {
   const { $schema, ...rest } = z.toJSONSchema(campaignSchema(), { io: "input" });
   const parts = new Map(partsOf(rest as JsonSchema, ""));

@@ -1,8 +1,3 @@
-/**
- * Renders the generated parts of the components' documents from templates, examples, and the constants in the code.
- *
- * @module
- */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";

@@ -36,11 +36,6 @@ function lineOf(file: string, line: number): string {
   return readFileSync(file, "utf8").split("\n")[line - 1] ?? "";
 }
 
-/**
- * @param file Path of the module, absolute or relative to the checkout.
- * @returns The relevant findings, as the linter prints them.
- * @throws if the linter fails, or if {@linkcode readFindings} does not understand its output.
- */
 export function lintDocs(file: string): string[] {
   const { status, stdout, stderr } = spawnSync(runtimes.deno, ["doc", "--lint", "--quiet", file], {
     cwd: root,

@@ -1,8 +1,3 @@
-/**
- * The documents with generated parts, and the functions that render these parts.
- *
- * @module
- */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ENVIRONMENT } from "../../lib/cli/environment.ts";

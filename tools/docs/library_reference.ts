@@ -136,7 +136,6 @@ function memberItem(member: DocMember, known: Names): string {
   return `- \`${text}\`${meaning === "" ? "" : `: ${meaning}`}`;
 }
 
-/** The members of each object in a union, with their texts. The first member distinguishes the object from the others. */
 function unionItems(type: DocType | undefined, known: Names): string[] {
   const parts: DocType[] = type?.kind === "union" ? type.value : [];
   return parts.flatMap(({ kind, value }) => {
@@ -172,7 +171,6 @@ function unionText(type: string): string {
   return list === undefined ? type : list.map((entry) => JSON.stringify(entry)).join(" | ");
 }
 
-/** The type of a constant whose values are literals, which Deno's tool widens; `undefined` for any other constant. */
 function constText(name: string): string | undefined {
   const value = (library as Readonly<Record<string, unknown>>)[name];
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
@@ -181,7 +179,7 @@ function constText(name: string): string | undefined {
 }
 
 function section({ name, declarations }: DocSymbol, known: Names): string {
-  // A function with overloads cannot be called by the signature of its body.
+  // The signature of the body cannot be called if a function has overloads.
   const callable = declarations.length > 1 ? declarations.filter(({ def }) => def.hasBody !== true) : declarations;
   return callable.map((declaration, index) => {
     const { jsDoc = {}, def } = declaration;

@@ -26,7 +26,6 @@ const text = (description: string): Schema => ({ type: "string", description });
 const textOrNull = (description: string): Schema => ({ type: ["string", "null"], description });
 const flag = (description: string): Schema => ({ type: "boolean", description });
 
-/** An object that has all these fields, and may have additional fields. */
 function object<T>(description: string, properties: Fields<T>): Schema {
   return { description, type: "object", required: Object.keys(properties), properties, additionalProperties: true };
 }
@@ -125,7 +124,6 @@ const CAMPAIGN_LINES: Readonly<Record<keyof typeof CAMPAIGN, string>> = {
 
 const schema = (title: string, rest: Schema): Schema => ({ $schema: DRAFT, title, ...rest });
 
-/** The last line of a job: the fields of its report, with a type. */
 function last(type: string, description: string, report: string): Schema {
   return {
     description,

@@ -11,7 +11,6 @@ import { LINE_SCHEMAS } from "./line_schemas.ts";
 
 export interface Released {
   version: string;
-  /** `npm run release` sets this field when the address of the project is known. */
   repository?: { url: string } | undefined;
 }
 
@@ -34,7 +33,6 @@ const MADE: Readonly<Record<string, () => object>> = {
   ...Object.fromEntries(Object.entries(LINE_SCHEMAS).map(([name, schema]) => [name, () => schema])),
 };
 
-/** A schema that is maintained by hand keeps its line breaks. */
 function textOf(name: string, id: string): string {
   const make = MADE[name];
   if (make !== undefined) {

@@ -60,7 +60,6 @@ export function memberText({ name, optional, readonly, tsType, params, returnTyp
   return `${readonly ? "readonly " : ""}${key}${mark}: ${optional ? withoutUndefined(tsType) : typeText(tsType)}`;
 }
 
-/** The type of an optional member, without `undefined`, which is implied. */
 function withoutUndefined(type: DocType | undefined): string {
   if (type?.kind !== "union") return typeText(type);
   return (type.value as DocType[]).filter(({ repr }) => repr !== "undefined").map(typeText).join(" | ");

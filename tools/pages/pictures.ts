@@ -83,7 +83,6 @@ async function command(
   return await main([...args], io, { fetch, clock, program: "mogplex-ci" });
 }
 
-/** Most pull requests are merged within two days, one in eleven is closed, and one in nine is still open. */
 function deliver(): void {
   const nowMs = clock.wallTime();
   const campaign = JSON.parse(readFileSync("mogplex-campaign/campaign.json", "utf8"));
@@ -183,7 +182,6 @@ details, p { margin: 12px 0 }
 .emoji[aria-label^="check"]::before { content: "\\2714"; color: #2da44e }
 `;
 
-/** The note while the agent is running, and at the end. Narrow for phones; cards have no background, for dark pages. */
 const NOTES = ["note-works", "note"].map((name) => join(root, `.lab/notes/${name}.html`));
 if (NOTES.every((file) => existsSync(file))) {
   const page = await browser.newPage({ viewport: { width: 620, height: 100 }, colorScheme: "light" });

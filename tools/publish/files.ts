@@ -8,7 +8,6 @@ import process from "node:process";
 
 const PROGRAMS = ["mogplex.mjs", "mogplex-emulator.mjs"];
 
-/** SHA-256 of all other files in `dist/`, in the format of `sha256sum`. */
 export const SUMS = "SHA256SUMS";
 
 export const sbomName = (program: string) => `${program}.cdx.json`;

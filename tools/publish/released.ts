@@ -40,11 +40,6 @@ function filled(twin: string, { version, github, gitlab }: ReleaseValues): strin
   return twin.replaceAll("X.Y.Z", version).replaceAll("OWNER/NAME", github).replaceAll("GROUP/PROJECT", gitlab);
 }
 
-/**
- * Replaces each unreleased part with its twin.
- *
- * @throws if an unreleased part has no twin, or a twin has no unreleased part.
- */
 export function releasedText(text: string, values: ReleaseValues): string {
   const result = text
     .replace(PART, (_, _before: string, twin: string) => twin.trim() === "" ? "" : `${filled(twin.trim(), values)}\n\n`)

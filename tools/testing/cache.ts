@@ -14,7 +14,6 @@ import { externalPrograms, findProgram } from "./summary.ts";
 
 const STORE = join(root, "node_modules/.cache/passed-tests.json");
 const BUILT = "tests/built.ts";
-/** Every test process loads this module. It reads no file. */
 const PRELOAD = "tests/preload.ts";
 
 /**
@@ -37,7 +36,6 @@ function outside(): string[] {
   return [...programs, ...versions, process.platform, process.arch];
 }
 
-/** Files of the checkout that Git tracks or would add, and the files of `dist/`. */
 function checkoutFiles(): string[] {
   const list = (...args: string[]) =>
     spawnSync("git", ["ls-files", "-z", ...args], { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }).stdout
@@ -84,7 +82,6 @@ export class Keys {
     }
   }
 
-  /** Sources with all their imports, except for known files. `isWithoutCampaigns` also excludes files that only the verbs of campaigns reach. */
   #closure(entries: readonly string[], known: ReadonlySet<string>, isWithoutCampaigns = false): string[] {
     const found = new Set(entries);
     for (const path of found) {
@@ -130,7 +127,6 @@ export class Keys {
         for (const name of pathsIn(path, readFileSync(join(root, path), "utf8"), (each) => this.#known.has(each))) {
           named.add(name);
         }
-        // Data next to a test, such as a schema. The top folders of `tests` and `tools` contain no such data, and would add all of their files.
         if (dirname(path).includes("/")) beside.add(dirname(path));
       }
       open = [...named].filter((path) => /\.(ts|mjs)$/.test(path) && !path.startsWith("dist/") && !sources.has(path));
@@ -141,7 +137,6 @@ export class Keys {
     };
     const isNamed = (path: string) => named.has(path) || isIn(path, named);
     const isData = (path: string) => isIn(path, beside);
-    // A source next to a test is not part of the key if the test neither imports nor names the source.
     const isOwn = (path: string) => isNamed(path) || (isData(path) && !path.endsWith(".ts"));
     const isAboutCampaigns = this.#files.some((path) =>
       (sources.has(path) || isOwn(path)) && speaksOfCampaigns(path, () => readFileSync(join(root, path), "utf8"))

@@ -15,7 +15,6 @@ const script = (file: string, ...args: string[]) => [bun, "--no-env-file", file,
 
 export type Checks = Readonly<Record<string, readonly string[]>>;
 
-/** Builds `dist/` unless it is up to date. */
 export const BUILD: Checks = { "build": script("tools/build.ts", "--dist") };
 
 export const CHECKS: Checks = {

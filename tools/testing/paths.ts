@@ -22,13 +22,11 @@ export function pathsIn(file: string, text: string, exists: (path: string) => bo
  */
 const NOT_OF_TEST = /^(?:lib|dist|action|templates)\/|^(?:package|deno)\.json$/;
 
-/** Whether a file of a test mentions campaigns, or tests all verbs. */
 export function speaksOfCampaigns(path: string, text: () => string): boolean {
   const pattern = /[Cc]ampaign|CAMPAIGN|\bVERBS\b/;
   return !NOT_OF_TEST.test(path) && (pattern.test(path) || pattern.test(text()));
 }
 
-/** A built program without the parts of some sources of `lib/`. Each part begins with a line that names its source. */
 export function withoutParts(text: string, isLeftOut: (source: string) => boolean): string {
   return text.split(/^(?=\/\/ (?:lib|node_modules)\/\S+$)/m).filter((part) => {
     const [, source] = /^\/\/ (lib\/\S+)\n/.exec(part) ?? [];

@@ -106,7 +106,6 @@ export class Progress {
     this.#held = [];
   }
 
-  /** Ends the current file. Bun prints an error outside of tests, such as in an import, without the name of a test. */
   #leave(): void {
     if (this.#file === "") return;
     if (this.#held.some((line) => line.startsWith("# Unhandled error"))) {

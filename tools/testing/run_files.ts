@@ -53,7 +53,6 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   const cache = join(root, "node_modules/.cache");
   mkdirSync(cache, { recursive: true });
   const layer = files.every((file) => file.startsWith("tests/unit/")) ? "unit" : "";
-  // One file for each of the two calls that the gate makes at the same time.
   const timings = join(cache, layer === "" ? "test-timings.json" : `test-timings-${layer}.json`);
   // Until this machine has its own measurements, use the times of another machine.
   if (!existsSync(timings)) copyFileSync(join(root, "tests/timings.json"), timings);
@@ -67,7 +66,6 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     "--max-concurrency=8",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],
     ...options.seed === undefined ? [] : ["--randomize", `--seed=${options.seed}`],
-    // The slowest files start first once their times are known.
     ...files.length > 1 ? [`--timings=${timings}`, "--update-timings"] : [],
     "--reporter=junit",
     `--reporter-outfile=${report}`,
@@ -115,7 +113,6 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
 /** Maximum number of files that are repeated alone. If more files fail, another file is probably not the cause. */
 const MAX_ALONE = 5;
 
-/** Marks the tests that fail only together with other files. These tests are still treated as failed, because one of the files has a bug. */
 async function repeatFailed(cases: readonly Case[], options: RunOptions): Promise<Case[]> {
   const files = [...new Set(cases.filter(({ end }) => end === "failed").map(({ file }) => file))];
   if (files.length > MAX_ALONE) return [...cases];

@@ -80,7 +80,6 @@ function enclosed(text: string, at: number): string {
   return text.slice(at, end - 1).replace(/\s+/g, " ").replace(/,\s*$/, "").trim();
 }
 
-/** The condition in `skipIf(…)` or before `test.skip`, on the line itself or in the value of a name on the line; `undefined` if there is none. */
 function conditionAt(source: string, line: number): string | undefined {
   const lines = source.split("\n");
   const here = lines.slice(line - 1).join("\n");
@@ -94,7 +93,6 @@ function conditionAt(source: string, line: number): string | undefined {
   return /^\s*\(?([^?(]*?)\s*\?[^]*test\.skip/.exec(alias)?.[1]?.trim();
 }
 
-/** The condition of the skip in the source, followed by the values of constants in the condition. */
 export function skipReason(source: string, line: number): string {
   const condition = conditionAt(source, line);
   if (condition === undefined) return "see the test";
@@ -107,10 +105,6 @@ export function skipReason(source: string, line: number): string {
 
 const SLOWEST = 10;
 
-/**
- * @param sourceOf Text of a test file; empty if the file cannot be read.
- * @param missing Programs that tests use and this machine does not have.
- */
 export function summaryOf(
   cases: readonly Case[],
   sourceOf: (file: string) => string,

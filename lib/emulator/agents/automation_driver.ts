@@ -16,7 +16,6 @@ interface Play {
   moments: Moment<AutomationStep>[];
   next: number;
   startMs: number | undefined;
-  /** The run takes no slot before this time. */
   slotMs: number;
 }
 
@@ -77,14 +76,13 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     return first;
   }
 
-  /** A run that found no slot at `atMs` must not start before that time. */
   function hold(atMs: number): void {
     for (const each of plays.values()) {
       if (each.startMs === undefined && !hasSlot(world, each.run)) each.slotMs = Math.max(each.slotMs, atMs);
     }
   }
 
-  /** @returns Microseconds since 1970. The digits below the millisecond are arbitrary, and are the same as at the start of the work. */
+  /** @returns Microseconds since 1970. The digits below the millisecond are arbitrary, and are the same as those of the start of the work. */
   function stampOf({ run, startMs }: Play, dueMs: number): number {
     if (startMs !== undefined && run.started_at !== null) {
       return Math.round(run.started_at + (dueMs - startMs) * 1_000);
@@ -95,7 +93,6 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   function go(each: Play, atMs: number): void {
     if (each.startMs === undefined) {
       each.startMs = atMs;
-      // If the queue refuses the run, the run does not change.
       if (!startWaiting(world, each.run)) plays.delete(each.run.id);
       return;
     }

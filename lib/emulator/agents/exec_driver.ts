@@ -37,7 +37,6 @@ export interface ExecOptions {
    * @default {1_800_000}
    */
   timeLimitMs?: number | undefined;
-  /** Names of variables to pass to the command in addition to the standard ones. @default {[]} */
   environment?: readonly string[] | undefined;
   onOutput?: ((text: string) => void) | undefined;
 }
@@ -345,7 +344,7 @@ function sayAtMost(tell: (text: string) => void): { line(line: string): void; en
 }
 
 /**
- * Kills the processes that the command left running. Does not wait for the output, because such a process could keep it open.
+ * Kills the processes that the command left running. Does not wait for the output, because one of these processes could keep the output open.
  *
  * @returns The exit code; `null` if a signal ended the command.
  */

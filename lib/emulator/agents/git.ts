@@ -44,7 +44,7 @@ export async function removeDirectory(directory: string): Promise<void> {
  *
  * @param path Path of the repository, bare or not.
  * @param directory An empty directory.
- * @throws {GitError} with Git's message inside the service's message.
+ * @throws {GitError} whose message quotes Git's message as the service does.
  */
 export async function prepareCheckout(
   path: string,
@@ -132,7 +132,6 @@ function importStream(fullName: string, branch: string): string {
 }
 
 export class ProjectStore {
-  /** Contains `OWNER/NAME.git` for each repository. */
   readonly directory: string;
   readonly #made = new Map<string, Promise<string>>();
 
@@ -140,12 +139,7 @@ export class ProjectStore {
     this.directory = mkdtempSync(join(tmpdir(), "mogplex-emulator-projects-"));
   }
 
-  /**
-   * Creates the repository if it does not exist yet.
-   *
-   * @param fullName `owner/name`.
-   * @param branch Default branch of a new repository.
-   */
+  /** Creates the repository if it does not exist yet. */
   path(fullName: string, branch: string): Promise<string> {
     const existingRepository = this.#made.get(fullName);
     if (existingRepository !== undefined) return existingRepository;
@@ -165,7 +159,7 @@ export class ProjectStore {
 
   async #make(fullName: string, branch: string): Promise<string> {
     const path = this.#pathOf(fullName);
-    // The repository has another name until it is complete.
+    // The repository has a temporary name until it is complete.
     const draft = `${path}.new`;
     await rm(draft, { recursive: true, force: true });
     await mkdir(dirname(path), { recursive: true });

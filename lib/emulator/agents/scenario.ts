@@ -223,7 +223,7 @@ const DURATION = "it must be a time such as 20m, or { median: 20m, sigma: 0.5, s
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
 const LENGTH = /^(\d+(?:\.\d+)?)([smh])$/;
 
-/** @param value For example, `90`, `90s`, `20m` or `1.5h`. @returns `undefined` for any other value. */
+/** Accepts `90`, `90s`, `20m` and `1.5h`. @returns `undefined` for any other value. */
 function secondsIn(value: unknown): number | undefined {
   if (typeof value === "number") return value > 0 && Number.isFinite(value) ? value : undefined;
   const [, amount = "", unit = ""] = typeof value === "string" ? LENGTH.exec(value) ?? [] : [];
@@ -313,7 +313,6 @@ const resultSchema = z.strictObject({
 export type ScenarioResult = z.infer<typeof resultSchema>;
 
 const stepSchema = z.strictObject({
-  /** Seconds since the previous step. */
   after: z._default(seconds, 0),
   /** The sandbox is running, and the run becomes `streaming`. */
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
@@ -323,7 +322,6 @@ const stepSchema = z.strictObject({
   deleteBranch: z.optional(z.literal(true)),
   event: z.optional(eventSchema),
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
-  /** Seconds between the repetitions. */
   every: z._default(seconds, 0),
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
@@ -338,7 +336,7 @@ const stepSchema = z.strictObject({
 });
 
 const automationStepSchema = z.strictObject({
-  /** Seconds since the previous step; for the first step, since the start of the work. Time spent waiting for a slot is not included. */
+  /** Seconds since the previous step; for the first step, since the start of the work. Waiting for a slot is not included. */
   after: z._default(seconds, 0),
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   error: z.optional(z.nullable(z.string())),
@@ -365,7 +363,6 @@ const attempt = z.int().check(z.minimum(1));
 const scenarioSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
-  /** Every field that is set must match a run. @default every run */
   match: z._default(
     z.strictObject({
       prompt: z.optional(z.string()),
@@ -388,7 +385,7 @@ const scenarioSchema = z.strictObject({
   refuseQueue: z.optional(z.string()),
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
-  /** Steps for automation runs. Without them, the scenario does not match automation runs. */
+  /** Steps for automation runs. A scenario without these steps does not match automation runs. */
   automation: z.optional(automationSchema),
 });
 
@@ -407,7 +404,7 @@ export type ScenarioEvent = z.infer<typeof eventSchema>;
 type Schema = z.core.$ZodType;
 type Written = z.infer<typeof scenarioSchema>;
 
-/** Returns the most specific issue. If a value can have several forms, this is the issue of the form that the value has. */
+/** Returns the most specific issue. If a value can have several forms, returns the issue for the form that the value has. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
   const deeper = issue.errors.map(([first]) => first).find((first) =>

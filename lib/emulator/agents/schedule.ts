@@ -61,7 +61,6 @@ export function matches(match: Scenario["match"], run: RunFacts): boolean {
 
 const listOf = <T>(value: T | readonly T[]): readonly T[] => Array.isArray(value) ? value : [value as T];
 
-/** @param pattern `*` matches any text, and `?` matches one character. */
 function fitsPattern(name: string, pattern: string): boolean {
   const source = pattern.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
   return new RegExp(`^${source}$`, "s").test(name);

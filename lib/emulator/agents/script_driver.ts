@@ -29,7 +29,7 @@ import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, scriptedContents, type World } from "../state/world.ts";
 
 export interface ScriptOptions {
-  /** In order of precedence: a run plays the first scenario that matches it. A run that no scenario matches stays pending. */
+  /** In order of precedence. A run plays the first scenario that matches the run. A run that no scenario matches stays pending. */
   scenarios: readonly Scenario[];
   speed?: number | undefined;
   /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; `undefined` to use the scenario and `speed`. */
@@ -55,7 +55,6 @@ interface Play {
   closed: boolean;
   killedMs: number | undefined;
   pullUrl: string | undefined;
-  /** The agent's branch, and whether the agent created it. `undefined` until a step needs the branch. */
   branch: { name: string; created: boolean } | undefined;
 }
 
@@ -140,7 +139,6 @@ export function scriptDriver(
       ) as T;
     }
     if (typeof value !== "string") return value;
-    // In the service's events, this value is a boolean, not a string.
     if (value === "${created}") return branchOf(run, play).created as T;
     const names: Record<typeof PLACEHOLDERS[number], () => string> = {
       runId: () => run.id,
@@ -190,7 +188,7 @@ export function scriptDriver(
     return true;
   }
 
-  /** Runs `action` at its scheduled time, because a read can play a step late. */
+  /** Runs `action` with the scheduled time of its step, because a read can play a step late. */
   function atMoment<T>(play: Play, dueMs: number, action: () => T): T {
     const micros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.nextMicros);
     const { result, next } = world.clock.backdate(micros, action);
@@ -224,7 +222,6 @@ export function scriptDriver(
     for (; play.next < moments.length; play.next++) {
       const moment = moments[play.next];
       if (moment === undefined || play.startMs + moment.dueMs > atMs) return enter(play);
-      // A run that was cancelled during its boot skips all steps until the sandbox is running.
       const skipped = run.status === "cancelled" && !play.booted && !play.closed && moment.step.sandbox === undefined;
       if (skipped) continue;
       if (!atMoment(play, moment.dueMs, () => apply(run, play, moment))) break;
@@ -281,7 +278,7 @@ export function scriptDriver(
       enter(play);
     },
     catchUp() {
-      // A step that cancels its run reads the run, which calls this function again.
+      // A step that cancels its run also reads the run, and reading calls this function again.
       if (playingMs !== undefined) return;
       const nowMs = world.clock.nowMs();
       try {
@@ -292,7 +289,6 @@ export function scriptDriver(
           try {
             advance(play, at);
           } catch (error) {
-            // A step that failed is retried at the next read.
             timeline.add(at, play);
             throw error;
           }

@@ -95,7 +95,7 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** Unlike an entry of the list, this answer has the graphs, and it has the published version instead of that version's id. */
+/** Unlike an entry of the list, this answer contains the graphs, and contains the published version instead of the version's id. */
 export function presentAutomation(row: AutomationRow) {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
@@ -118,7 +118,6 @@ interface Graph {
   viewport: { x: number; y: number; zoom: number };
 }
 
-/** Fills in the fields that the service adds when it reads a graph. */
 function normalizeGraph({ nodes, edges, viewport }: Graph): unknown {
   return {
     nodes: nodes.map((node) => node.type === "start" ? { ...node, data: { isDefault: false, ...node.data } } : node),
@@ -182,10 +181,6 @@ function valueProblem(input: AutomationInput, value: unknown): string | undefine
   return typeof value === "string" && input.type === "string" ? textProblem(input, value) : undefined;
 }
 
-/**
- * @throws {Refusal} 400 for an undeclared input, a value that does not match its declaration, a missing required input, or more than 512 KiB in
- * total.
- */
 function checkInputs({ inputs }: AutomationRow, triggerInput: TriggerInput): void {
   const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
   if (bytesOf(triggerInput) > MAX_INPUT_BYTES) throw bad(`input must be at most ${MAX_INPUT_BYTES} bytes of JSON`);

@@ -235,7 +235,6 @@ function appendEvents(world: World, args: ControlArguments): void {
   }
 }
 
-/** Plays a whole run at once, without the driver. */
 function execute(world: World, args: ControlArguments): void {
   const run = world.store.anyRun(text(args, "runId"));
   if (isTerminal(run.status)) return;

@@ -96,7 +96,7 @@ export function sandboxLogs(world: World, userId: string, id: string) {
   };
 }
 
-// The contract defines the format of built-in agents, but does not list them.
+// The contract defines the format of built-in agents, but does not list the agents.
 const PRESETS = [
   { name: "Code Reviewer", description: "Reads a change and comments on it", category: "Review" },
   { name: "Test Writer", description: "Adds missing tests", category: "Quality" },
@@ -119,7 +119,7 @@ export function listAgents(world: World, userId: string) {
   return [...presets, ...agents];
 }
 
-// The provider's own key is enough for models of these providers. All others need a gateway key.
+// Models of these providers need only the provider's own key. All other models need a gateway key.
 const DIRECT_PROVIDERS = ["openai", "anthropic"];
 
 export function listModels(world: World, userId: string) {

@@ -1,8 +1,3 @@
-/**
- * Runs: starting, showing, repairing and cancelling them.
- *
- * @module
- */
 import { messageOf } from "../../error_sentence.ts";
 import type { CancelResult, Run, RunEvent, StartResult } from "../../model.ts";
 import {
@@ -98,7 +93,7 @@ function present(row: Omit<EventRow, "json">): RunEvent {
   };
 }
 
-/** Oldest first. The base revision returns the first `limit` events. Later revisions return the last `limit` events. */
+/** The base revision returns the first `limit` events. Later revisions return the last `limit` events. Both return the oldest event first. */
 function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
@@ -438,7 +433,6 @@ export function repairRun(world: World, run: RunRow): void {
 // A live worker sends a heartbeat at least every 15 minutes. Source: API reference, "Event types", "Worker heartbeat".
 const MAX_SILENCE_MICROS = 15 * 60_000_000;
 
-/** Whether a run has not ended although nothing works on it. Its inner call has ended, or its worker died and has been silent for too long. */
 function isOrphaned(world: World, run: RunRow): boolean {
   if (isTerminal(run.status) || run.status === "awaiting_input") return false;
   const worker = world.driver.worker?.(run);
@@ -455,7 +449,7 @@ function silenceOf(world: World, run: RunRow): number {
 
 const DEAD = "The agent worker stopped before the run was finished";
 
-/** Uses the status of the inner call, or otherwise the last terminal event. Without both, the run failed. */
+/** Uses the status of the inner call, otherwise the last terminal event. If both are missing, the run failed. */
 function endOf(world: World, run: RunRow): { status: string; error: string | null } {
   const call = world.store.calls.get(run.ai_call_id);
   if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };

@@ -1,5 +1,5 @@
 /**
- * Sandboxes that runs boot. The worker claims a sandbox when it takes a run, and adds the row once the sandbox is running.
+ * Sandboxes that runs boot. The worker claims a sandbox when it accepts a run, and adds the row once the sandbox is running.
  *
  * @module
  */

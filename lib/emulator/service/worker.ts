@@ -40,7 +40,7 @@ export function closeCall(world: World, run: RunRow, status: string, error: stri
   Object.assign(call, { status, error, runtime_command_id: null });
 }
 
-/** The run gets a new inner call, so its list of events starts empty. */
+/** The run gets a new inner call without events. */
 export function resumeRun(world: World, run: RunRow): void {
   const before = callOf(world, run);
   if (before === undefined) return;

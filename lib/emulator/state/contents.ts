@@ -21,7 +21,6 @@ export interface TreeRow {
 
 export interface Contents {
   head(branch: string): string | undefined | Promise<string | undefined>;
-  /** @param id Id of a tree, or of a commit for its root folder. @returns `undefined` if there is no such folder. */
   tree(id: string): readonly TreeRow[] | undefined | Promise<readonly TreeRow[] | undefined>;
   blob(id: string): Uint8Array | undefined | Promise<Uint8Array | undefined>;
 }

@@ -141,7 +141,7 @@ const fixtureSchema = z.object({
 export type Fixture = z.infer<typeof fixtureSchema>;
 export type FixtureRepo = Fixture["repos"][number];
 
-/** The small build of the schema library has no messages. */
+/** Messages for issues, because the small build of the schema library contains none. */
 export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   switch (issue?.code) {
     case "unrecognized_keys":

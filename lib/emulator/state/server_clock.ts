@@ -6,7 +6,6 @@
 import type { Clock } from "../../clock.ts";
 
 export interface ServerClock {
-  /** Monotonic milliseconds, for limits and scripts. */
   nowMs(): number;
   wallMs(): number;
   /** Microseconds since 1970 for a new record. Every stamp is later than the previous one, so records of the same millisecond keep their order. */

@@ -11,7 +11,7 @@ import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.
 
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A row of a fixture as the database stores it: with the user's id instead of the user's key, and with numeric times. */
+/** A row of a fixture in the form in which the database stores the row: with the user's id instead of the user's key, and with numeric times. */
 type Stored<Row, Times extends keyof Row = never> =
   & Omit<Row, "user" | Times>
   & { userId: string }
@@ -126,7 +126,6 @@ export interface AutomationRunRow {
   metadata: Record<string, unknown>;
 }
 
-/** A pause in which an automation run waits for a person or an event. */
 export interface WaitRow {
   id: string;
   status: string;
@@ -146,7 +145,6 @@ export interface DispatchRow {
 }
 
 export interface Pull {
-  /** Counted from 1 for each repository. */
   number: number;
   /** `owner/name`. */
   repo: string;
@@ -456,7 +454,7 @@ export const SWITCHES = [
   "tailWindow",
   // A run that was cancelled while its sandbox booted stays cancelled.
   "keepsCancelled",
-  // Cancel continues when the process cannot be killed.
+  // A cancel continues even if the process cannot be killed.
   "ignoresKillFailures",
   "checksMode",
   "mogplexHarness",
@@ -466,7 +464,7 @@ export const SWITCHES = [
   "automationsOnly",
   // Trigger keys are scoped to the user and the automation. A repeated key returns the current state of the first run if the inputs are equal.
   "comparedTriggers",
-  // `GET /automations` has more than one page. In the base revision, every page after the first is a 500.
+  // `GET /automations` has more than one page. In the base revision, every page after the first is answered with a 500.
   "pagesAutomations",
   "prReviews",
   "automationRunCancel",
@@ -484,7 +482,7 @@ export const SWITCHES = [
   "automationBranch",
   // `GET /runs/{id}` closes a run whose worker died. The events route does not close it.
   "repairsRuns",
-  // The harness `mogplex` writes its own events.
+  // The harness `mogplex` writes its own kinds of events.
   "nativeEvents",
   // The sandbox of a `createBranch` run is stopped when the run ends.
   "stopsSandboxes",

@@ -4,7 +4,6 @@ interface Due<T> {
 }
 
 interface Entry<T> extends Due<T> {
-  /** Of two entries with the same time, the entry with the lower number comes first. */
   order: number;
 }
 

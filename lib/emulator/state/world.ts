@@ -25,18 +25,17 @@ interface Surroundings {
   queueMessage: string;
   queueWithoutHandle: boolean;
   limiterFailures: number;
-  /** Whether the database listener is down, so that no stream can be opened. */
   listenerDown: boolean;
   cursorFixed: boolean;
   sandboxMode: SandboxMode;
   files: FilesMode;
 }
 
-/** Works on runs: with a script, with a real command, or not at all. */
+/** Does the work of runs: with a script, with a real command, or not at all. */
 export interface Driver {
   /** @throws {QueueError} to refuse the run. */
   queued(run: RunRow): void;
-  /** Brings every run to its current state. Called before every read, because runs share the sandboxes of their user. */
+  /** Updates every run. Called before every read, because runs share the sandboxes of their user. */
   catchUp(): void;
   /** Time of a run's next step on the world's clock; `undefined` after the last step. Absent if the driver does not use the world's clock. */
   due?(run: RunRow): number | undefined;
@@ -75,7 +74,6 @@ export interface World {
   readonly sandboxLimit: number | undefined;
   readonly sandboxLingerMs: number;
   readonly pulls: Map<string, Pull[]>;
-  /** Files that scripted runs and control actions have committed, by id of the repository. See {@linkcode scriptedContents}. */
   readonly contents: Map<string, ScriptedContents>;
   gitContents: (repo: RepoRow) => Contents | undefined;
   origin: string;
@@ -153,7 +151,7 @@ export function queueWork(around: Surroundings): string | null {
 // Many small repositories of one owner. Their names and ids are the same in every emulator.
 
 export interface Projects {
-  /** Owner: letters, digits, `.`, `_`, `-`. */
+  /** Only letters, digits, `.`, `_` and `-`. */
   owner: string;
   count: number;
 }
@@ -193,7 +191,7 @@ export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }
 
-/** Adds projects for {@linkcode mainUser}. A fixture's repository with the name of a project is kept. */
+/** A fixture's repository with the name of a project is kept. */
 export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixture {
   if (all.length === 0) return fixture;
   const names = new Set(fixture.repos.map((repo) => repo.full_name));

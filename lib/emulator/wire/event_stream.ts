@@ -49,7 +49,7 @@ function replayedEvents(world: World, run: RunRow, lastId: string | null, limit:
   return rows.slice(at + 1);
 }
 
-/** Plays each step of the run when it is due. A client that only reads a stream sends no request that would play the steps. */
+/** Plays each step of the run when it is due, because a client that only reads a stream sends no request that would play the steps. */
 async function keepPlaying(world: World, run: RunRow, until: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && world.clock.nowMs() < until) {
     const due = world.driver.due?.(run) ?? until;

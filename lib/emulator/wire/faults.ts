@@ -128,7 +128,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** A fault for streams affected an answer that is not a stream, so the fault is played on the next request instead. */
+  /** A stream fault was chosen for an answer that is not a stream. The fault is played on the next request instead. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;
@@ -350,7 +350,7 @@ export function socketBreaker(c: Context): Breaker | undefined {
 
 function reset(socket: Socket | null): void {
   if (socket === null) return;
-  // Not every runtime can send a TCP reset. Closing the connection in the middle of an answer breaks it as well.
+  // Not every runtime can send a TCP reset. Closing the connection in the middle of an answer has the same effect on the client.
   if (typeof socket.resetAndDestroy === "function") socket.resetAndDestroy();
   else socket.destroy();
 }

@@ -83,8 +83,6 @@ export class BodyTooLarge extends Error {
   override name = "BodyTooLarge";
 }
 
-// The types allow `hono/client` to infer the answers.
-
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
 
 export function respond<T, Status extends 200 | 202>(data: T, status: Status): Reply<Success<T>, Status> {
@@ -115,7 +113,6 @@ export function fail(
   return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
 }
 
-/** Like an answer of the framework, this answer has no body. */
 export function bare(status: number, headers: Record<string, string> = {}): Response {
   return new Response(null, { status, headers });
 }
@@ -191,10 +188,6 @@ export function requestLine({ atMs, method, target, status, tookMs, fault }: Log
   return `${time}  ${status ?? "---"}  ${requestText.replace(/[^\x20-\x7e]/g, "?")}  ${Math.round(tookMs)} ms${how}`;
 }
 
-/**
- * @param tell Called when the answer has headers, or when the connection breaks.
- * @param faults Kinds of the faults that were played, by request.
- */
 export function logRequests(
   { clock }: World,
   tell: (request: LoggedRequest) => void,
@@ -225,7 +218,7 @@ const PAT_PREFIX = "mog_";
 /** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
 export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
-/** @param request The `WWW-Authenticate` header contains the host of this request. */
+/** @param request The `WWW-Authenticate` header contains the request's host. */
 export function unauthorized(request: Request): Failure {
   const url = new URL(request.url);
   return fail(401, "UNAUTHORIZED", "Unauthorized", {

@@ -30,8 +30,8 @@ type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => 
 type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /**
- * @param work Returns the data of the answer, or a complete response. A `Refusal` that it throws is answered with its status. Any other error is
- * answered with a 500.
+ * @param work Returns the data of the answer, or a complete response. If `work` throws a `Refusal`, the answer has the status of the refusal. Any
+ * other error is answered with a 500.
  */
 export function route<T, Status extends 200 | 202 = 200>(
   { scope, failed, status }: RouteOptions<Status>,

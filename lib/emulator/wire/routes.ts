@@ -113,7 +113,7 @@ const getAutomationRun = route(
   }),
 );
 
-/** Only in later revisions. */
+/** The route exists only in later revisions. */
 const postAutomationRunCancel = route(
   { scope: "write", failed: "Failed to cancel automation run" },
   ({ world, caller, param }) => {
@@ -124,7 +124,7 @@ const postAutomationRunCancel = route(
   },
 );
 
-/** Only in later revisions. */
+/** The route exists only in later revisions. */
 const postPrReviewRerun = route(
   { scope: "write", failed: "Failed to rerun pull request review" },
   async ({ world, caller, request }) => {
@@ -270,7 +270,7 @@ const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ 
   return result;
 });
 
-// A CI client does not need the routes below. They refuse requests as the service does, and answer any other request with a 501.
+// A CI client does not need the following routes. They refuse requests as the service does, and answer all other requests with a 501.
 
 const FAILED = "Internal server error";
 
@@ -387,13 +387,13 @@ type Agreement = {
   };
 };
 type Agreed = { [Path in keyof Routes]: { [Method in keyof Routes[Path]]: true } };
-// Does not compile if the answer of a route differs from the contract.
+// This assignment does not compile if the answer of a route differs from the contract.
 const agreement = <T extends Agreed>(): T | undefined => undefined;
 agreement<Agreement>();
 
 const FRAMEWORK_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
 
-/** The framework's answer if the route does not support the method. */
+/** Gives the framework's answer if the route does not support the method. */
 function otherMethods(allowed: ReadonlySet<string>) {
   const allow = [...allowed].sort().join(", ");
   return (c: Context) => {
@@ -485,7 +485,10 @@ export function hasForeignHost(world: World, request: Request): boolean {
   return isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(request));
 }
 
-/** Has an effect only if runs execute a command on the owner's machine, and only on routes that are added later. */
+/**
+ * Call this before adding routes: it protects only routes that are added later. It has an effect only if runs execute a command on the owner's
+ * machine.
+ */
 export function refuseForeignHosts(app: Hono, world: World): void {
   app.use(async (c, next) => {
     if (world.runsCommands && hasForeignHost(world, c.req.raw)) {

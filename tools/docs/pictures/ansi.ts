@@ -1,9 +1,3 @@
-/**
- * Parses the output of a terminal into lines of styled words.
- *
- * @module
- */
-
 export interface Span {
   text: string;
   style: readonly string[];

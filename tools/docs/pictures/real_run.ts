@@ -66,11 +66,6 @@ function withFixedIds(text: string): string {
   });
 }
 
-/**
- * Runs an agent that reports its progress and opens a pull request.
- *
- * @param env Variables of the CI system; empty for a terminal.
- */
 export async function realRun(env: Readonly<Record<string, string>>, terminal: boolean): Promise<RealRun> {
   const clock = virtualClock({ startMs: Date.parse("2026-11-20T09:41:00Z") });
   const emulator = makeEmulator({
