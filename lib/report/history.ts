@@ -84,7 +84,7 @@ type Cut = (text: string, maxLength: number) => string;
 const short = (text: string | null, cut: Cut = cutText) => text === null ? null : cut(plainText(text), MAX_TEXT);
 const firstLine = (text: string | null, cut: Cut = cutText) =>
   short(text?.split("\n").map((line) => line.trim()).find((line) => line !== "") ?? null, cut);
-/** A reason ends with the advice, so the middle is cut. */
+/** A reason ends with the advice, so text is removed from the middle. */
 const reasonLine = (text: string | null) => firstLine(text, cutMiddle);
 const MAX_JOB_URL = 500;
 
@@ -152,7 +152,7 @@ const EXITS = { ...END_EXIT, deadline: "deadline", error: "failed" } as const;
 
 /**
  * The campaign follows many runs at once, so the record has the run's own duration instead of the job's, and no number of requests.
- * @param run Its texts must already be cleaned.
+ * @param run All text in it must already be cleaned.
  */
 export function campaignRecordOf(
   run: CampaignRun,

@@ -17,7 +17,7 @@ import { resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
 import type { ReportLinks } from "./page_link.ts";
 
-/** The parts of a note that depend on its place, such as the words that stop the run. */
+/** The parts of a note that depend on where it is posted, such as the words that stop the run. */
 export interface NoteWords {
   /** What readers write to stop the run, such as `@mogplex stop`. @default readers cannot stop it */
   stop?: string | undefined;

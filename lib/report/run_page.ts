@@ -89,7 +89,7 @@ export interface RunPageOptions {
 const MAX_TASK = 100_000;
 const MAX_NAME = 400;
 
-/** @param result After `cleanResult`. All its texts are escaped. Only the address of the pull request becomes a link. */
+/** @param result After `cleanResult`. All text in it is escaped. Only the address of the pull request becomes a link. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { runId, repository, repoId, kind: { noun } } = view;
@@ -162,7 +162,7 @@ function summaryOf(view: ResultView, { earlier }: RunPageOptions): Part {
   ];
 }
 
-// Texts by exit code, for jobs without a verdict from the service. A text that ends with a colon is followed by what happened to the start.
+// Sentences by exit code, for jobs without a verdict from the service. A sentence that ends with a colon is followed by what happened to the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Fix the problem shown above, then start the job again. A retry alone does not help."],
   [EXIT.unavailable, "Check that the service and the network are up, then retry the job: "],
@@ -711,7 +711,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
 }
 
 /**
- * Returns the command that starts the same task again, and a text about what is missing. `null` if the repository is unknown, if a run without a
+ * Returns the command that starts the same task again, and a sentence about what is missing. `null` if the repository is unknown, if a run without a
  * known id may be in progress, or if there is no program.
  */
 function startCommand(

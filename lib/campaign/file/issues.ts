@@ -1,5 +1,5 @@
 /**
- * Converts the issues that the schema finds into mistakes with places.
+ * Converts the issues that the schema finds into mistakes with positions.
  * @module
  */
 import type * as z from "zod/mini";

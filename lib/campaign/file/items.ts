@@ -29,7 +29,7 @@ type ReadResult =
   | { ok: true; path: string; text: string }
   | { ok: false; path: string; problem: string; why?: string };
 
-/** Git's settings for line endings must not change these texts, because idempotency keys are derived from them. */
+/** Git's settings for line endings must not change this text, because idempotency keys are derived from it. */
 function normalized(text: string): string {
   return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
 }

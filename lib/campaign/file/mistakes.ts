@@ -70,7 +70,7 @@ export class CampaignFileError extends UsageError {
   }
 }
 
-/** Ignores a second mistake with the same key and place, because it probably has the same cause. */
+/** Ignores a second mistake with the same key and position, because it probably has the same cause. */
 export class MistakeList {
   readonly #mistakes = new Map<string, Mistake>();
   readonly #files = new Map<string, number>();
@@ -89,7 +89,7 @@ export class MistakeList {
     const isKey = "key" in place;
     if (this.words !== undefined) [key, message] = [this.words.key(key), this.words.message(message)];
     const { file, line, column } = isKey ? { file: null, line: null, column: null } : place;
-    // A mistake in `branch` may be reported at the place of a repository, as `repositories[2].branch`.
+    // A mistake in `branch` may be reported at the position of a repository, as `repositories[2].branch`.
     if (isKey && !key.startsWith(place.key)) key = `${place.key}.${key}`;
     const id = JSON.stringify([place, key]);
     if (this.#mistakes.has(id)) return;

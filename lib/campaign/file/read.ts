@@ -218,7 +218,7 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** Finds a part of a value in the source. Returns the place of the whole value if escapes or line breaks prevent a match. */
+/** Finds a part of a value in the source. Returns the position of the whole value if escapes or line breaks prevent a match. */
 function placeInside(
   source: CheckedTree["source"],
   node: ScalarNode,

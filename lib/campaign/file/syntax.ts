@@ -1,6 +1,6 @@
 /**
- * Parses text into a tree with places, and reports syntax mistakes where the user has to fix them. The syntax is YAML 1.2 without aliases, anchors,
- * merge keys, tags and directives, which make a file hard to read. JSON is also valid YAML.
+ * Parses text into a tree with positions, and reports syntax mistakes where the user has to fix them. The syntax is YAML 1.2 without aliases,
+ * anchors, merge keys, tags and directives, which make a file hard to read. JSON is also valid YAML.
  * @module
  */
 import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, type ParsedNode, Parser } from "yaml";
@@ -134,8 +134,8 @@ function pathBefore(root: TreeNode, offset: number): Path {
 const MAX_ITEMS = 20_001;
 
 /**
- * Lists are cut to {@linkcode MAX_ITEMS}. Maps have no prototype, because a key can have the name of an inherited property. A broken value becomes
- * `undefined`.
+ * Lists are truncated to {@linkcode MAX_ITEMS}. Maps have no prototype, because a key can have the name of an inherited property. A broken value
+ * becomes `undefined`.
  */
 export function dataOf(node: TreeNode): unknown {
   switch (node.kind) {
@@ -384,7 +384,7 @@ function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }
 
-/** Moves a problem to the place of its cause. The parser often reports a later place. */
+/** Moves a problem to the position of its cause. The parser often reports a later position. */
 function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
   const offset = Math.min(noticed, source.end);
   const path = pathBefore(root, offset);
@@ -542,7 +542,7 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
 function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
   const offsets = new Set<number>();
   let hasEnded = false;
-  // At the same place, the message about block collections is more specific.
+  // At the same position, the message about block collections is more specific.
   const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
   return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
     // All problems after the end of a value are consequences of the first one.

@@ -206,7 +206,7 @@ function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial
 /**
  * Returns the times of the waves if everything succeeds: one at each multiple of the interval while runs are active, and one when the next run can
  * start. There are no waves while no run is active.
- * @returns Milliseconds since 1970, ascending. The first wave is now. At the last wave, everything has finished. `null` if no window ever opens.
+ * @returns Milliseconds since 1970, ascending. The first value is now. At the last value, everything has finished. `null` if no window ever opens.
  */
 export function waveMoments(input: ForecastInput & { waveEveryMs: number }): number[] | null {
   const moments: number[] = [];

@@ -22,7 +22,7 @@ export interface WavePlan {
   readonly gate: number | null;
 }
 
-/** Every text has passed the check of its flag, so it cannot break YAML or shell scripts. */
+/** Every value has passed the check of its flag, so it cannot break YAML or shell scripts. */
 export interface PipelineSettings {
   readonly image: string | undefined;
   readonly tags: readonly string[];

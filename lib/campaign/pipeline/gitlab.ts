@@ -1,6 +1,6 @@
 /**
  * The GitLab format: a child pipeline with one job for each wave. A delayed job uses no runner while it waits. Scripts are written for POSIX shells,
- * and each user-provided text is quoted as one shell word.
+ * and each user-provided value is quoted as one shell word.
  * @module
  */
 import { Document, type Node, Scalar } from "yaml";

@@ -145,7 +145,7 @@ const NOUNS: Readonly<Partial<Record<string, string>>> = {
   "wave is late": "a late wave",
 };
 
-/** Texts are untrusted. */
+/** All text is untrusted. */
 export interface Attention {
   readonly title: string;
   readonly cause: string;

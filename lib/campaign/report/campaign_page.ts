@@ -94,7 +94,7 @@ import {
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
 
-/** @param view Must come from `cleanCampaign`. Its texts are escaped, and only addresses of pull requests become links. */
+/** @param view Must come from `cleanCampaign`. All text in it is escaped, and only addresses of pull requests become links. */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [], isShared = false } = options;
   const nowMs = instantMs(view.at) ?? 0;

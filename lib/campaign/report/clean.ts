@@ -1,5 +1,5 @@
 /**
- * Makes the view of a campaign safe for reports: every text is normalized, redacted and cut. Renderers must get only cleaned views.
+ * Makes the view of a campaign safe for reports: all text is normalized, redacted and truncated. Renderers must get only cleaned views.
  * @module
  */
 import { type Redact, remember } from "../../run/clean.ts";
@@ -55,14 +55,14 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
 }
 
 /**
- * Puts every text on one line, normalizes it with `plainText`, redacts it and cuts it. Only this program's own token is removed from ids. An address
- * of a pull request that must not be a link becomes `null`. An invalid time becomes `null` or is omitted. In a field that requires a time, an invalid
- * time becomes the beginning of 1970.
+ * Puts every text on one line, normalizes it with `plainText`, redacts it and truncates it. Only this program's own token is removed from ids. An
+ * address of a pull request that must not be a link becomes `null`. An invalid time becomes `null` or is omitted. In a field that requires a time, an
+ * invalid time becomes the beginning of 1970.
  * @param redactToken Removes only this program's own token.
  */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
   const line = remember(oneLine);
-  // Texts are cut after redaction, because a part of a token would not be recognized.
+  // Text is truncated after redaction, because a part of a token would not be recognized.
   const name = remember((text) => cutText(redact(line(text)), MAX_NAME));
   const reason = remember((text) => cutText(redact(line(text)), MAX_REASON));
   const id = remember((text) => cutText(redactToken(line(text)), MAX_ID));

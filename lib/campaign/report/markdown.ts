@@ -72,8 +72,8 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
 };
 
 /**
- * Untrusted text is always shown as code. Only `http(s)` addresses of pull requests and of the job on its CI system become links. Long lists are cut,
- * with a note.
+ * Untrusted text is always shown as code. Only `http(s)` addresses of pull requests and of the job on its CI system become links. Long lists are
+ * truncated, with a note.
  * @returns Less than 600 KB of UTF-8.
  */
 export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {

@@ -77,7 +77,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /**
- * Renders a heading, and a line for each item. Lines end with CR LF, texts are quoted, and no cell is a formula. An unknown value is an empty cell.
+ * Renders a heading, and a line for each item. Lines end with CR LF, text is quoted, and no cell is a formula. An unknown value is an empty cell.
  * Source: RFC 4180.
  */
 function renderCampaignCsv({ items, at }: CampaignView): string {
@@ -148,7 +148,7 @@ function caseOf(item: CampaignItem, name: string, nowMs: number): Case {
   return { name, timeMs, problem: { mark, type: verdict, message, text: lines.join("\n\n") } };
 }
 
-/** Items have unique names, but two long names may be the same after they were cut. */
+/** Items have unique names, but two long names may be the same after truncation. */
 function uniqueNames(items: readonly CampaignItem[]): string[] {
   const used = new Set<string>();
   const next = new Map<string, number>();

@@ -259,7 +259,7 @@ const MAX_SHOWN_URL = 200;
 
 /**
  * Returns why the address in an event does not prove that the item has a pull request; `null` if it does. Untrusted text: events can contain
- * anything. If there is a token for the forge, the next step asks the forge.
+ * anything. If there is a token for the forge, the next step checks the pull request there.
  */
 function doubtOf(
   { lock: { origin }, pulls, forgeHosts }: Work,

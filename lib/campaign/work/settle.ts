@@ -1,6 +1,6 @@
 /**
  * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have started a run that has not been
- * seen. The service has no request that only finds this run. If the first request never arrived, the same key and body start a run.
+ * seen. The service has no request that only finds this run. If the first request never arrived, repeating it starts a run.
  * @module
  */
 import { MogplexError } from "../../errors.ts";

@@ -124,7 +124,7 @@ export function workOn(
 export function reasonCleaner(redact: (text: string) => string): Work["reason"] {
   return (text) => {
     if (text === null) return null;
-    // The text is cut after masking, because a part of a secret would not be recognized.
+    // The text is truncated after masking, because a part of a secret would not be recognized.
     const masked = redact(plainText(text)).trim();
     return masked === "" ? null : cutText(masked, MAX_REASON);
   };
