@@ -132,7 +132,7 @@ async function measure(target: Target, durationMs: number): Promise<number> {
 export async function bench(): Promise<ThroughputRow> {
   const directory = mkdtempSync(join(tmpdir(), "emulator-bench-"));
   const program = join(directory, "serve.mjs");
-  // Not a static import, because the server process runs this file without esbuild.
+  // A static import would not work, because the server process runs this file without esbuild.
   const { build } = await import("esbuild");
   await build({
     absWorkingDir: root,

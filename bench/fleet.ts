@@ -84,7 +84,7 @@ export async function bench(): Promise<FleetRow[]> {
   }
   for (const jobs of [1, 10, 30]) await add("stream", { way: "stream", jobs }, { median: 2, worst: 2, refusals: 0 });
   await add("stream", { way: "stream", jobs: 100 }, barsFor(100));
-  // Quiet runs are polled less often, so these limits do not apply to all of them: see the README.
+  // Quiet runs are polled less often, so some of them may exceed these limits: see the README.
   for (const jobs of [1, 5]) await add("polling, quiet runs", { way: "polling", jobs, quiet: true }, barsFor(jobs));
   // The limit here is the number of requests, including the start: 72 with polling, 10 with the stream.
   const tenMinutes = { jobs: 1, quiet: true, lengthSeconds: [600, 600] } as const;

@@ -160,7 +160,7 @@ export function pythonProgram(name: string, version: string): Program {
   return installed({
     ...{ name, version, folder, file: join("bin", name) },
     make() {
-      // Not renamed afterwards, because the scripts of a virtual environment contain its path.
+      // The folder must not be renamed afterwards, because the scripts of a virtual environment contain its path.
       rmSync(folder, { recursive: true, force: true });
       install(`${name} ${version}`, ["python3", "-m", "venv", folder]);
       install(`${name} ${version}`, [join(folder, "bin/pip"), "install", "-q", `${name}==${version}`]);

@@ -50,7 +50,7 @@ export interface Clock {
  */
 export const OVER: DOMException = new DOMException("No longer needed", "AbortError");
 
-// Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
+// Node, Bun and Deno treat a longer delay of `setTimeout` as 1 ms. Source: measured.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function timer(ms: number, signal: AbortSignal | undefined, background: boolean): Promise<void> {

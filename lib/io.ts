@@ -20,7 +20,7 @@ type LinkRule = "refuse" | "follow";
 /** What to do with bytes that are not UTF-8. Use `replace` only for text that is searched and never sent. */
 type DecodeRule = "refuse" | "replace";
 
-/** The largest text that the service accepts has about half a million bytes. */
+/** The largest text that the service accepts is about half a million bytes. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
 export interface GrowingFile {
@@ -165,7 +165,7 @@ export function proveWritable(io: Pick<Io, "writeFile" | "removeFile">, path: st
 
 function writeFile(path: string, text: string, always = false): void {
   refuseLinks(fs, path);
-  // As root, renaming onto a device works and would turn `/dev/null` into a regular file.
+  // The superuser can rename a file onto a device, which would turn `/dev/null` into a regular file.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new NotRegularFileError();
   makeDirectory(parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
@@ -235,7 +235,7 @@ function readRegularFile(path: string, maxBytes: number, links: LinkRule): Uint8
 
   const facts = (links === "follow" ? fs.statSync : fs.lstatSync)(path, { throwIfNoEntry: false });
   if (facts === undefined) return undefined;
-  // Also check before opening: opening a pipe waits for a writer, and opening a device may have an effect.
+  // Check the facts before opening, too: opening a pipe waits for a writer, and opening a device may have an effect.
   check(facts);
   const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = fs.constants;
   const file = fs.openSync(path, O_RDONLY | O_NONBLOCK | (links === "follow" ? 0 : O_NOFOLLOW));

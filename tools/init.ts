@@ -16,7 +16,7 @@ if (place === root || place.startsWith(`${root}${sep}`)) {
   );
   process.exit(2);
 }
-// With `npm run init gitlab --dry-run`, without `--` before the flag, npm consumes the flag, and the files would be written.
+// If `--dry-run` follows `npm run init gitlab` without `--`, npm consumes the flag, and the files would be written.
 const swallowed = ["dry-run", "respond", "uninstall"]
   .filter((name) => env[`npm_config_${name.replace("-", "_")}`] === "true" && !process.argv.includes(`--${name}`))
   .map((name) => `--${name}`);

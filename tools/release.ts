@@ -246,7 +246,7 @@ export async function checkRelease(top: string, tag: string = versionOf(top), di
   throw new Error(`Cannot release "${tag}":\n${problems.map((problem) => `- ${problem}`).join("\n")}`);
 }
 
-// Not with task.mjs: its setup would install all packages again, because the lock file has a new version.
+// Do not use task.mjs: its setup would install all packages again, because the lock file has a new version.
 function runTool(top: string, ...line: string[]): void {
   execFileSync(process.execPath, ["--no-env-file", ...line], { cwd: top, stdio: ["ignore", 2, 2] });
 }

@@ -42,7 +42,7 @@ export interface TwoWorkers {
   mostAMinute: number;
 }
 
-/** The seed determines when the copy is made, and how each worker works. */
+/** The seed determines when the journal is copied, and how each worker works. */
 export async function playTwoWorkers(seed: number): Promise<TwoWorkers> {
   const world = campaignWorld({
     repositories: REPOSITORIES,

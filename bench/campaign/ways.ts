@@ -77,7 +77,7 @@ export function workers(count: number): Way {
 
 const SCRIPT = { atATime: 4, most: 150, timeoutMs: 300 * MINUTE_MS };
 
-/** The example script for many repositories from the time before campaigns, with one list. */
+/** The former example script for many repositories, with one list. */
 async function playList(world: CampaignWorld, names: readonly string[], verdicts: Verdicts): Promise<void> {
   const { token, clock, fetch, ids } = world;
   const until = clock.now() + SCRIPT.timeoutMs;

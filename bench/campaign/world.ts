@@ -25,7 +25,7 @@ export const MEAN_MS = 20 * MINUTE_MS;
 /** Standard deviation of the logarithm of the run times. Two thirds of all times are between 0.6 and 1.6 times the median. */
 const SPREAD = 0.5;
 const SHORTEST_MS = 2 * MINUTE_MS;
-/** Below the default of `run-timeout` in a campaign file. Longer runs would be stopped, and the lower bound would be wrong. */
+/** Must be less than the default of `run-timeout` in a campaign file. Longer runs would be stopped, and the lower bound would be wrong. */
 const LONGEST_MS = 58 * MINUTE_MS;
 
 export function runTimes(kind: RunTimes, count: number, seed: number): number[] {

@@ -113,7 +113,7 @@ async function bundled(bench: Bench, bundler: Program): Promise<void> {
     `import { EXIT, exitCodeFor } from "@mogplex/ci";\nconsole.log(EXIT.usage, exitCodeFor(new Error("x")));\n`;
   const files = { "driver.mjs": driver, "script.mjs": SCRIPT, "small.mjs": small, "client.mjs": WITH_CLIENT };
   const cwd = await consumer(bench, files);
-  // Not in the folder of the package, because the bundle must contain everything.
+  // Run the bundle outside the folder of the package, because it must contain everything.
   const elsewhere = bench.newFolder();
   const build = async (name: string) => {
     const output = join(elsewhere, `${name}-bundle.mjs`);

@@ -53,7 +53,7 @@ export interface DurableFiles {
 
 interface FileFacts {
   bytes: number;
-  /** In milliseconds since 1970, by the clock of the file system. */
+  /** Modification time in milliseconds since 1970, by the clock of the file system. */
   modifiedMs: number;
 }
 

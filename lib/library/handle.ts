@@ -159,7 +159,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
       const sentence = leftSentence(error);
       throw sentence === undefined ? error : new AbortedError(`${sentence}; nothing was started`, error);
     });
-    // Also prevents an `unhandledRejection` for a handle that is not awaited.
+    // This handler also prevents an `unhandledRejection` for a handle that is not awaited.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
       (error) => notStarted(error),

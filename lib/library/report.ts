@@ -283,7 +283,7 @@ export async function report(
       attempt(format, path, () => io.writeFile(path, views.render(value as AnyCampaignView, format, redact, links)));
     }
   }
-  // Not a `UsageError`, because that class means that nothing was started.
+  // This error is not a `UsageError`, because that class means that nothing was started.
   const message = problems.map((problem) => problem.message).join("; ");
   if (problems.length > 0) throw new MogplexError(message, "usage", { code: "REPORT_NOT_WRITTEN" });
 }

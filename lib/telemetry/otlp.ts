@@ -1,5 +1,5 @@
 /**
- * Spans, their OTLP form in JSON, and their export to a collector or a file. Written by hand, because the SDK has 245 KB. The tests compare the
+ * Spans, their OTLP form in JSON, and their export to a collector or a file. Written by hand, because the SDK is 245 KB. The tests compare the
  * output with the SDK's. Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts, enumerations
  * as numbers.
  * @module
@@ -191,7 +191,7 @@ interface ExportOptions {
   clock: Clock;
   limitMs: number;
   redact: (text: string) => string;
-  /** At least 0 and less than 1, for jitter. @default {Math.random} */
+  /** Random number for jitter, at least 0 and less than 1. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 

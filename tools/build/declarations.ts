@@ -19,7 +19,7 @@ function onLines(statement: string): string {
 }
 
 export async function writeDeclarations(dist: string): Promise<void> {
-  // Not below node_modules, because the bundler treats everything there as a package.
+  // The folder must not be below node_modules, because the bundler treats everything there as a package.
   const made = mkdtempSync(join(tmpdir(), "mogplex-declarations-"));
   try {
     const args = ["--declaration", "--emitDeclarationOnly", "--outDir", made, "--rootDir", "."];

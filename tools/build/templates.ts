@@ -33,7 +33,7 @@ function sourceOf(name: string): string {
   return withPieces(readFileSync(join(root, "components", name, "template.yml"), "utf8"));
 }
 
-/** With the program, the template of the campaign component would exceed the limit. */
+/** The template of the campaign component would exceed the limit if it contained the program. */
 export function carriesProgram(name: string): boolean {
   return sourceOf(name).includes("@@BUNDLE@@");
 }

@@ -17,7 +17,7 @@ export function pathsIn(file: string, text: string, exists: (path: string) => bo
 }
 
 /**
- * Files whose words are ignored. These are files that are part of a key as a whole if the test reaches them, and files that list the contents of the
+ * Files whose text is not searched for paths. Either a key includes the whole file if the test reaches it, or the file lists the contents of the
  * package.
  */
 const NOT_OF_TEST = /^(?:lib|dist|action|templates)\/|^(?:package|deno)\.json$/;

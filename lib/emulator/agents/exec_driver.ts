@@ -33,7 +33,7 @@ export interface ExecOptions {
   command: string;
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
-   * In milliseconds. A command that exceeds the limit is killed, and its run stays `streaming`, as in the base revision.
+   * Time limit in milliseconds. A command that exceeds the limit is killed, and its run stays `streaming`, as in the base revision.
    * @default {1_800_000}
    */
   timeLimitMs?: number | undefined;

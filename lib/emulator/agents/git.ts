@@ -44,7 +44,7 @@ export async function removeDirectory(directory: string): Promise<void> {
  *
  * @param path Path of the repository, bare or not.
  * @param directory An empty directory.
- * @throws {GitError} whose message quotes Git's message as the service does.
+ * @throws {GitError} with a message like the service's, which quotes Git's message.
  */
 export async function prepareCheckout(
   path: string,

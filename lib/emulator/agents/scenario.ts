@@ -328,7 +328,7 @@ const stepSchema = z.strictObject({
   error: z.optional(z.nullable(z.string())),
   /** The worker stops with this error. The run fails before the last event is written. */
   fail: z.optional(z.string()),
-  /** Planned when the step is played. Without a `route`, the fault affects only requests about this run. */
+  /** The fault is planned when the step is played. Without a `route`, the fault affects only requests about this run. */
   fault: z.optional(faultSchema),
   /** A person answers a paused run in the app. The run gets a new inner call without events. Only in later revisions. */
   resume: z.optional(z.literal(true)),

@@ -29,7 +29,7 @@ import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, scriptedContents, type World } from "../state/world.ts";
 
 export interface ScriptOptions {
-  /** In order of precedence. A run plays the first scenario that matches the run. A run that no scenario matches stays pending. */
+  /** The scenarios in order of precedence. A run plays the first scenario that matches the run. A run that no scenario matches stays pending. */
   scenarios: readonly Scenario[];
   speed?: number | undefined;
   /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; `undefined` to use the scenario and `speed`. */
@@ -58,7 +58,7 @@ interface Play {
   branch: { name: string; created: boolean } | undefined;
 }
 
-// The agent reports the kill this long after the cancel.
+// Time between a cancel and the agent's report that its process was killed.
 const KILL_REPORT_DELAY_MS = 1_000;
 
 function resultFile({ json, text, link, size, submodule }: ScenarioResult): StoredFile {

@@ -193,7 +193,7 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   return { token };
 }
 
-/** Also removes the runs and sandboxes of the repository. The idempotency keys of its runs can be used again. Source: API reference. */
+/** Removes the repository together with its runs and sandboxes. The idempotency keys of these runs can be used again. Source: API reference. */
 function removeRepo({ store, driver }: World, id: string): void {
   for (const run of [...store.runs.values()].filter((each) => each.repo_id === id)) {
     if (!isTerminal(run.status)) driver.kill(run);

@@ -70,7 +70,7 @@ function presentSandbox(world: World, row: SandboxRow): Sandbox {
   };
 }
 
-// Regardless of `limit`. Source: API reference, "Get sandbox logs".
+// Applies regardless of `limit`. Source: API reference, "Get sandbox logs".
 const MAX_LIFECYCLE_EVENTS = 200;
 const MAX_AGENTS = 200;
 

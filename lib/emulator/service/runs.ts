@@ -186,7 +186,7 @@ export function trimmedOrNull(value: unknown): string | null {
 }
 
 interface NormalizedStart {
-  /** As sent by the client, because the spelling of the id affects the hash. */
+  /** The id as the client sent it, because the spelling of the id affects the hash. */
   repoId: string;
   prompt: string;
   harness: string;

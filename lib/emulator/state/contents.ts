@@ -8,7 +8,7 @@ import { sha256Hex } from "../../sha256.ts";
 export interface StoredFile {
   readonly mode: string;
   readonly text: string;
-  /** In bytes. A shorter text is padded when it is read. */
+  /** Size in bytes. A shorter text is padded when it is read. */
   readonly size: number;
 }
 
@@ -27,7 +27,7 @@ export interface Contents {
 
 const FOLDER = "040000";
 
-/** Has the form of a Git id. The same content has the same id. */
+/** The id has the form of a Git id. The same content has the same id. */
 const idOf = (kind: string, content: string) => sha256Hex(`${kind} ${content}`).slice(0, 40);
 
 export function storedFile(text: string, mode = "100644", size?: number): StoredFile {

@@ -187,7 +187,7 @@ export class Store {
   /** Run ids by user and idempotency key. A key never expires. */
   readonly runKeys = new Map<string, string>();
   readonly calls = new Map<string, CallRow>();
-  /** By call id, in chronological order. */
+  /** Events by call id, in chronological order. */
   readonly events = new Map<string, EventRow[]>();
   readonly automationRuns = new Map<string, AutomationRunRow>();
   readonly automationRunKeys = new Map<string, string>();
@@ -361,7 +361,7 @@ interface Bulk {
   what: string;
   userId: string;
   count: number;
-  /** Only for `lifecycleEvents`. */
+  /** Used only for `lifecycleEvents`. */
   sandboxId: string;
 }
 

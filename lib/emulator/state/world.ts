@@ -79,7 +79,7 @@ export interface World {
   origin: string;
   /** Whether runs execute a command on the owner's machine. If `true`, anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
-  /** Set after the world is created, because a driver needs the world. */
+  /** This field is set after the world is created, because a driver needs the world. */
   driver: Driver;
   automationDriver: AutomationDriver;
 }
@@ -151,7 +151,7 @@ export function queueWork(around: Surroundings): string | null {
 // Many small repositories of one owner. Their names and ids are the same in every emulator.
 
 export interface Projects {
-  /** Only letters, digits, `.`, `_` and `-`. */
+  /** The owner contains only letters, digits, `.`, `_` and `-`. */
   owner: string;
   count: number;
 }

@@ -67,7 +67,7 @@ export class Faults {
     this.#planned.push({ ...fault, hits: 0 });
   }
 
-  /** In the order in which the faults were planned, including the faults that have ended. */
+  /** The faults in the order in which they were planned, including the faults that have ended. */
   get planned(): readonly Readonly<PlannedFault>[] {
     return this.#planned;
   }

@@ -70,7 +70,7 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   for (let next = await reader?.read(); next?.value !== undefined; next = await reader?.read()) {
     length += next.value.length;
     if (length > MAX_BODY_BYTES) {
-      // Not awaited, because the sender of an endless body might never react.
+      // Do not await this promise, because the sender of an endless body might never react.
       reader?.cancel().catch(() => {});
       throw new BodyTooLarge();
     }
