@@ -161,8 +161,8 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "comment": {
     description:
-      "Whether the step keeps one comment with its summary up to date on the pull request. The job needs the " +
-      "permission pull-requests: write.",
+      "Whether the step keeps one comment on the pull request up to date with the status and the result of the run. The job " +
+      "needs the permission pull-requests: write.",
     default: "false",
     options: SWITCH,
   },

@@ -16,6 +16,7 @@ import {
   CompactLog,
   FULL_WIDTH,
   fullEvent,
+  questionIn,
   type Row,
   timedRow,
 } from "../../report/event_text.ts";
@@ -437,6 +438,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["repository", view.repository ?? view.repoId],
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],
+    ["question", view.outcome === "awaiting_input" ? shortened(questionIn(view.events) ?? null) : null],
     ["campaign", campaign?.campaign ?? null],
     ["what to do", campaign?.step ?? view.nextStep ?? shortened(view.advice)],
     ["retry", campaign?.command ?? null],
