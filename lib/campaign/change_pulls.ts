@@ -1,5 +1,5 @@
 /**
- * Changes that people can make to a campaign's pull requests: asking for reviews, and closing them. The plan is shown before anything is changed.
+ * Changes that people can make to a campaign's pull requests: requesting reviews, and closing. The plan is shown before anything is changed.
  *
  * @module
  */
@@ -26,8 +26,8 @@ import type { Store } from "./work/store.ts";
 
 export type PullChange =
   /**
-   * `reviewers`: as in a campaign file; empty to use the reviewers in the plan. `atMost`: maximum number of requests in 24 hours, including earlier
-   * ones.
+   * `reviewers` has the format of a campaign file; if empty, the reviewers in the plan are used. `atMost` is the maximum number of requests in 24
+   * hours, including earlier requests.
    */
   | { kind: "ask"; select: Selection; reviewers: readonly string[]; atMost: number }
   | { kind: "close"; select: Selection; reason: string };
@@ -35,9 +35,9 @@ export type PullChange =
 export interface PlannedChange {
   readonly item: string;
   readonly url: string;
-  /** Names of the reviewers; empty for closing. */
+  /** Names of the reviewers. Empty if the pull request is closed. */
   readonly whom: readonly string[];
-  /** People who wrote, reviewed or commented on the pull request; null if unknown. */
+  /** People who wrote, reviewed or commented on the pull request; `null` if unknown. */
   readonly people: readonly string[] | null;
 }
 
@@ -59,14 +59,14 @@ export interface ChangeOptions extends CampaignOptions {
   by: string;
   /** @default {false} */
   dryRun?: boolean | undefined;
-  /** Called before anything is changed. If it throws an error, the command stops. */
+  /** Called before anything is changed. If the function throws, nothing is changed. */
   onPlan?: ((plan: ChangePlan) => void) | undefined;
 }
 
 const DAY_MS = 86_400_000;
 
 /**
- * Changes pull requests. Changes that earlier commands requested and that have no answer yet are finished first.
+ * Changes pull requests. Unanswered changes that earlier commands requested are finished first.
  *
  * @throws {UsageError} if nothing is selected, if no selected pull request can be changed, if a run is working on a branch that would be closed, or
  * if there is no token for a forge.
@@ -93,7 +93,7 @@ export async function changePullRequests(
     if (pulls === undefined) throw withoutToken(store, attempted);
     const work: WriteWork = { store, writer: (url) => pulls.writer(url, `campaign ${change.kind}`) };
     const view = () => viewOf(opened, store, { stuckAfterMs });
-    // This is also needed after a lost race, because the journal may have the intents without their results.
+    // Also needed after a lost race, because the journal may have the intents without their results.
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {
       await pulls.refresh(store.memory, (body) => store.take(body, dryRun), change.kind === "close");
@@ -105,7 +105,7 @@ export async function changePullRequests(
       onPlan?.(plan);
     }
     if (!dryRun) {
-      // A change that has no answer yet is not requested again.
+      // An unanswered change is not requested again.
       const hasResult = ({ item }: PlannedChange) =>
         ["done", "refused"].includes(results.get(`${change.kind} ${item}`)?.state ?? "") ||
         store.memory.items.get(item)?.writes[change.kind]?.state === "open";
@@ -151,12 +151,11 @@ async function planChange(planning: Planning, view: CampaignView): Promise<Chang
   return change.kind === "ask" ? await planAsk(planning, items, view) : await planClose(planning, items);
 }
 
-/** Returns a clause if the pull request of an item cannot be changed; otherwise null. */
 function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pullRequest === null ? "it has no pull request" : whyNotOwn(pull);
 }
 
-/** Reading the people of a pull request takes several requests. After this number of pull requests, people are unknown. */
+/** Reading the people of a pull request takes several requests, so the people of further pull requests remain unknown. */
 const MAX_PEOPLE = 100;
 
 /** @param count Number of pull requests whose people were already read. */
@@ -233,7 +232,7 @@ function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], 
 /** Larger changes need a person's confirmation. */
 const MAX_UNCONFIRMED = 20;
 
-/** Returns a clause if the plan needs a person's confirmation; otherwise null. */
+/** Returns a clause if the plan needs a person's confirmation. */
 export function whyConfirm({ changes }: ChangePlan): string | null {
   if (changes.length > MAX_UNCONFIRMED) {
     return `${changes.length} pull requests would be changed, more than ${MAX_UNCONFIRMED}`;
@@ -242,7 +241,7 @@ export function whyConfirm({ changes }: ChangePlan): string | null {
   return touched.length === 0 ? null : `people may have worked on ${touched.length} of them`;
 }
 
-/** Undefined if all changes succeeded. */
+/** `undefined` if all changes succeeded. */
 export function errorOfChange(attempted: string, results: readonly WriteResult[]): MogplexError | undefined {
   const unanswered = results.filter(({ state }) => state === "open" || state === "withdrawn");
   const refused = results.filter(({ state }) => state === "refused");

@@ -1,6 +1,6 @@
 /**
  * Changes to pull requests: reviewers and labels from the campaign file, review requests, and closing. Each change is recorded in the journal and
- * shared before it is sent. If an answer is lost, the forge is asked what happened, so nothing is sent twice.
+ * shared before it is sent. If a request is not answered, the forge is asked what happened, so nothing is sent twice.
  *
  * @module
  */
@@ -22,7 +22,7 @@ type WriteIntent = Omit<Extract<RecordBody, { type: "write-intent" }>, "type">;
 
 export interface WriteWork {
   readonly store: Store;
-  /** Undefined if there is no token for the host. */
+  /** `undefined` if there is no token for the host. */
   writer(url: string): PullRequestWriter | undefined;
 }
 
@@ -30,9 +30,9 @@ export interface WriteResult {
   readonly item: string;
   readonly act: WriteAct;
   readonly url: string;
-  /** `open`: there was no answer. `withdrawn`: nothing was sent. */
+  /** `open` means that the request was not answered. `withdrawn` means that nothing was sent. */
   readonly state: WriteMemory["state"];
-  /** A clause, or null. */
+  /** A clause. */
   readonly reason: string | null;
 }
 
@@ -56,9 +56,9 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
 }
 
 /**
- * Finishes changes that earlier commands requested and that have no answer: reads the forge, and sends what is missing.
+ * Finishes unanswered changes that earlier commands requested: reads the forge, and sends what is missing.
  *
- * @param isDue Whether a change is finished now. @default all of them
+ * @param isDue Whether a change is finished now. @default all changes
  */
 export async function finishWrites(
   work: WriteWork,
@@ -93,7 +93,7 @@ export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[
       try {
         results.push(await carryOut(work, item, act));
       } catch (error) {
-        // The failed change may have been sent in part, and the forge is asked about it later. Nothing of the other changes was sent.
+        // Part of the failed change may have been sent, so the forge is asked about it later. No part of the other changes was sent.
         if (!(error instanceof LostRaceError)) await withdraw(store, batch.slice(index + 1));
         throw error;
       }
@@ -144,7 +144,7 @@ function without(names: readonly string[], others: readonly string[]): string[] 
   return names.filter((name) => !otherNames.has(name.toLowerCase()));
 }
 
-/** Adds only missing reviewers and labels. @returns Why the forge accepted none of the reviewers; null if it accepted some. */
+/** @returns Why no review was requested, as a clause; `null` if the request succeeded or was not needed. */
 async function requestAll(writer: PullRequestWriter, { users, teams, labels }: WriteMemory): Promise<string | null> {
   const now = await writer.marks();
   if (now.state !== "open") return `it is ${now.state}`;

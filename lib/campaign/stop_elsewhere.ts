@@ -1,6 +1,6 @@
 /**
- * Stops a campaign whose directory another process is using: writes a request beside the journal, and waits until that process has recorded the stop.
- * The lock and the journal are not changed.
+ * Stops a campaign whose directory another process is using. Writes a request next to the journal, and waits until that process has recorded the
+ * stop. The lock and the journal are not changed.
  *
  * @module
  */
@@ -24,14 +24,14 @@ import {
 import type { CampaignView } from "./view/view.ts";
 import { previewStarts } from "./work/wave.ts";
 
-/** How long the other process may take to confirm, in milliseconds. It checks for requests every 10 seconds. */
+/** How long the other process may take to confirm. It checks for requests every 10 seconds. */
 const CONFIRM_MS = 30_000;
-/** How often this process checks for the confirmation, in milliseconds. */
+/** How often this process checks for the confirmation. */
 const LOOK_MS = 1_000;
 
 interface Look {
   directory: string;
-  /** Describes the other process; null if it has ended. */
+  /** Describes the other process; `null` if it has ended. */
   writer: string | null;
   view: CampaignView;
   /** Names of items that the next batch can start. */
@@ -54,7 +54,7 @@ interface StopAnswer {
 /**
  * Asks the process that is using the directory to stop the campaign.
  *
- * @param decide Records the stop here, once no other process is using the directory.
+ * @param decide Records the stop in this process, once no other process is using the directory.
  * @throws {UsageError} if there is no plan; {MogplexError} with exit code 69 if the request cannot be written.
  */
 export async function stopElsewhere<T>(
@@ -143,7 +143,7 @@ function confirmedText(
   { cancel }: Pick<StopRequest, "cancel">,
   { before, after: { counts } }: { before: CampaignView; after: CampaignView },
 ): string {
-  // Nothing starts after the stop. A start that was sent before it might not have an answer yet.
+  // Nothing starts after the stop, but a start that was sent before the stop might still be unanswered.
   const count = counts.running + counts["needs-input"] + counts.starting;
   const cancelled = cancel ? counts.cancelled - before.counts.cancelled : 0;
   const runs = formatCount(count, "run");

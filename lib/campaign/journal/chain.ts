@@ -1,16 +1,16 @@
 /**
- * The chain of a journal: converts records to lines and lines to records. Each line is linked to the line before. The keys of starts are also
- * computed here. No files are used.
+ * The chain of a journal: converts records to lines, and lines to records, without using files. Each line is linked to the previous line. This file
+ * also computes the keys of starts.
  *
- * A line is one JSON object without blanks between its tokens:
+ * A line is one JSON object without whitespace between its tokens:
  *
- * - `schema`, `seq`, `previous`, `at`, `wave`, `type`, then the fields of its type; see `record.ts`.
- * - `previous` is SHA-256 of the line before, without its line feed, as 64 hex digits. In the first record, it is SHA-256 of the JSON text
+ * - The fields are `schema`, `seq`, `previous`, `at`, `wave`, `type`, and then the fields of the type; see `record.ts`.
+ * - `previous` is the SHA-256 of the previous line without its line feed, as 64 hex digits. In the first record, it is the SHA-256 of the JSON text
  *   `["mogplex-ci/journal/1",CAMPAIGN,ROUND]`.
- * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It reveals a line that was only partly
- *   written, and a change of the last line, to which no other line is linked yet.
+ * - `check`, the last field, is the first 16 hex digits of the SHA-256 of the line without this field. It reveals a partly written line. It also
+ *   reveals a change of the last line, to which no other line is linked yet.
  *
- * The chain detects accidents, not attackers: anyone who changes a line on purpose can compute the hashes again.
+ * The chain detects accidents, not attacks: anyone who changes a line on purpose can compute the hashes again.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import type { LockTask } from "./lock.ts";
 import { newerSchema } from "./fields.ts";
 import { fitBody, type JournalRecord, readRecord, type RecordBody, type StartKind } from "./record.ts";
 
-/** Maximum size of a line, in bytes. The longest record has 100 items with names of 1500 characters. */
+/** In bytes. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;
 
 const CHECK = /,"check":"([0-9a-f]{16})"\}$/;
@@ -28,8 +28,8 @@ const CHECK = /,"check":"([0-9a-f]{16})"\}$/;
 export interface ChainProblem {
   why: string;
   /**
-   * The kind of problem, which decides what happens. `cut`: only the beginning of a line exists. `damaged`: lines were changed, removed or moved.
-   * `newer`: the line was written by a newer version. `other`: the journal belongs to another campaign or round.
+   * `cut`: only the beginning of a line exists. `damaged`: lines were changed, removed or moved. `newer`: the line was written by a newer version.
+   * `other`: the journal belongs to another campaign or round.
    */
   kind: "cut" | "damaged" | "newer" | "other";
 }
@@ -37,12 +37,12 @@ export interface ChainProblem {
 type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
 export interface Chain {
-  /** Number of the last record; 0 before the first. */
+  /** Number of the last record; 0 before the first record. */
   readonly seq: number;
   /** Reads the next line, without its line feed. After a problem, the chain is unchanged. */
   read(bytes: Uint8Array): ChainResult;
   /**
-   * Makes the lines of new records, and continues the chain with them.
+   * Returns the lines of new records, and appends them to the chain.
    *
    * @param at This machine's time, in ISO 8601.
    * @throws {Error} if a body cannot be made valid, which is a bug. The chain is then unchanged.
@@ -60,7 +60,7 @@ interface ChainMark {
   readonly seq: number;
   readonly wave: number;
   readonly previous: string;
-  /** Undefined before the first line. */
+  /** `undefined` before the first line. */
   readonly last: string | undefined;
 }
 
@@ -81,7 +81,7 @@ export function beginChain(campaign: string, round: string): Chain {
     end = { seq, wave, previous: sha256Hex(line), last: line };
   }
 
-  /** Returns a problem if a valid record is not the next one. */
+  /** Returns a problem if a valid record is not the next record of the chain. */
   function misplaced(record: JournalRecord, line: string): ChainResult | undefined {
     const expected = end.seq + 1;
     if (line === end.last) return problem("the line appears twice");
@@ -156,40 +156,39 @@ export function beginChain(campaign: string, round: string): Chain {
   };
 }
 
-// The idempotency key of a start is derived only from what is started. Two workers that do not know of each other therefore send the same key and get
-// the same run.
+// Two workers that do not know of each other send the same key for the same start, and therefore get the same run. To make this possible, an
+// idempotency key is derived only from what is started.
 
-/** What a key is derived from. It contains no user, host or time. */
+/** Contains no user, host or time. */
 export interface FenceParts {
   campaign: string;
-  /** Empty by default. */
+  /** Empty if the campaign has no round. */
   round: string;
   requestHash: string;
   /** Case is ignored. */
   repositoryId: string;
   baseBranch: string;
-  /** Null for the root of the repository. */
+  /** `null` for the root of the repository. */
   root: string | null;
   kind: StartKind;
   start: number;
 }
 
-/** The parts of a request that define a task. */
 interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
-  /** As it is sent: with the title, and with all variables replaced. */
+  /** The prompt as it is sent: with the title, and with all variables replaced. */
   prompt: string;
 }
 
 /**
- * The hash of a request: SHA-256 of the JSON array `["mogplex-ci/campaign-request/1", prompt, harness, mode, branch]`, as 64 hex digits. The branch
- * is the template from the campaign file; it is null if the service chooses the name. The mode is null if the service chooses it.
+ * SHA-256 of the JSON array `["mogplex-ci/campaign-request/1", prompt, harness, mode, branch]`, as 64 hex digits. The branch is the template from the
+ * campaign file. The branch and the mode are `null` if the service chooses them.
  */
 export function requestHash({ prompt, agent, branch }: RequestParts): string {
   return sha256Hex(JSON.stringify(["mogplex-ci/campaign-request/1", prompt, agent.harness, agent.mode, branch]));
 }
 
 /**
- * The idempotency key of a start: `cp1-` and the first 40 hex digits of SHA-256 of the JSON array `["mogplex-ci/campaign/1", campaign,
+ * Returns the idempotency key of a start: `cp1-` and the first 40 hex digits of the SHA-256 of the JSON array `["mogplex-ci/campaign/1", campaign,
  * round, request hash, repository id, base branch, root, kind, start number]`. Source: specification of campaigns, section 5.
  */
 export function itemKey(parts: FenceParts): string {

@@ -1,17 +1,11 @@
-/**
- * Describes the decisions of people and gates in a journal.
- *
- * @module
- */
 import { formatCount } from "../../text/duration.ts";
 import type { GateName, JournalRecord } from "./record.ts";
 
 export interface DecisionMemory {
   /** By the clock of the machine that recorded the decision. */
   readonly at: string;
-  /** In this program's words. */
   readonly what: string;
-  /** Null for a gate. */
+  /** `null` for a gate. */
   readonly by: string | null;
   readonly reason: string | null;
 }
@@ -29,12 +23,12 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
   merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
 };
 
-/** Words that follow "gate". */
+/** The returned words follow "gate". */
 export function gateText(gate: GateName): string {
   return GATES[gate].text;
 }
 
-/** Undefined for a record without a decision. @param hasRuns Whether runs were active at that time. */
+/** `undefined` if the record is not a decision. @param hasRuns Whether runs were active when the decision was made. */
 export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMemory | undefined {
   const said = "reason" in record && typeof record.reason === "string" ? record.reason : null;
   const reason = said ?? ("note" in record && typeof record.note === "string" ? record.note : null);

@@ -1,8 +1,8 @@
 /**
- * A home that is a branch of a Git repository. Every wave reads the branch and adds a commit, and also one before its first start. During a wave, the
- * lock and the journal are in a directory that only this process knows.
+ * A home that is a branch of a Git repository. Every wave reads the branch, adds a commit before its first start, and adds another commit at its end.
+ * During a wave, the lock and the journal are in a directory that only this process knows.
  *
- * Two jobs may make a wave at the same time. The second push fails, and its job reads the branch again. It finds the runs that it has started by
+ * Two jobs may make a wave at the same time. The second push fails, and its job reads the branch again. The job finds the runs that it has started by
  * their keys, because the same start sends the same key.
  *
  * @module
@@ -23,12 +23,11 @@ interface GitHomeOptions extends DirHomeOptions {
   onShared?: (() => void) | undefined;
 }
 
-/** The files of a campaign on its branch. */
 const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
 /** In bytes. A segment has 1000 records, and a lock of 10,000 items has several megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-/** How the message of a commit names records, by type. Other types are not mentioned. */
+/** How commit messages name records, by type. Other types are not mentioned. */
 const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["intent", "intent"],
   ["withdrawn", "withdrawal"],

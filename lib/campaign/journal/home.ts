@@ -1,6 +1,6 @@
 /**
- * The home of a campaign, where its lock and journal are kept between two waves. This file also finds out whether the public can read a home, and
- * what disk errors mean.
+ * The home of a campaign: where its lock and journal are stored between two waves. This file also determines whether the public can read a home, and
+ * classifies disk errors.
  *
  * @module
  */
@@ -12,19 +12,15 @@ import { isNotPermitted } from "../../runtime.ts";
 import type { Lock } from "./lock.ts";
 import type { JournalRecord, RecordBody, StopRequest } from "./record.ts";
 
-/**
- * Receives a record while a journal is read.
- *
- * @param place Place of the record, for messages: `mogplex-campaign/journal/000001.ndjson:17`.
- */
+/** @param place Location of the record, for messages, such as `mogplex-campaign/journal/000001.ndjson:17`. */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
-/** The place of a campaign's lock and journal. Only one process at a time can write. */
+/** Stores a campaign's lock and journal. Only one process at a time can write. */
 export interface Home {
   /**
-   * Reads the lock; undefined if there is no plan.
+   * `undefined` if there is no plan.
    *
-   * @throws {UsageError} if the lock cannot be read, was changed, or belongs to another campaign.
+   * @throws {UsageError} if the lock cannot be read, was modified, or belongs to another campaign.
    */
   readLock(): Promise<Lock | undefined>;
   /**
@@ -34,35 +30,35 @@ export interface Home {
    */
   writeLock(lock: Lock): Promise<void>;
   /**
-   * Reads the journal one record at a time. A last line that a crash has truncated is removed and reported by a `note`. A home that is open for
-   * reading ignores such a line.
+   * Reads the journal one record at a time. If a crash has truncated the last line, the line is removed and reported by a `note`. A home that is open
+   * for reading ignores such a line.
    *
-   * @param onRecord Called in the order of the journal. An error that it throws ends the reading and is thrown. It may be called before a mistake
-   * later in the journal is found.
-   * @throws {UsageError} if the journal was changed, has gaps, belongs to another campaign or was written by a newer version.
+   * @param onRecord Called in the order of the journal, possibly before an error in a later record is found. If the function throws, reading ends,
+   * and the error is thrown.
+   * @throws {UsageError} if the journal was modified, has gaps, belongs to another campaign, or was written by a newer version.
    */
   readJournal(onRecord: OnRecord): Promise<void>;
   /**
-   * Appends records. They are durable when the call returns, so an `intent` is durable before its request is sent.
+   * Appends records. The records are durable when the call returns, so an `intent` is durable before its request is sent.
    *
-   * Texts are cut, and invalid texts become null; see `fitBody`. A body that names too many items becomes several records.
+   * Long texts are shortened, and invalid texts become `null`; see `fitBody`. A body that names too many items becomes several records.
    *
    * @param bodies The contents of the records. Their reasons must be masked.
    * @returns The records as they were written, for the memory.
-   * @throws {MogplexError} with exit code 69 if not all records can be written, 75 if another process has taken over. This home cannot append
-   * anything after that.
+   * @throws {MogplexError} with exit code 69 if not all records can be written, 75 if another process has taken over. This home cannot append any
+   * more records after either error.
    */
   append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
   /**
-   * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
+   * Shares what was written with other machines. Called at the end of a wave, a plan or a decision. A directory shares nothing.
    *
-   * @param onlyNews Whether to leave out records that only report a wave and what stopped it. A wave that refuses to continue must not block a wave
-   * on another machine. @default {false}
+   * @param onlyNews Whether to omit records that only report a wave and what stopped it. A wave that refuses to continue must not block a wave on
+   * another machine. @default {false}
    * @throws {LostRaceError} if another machine has written in the meantime. What this machine wrote is then lost and must be decided again.
    * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without write access.
    */
   flush(onlyNews?: boolean): Promise<void>;
-  /** Whether other machines read and write this home. They must then learn of a start before its request is sent. */
+  /** Whether other machines read and write this home. If so, a start must be shared with them before its request is sent. */
   readonly isShared: boolean;
   /**
    * Checks whether another machine has written to the home since this process last read or wrote it. Nothing else is read, so the next {@linkcode
@@ -73,34 +69,34 @@ export interface Home {
    */
   checkUnmoved(): Promise<void>;
   /**
-   * Times on the clock of the requests that this process sent in the last minute, oldest first. A directory also includes the requests of earlier
-   * processes. The service limits a token's requests per minute. {@linkcode Home.close} keeps the times for the next process.
+   * When requests were sent in the last minute, by this process's clock, oldest first. The list exists because the service limits a token's requests per minute. A directory
+   * also includes the requests of earlier processes. {@linkcode Home.close} keeps the times for the next process.
    */
   readonly sentAt: number[];
   /** Stop requests of other processes on this machine; see `stop_request.ts`. Never throws. */
   stops(): StopRequest[];
   /** Removes a stop request that has been recorded. Never throws. */
   dropStop(stop: StopRequest): void;
-  /** Describes the other process that is using the home; null if there is none, or if this cannot be determined. Never throws. */
+  /** Describes the other process that is using the home; `null` if there is none, or if this cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */
   close(): Promise<void>;
 }
 
-// Whether the public can read the branch of a campaign. Only the environment of the job is read: no request is sent, and no token is used.
+// The public's access to a branch is determined only from the environment of the job. No request is sent, and no token is used.
 
-/** Maximum size of the event file of a GitHub workflow, in bytes. Source: GitHub, "Webhook events and payloads": a payload has at most 25 MB. */
+/** Source: GitHub, "Webhook events and payloads": a payload has at most 25 MB. */
 const MAX_EVENT_BYTES = 26_214_400;
 
 export interface ShownPlace {
   env: ReadEnv;
   platform: Pick<Platform, "name" | "remote">;
   io: Pick<Io, "readFile">;
-  /** Whether the branch is still empty. Only then does an unknown visibility justify a warning. */
+  /** Whether the branch is still empty. An unknown visibility justifies a warning only for an empty branch. */
   isNew: boolean;
 }
 
-/** GitHub's visibility of the workflow's repository; undefined when the event file does not contain it. */
+/** `undefined` if the event file does not contain the visibility. */
 function githubVisibility({ env, io }: ShownPlace): string | undefined {
   const path = env("GITHUB_EVENT_PATH");
   if (!path) return undefined;
@@ -116,7 +112,7 @@ function githubVisibility({ env, io }: ShownPlace): string | undefined {
   }
 }
 
-/** Who can read the repository of the job: `public`, `internal` or `private`; undefined if the environment does not show it. */
+/** `public`, `internal` or `private`; `undefined` if the environment does not show it. */
 function visibilityOf(place: ShownPlace): string | undefined {
   switch (place.platform.name) {
     case "gitlab":
@@ -136,7 +132,7 @@ function plain(address: string): string {
 }
 
 /**
- * A warning that others can read the campaign's branch, as one sentence; null if no warning is needed.
+ * A warning that others can read the campaign's branch, as one sentence; `null` if no warning is needed.
  *
  * @param remote Address of the branch's repository. The visibility is known only for the job's own repository.
  */
@@ -157,12 +153,12 @@ const ELSEWHERE: readonly string[] = ["EEXIST", "ENOTDIR", "EISDIR", "ELOOP", "E
 const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
 
 /**
- * The error for something that could not be read or written in a directory.
+ * Returns the error for a path in a directory that could not be read or written.
  *
  * @param attempted What was attempted, after "Cannot".
  * @param advice What to do if the path is wrong.
- * @returns A {@linkcode UsageError} if the directory is the wrong one, or Deno is not allowed to use it; otherwise an error with exit code 69,
- * because a disk that is full, read-only or broken can be fixed.
+ * @returns A {@linkcode UsageError} if the directory is wrong, or if Deno is not allowed to use it. Otherwise an error with exit code 69, because a
+ * full, read-only or broken disk can be fixed.
  */
 export function diskError(
   attempted: string,

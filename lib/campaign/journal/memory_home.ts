@@ -1,5 +1,5 @@
 /**
- * A home in the memory of this process, for tests, and for scripts that start from scratch each time. Nothing is written to a disk.
+ * A home in the memory of this process, for tests, and for scripts that always start from scratch. Nothing is written to a disk.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { type LockChecks, lockText, parseLock } from "./lock.ts";
 import type { JournalRecord } from "./record.ts";
 
 /**
- * Creates a home in the memory of this process. It exists as long as something refers to it. Pass the same home to everything that
- * continues the campaign, even after an error or with another client. A campaign in it ends with the process, but its runs do not.
+ * Creates a home in the memory of this process. The home exists as long as something refers to it. Pass the same home to every call that continues
+ * the campaign, even after an error or with another client. When the process ends, the campaign is lost, but its runs continue.
  *
  * @example A test
  * ```ts
@@ -31,35 +31,34 @@ export function memoryHome(): MemoryHome {
   return new MemoryStore();
 }
 
-/** Whether a value was created by {@linkcode memoryHome}. */
 export function isMemoryHome(value: unknown): value is MemoryHome {
   return value instanceof MemoryStore;
 }
 
 interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
-  /** Provides the wall time of the records, which is for people. */
+  /** Provides the times of records, which are only for people. */
   clock: Clock;
   /** `write`: nothing else writes until {@linkcode Home.close}. `read`: nothing is changed. */
   access: "read" | "write";
 }
 
-/** Opens a home in memory. @throws {MogplexError} with exit code 75 if another call is writing to it. */
+/** @throws {MogplexError} with exit code 75 if another call is writing to the home. */
 export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): Home {
   return MemoryStore.open(memory as MemoryStore, options);
 }
 
 const SHOWN_AS = "the home in memory";
 
-/** A home in the memory of this process. Only `memoryHome()` creates one. */
+/** A home in the memory of this process. Only `memoryHome()` creates such a home. */
 export interface MemoryHome {
-  /** Distinguishes it from a home that is a string. */
+  /** Distinguishes this object from a home that is a string. */
   readonly kind: "memory";
 }
 
 class MemoryStore implements MemoryHome {
   readonly kind = "memory";
   #lock: Uint8Array | undefined;
-  /** The end of the journal; undefined before the first record. */
+  /** `undefined` before the first record. */
   #chain: Chain | undefined;
   readonly #records: JournalRecord[] = [];
   readonly #sentAt: number[] = [];

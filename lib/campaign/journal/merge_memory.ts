@@ -8,7 +8,7 @@ import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } fr
 
 export interface Requester {
   readonly by: Person;
-  /** Undefined if no forge has shown this user. */
+  /** `undefined` if no forge has returned this user. */
   readonly user: ForgePerson | undefined;
 }
 
@@ -18,32 +18,32 @@ export interface MergeMemory {
   /** The commit that was checked before the merge. */
   readonly head: string;
   readonly base: string;
-  /** The newest commit of the target branch before the merge; null if the forge did not show it. */
+  /** The newest commit of the target branch before the merge; `null` if unknown. */
   readonly baseCommit: string | null;
   readonly method: MergeMethod;
   readonly by: Person;
   readonly exceptions: readonly MergeException[];
-  /** Before the merge; null if the forge did not show them. */
+  /** The checks of the target branch before the merge; `null` if unknown. */
   readonly targetChecks: ChecksState | null;
   /** In ISO 8601, by the clock of the machine that requested the merge. */
   readonly at: string;
-  /** `open`: no answer is known. */
+  /** `open` means that the request was not answered. */
   state: MergeWord | "open";
   /** In ISO 8601, by the clock of the machine that recorded the state. */
   stateAt: string;
-  /** On the target branch. */
+  /** The merge commit on the target branch. */
   commit: string | null;
   handle: string | null;
   reason: string | null;
-  /** The checks of the target branch at `commit`. `waiting`: they have not finished. Null if the forge does not show them. */
+  /** The checks of the target branch at `commit`. `waiting` means that the checks have not finished. `null` if unknown. */
   target: ChecksState | "waiting" | null;
   /** Sequence number of the record with these checks; 0 if there is none. */
   targetSeq: number;
-  /** `delete`: the branch must still be deleted. Otherwise, what happened to the branch. */
+  /** `delete` means that the branch must still be deleted. The other values say what happened to the branch. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 
-/** For a branch that was behind its target. */
+/** An update of a branch that was behind its target branch. */
 export interface UpdateMemory {
   /** The commit before the update. */
   readonly head: string;
@@ -65,10 +65,10 @@ interface MergeItem {
   pull: { state: string } | null;
 }
 
-/** The message is a clause that says how a record contradicts earlier ones. */
+/** The message is a clause that says how a record contradicts earlier records. */
 export class Contradiction extends Error {}
 
-/** @throws {Contradiction} if the record contradicts earlier ones. */
+/** @throws {Contradiction} if the record contradicts earlier records. */
 export function applyMerge(item: MergeItem, record: MergeRecord): void {
   if (record.type === "merge-update") {
     item.update = { head: record.head, at: record.at };
@@ -102,7 +102,7 @@ export function applyMerge(item: MergeItem, record: MergeRecord): void {
   const { as: state, at: stateAt, commit, reason, handle = null } = record;
   Object.assign(merge, { state, stateAt, commit, reason, handle: handle ?? merge.handle });
   if (!isMerged(merge)) return;
-  // A failure can be blamed on the merge only if the target's checks had succeeded before.
+  // The merge can be blamed for a failure only if the target branch's checks had succeeded before the merge.
   if (state === "merged" && merge.targetChecks === "green" && commit !== null) merge.target = "waiting";
   if (state !== "merged") merge.branch = null;
   if (item.pull !== null) item.pull = { ...item.pull, state: "merged" };

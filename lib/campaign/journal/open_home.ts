@@ -1,8 +1,3 @@
-/**
- * Parses the name of a home, and opens the home.
- *
- * @module
- */
 import { type Clock, systemClock } from "../../clock.ts";
 import { UsageError } from "../../errors.ts";
 import { hasEnded } from "../../files/processes.ts";
@@ -35,8 +30,8 @@ function refused(text: string, why: string, advice: string): UsageError {
 
 /**
  * @param text `dir`, or `git:REMOTE#BRANCH`.
- * @param origin Address of the repository of the CI job, or of the user's clone, for `git:origin`; undefined if unknown. In a job, the origin
- * of the checkout is not used, because an earlier step may have changed it, and credentials would be sent there.
+ * @param origin Address that replaces `origin` in `git:origin`: the repository of the CI job, or of the user's clone. In a job, the origin of the
+ * checkout is not used, because an earlier step may have changed it, and credentials would be sent to the changed address.
  * @throws {UsageError} if the text has another form, or if the address or the branch is not allowed.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
@@ -61,7 +56,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 interface HomeOptions extends DirHomeOptions {
   env: (name: string) => string | undefined;
   signal?: AbortSignal | undefined;
-  /** Called after each time the journal was shared with other machines. */
+  /** Called each time the journal has been shared with other machines. */
   onShared?: (() => void) | undefined;
 }
 

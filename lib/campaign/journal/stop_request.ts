@@ -1,6 +1,6 @@
 /**
- * Stops that a second process requests while another process is using a directory: one file each, `stops/ID.json` beside the journal. The process
- * that uses the directory records them in the journal and removes the files. The second process changes neither the lock nor the journal.
+ * Stop requests for a campaign whose directory another process is using. Each request is a file, `stops/ID.json` next to the journal. The process
+ * that uses the directory records the requests in the journal and removes the files. The requesting process changes neither the lock nor the journal.
  *
  * @module
  */
@@ -26,7 +26,7 @@ function pathOf(directory: string, id: string): string {
   return `${directory}/${STOPS_FOLDER}/${id}.json`;
 }
 
-/** Writes a new request. @throws {MogplexError} with exit code 69 if it cannot be written, 2 if its path is in use. */
+/** @throws {MogplexError} with exit code 69 if the request cannot be written, 2 if its path is in use. */
 export function writeStop(directory: string, files: DurableFiles, stop: Omit<StopRequest, "id">): StopRequest {
   const id = crypto.randomUUID().replaceAll("-", "");
   const { by, cancel, reason } = fitFields(FIELDS, stop, null);
@@ -41,9 +41,9 @@ export function writeStop(directory: string, files: DurableFiles, stop: Omit<Sto
 }
 
 /**
- * The stop requests that have not been recorded yet. Never throws.
+ * Returns the stop requests that have not been recorded yet. Never throws.
  *
- * @param onProblem Called for anything that is not a request, with its path and the reason.
+ * @param onProblem Called for each file that is not a valid request, with its path and the reason.
  */
 export function readStops(
   directory: string,
@@ -84,11 +84,11 @@ export function stopWaits(directory: string, files: DurableFiles, { id }: StopRe
   }
 }
 
-/** Removes a request. Never throws: the journal already contains the request's id, so it is not recorded twice. */
+/** Never throws: the journal already contains the request's id, so the request is not recorded twice. */
 export function removeStop(directory: string, files: DurableFiles, { id }: Pick<StopRequest, "id">): void {
   try {
     files.remove(pathOf(directory, id));
   } catch {
-    // The remaining file is not recorded again.
+    // A file that remains is not recorded again.
   }
 }

@@ -11,16 +11,19 @@ export interface WriteMemory {
   readonly by: Person;
   /** In ISO 8601, by the clock of the machine that requested the change. */
   readonly at: string;
-  /** Number of the change among the changes of its kind that were carried out. The comment of each change has its own mark. */
+  /**
+   * Number of the change among the changes of its kind that were carried out. The comment that a change leaves on the pull request contains a mark
+   * with this number.
+   */
   readonly number: number;
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly labels: readonly string[];
-  /** Null unless the pull request is closed. */
+  /** `null` unless the pull request is closed. */
   readonly why: string | null;
-  /** `open`: no answer is known. `withdrawn`: nothing was sent. */
+  /** `open` means that the request was not answered. `withdrawn` means that nothing was sent. */
   readonly state: "open" | "done" | "refused" | "withdrawn";
-  /** Null unless the forge refused the change. */
+  /** `null` unless the forge refused the change. */
   readonly reason: string | null;
 }
 
@@ -31,7 +34,7 @@ interface WriteItem {
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
 }
 
-/** @throws {Contradiction} if the record contradicts earlier ones. */
+/** @throws {Contradiction} if the record contradicts earlier records. */
 export function applyWrite(item: WriteItem, record: WriteRecord): void {
   const { act } = record;
   const last = item.writes[act];

@@ -1,5 +1,6 @@
 /**
- * Decides whether a pull request can be merged now, and if not, why. The functions send no requests: their input was read right before.
+ * Decides whether a pull request can be merged now, and if not, why. The functions send no requests; their input must have been read immediately
+ * before the call.
  *
  * @module
  */
@@ -15,22 +16,22 @@ import type { MergeException } from "../journal/record.ts";
 import { hasRun, isOpenStart } from "../journal/memory.ts";
 import { foreignReason } from "../pulls.ts";
 
-/** These rules apply in addition to those of the forge. */
+/** These rules apply in addition to the forge's rules. */
 export interface MergePolicy {
-  /** Minimum time between the last required approval and the merge, in milliseconds. */
+  /** Minimum time between the last required approval and the merge. */
   readonly afterMs: number;
-  /** Null for any method that the repository allows. */
+  /** `null` if any method that the repository allows can be used. */
   readonly method: MergeMethod | null;
   /** Whether to update branches that must be up to date. */
   readonly update: boolean;
-  /** Whether branches must be up to date even if the target does not require that. */
+  /** Whether branches must be up to date even if the target branch does not require it. */
   readonly requireUpToDate: boolean;
   readonly withoutReview: boolean;
   /** Whether to merge in repositories without checks. */
   readonly withoutChecks: boolean;
   /** Whether to accept approvals by requesters and by the token's user. */
   readonly ownApproval: boolean;
-  /** Whether the user named this item. If so, it can be merged into a target other than the planned one. */
+  /** Whether the user named this item. A named item can be merged into a target branch other than the planned branch. */
   readonly isNamed: boolean;
 }
 
@@ -38,7 +39,7 @@ export interface MergeQuestion {
   readonly item: ItemMemory;
   readonly reading: MergeReading;
   readonly verdict: ApprovalVerdict;
-  /** Of the target's newest commit; null if the forge does not show them. */
+  /** The checks of the target branch's newest commit; `null` if unknown. */
   readonly targetChecks: ChecksState | null;
   readonly policy: MergePolicy;
   /** Milliseconds since 1970. */
@@ -48,8 +49,10 @@ export interface MergeQuestion {
 /**
  * `reason` is a clause.
  *
- * - `merge`: the pull request can be merged; `update`: its branch must be updated first.
- * - `review`: it is waiting for people; `checks`: it is waiting for checks or time.
+ * - `merge`: the pull request can be merged.
+ * - `update`: its branch must be updated first.
+ * - `review`: it is waiting for people.
+ * - `checks`: it is waiting for checks or time.
  * - `blocked`: something else blocks it, and a person must act.
  * - `merged`, `closed`: nothing is left to do.
  */
@@ -66,7 +69,7 @@ export type MergeJudgement =
 
 type Obstacle = Exclude<MergeJudgement, { kind: "merge" | "update" }>;
 
-/** Checks may begin late. Only a commit and a pull request that are older than this show that a repository has no CI. In milliseconds. */
+/** Checks may begin late. A repository is treated as having no CI only if the commit and the pull request are older than this. */
 const WITHOUT_CHECKS_MS = 3_600_000;
 
 export function judgeMerge(question: MergeQuestion): MergeJudgement {
@@ -89,7 +92,7 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
   return behindOf(question, head) ?? rulesOf(question, head, exceptions);
 }
 
-/** Finds an obstacle in the last reading of a pull request; null if the pull request must be read again to decide. */
+/** `null` if the pull request must be read again before a decision. */
 export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | null {
   if (pull?.state !== "open") return null;
   if (pull.draft) return { kind: "blocked", reason: "it is a draft" };
@@ -101,7 +104,7 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   return isMissing ? { kind: "review", reason: "the newest commit has no valid approval" } : null;
 }
 
-/** Returns a clause if the pull request must leave the queue; otherwise null. */
+/** Returns a clause if the pull request must be removed from the queue. */
 export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, "head" | "base">): string | null {
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
@@ -158,7 +161,7 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
     : null;
 }
 
-/** Returns a clause if the repository cannot be treated as having no CI; otherwise null. */
+/** Returns a clause if the repository cannot be treated as having no CI. */
 function ciProblem(
   { reading: { facts: { createdAt }, isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
 ): string | null {
@@ -211,11 +214,11 @@ function reviewOf(
 }
 
 /**
- * Files that decide what CI runs, who must approve, or what is merged. Source: the documentation of each system, for the path of its file; GitHub and
- * GitLab, "Code owners"; Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and policy-bot, for their own files; Zuul, "Project Configuration";
- * Apache, ".asf.yaml features" (branch protection); Renovate, "Configuration Options" (automerge); git.sr.ht, "Build manifests"; Bazel CI, its
- * README. Azure Pipelines and GitLab's `include: local` accept any path; `.azure-pipelines` and `ci` are the usual folders. GitHub, "Metadata
- * syntax": `action.yml` of actions in the same repository.
+ * Files that decide what CI runs, who must approve, or what is merged. `.azure-pipelines` and `ci` are only the usual folders: Azure Pipelines and
+ * GitLab's `include: local` accept any path. Sources: the documentation of each CI system, for the path of its file; GitHub and GitLab, "Code
+ * owners"; GitHub, "Metadata syntax" (`action.yml` of actions in the same repository); Kubernetes, "OWNERS files"; Mergify, Kodiak, Bulldozer and
+ * policy-bot, for their own files; Zuul, "Project Configuration"; Apache, ".asf.yaml features" (branch protection); Renovate, "Configuration Options"
+ * (automerge); git.sr.ht, "Build manifests"; Bazel CI, its README.
  */
 const RULE_FILES: readonly RegExp[] = [
   /^\.(?:github|gitlab|gitea|forgejo|circleci|buildkite|teamcity|woodpecker|ci|tekton|semaphore|palantir|azure-pipelines|builds|bazelci)\//i,
@@ -231,7 +234,6 @@ const RULE_FILES: readonly RegExp[] = [
   /(?:^|\/)ci\/(?:.*\/)?[^/]*\.ya?ml$/i,
 ];
 
-/** Returns a clause if the pull request needs a review; otherwise null. */
 function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
   if (required !== null && required > 0) return `the target branch requires ${formatCount(required, "approval")}`;
   if (changedFiles === null) return "not all changed files could be read, and CI files need a review";

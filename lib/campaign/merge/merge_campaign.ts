@@ -1,5 +1,5 @@
 /**
- * `campaign merge`: merges the pull requests of a campaign that qualify, on behalf of a person.
+ * Merges the pull requests of a campaign that qualify, on behalf of a person.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface MergeSettings {
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
-  /** Whether to update branches that must be up to date. This can dismiss approvals. @default {false} */
+  /** Whether to update branches that must be up to date. An update can dismiss approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date even if the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;
@@ -47,7 +47,7 @@ export interface MergeSettings {
   withoutChecks?: boolean | undefined;
   /** Whether to accept approvals by requesters and by the token's user. Not allowed in a job. @default {false} */
   ownApproval?: boolean | undefined;
-  /** Whether to merge and write nothing. @default {false} */
+  /** Whether to check pull requests without merging or writing anything. @default {false} */
   dryRun?: boolean | undefined;
 }
 
@@ -59,11 +59,11 @@ export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selec
 }
 
 export interface MergeResult {
-  /** For each pull request that was checked, in the order of the items. */
+  /** One line for each pull request that was checked, in the order of the items. */
   lines: readonly MergeLine[];
   mergedBefore: number;
   view: CampaignView;
-  /** 0 for success, 1 after a refusal of the forge, or the exit code of {@linkcode MergeResult.error}. */
+  /** 0 for success, 1 after a refusal by the forge, or the exit code of {@linkcode MergeResult.error}. */
   exitCode: number;
   /** Set if a forge could not be reached. */
   error: Error | undefined;
@@ -90,7 +90,7 @@ export async function mergeCampaign(
     const before = await viewForCause(view, store, cause, { ...options, always: true }, internals.random);
     const selecting = { opened, store, attempted: ATTEMPTED, view: before, onNotice };
     const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
-    // Merges concern items that succeeded, so a glob selects these items too.
+    // Merges concern items that succeeded, so a glob also selects these items.
     const selection = cause === undefined && only.length === 0
       ? null
       : selectItems(selecting, { cause, only, shortIds }, []);
@@ -121,7 +121,7 @@ function refuse(why: string, advice: string): UsageError {
   return new UsageError({ attempted: ATTEMPTED, why, advice });
 }
 
-/** @throws {UsageError} for exceptions that are not allowed. */
+/** @throws {UsageError} if an exception is not allowed. */
 function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], isAttended, env }: MergeOptions): void {
   if (withoutReview && withoutChecks) {
     throw refuse(

@@ -21,7 +21,6 @@ import { reasonCleaner } from "../work/work.ts";
 
 export const ATTEMPTED = "merge pull requests";
 
-/** The parts of a pull request's writer that a merge needs. */
 export type MergePlace = Pick<
   PullRequestWriter,
   | "address"
@@ -39,7 +38,7 @@ export type MergePlace = Pick<
 >;
 
 export interface MergePlaces {
-  /** Undefined if there is no token for the host, or if the address is not the address of a pull request. */
+  /** `undefined` if there is no token for the host, or if the address does not belong to a pull request. */
   at(url: string): MergePlace | undefined;
 }
 
@@ -60,7 +59,7 @@ export function openMergePlaces(
   return { at: (url) => forges.writer(url, by === "wave" ? "campaign advance" : "campaign merge") };
 }
 
-/** One function cleans the forge's texts for the journal. The other prints each message only once. */
+/** One function cleans text from the forge for the journal. The other prints each message only once. */
 export function mergeTexts(
   mask: Redactor,
   onNotice: CampaignOptions["onNotice"],
@@ -78,8 +77,6 @@ export function mergeTexts(
 }
 
 /**
- * Checks that there is a token for every pull request that may be merged.
- *
  * @param by Who merges. A wave needs no token for pull requests of an emulator, which has no forge.
  * @returns Whether an open pull request has no token because it is on an emulator.
  * @throws {UsageError} for the first pull request without a token.

@@ -1,5 +1,5 @@
 /**
- * Merges by waves: what the rules of the campaign file allow without a person.
+ * Merges by waves: what the campaign file allows without a person.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { MERGE_TOKEN_VARIABLE } from "../../forge/open.ts";
 import { checkMergeTokens } from "./places.ts";
 import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type MergeWork } from "./round.ts";
 
-/** Minimum time between two rounds of one process, in milliseconds. */
+/** Minimum time between two rounds of one process. */
 const ROUND_MS = 5 * 60_000;
 
-/** In the journal, the author of merges that the campaign file allows. */
+/** The author of merges that the campaign file allows. */
 const FILE_RULE = "merge";
 
 /** Results that are reported individually. */
@@ -38,7 +38,7 @@ export class WaveMerges {
   }
 
   /**
-   * Merges what the file allows, unless that was done recently.
+   * Merges what the file allows, unless a recent round has already done so.
    *
    * @param gateClosed Called when merges have broken their target branches.
    * @returns Names of the items that have changed.
@@ -68,7 +68,7 @@ const LOCAL =
   "nothing is merged because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
   `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
-/** For a forge that could not be read. The campaign continues, because the next wave tries again. */
+/** The campaign continues, because the next wave tries again. */
 function unreadText({ message }: MogplexError): string {
   return `not all pull requests could be checked: ${message}`;
 }
@@ -100,7 +100,7 @@ function ordersOf(
   };
 }
 
-/** Names of the items that were merged in the last 24 hours, whose merge may still be carried out, or whose branch was updated in that time. */
+/** Names of the items whose merge or branch update was requested in the last 24 hours, except for merges that were not carried out. */
 function countedLately({ items }: CampaignMemory, nowMs: number): Set<string> {
   const isLate = (at: string) => nowMs - Date.parse(at) < DAY_MS;
   const recent = [...items.values()].filter(({ merge, update }) =>
