@@ -255,7 +255,6 @@ export function notificationContextOf(
   };
 }
 
-/** `undefined` unless every item has its final verdict. */
 function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): CampaignView | undefined {
   const { store } = opened;
   if (store === undefined || !isAtRest(store.memory)) return undefined;
@@ -263,7 +262,6 @@ function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): Ca
   return areRunsOver(view.state) ? view : undefined;
 }
 
-/** `null` if the campaign is not in a file, or is kept in memory. */
 function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
   if (typeof source !== "string" || memory !== undefined) return null;
   return { ...ANY_COMMAND, file: source, flags: placeFlags(directory, home) };
@@ -290,9 +288,7 @@ interface StepSettings {
   once: boolean;
   options: RunCampaignOptions;
   internals: StepInternals;
-  /** `undefined` if pull requests were not requested, or if there is no token. */
   pulls: PullRequests | undefined;
-  /** `undefined` if the campaign file has no `merge`. */
   merges: WaveMerges | undefined;
   openFiles: OpenFiles;
   /** Sends the campaign's current event, unless it was sent before. */
@@ -301,7 +297,6 @@ interface StepSettings {
 
 /** Maximum total wait of a wave after 429 responses. Each response requires a wait of one minute. */
 const PATIENCE_MS = 62_000;
-/** Time between two shares of the journal. */
 const SHARE_MS = 5 * 60_000;
 
 type WithoutProgress<E> = E extends unknown ? Omit<E, "progress"> : never;
@@ -314,7 +309,6 @@ class Step {
   readonly #pace: RequestPace;
   #work: Work | undefined;
   #rest: Rest | undefined;
-  /** The items in the last events. */
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
   /** After a signal: what happened to the runs, as a clause. */
@@ -329,7 +323,6 @@ class Step {
     this.#sharedAt = session.clock.now();
   }
 
-  /** @throws the error that stopped the step, unless a signal did. */
   async run(): Promise<CampaignStand> {
     const { interrupts } = this.#settings.internals;
     // This code runs in the signal handler, because the requests must be sent before anything else reacts to the signal.

@@ -35,7 +35,6 @@ export type PullChange =
 export interface PlannedChange {
   readonly item: string;
   readonly url: string;
-  /** Names of the reviewers. Empty if the pull request is closed. */
   readonly whom: readonly string[];
   /** People who wrote, reviewed or commented on the pull request; `null` if unknown. */
   readonly people: readonly string[] | null;
@@ -59,7 +58,7 @@ export interface ChangeOptions extends CampaignOptions {
   by: string;
   /** @default {false} */
   dryRun?: boolean | undefined;
-  /** Called before anything is changed. If the function throws, nothing is changed. */
+  /** Called before the planned changes are sent. If the function throws, none of them is sent. */
   onPlan?: ((plan: ChangePlan) => void) | undefined;
 }
 
@@ -158,7 +157,6 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
 /** Reading the people of a pull request takes several requests, so the people of further pull requests remain unknown. */
 const MAX_PEOPLE = 100;
 
-/** @param count Number of pull requests whose people were already read. */
 async function peopleOf({ pulls, change }: Planning, url: string, count: number): Promise<readonly string[] | null> {
   if (count >= MAX_PEOPLE) return null;
   return await pulls.writer(url, `campaign ${change.kind}`)?.people() ?? null;
@@ -241,7 +239,6 @@ export function whyConfirm({ changes }: ChangePlan): string | null {
   return touched.length === 0 ? null : `people may have worked on ${touched.length} of them`;
 }
 
-/** `undefined` if all changes succeeded. */
 export function errorOfChange(attempted: string, results: readonly WriteResult[]): MogplexError | undefined {
   const unanswered = results.filter(({ state }) => state === "open" || state === "withdrawn");
   const refused = results.filter(({ state }) => state === "refused");

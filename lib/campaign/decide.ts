@@ -304,7 +304,6 @@ export function selectItems(
   throw noMatchError(deciding, only, [], cancelled, why);
 }
 
-/** @throws {UsageError} if globs match items but do not select them because of their verdicts. */
 function checkLeftOut(attempted: string, items: readonly ItemMemory[], names: ReadonlyMap<string, string>): void {
   const [first] = items;
   if (first === undefined) return;
@@ -419,7 +418,6 @@ async function checkSameTask(
   });
 }
 
-/** @throws {UsageError} if the branch of an item is unknown, or if the task in the file was requested. */
 function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = false): void {
   if (adopt) {
     const why = "a follow-up has its own task, and --adopt-changes only applies to the task in the file";
@@ -455,7 +453,7 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
 /**
  * Other machines may use the branch, and a cache loses the work of a killed job.
  *
- * @param what How many items a `run` on another machine no longer starts once it has read the decision.
+ * @param what Number of items that a `run` on another machine no longer starts once it has read the decision.
  */
 function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: number | "all"): string | undefined {
   if (branch !== null) {
@@ -571,7 +569,6 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
 }
 
-/** Names of the items that have never been started and whose task differs from the task in the file. */
 function waitingWithOtherTask({ opened, store: { memory } }: Deciding, ids: readonly string[]): string[] {
   return [...memory.items.values()]
     .filter(({ item, starts, sent, skipped }) =>
@@ -639,7 +636,7 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   };
 }
 
-/** Only for dry runs. Otherwise, the answer reports what happened to the runs. */
+/** A dry run predicts the cancellations. Otherwise, the answer reports what happened to the runs. */
 function willCancel(dryRun: boolean, runs: number): string[] {
   return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }
@@ -736,7 +733,6 @@ function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
 }
 
 interface Done {
-  /** What happened, as clauses. */
   texts: string[];
   /** Why something is left to do; `undefined` if nothing is left, or if only a token is missing. */
   error: unknown;
@@ -783,7 +779,7 @@ async function actHere(
   return { texts, error, leavesCancels: leavesCancels() };
 }
 
-/** Some runs may have ended before they could be cancelled. @param left Number of runs that have not ended. */
+/** Some runs may have ended before they could be cancelled. */
 function endsTexts(ended: readonly ItemMemory[], left: number): string[] {
   const cancelled = ended.filter(({ starts }) => starts.at(-1)?.status === "cancelled").length;
   const before = ended.length - cancelled;

@@ -100,18 +100,17 @@ export interface OpenedCampaign {
   home: Home;
   /** `home` is the value of `--home`. `null` if the home is a directory. */
   branch: { name: string; home: string } | null;
-  /** Whether the home is a directory that a CI system passes from job to job. A killed job does not pass it on. */
+  /** Whether the home is a directory that a CI system passes from job to job. A killed job does not pass the directory on. */
   isCache: boolean;
   links: PlatformLinks;
   readonly quotas: readonly Quota[];
   /**
-   * The repository of the branch that is written to, and the data needed to find out who can read it. `null` if the home is a directory, or is opened
-   * for reading.
+   * The repository of the branch that is written to, and the data needed to find out who can read the repository. `null` if the home is a directory,
+   * or is opened for reading.
    */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** Whether everything is read again because another job has written in the meantime. If so, the notes have already been sent. */
   isAgain: boolean;
-  /** `undefined` if there is no plan. */
   store: Store | undefined;
   started: OwnStarts;
   /** `user` is known only in the CI system of a forge. */
@@ -171,7 +170,6 @@ export async function withCampaign<T>(
   }
 }
 
-/** @throws {CampaignFileError} listing every mistake. */
 export async function readSource(
   source: CampaignSource,
   { allowOutside = false, webhookVariable }: CampaignOptions,
@@ -347,7 +345,6 @@ function hideLines({ memory }: Store): void {
   for (const { starts } of memory.items.values()) for (const start of starts) start.lastLines = [];
 }
 
-/** @throws {UsageError} if there is no plan. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   const { store, directory, branch } = opened;
   if (store !== undefined) return store;

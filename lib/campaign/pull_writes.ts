@@ -22,7 +22,6 @@ type WriteIntent = Omit<Extract<RecordBody, { type: "write-intent" }>, "type">;
 
 export interface WriteWork {
   readonly store: Store;
-  /** `undefined` if there is no token for the host. */
   writer(url: string): PullRequestWriter | undefined;
 }
 
@@ -32,7 +31,6 @@ export interface WriteResult {
   readonly url: string;
   /** `open` means that the request was not answered. `withdrawn` means that nothing was sent. */
   readonly state: WriteMemory["state"];
-  /** A clause. */
   readonly reason: string | null;
 }
 
@@ -45,7 +43,6 @@ export function namedReviewers(names: readonly string[]): { users: string[]; tea
   };
 }
 
-/** Maximum number of intents that are shared at once. */
 const BATCH = 10;
 
 export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct; write: WriteMemory }[] {

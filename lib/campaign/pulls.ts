@@ -90,10 +90,8 @@ export class PullRequests {
   readonly #forges: Forges;
   readonly #clock: Clock;
   readonly #tell: Tell;
-  /** Keys are what was read; values are times by the clock of this process. */
   readonly #readAt = new Map<string, number>();
   readonly #told = new Set<string>();
-  /** Pull requests that could not be read last time because of a temporary failure. */
   #failed = new Set<string>();
 
   constructor(forges: Forges, clock: Clock, tell: Tell) {
@@ -102,7 +100,7 @@ export class PullRequests {
     this.#tell = tell;
   }
 
-  /** Number of pull requests that the last attempt could not read. Their state in the journal may be out of date. */
+  /** Number of pull requests that could not be read last time. Their state in the journal may be out of date. */
   get failed(): number {
     return this.#failed.size;
   }
@@ -276,7 +274,6 @@ export function itemsElsewhere({ items }: CampaignMemory): ItemMemory[] {
   });
 }
 
-/** Returns the host of all pull requests; `undefined` if there are none, or if they are on several hosts. */
 function placeOf(items: Iterable<ItemMemory>) {
   const places = new Map<string, { forge: string; host: string }>();
   for (const { pullRequest } of items) {
@@ -287,7 +284,6 @@ function placeOf(items: Iterable<ItemMemory>) {
   return places.size === 1 ? place : undefined;
 }
 
-/** `undefined` if nothing has changed. */
 function recordOf(
   memory: ItemMemory,
   url: string,
@@ -301,11 +297,7 @@ function recordOf(
   return isSame(pull, { state, ...details }) ? undefined : { type: "pull-request", item: item.id, state, url, details };
 }
 
-/**
- * `undefined` if nothing has changed.
- *
- * @param url The address in the journal.
- */
+/** @param url The address in the journal. */
 export function pullRequestBody(
   memory: ItemMemory,
   url: string,
@@ -414,7 +406,6 @@ export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
   return pull.foreign === null ? null : `its pull request does not belong to its run: ${pull.foreign}`;
 }
 
-/** Returns the branch for a follow-up, or a clause that says why no follow-up is possible. */
 export function followUpBranch(
   item: Pick<ItemMemory, "item" | "starts" | "pull">,
 ): { branch: string; reason: null } | { branch: null; reason: string } {
@@ -438,7 +429,6 @@ export function followUpBranch(
 /** Time without activity after which a pull request is stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
-/** In order of urgency. */
 const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
@@ -450,7 +440,6 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "unreadable": "the forge does not show the pull request",
 };
 
-/** In order of urgency. Each cause is also a word that `--cause` accepts. */
 export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
 const MAX_OWNERS = 20;
@@ -466,8 +455,6 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
 }
 
 /**
- * `null` if the pull request is not stuck.
- *
  * @param item Only a succeeded item can have a stuck pull request. The verdict explains all others.
  * @param changed Whether the item's newest run changed something; `null` if unknown.
  */
@@ -489,7 +476,6 @@ export function ownerOf({ repository, pullRequestState }: CampaignItem): string 
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
 
-/** In order of urgency. */
 export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
     const stuckItems = items.filter((item) => item.stuck === stuck);

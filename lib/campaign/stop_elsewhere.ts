@@ -26,28 +26,22 @@ import { previewStarts } from "./work/wave.ts";
 
 /** How long the other process may take to confirm. It checks for requests every 10 seconds. */
 const CONFIRM_MS = 30_000;
-/** How often this process checks for the confirmation. */
 const LOOK_MS = 1_000;
 
 interface Look {
   directory: string;
-  /** Describes the other process; `null` if it has ended. */
   writer: string | null;
   view: CampaignView;
-  /** Names of items that the next batch can start. */
   starts: string[];
-  /** Ids of the stop requests in the journal. */
   requests: ReadonlySet<string>;
 }
 
 interface StopAnswer {
-  /** Names of items that may still start. */
   items: string[];
   text: string;
   view: CampaignView;
   /** The other process records and reports the stop. */
   isElsewhere: true;
-  /** Why the stop is not confirmed. */
   error?: MogplexError;
 }
 

@@ -20,7 +20,7 @@ import type { LockTask } from "./lock.ts";
 import { newerSchema } from "./fields.ts";
 import { fitBody, type JournalRecord, readRecord, type RecordBody, type StartKind } from "./record.ts";
 
-/** In bytes. The longest record has 100 items with names of 1500 characters. */
+/** Maximum size in bytes. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;
 
 const CHECK = /,"check":"([0-9a-f]{16})"\}$/;
@@ -37,7 +37,6 @@ export interface ChainProblem {
 type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
 export interface Chain {
-  /** Number of the last record; 0 before the first record. */
   readonly seq: number;
   /** Reads the next line, without its line feed. After a problem, the chain is unchanged. */
   read(bytes: Uint8Array): ChainResult;
@@ -51,7 +50,6 @@ export interface Chain {
     bodies: readonly (RecordBody & { lock?: string | undefined })[],
     at: string,
   ): { record: JournalRecord; line: string }[];
-  /** Returns to an earlier state from {@linkcode Chain.mark}. */
   reset(mark: ChainMark): void;
   mark(): ChainMark;
 }
@@ -60,7 +58,6 @@ interface ChainMark {
   readonly seq: number;
   readonly wave: number;
   readonly previous: string;
-  /** `undefined` before the first line. */
   readonly last: string | undefined;
 }
 
@@ -81,7 +78,6 @@ export function beginChain(campaign: string, round: string): Chain {
     end = { seq, wave, previous: sha256Hex(line), last: line };
   }
 
-  /** Returns a problem if a valid record is not the next record of the chain. */
   function misplaced(record: JournalRecord, line: string): ChainResult | undefined {
     const expected = end.seq + 1;
     if (line === end.last) return problem("the line appears twice");
@@ -156,19 +152,17 @@ export function beginChain(campaign: string, round: string): Chain {
   };
 }
 
-// Two workers that do not know of each other send the same key for the same start, and therefore get the same run. To make this possible, an
-// idempotency key is derived only from what is started.
-
-/** Contains no user, host or time. */
+/**
+ * The data from which an idempotency key is derived. Two workers that do not know of each other must send the same key for the same start, so the
+ * data contains no user, host or time.
+ */
 export interface FenceParts {
   campaign: string;
-  /** Empty if the campaign has no round. */
   round: string;
   requestHash: string;
   /** Case is ignored. */
   repositoryId: string;
   baseBranch: string;
-  /** `null` for the root of the repository. */
   root: string | null;
   kind: StartKind;
   start: number;

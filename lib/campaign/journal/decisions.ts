@@ -5,12 +5,10 @@ export interface DecisionMemory {
   /** By the clock of the machine that recorded the decision. */
   readonly at: string;
   readonly what: string;
-  /** `null` for a gate. */
   readonly by: string | null;
   readonly reason: string | null;
 }
 
-/** The newest decisions are kept. */
 export const MAX_DECISIONS = 200;
 
 const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: string }>> = {

@@ -33,7 +33,6 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
   other: "use another directory, or the campaign that this one belongs to",
 };
 
-/** A last line that was not completely written. */
 interface TornLine {
   place: string;
   /** If more than the line feed is missing, the line is removed. */
@@ -52,7 +51,6 @@ interface Segments {
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
-/** @param segment From 1. */
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(6, "0")}.ndjson`;
 }
@@ -80,7 +78,6 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
   const journalName = `${shownAs}/journal`;
   let bytes = 0;
 
-  /** @throws {UsageError} if a segment is missing. */
   function numbers(): number[] {
     const names = attempt(folder, () => files.list(folder)) ?? [];
     const segments = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
@@ -209,7 +206,6 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 
 export interface DirHomeOptions {
   files: DurableFiles;
-  /** For `writer.json`. */
   processes: Processes;
   /** For the times of records, which are only for people. */
   clock: Clock;
@@ -223,20 +219,17 @@ export interface DirHomeOptions {
   /** How messages name the directory. @default its path */
   shownAs?: string | undefined;
   requestHash?: LockChecks["requestHash"];
-  /** Called with what was repaired or taken over. */
   onNotice: OnNotice;
 }
 
-// Without `ci/writer-requests.json`, which contains the times of recent requests, the next process only waits longer.
-
-/** A minute has at most 60 requests. */
+/** Maximum size in bytes. A minute has at most 60 requests. */
 const MAX_REQUESTS_BYTES = 4096;
 
 function requestsPath(directory: string): string {
   return `${directory}/ci/writer-requests.json`;
 }
 
-/** Returns times by the clock of this process. */
+/** Returns times by this process's clock. */
 function readSent(directory: string, { files, clock }: Pick<DirHomeOptions, "files" | "clock">): number[] {
   try {
     const file = files.read(requestsPath(directory), MAX_REQUESTS_BYTES);
@@ -275,7 +268,6 @@ function isEmpty(directory: string, files: DurableFiles): boolean {
   }
 }
 
-/** Removes the directory only if it is empty except for a `.gitignore`. */
 function removeUnused(directory: string, files: DurableFiles): void {
   try {
     if (files.list(directory)?.some((name) => name !== IGNORE_FILE)) return;
@@ -317,13 +309,11 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
   }
 
   const sentAt = readSent(directory, options);
-  /** Invalid stop requests are reported only once. */
   const badStops = new Set<string>();
   let segments: Segments | undefined;
   let failed: unknown;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** Runs concurrent calls one after another. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {
     const result = last.then(act, act);
     last = result.catch(() => {});

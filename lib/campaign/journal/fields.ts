@@ -171,7 +171,6 @@ export function object<F extends Fields>(fields: F): Field<ObjectOf<F>> {
   }, (value, instead) => fitFields(fields, value as Record<string, unknown>, instead));
 }
 
-/** Fields that are not in the table do not change. */
 export function fitFields<T extends object>(fields: Fields, value: T, instead: string | null): T {
   const parts = Object.entries(value).map(([name, part]) => {
     const field = lookup(fields, name);

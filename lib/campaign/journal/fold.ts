@@ -196,7 +196,6 @@ const ENDS_OF_RUNS: readonly StartVerdict[] = [
 /** Verdicts that a later record can replace, because a person can answer the run or settle the start. */
 const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
 
-/** The status of a run that has no sandbox yet. */
 const WITHOUT_SANDBOX = "pending";
 
 function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
@@ -406,8 +405,8 @@ function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): v
 }
 
 /**
- * The record's time is corrected to the service's clock. A run that ended before its start was answered could not have been read earlier, so it is
- * ignored.
+ * Records the delay between the end of a run and the check that noticed it. The record's time is corrected to the service's clock. A run that ended
+ * before its start was answered is ignored, because its end could not have been noticed earlier.
  */
 function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
   if (slotAt !== null && Date.parse(updatedAt ?? "") < Date.parse(slotAt)) return;
@@ -431,7 +430,6 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.followUp = null;
   if (isAboutResult) {
     item.result = result ?? item.result;
-    // Without a valid result file, the item is `failed` again.
     if (!isGood && item.skipped === null) {
       item.reason = reason ?? `the follow-up ended as ${as}`;
       return setState(memory, item, "failed", "failure");
@@ -483,7 +481,7 @@ function withoutSandbox(reason: string | null): string {
   return oneLine(reason === null ? text : `${text}: ${reason}`, MAX_REASON);
 }
 
-/** Without more precise data, a sandbox is assumed to have ended halfway between the last two readings. */
+/** The exact end of a sandbox is unknown. The midpoint between the last two readings is used instead. */
 function applyLingering(
   { items, lingering, lingered }: CampaignMemory,
   { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
@@ -602,7 +600,6 @@ function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): voi
   (memory.runs as Map<string, StartMemory>).set(id, start);
 }
 
-/** Clears the sandbox refusals when a start that was sent after them has a sandbox. */
 function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory): void {
   if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
 }

@@ -1,9 +1,9 @@
 /**
- * A home that is a branch of a Git repository. Every wave reads the branch, adds a commit before its first start, and adds another commit at its end.
- * During a wave, the lock and the journal are in a directory that only this process knows.
+ * A home that is a branch of a Git repository. Every wave reads the branch, adds commits before it sends starts, and adds a commit at its end. During
+ * a wave, the lock and the journal are in a directory that only this process knows.
  *
- * Two jobs may make a wave at the same time. The second push fails, and its job reads the branch again. The job finds the runs that it has started by
- * their keys, because the same start sends the same key.
+ * If two jobs make a wave at the same time, the second push fails, and the second job reads the branch again. The job finds the runs that it has
+ * started by their keys, because the same start always has the same key.
  *
  * @module
  */
@@ -24,7 +24,7 @@ interface GitHomeOptions extends DirHomeOptions {
 }
 
 const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
-/** In bytes. A segment has 1000 records, and a lock of 10,000 items has several megabytes. */
+/** Maximum size in bytes. A segment has 1000 records, and a lock of 10,000 items has several megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** How commit messages name records, by type. Other types are not mentioned. */
@@ -62,7 +62,6 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
  */
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;
-  /** In bytes, by path on the branch. */
   const sizes = new Map<string, number>();
 
   async function take(): Promise<void> {

@@ -83,8 +83,6 @@ export interface Home {
   close(): Promise<void>;
 }
 
-// The public's access to a branch is determined only from the environment of the job. No request is sent, and no token is used.
-
 /** Source: GitHub, "Webhook events and payloads": a payload has at most 25 MB. */
 const MAX_EVENT_BYTES = 26_214_400;
 
@@ -96,7 +94,6 @@ export interface ShownPlace {
   isNew: boolean;
 }
 
-/** `undefined` if the event file does not contain the visibility. */
 function githubVisibility({ env, io }: ShownPlace): string | undefined {
   const path = env("GITHUB_EVENT_PATH");
   if (!path) return undefined;
@@ -112,7 +109,7 @@ function githubVisibility({ env, io }: ShownPlace): string | undefined {
   }
 }
 
-/** `public`, `internal` or `private`; `undefined` if the environment does not show it. */
+/** The visibility is determined only from the job's environment. No request is sent, and no token is used. `undefined` if unknown. */
 function visibilityOf(place: ShownPlace): string | undefined {
   switch (place.platform.name) {
     case "gitlab":
@@ -126,7 +123,6 @@ function visibilityOf(place: ShownPlace): string | undefined {
   }
 }
 
-/** Removes differences between addresses of the same repository. */
 function plain(address: string): string {
   return address.replace(/\/+$/, "").replace(/\.git$/, "").toLowerCase();
 }

@@ -53,7 +53,6 @@ export interface LockItem {
   /** Index in {@linkcode Lock.tasks}. */
   task: number;
   canary: boolean;
-  /** `null` if the item can be started. */
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
 }
 
@@ -124,7 +123,7 @@ const itemField: Field<LockItem> = checked(
     excluded: orNull(object({ as: oneOf("invalid", "skipped"), reason: visible(MAX_REASON) })),
   }),
   ({ excluded, baseBranch, repositoryId, requestHash }) => {
-    // For a repository unknown to the service, only the name is set.
+    // If the service does not know a repository, only its name is set.
     if (excluded?.as === "invalid") return undefined;
     if (baseBranch === "") return "it has no base branch";
     if (!isUuid(repositoryId)) return "its repositoryId is not a UUID";
@@ -206,7 +205,7 @@ const lockField: Field<Lock> = object({
   items: list(itemField, 0, MAX_ITEMS),
 });
 
-/** In bytes. 10,000 items take about 5 MB. */
+/** Maximum size in bytes. 10,000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
 
 export interface LockChecks {
@@ -263,7 +262,6 @@ export function isSealed(lock: Lock): boolean {
   return lock.hash === hashOf(lock);
 }
 
-/** Returns the names of the first two items that a campaign cannot distinguish. */
 function doubleOf(items: readonly LockItem[]): [string, string] | undefined {
   const seen = new Map<string, string>();
   for (const { id, repositoryId, baseBranch, root, excluded } of items) {

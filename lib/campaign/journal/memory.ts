@@ -21,7 +21,7 @@ export interface StartMemory {
   branch: string | null;
   /** The working branch in the answer, if the request named none; otherwise `null`. */
   answered: string | null;
-  /** When the start was last sent: an estimate of the service's time, in ISO 8601. */
+  /** An estimate of the service's time when the start was last sent, in ISO 8601. */
   sentAt: string;
   /** When the first request that may have begun the run was sent. */
   firstSentAt: string;
@@ -29,22 +29,18 @@ export interface StartMemory {
   isTold: boolean;
   /** When the start used a slot of the quota, by the service's clock; `null` if unknown. */
   slotAt: string | null;
-  /** `null` if there is no run, or if the run's id is unknown. */
   runId: string | null;
   status: string | null;
-  /** By the service's clock. */
+  /** Both times are by the service's clock. */
   createdAt: string | null;
   updatedAt: string | null;
   /** When the run last continued after waiting for an answer, by the service's clock; `null` if it never did. */
   resumedAt: string | null;
   /** When the run was recorded as started or continued, by the clock of the machine that recorded it; `null` if there is no run. */
   runningAt: string | null;
-  /**
-   * When the last check found that only one of two clocks shows the run as overdue, by the clock of the machine that checked. `null` if the last
-   * check found otherwise.
-   */
+  /** When the last check found that only one of two clocks shows the run as overdue, by the clock of the machine that checked; otherwise `null`. */
   doubtedAt: string | null;
-  /** `null` if the start has not ended. After `needs-input`, the run can continue. */
+  /** After `needs-input`, the run can continue. */
   end: StartVerdict | null;
   reason: string | null;
   lastLines: readonly string[];
@@ -56,7 +52,6 @@ export interface StartMemory {
   lost: boolean;
   /** Whether the last check found neither this run nor any other run of the campaign in the service. */
   missing: boolean;
-  /** Sequence number of the start's `intent` record. */
   intentSeq: number;
 }
 
@@ -100,7 +95,7 @@ export interface ItemMemory {
     /** Whether the item's run is cancelled, including a run that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether the open start must be settled. If it has begun a run, that run is used as the attempt. */
+  /** Whether the open start must be settled. If the start has begun a run, that run is used as the attempt. */
   settle: boolean;
   /** How often the open start was sent again since the last retry, skip, stop or resume. */
   settleTries: number;
@@ -109,10 +104,8 @@ export interface ItemMemory {
   branch: string | null;
   pullRequest: string | null;
   pull: PullRequestMemory | null;
-  /** Minimum number of files that the run changed, according to its events; `null` if the events name no files. */
   files: number | null;
   result: ResultMemory | null;
-  /** What the current or next start must fix; `null` if its run works on the task. */
   followUp: FollowUp | null;
   readonly requesters: Requester[];
   merge: MergeMemory | null;
@@ -123,7 +116,6 @@ export interface ItemMemory {
   tally: "none" | "ended" | "failure";
 }
 
-/** While a gate is closed, nothing is started; for `merge`, nothing is merged. */
 export interface GateMemory {
   closed: boolean;
   /** `reason` and `closedAt` are from the last time the gate closed. `closedAt` is by the clock of the machine that recorded it. */
@@ -149,9 +141,8 @@ export interface CampaignMemory {
    * after it recorded a new hash and before it wrote the lock.
    */
   readonly lockHash: { current: string | null; before: string | null };
-  /** In the order of the lock. */
+  /** Items are in the order of the lock. */
   readonly items: ReadonlyMap<string, ItemMemory>;
-  /** By run id. */
   readonly runs: ReadonlyMap<string, StartMemory>;
   readonly counts: Record<ItemState, number>;
   /** `ended` and `failures` do not include items that will be started again. */
@@ -159,16 +150,12 @@ export interface CampaignMemory {
   failures: number;
   readonly gates: Readonly<Record<GateName, GateMemory>>;
   readonly planners: Requester[];
-  /** In chronological order. */
   readonly decisions: DecisionMemory[];
   /** By the clock of the machine that recorded the start. */
   firstStartAt: string | null;
-  /** `null` if the campaign was not stopped, or was resumed. */
   stopped: { by: Person; at: string; cancel: boolean; reason: string | null } | null;
-  /** Sequence number of the last stop that cancels runs; 0 if there is none. */
   cancelSeq: number;
   readonly stopRequests: Set<string>;
-  /** 0 before the first wave. */
   wave: number;
   trouble: string | null;
   tokenRefused: boolean;
@@ -181,13 +168,12 @@ export interface CampaignMemory {
   sandboxes: number | null;
   /** Items whose run has ended, but whose sandbox was still active when the sandboxes were last read. Times are by the service's clock. */
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
-  /** Total time and number of the sandboxes that stayed active after their runs and have now ended. */
+  /** Total delay and number of sandboxes that ended after their runs did. */
   readonly lingered: { sumMs: number; count: number };
-  /** For each of the last {@linkcode MAX_LATE} finished runs, the time between its end and the reading of its end. Oldest first. */
+  /** For each of the last {@linkcode MAX_LATE} finished runs, the time between the end of the run and the check that noticed it. Oldest first. */
   readonly lateMs: number[];
   /** How far the machine's clock was ahead of the service's clock when the last start was sent. */
   skewMs: number;
-  /** 0 before the first record. */
   seq: number;
   lastAt: string | null;
   /**
@@ -195,13 +181,11 @@ export interface CampaignMemory {
    * answered.
    */
   readonly slotsMs: number[];
-  /** When the service accepts starts again, in milliseconds since 1970. `null` if it has accepted a start since its last refusal. */
+  /** When the service accepts starts again, in milliseconds since 1970; `null` if it has accepted a start since its last refusal. */
   refusedUntilMs: number | null;
-  /** `start_limit` if the service refused a start because the user's start limit was used up. */
   refusedBy: "start_limit" | null;
   /** Number of consecutive starts that ended because no sandbox was free, and when the last of them ended, by the service's clock. */
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Sequence number of the record of the last refusal in `sandboxRefusals`. */
   sandboxRefusalSeq: number;
 }
 
@@ -306,7 +290,6 @@ export const ABANDONED_MS = 5 * 60_000;
 
 export const SENT_ELSEWHERE = "another job is sending this start";
 
-/** After this time without an answer, a start needs attention. */
 const LONG_OPEN_MS = 2 * 3_600_000;
 
 export function isLongOpen(item: Pick<ItemMemory, "starts" | "state">, nowMs: number): boolean {
@@ -321,7 +304,6 @@ export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   return isSpent(last) ? last.number + 1 : last.number;
 }
 
-/** `null` if the journal does not show how long sandboxes stay active after their runs. */
 export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
   if (lingered.count > 0) return lingered.sumMs / lingered.count;
   const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
@@ -330,7 +312,7 @@ export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingerin
 
 export const MAX_LATE = 20;
 
-/** The median time between the end of a run and the reading of its end; 0 if unknown. */
+/** The median time between the end of a run and the check that notices it; 0 if unknown. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return medianOf(lateMs) ?? 0;
 }

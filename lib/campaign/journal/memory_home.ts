@@ -58,7 +58,6 @@ export interface MemoryHome {
 class MemoryStore implements MemoryHome {
   readonly kind = "memory";
   #lock: Uint8Array | undefined;
-  /** `undefined` before the first record. */
   #chain: Chain | undefined;
   readonly #records: JournalRecord[] = [];
   readonly #sentAt: number[] = [];

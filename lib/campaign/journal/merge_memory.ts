@@ -8,7 +8,6 @@ import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } fr
 
 export interface Requester {
   readonly by: Person;
-  /** `undefined` if no forge has returned this user. */
   readonly user: ForgePerson | undefined;
 }
 
@@ -18,12 +17,10 @@ export interface MergeMemory {
   /** The commit that was checked before the merge. */
   readonly head: string;
   readonly base: string;
-  /** The newest commit of the target branch before the merge; `null` if unknown. */
   readonly baseCommit: string | null;
   readonly method: MergeMethod;
   readonly by: Person;
   readonly exceptions: readonly MergeException[];
-  /** The checks of the target branch before the merge; `null` if unknown. */
   readonly targetChecks: ChecksState | null;
   /** In ISO 8601, by the clock of the machine that requested the merge. */
   readonly at: string;
@@ -31,23 +28,19 @@ export interface MergeMemory {
   state: MergeWord | "open";
   /** In ISO 8601, by the clock of the machine that recorded the state. */
   stateAt: string;
-  /** The merge commit on the target branch. */
   commit: string | null;
   handle: string | null;
   reason: string | null;
   /** The checks of the target branch at `commit`. `waiting` means that the checks have not finished. `null` if unknown. */
   target: ChecksState | "waiting" | null;
-  /** Sequence number of the record with these checks; 0 if there is none. */
   targetSeq: number;
   /** `delete` means that the branch must still be deleted. The other values say what happened to the branch. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 
-/** An update of a branch that was behind its target branch. */
 export interface UpdateMemory {
   /** The commit before the update. */
   readonly head: string;
-  /** In ISO 8601, by the clock of the machine that requested the update. */
   readonly at: string;
 }
 
@@ -68,7 +61,6 @@ interface MergeItem {
 /** The message is a clause that says how a record contradicts earlier records. */
 export class Contradiction extends Error {}
 
-/** @throws {Contradiction} if the record contradicts earlier records. */
 export function applyMerge(item: MergeItem, record: MergeRecord): void {
   if (record.type === "merge-update") {
     item.update = { head: record.head, at: record.at };

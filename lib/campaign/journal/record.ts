@@ -100,7 +100,7 @@ export type PullRequestMemory = PullRequestView;
 
 export const ITEM_RESULT_CAUSES = ["result-missing", "result-not-json", "result-invalid"] as const;
 
-/** Bytes of JSON. */
+/** Maximum size of a value, in bytes of JSON. */
 export const MAX_RESULT_VALUE = 16_384;
 const MAX_NUMBER = 1e9;
 /** Source: specification of campaigns, section 5. */
@@ -148,7 +148,7 @@ const FORGE_PERSON = {
   id: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
 };
 
-/** The author of follow-ups that the campaign file requests. */
+/** Recorded in place of a person's name for follow-ups that the campaign file requests. */
 export const CHECKS_RULE = "on-failed-checks";
 
 /** The forge user who started the CI job, according to the job's variables. */
@@ -187,11 +187,9 @@ const RECORDS = {
     key: hex(40, "cp1-"),
     /** Estimate of the service's time. The quota uses this time until an answer provides a better one. */
     sentAt: time,
-    /** `null` if the service chooses the name. */
     branch,
-    /** Absent if the run works on the task. */
     followUp,
-    /** The forge's description of the problem, in lines. The lines are appended to the task, and do not change when the start is sent again. */
+    /** The forge's description of the problem, in lines. The lines are appended to the task. They do not change when the start is sent again. */
     quote: orAbsent(list(visible(MAX_QUOTE), 0, MAX_QUOTE, "lines")),
   },
   /** An intent was shared with other machines, but its request was not sent. This record restores the state before the intent. */
@@ -235,7 +233,7 @@ const RECORDS = {
     /** The last lines of the agent's log, with secrets masked. Absent if the item succeeded. */
     lastLines: orAbsent(lastLines),
     result: orAbsent(object(RESULT)),
-    /** By the service's clock. */
+    /** These times are by the service's clock. */
     ...times,
   },
   /**
@@ -250,14 +248,12 @@ const RECORDS = {
   },
   trouble: {
     reason,
-    /** Present if the service refused the token. */
     exit: orAbsent(oneOf(EXIT.unauthorized)),
     /** The start that the service refused with this error. The start did not begin a run. */
     refused: orAbsent(object({ item, start })),
     /** The start whose run the service did not find. The service did not find any of the campaign's other runs either. */
     missing: orAbsent(object({ item, start })),
   },
-  /** The item's repository was renamed in the service. */
   renamed: { item, repository: visible(MAX_REPOSITORY, 1) },
   "pull-request": {
     item,
@@ -289,26 +285,20 @@ const RECORDS = {
   "merge-intent": {
     item,
     url: webUrl,
-    /** The forge's id for the repository. */
     repositoryId: visible(MAX_STATUS, 1),
     head: commit,
     base: visible(MAX_BRANCH, 1),
-    /** The newest commit of the target branch. Absent if the forge did not return it. */
     baseCommit: orAbsent(commit),
     method: oneOf(...MERGE_METHODS),
     by: person,
     exceptions: orAbsent(list(oneOf(...MERGE_EXCEPTIONS), 0, MERGE_EXCEPTIONS.length)),
-    /** The checks of the target branch's newest commit; `null` if unknown. */
     targetChecks: checks,
     deleteBranch: orAbsent(oneOf(true)),
   },
-  /** The result of the merge that the item's last `merge-intent` announced. */
   merge: {
     item,
     as: oneOf(...MERGE_WORDS),
-    /** The merge commit on the target branch; `null` if nothing was merged, or if the forge did not return the commit. */
     commit: elseNull(commit),
-    /** The forge's identifier of a pending merge. */
     handle: orAbsent(line(MAX_STATUS, 1)),
     reason: orNull(reason),
   },
@@ -324,16 +314,13 @@ const RECORDS = {
     act: oneOf(...WRITE_ACTS),
     url: webUrl,
     by: person,
-    /** Reviewers to add. */
     users: names,
     teams: names,
     labels: names,
-    /** Present only for `close`. */
     why: orAbsent(reason),
   },
-  /** The result of the change that the item's last `write-intent` announced. `withdrawn` means that nothing was sent. */
+  /** `withdrawn` means that nothing was sent. */
   write: { item, act: oneOf(...WRITE_ACTS), as: oneOf("done", "refused", "withdrawn"), reason: orNull(reason) },
-  /** A person allowed another attempt for some items. */
   retry: {
     items,
     by: person,
@@ -341,7 +328,6 @@ const RECORDS = {
     /** Whether the next start uses the request that is now in the lock. */
     adopt: flag,
     reason: orAbsent(reason),
-    /** What the next run must fix on the branch of the pull request. Absent if the run works on the task. */
     followUp,
     /**
      * Present if the starts of the items are open. If a start has begun a run, that run is used as the attempt. With `adopt`, the new task starts
@@ -356,14 +342,12 @@ const RECORDS = {
   skipped: { items, by: person, reason, cancel: orAbsent(flag) },
   stopped: {
     by: person,
-    /** Whether open runs are also cancelled. */
     cancel: flag,
     reason: orAbsent(reason),
     /** Id of the file in which another process requested the stop. */
     request: orAbsent(hex(32)),
   },
   resumed: { by: person, reason: orAbsent(reason) },
-  /** Other information, such as a repaired line or a sent notification. */
   note: { text: reason },
 } as const satisfies Record<string, Fields>;
 
@@ -371,7 +355,6 @@ type RecordType = keyof typeof RECORDS;
 
 export type RecordBody = { [T in RecordType]: { type: T } & ObjectOf<(typeof RECORDS)[T]> }[RecordType];
 
-/** A stop that another process requested through a file. */
 export interface StopRequest {
   /** 32 random hex digits. */
   id: string;
@@ -388,7 +371,6 @@ const PLACE = {
   previous: hex(64),
   /** By the clock of the machine that wrote the record. */
   at: time,
-  /** 0 before the first wave. */
   wave: whole(0, MAX_NUMBER),
   /** Hash of the lock from this record on. Absent if the lock has not changed. */
   lock: orAbsent(hex(64)),

@@ -15,7 +15,7 @@ import { person, reason, type StopRequest } from "./record.ts";
 export const STOPS_FOLDER = "stops";
 
 const MAX_BYTES = 8_192;
-/** Maximum number of files that are read. People do not create more. */
+/** People do not create more requests than this. */
 const MAX_FILES = 100;
 const FILE_NAME = /^([0-9a-f]{32})\.json$/;
 

@@ -19,11 +19,9 @@ export interface WriteMemory {
   readonly users: readonly string[];
   readonly teams: readonly string[];
   readonly labels: readonly string[];
-  /** `null` unless the pull request is closed. */
   readonly why: string | null;
   /** `open` means that the request was not answered. `withdrawn` means that nothing was sent. */
   readonly state: "open" | "done" | "refused" | "withdrawn";
-  /** `null` unless the forge refused the change. */
   readonly reason: string | null;
 }
 
@@ -34,7 +32,6 @@ interface WriteItem {
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
 }
 
-/** @throws {Contradiction} if the record contradicts earlier records. */
 export function applyWrite(item: WriteItem, record: WriteRecord): void {
   const { act } = record;
   const last = item.writes[act];

@@ -27,7 +27,6 @@ interface WriterWorld {
   files: DurableFiles;
   processes: Processes;
   clock: Clock;
-  /** Called when the directory was taken over from a process that may still be alive. */
   onNotice: OnNotice;
 }
 
@@ -67,7 +66,6 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     since: new Date(clock.wallTime()).toISOString(),
   };
 
-  /** @returns Whether this process is now the writer. */
   function attempt(): boolean {
     const last = readWriters(files, directory).at(-1);
     if (last === undefined) return files.create(writerPath(directory), writerText(facts));
@@ -222,14 +220,12 @@ export class DirectoryBusyError extends MogplexError {
   static override readonly kind: string = "DirectoryBusyError";
   readonly #reason: { holder: string; advice: string };
 
-  /** @param isHeld Whether `why` names the process and the directory. */
   constructor(directory: string, why: string, advice: string, isHeld = false) {
     const name = JSON.stringify(directory);
     super({ attempted: isHeld ? "work on the campaign" : `write in ${name}`, why, advice }, "rateLimited");
     this.#reason = { holder: isHeld ? why : `${name} is busy: ${why}`, advice };
   }
 
-  /** @param advice @default advice that fits every command */
   during(attempted: string, advice: string = this.#reason.advice): MogplexError {
     const { holder: why } = this.#reason;
     return new MogplexError({ attempted, why, advice }, "rateLimited", { cause: this });
@@ -278,9 +274,8 @@ interface WriterEntry {
   path: string;
   /** 32 hex digits that no other entry has: the token, or a hash of the file. */
   id: string;
-  /** `null` if the file cannot be parsed. */
   facts: WriterFacts | null;
-  /** By the clock of the file system. */
+  /** By the file system's clock. */
   touchedMs: number;
 }
 
@@ -345,7 +340,6 @@ function successorPath(directory: string, id: string): string {
   return `${directory}/writer.${id}.json`;
 }
 
-/** `undefined` if the name is not from {@linkcode successorPath}. */
 function idInName(name: string): string | undefined {
   return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
 }

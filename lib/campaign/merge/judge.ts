@@ -27,9 +27,7 @@ export interface MergePolicy {
   /** Whether branches must be up to date even if the target branch does not require it. */
   readonly requireUpToDate: boolean;
   readonly withoutReview: boolean;
-  /** Whether to merge in repositories without checks. */
   readonly withoutChecks: boolean;
-  /** Whether to accept approvals by requesters and by the token's user. */
   readonly ownApproval: boolean;
   /** Whether the user named this item. A named item can be merged into a target branch other than the planned branch. */
   readonly isNamed: boolean;
@@ -39,7 +37,6 @@ export interface MergeQuestion {
   readonly item: ItemMemory;
   readonly reading: MergeReading;
   readonly verdict: ApprovalVerdict;
-  /** The checks of the target branch's newest commit; `null` if unknown. */
   readonly targetChecks: ChecksState | null;
   readonly policy: MergePolicy;
   /** Milliseconds since 1970. */
@@ -104,7 +101,6 @@ export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | nu
   return isMissing ? { kind: "review", reason: "the newest commit has no valid approval" } : null;
 }
 
-/** Returns a clause if the pull request must be removed from the queue. */
 export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, "head" | "base">): string | null {
   const { reading: { facts, base }, policy, verdict } = question;
   const obstacle = itemObstacle({ ...question, policy: { ...policy, isNamed: true } });
@@ -161,7 +157,6 @@ function checksOf(question: MergeQuestion, exceptions: MergeException[]): MergeJ
     : null;
 }
 
-/** Returns a clause if the repository cannot be treated as having no CI. */
 function ciProblem(
   { reading: { facts: { createdAt }, isCheckRequired, headCommittedAt }, targetChecks, nowMs }: MergeQuestion,
 ): string | null {

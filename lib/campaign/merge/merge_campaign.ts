@@ -121,7 +121,6 @@ function refuse(why: string, advice: string): UsageError {
   return new UsageError({ attempted: ATTEMPTED, why, advice });
 }
 
-/** @throws {UsageError} if an exception is not allowed. */
 function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], isAttended, env }: MergeOptions): void {
   if (withoutReview && withoutChecks) {
     throw refuse(

@@ -51,7 +51,6 @@ export interface MergeWork {
 }
 
 export interface MergeOrders {
-  /** The person's name in the journal. */
   readonly by: string;
   /** Names of items; `null` if all items are chosen. */
   readonly chosen: ReadonlySet<string> | null;
@@ -67,9 +66,9 @@ export interface MergeOrders {
   readonly deleteBranch: boolean;
   /** Whether to write neither to the journal nor to a forge. */
   readonly isDryRun: boolean;
-  /** Whether pull requests were read recently. A pull request that cannot be merged according to that reading is not read again. */
+  /** Whether pull requests were read recently. If so, a pull request that could not be merged then is not read again. */
   readonly isRead: boolean;
-  /** Whether a wave started the round. A wave does not request a merge again that was removed from a queue. */
+  /** Whether a wave started the round. If the forge has removed a merge from its queue, a wave does not request the merge again. */
   readonly isWave: boolean;
 }
 
@@ -112,7 +111,6 @@ export interface MergeLine {
 }
 
 export interface MergeReport {
-  /** In the order of the items. */
   readonly lines: readonly MergeLine[];
   readonly mergedBefore: number;
   /** Whether the forge refused to merge a pull request that qualified. */
@@ -123,7 +121,6 @@ export interface MergeReport {
   readonly error: MogplexError | undefined;
 }
 
-/** Maximum number of intents that are shared at once. */
 const BATCH = 10;
 /** The round ends after unexpected refusals in this many repositories. */
 const MAX_REFUSALS = 3;
@@ -182,7 +179,6 @@ class Round {
   readonly #lines = new Map<string, MergeLine>();
   readonly #refusals = new Set<string>();
   readonly #users = new Map<string, ForgeUser | null>();
-  /** By origin. */
   readonly #errors = new Map<string, number>();
   #isRefused = false;
   #error: MogplexError | undefined;
@@ -320,7 +316,6 @@ class Round {
     return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
   }
 
-  /** @returns A clause if the forge did not return the pull request. */
   async #examine(candidate: Candidate): Promise<Examined | string> {
     const { item, url, place } = candidate;
     const notCounted = await this.#notCounted(candidate);
@@ -780,7 +775,6 @@ function isOver(merge: MergeMemory | null): boolean {
   return merge?.state === "unanswered";
 }
 
-/** Returns what has changed since the intent was recorded, as a clause. */
 function changeOf({ judgement, reading }: Examined, merge: MergeMemory): string | null {
   if (judgement.kind !== "merge") return judgement.reason;
   if (judgement.head !== merge.head) return "its commits have changed";

@@ -18,7 +18,7 @@ import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type Mer
 /** Minimum time between two rounds of one process. */
 const ROUND_MS = 5 * 60_000;
 
-/** The author of merges that the campaign file allows. */
+/** Recorded in place of a person's name for merges that the campaign file allows. */
 const FILE_RULE = "merge";
 
 /** Results that are reported individually. */

@@ -45,7 +45,6 @@ import { areRunsOver, isFinal, totalsOf } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./view.ts";
 
 export interface ViewInput {
-  /** By the service's clock. */
   nowMs: number;
   /** `null` if no run has ended. {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;

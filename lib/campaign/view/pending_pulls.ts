@@ -17,7 +17,6 @@ const CHECKS_BEGIN_MS = 3_600_000;
 
 type PullMemory = Pick<CampaignMemory, "lock" | "items" | "stopped">;
 
-/** `null` if waves have nothing left to do. */
 export function pendingPulls(memory: PullMemory, nowMs: number): Omit<PendingPulls, "hold"> | null {
   const { lock: { merge }, items } = memory;
   const repairs = new Set(followUpsDue(memory).filter(({ reason }) => reason === null).map(({ item }) => item.item.id));
@@ -54,7 +53,6 @@ const PENDING_REASONS: readonly PendingReason[] = [
   "unread",
 ];
 
-/** `null` if waves have nothing left to do for this pull request. */
 function pendingReason(memory: PullMemory, item: ItemMemory, url: string, nowMs: number): PendingReason | null {
   const { lock: { merge: rules, onFailedChecks } } = memory;
   const { state, skipped, pull, merge, writes } = item;
@@ -102,7 +100,6 @@ function mergeReason(
   }
 }
 
-/** Whether checks are running or may still start. */
 function awaitsChecks({ checks, createdAt, updatedAt }: PullRequestView, nowMs: number): boolean {
   const lastMs = Math.max(instantMs(createdAt) ?? -Infinity, instantMs(updatedAt) ?? -Infinity);
   return checks === null || checks === "pending" || checks === "none" && nowMs - lastMs < CHECKS_BEGIN_MS;

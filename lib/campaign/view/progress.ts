@@ -57,7 +57,6 @@ export function runsToCancel(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToCancel(memory, item) && hasRun(item));
 }
 
-/** By the service's clock. */
 function lastTryMs({ starts }: ItemMemory): number {
   return Date.parse(starts.at(-1)?.sentAt ?? "");
 }
@@ -108,7 +107,6 @@ export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): num
 interface Ready {
   /** After an unanswered start, at most one item: the probe. */
   items: ItemMemory[];
-  /** What the next item is waiting for if no item is ready. */
   held: { because: "refused" | "unanswered"; nextMs: number } | null;
 }
 
@@ -159,7 +157,7 @@ function canaryOf({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(({ item }) => item.canary);
 }
 
-/** An item also counts as succeeded while a follow-up fixes its pull request. */
+/** An item is also treated as succeeded while a follow-up fixes its pull request. */
 function isGood({ state, followUp }: ItemMemory): boolean {
   return GOOD_VERDICTS.includes(state) || followUp !== null;
 }
@@ -478,7 +476,6 @@ export function waitsForAnswers(memory: CampaignMemory): boolean {
 
 type CampaignExit = Extract<ExitName, "success" | "failed" | "awaitingInput">;
 
-/** `null` while the campaign continues. */
 export function exitOf(memory: CampaignMemory): CampaignExit | null {
   if (openCount(memory) > 0) {
     const isOver = memory.gates.threshold.closed && memory.counts.running === 0;

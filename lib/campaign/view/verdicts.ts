@@ -19,7 +19,6 @@ export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "unchanged",
 ];
 
-/** The verdicts that `retry --failed` selects. */
 export const FAILED_VERDICTS: readonly ItemState[] = ["failed", "overdue"];
 
 export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unchanged"];
@@ -50,7 +49,6 @@ export type ItemVerdict =
   | "succeeded"
   | "unchanged";
 
-/** In the order of tables. */
 export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota", "service", "waiting"];
 
 /**
@@ -67,7 +65,6 @@ export type OpenState = "running" | "starting" | "quota" | "service" | "waiting"
 /** The verdict of an item, or its state if it has no verdict. */
 export type ItemState = ItemVerdict | OpenState;
 
-/** The verdict `needs-input` can still change; see {@linkcode isFinal}. */
 export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
 }
@@ -81,10 +78,8 @@ export interface ItemTotals {
   items: number;
   /** The sum of `good`, `skipped` and `bad`. */
   ended: number;
-  /** Items that succeeded or needed no change. */
   good: number;
   skipped: number;
-  /** Items that finished without success. */
   bad: number;
   /** Items whose run is waiting for a person. They have not finished. */
   asking: number;
@@ -183,7 +178,6 @@ const STATE_WORDS = {
   done: ["good", "done"],
 } as const satisfies Record<CampaignState, readonly [tone: string, word: string]>;
 
-/** @param bad Number of items that finished without success. */
 export function stateWords(
   state: CampaignState,
   bad: number,
@@ -194,7 +188,6 @@ export function stateWords(
 export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 export interface VerdictRule {
-  /** Whether the start uses up an attempt of its item. */
   attempt: boolean;
   /** Whether `stop-after-failures` counts the verdict as a failure. */
   failure: boolean;
