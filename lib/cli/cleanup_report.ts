@@ -13,7 +13,6 @@ import { cleanUpJob } from "./verbs/cleanup.ts";
 
 type EndNote = typeof endKilledJobNote;
 
-/** The parts of the earlier report that the run itself does not contain. */
 function reported(context: Context, path: string | undefined, runId: string | null): Partial<RunResult> {
   try {
     const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;

@@ -1,8 +1,3 @@
-/**
- * The context of a verb, and the connection for verbs that send a few requests and print the responses.
- *
- * @module
- */
 import type { ReadEnv } from "../ci/platform.ts";
 import { systemClock } from "../clock.ts";
 import type { Forge } from "../forge/forge.ts";
@@ -34,7 +29,7 @@ interface Call extends
   variables?: ReadEnv;
 }
 
-/** Calls `work` once and caches the value. If `work` throws, the next call tries again. */
+/** If `work` throws, the next call tries again. */
 function once<T>(work: () => T): () => T {
   let done: { value: T } | undefined;
   return () => (done ??= { value: work() }).value;
@@ -102,7 +97,6 @@ export function openDropIn(context: Context): { client: ServiceClient; call: Cal
 /** How long a verb with a few requests waits for a busy service. When the token's limit is reached, the service asks clients to wait 60 seconds. */
 export const ONE_SHOT_MS = 120_000;
 
-/** Options for connecting to the service. Notices are printed on stderr. */
 export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }

@@ -147,7 +147,7 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
 /** How long a forge may take for its first response. The page is also useful without the pull requests of that forge. */
 const FORGE_ANSWER_MS = 20_000;
 
-/** What the forges report about the pull requests. `null` if there is no token for a forge. */
+/** `null` if there is no token for a forge. */
 async function askForges(
   { forges, io: { env }, clock, fetch, writer }: Context,
   { pulls }: Stored,
@@ -211,7 +211,6 @@ function storedOf(context: Context): Stored {
   return { ...stored, fileProblems: [...results.empty, ...histories.empty, ...stored.fileProblems] };
 }
 
-/** Maximum number of pages to copy. The newest pages are copied. */
 const MAX_PAGES = 500;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -220,7 +219,10 @@ interface PageCopy {
   readonly text: string;
 }
 
-/** Copies of the pages of runs and campaigns, and the data with the paths of the copies. A page that this program did not write gets no link. */
+/**
+ * Copies the pages of runs and campaigns. In the returned data, the paths are those of the copies. A page that this program did not write gets no
+ * link.
+ */
 function copiesOf({ io, writer }: Context, data: DashboardData): { data: DashboardData; copies: PageCopy[] } {
   const copies = new Map<string, PageCopy>();
   const home = { name: dashboardName(data), href: "../index.html" };
@@ -290,10 +292,6 @@ const MAX_LINES = 12;
 
 const NAME_WIDTH = 32;
 
-/**
- * The lines about what needs attention, followed by the lists.
- * @param data Data after `cleanDashboard`.
- */
 function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const { repositories, sandboxes, automations, campaigns, days: { last }, weeks, at, requests } = data;
   const nowMs = instantMs(at) ?? 0;
@@ -343,7 +341,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   ];
 }
 
-/** Maximum length of the subject and of the line of a concern, in UTF-16 units. Both wrap at the width of the terminal. */
+/** Maximum length of a concern's subject and line, in UTF-16 units. Both wrap at the width of the terminal. */
 const MAX_CONCERN = 500;
 
 function concernLines(print: Print, { tone, subject, line, command, at, lasts }: Concern, nowMs: number): SafeLine[] {
@@ -368,7 +366,6 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 
-/** Maximum number of open pull requests to list, oldest first. */
 const FIRST_PULLS = 5;
 const TASK_WIDTH = 30;
 

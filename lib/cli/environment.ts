@@ -10,7 +10,6 @@ import type { OptionVariable, VerbFlag } from "./verb.ts";
 
 export interface Variable {
   name: VariableName;
-  /** Text for the documents. */
   help: string;
   fallback?: string | undefined;
   option?: VerbFlag | undefined;
@@ -18,13 +17,11 @@ export interface Variable {
   dropIn?: boolean | undefined;
   /** Whether the variable selects the service or the token, so that every verb reads it. */
   service?: boolean | undefined;
-  /** The option together with which the variable is read. */
   readWith?: VerbFlag | undefined;
 }
 
 type Options = typeof OPTIONS;
 
-/** Exports of `options.ts` that override a variable. */
 type Readers<N extends VariableName> = {
   [K in keyof Options]: Options[K] extends { variable: OptionVariable<N> } ? K : never;
 }[keyof Options];

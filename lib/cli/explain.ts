@@ -1,8 +1,3 @@
-/**
- * Prints errors, for every program that runs verbs.
- *
- * @module
- */
 import { MogplexError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { Platform } from "../ci/platform.ts";
@@ -24,7 +19,6 @@ export function markExplained(error: MogplexError): void {
   explained.add(error);
 }
 
-/** Prints an error of the program. For an internal error, the place in the code is printed as well. */
 export function explain(error: unknown, writer: Writer, { words }: Pick<Vocabulary, "words">): void {
   if (error instanceof MogplexError) {
     if (explained.has(error)) return;

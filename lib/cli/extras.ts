@@ -1,8 +1,3 @@
-/**
- * Optional output of the command's jobs in addition to their reports.
- *
- * @module
- */
 import type { ReadEnv } from "../ci/platform.ts";
 import { TRACE_VARIABLES } from "../variables.ts";
 import { checkAppends, openHistory } from "./history.ts";

@@ -10,7 +10,6 @@ import { ENVIRONMENT, type Variable } from "./environment.ts";
 import { codesOf, flagsOf, type Heading, type Meanings, PROGRAM, TOPICS, type Verb, type VerbFlag } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-/** The first verbs in the help of the program, because users need them first. */
 const FIRST = [
   ...["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent"],
   ...["respond", "gate", "dashboard"],
@@ -45,7 +44,7 @@ export function programHelp(group?: string): string {
   ].join("\n");
 }
 
-/** The help of a verb: the row with the most flags in full, and then the differences of the other rows. */
+/** The row with the most flags is shown in full, followed by the differences of the other rows. */
 export function verbHelp(rows: readonly Verb[]): string {
   const [mainVerb, ...others] = VERBS.filter((verb) => rows.includes(verb))
     .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
@@ -78,14 +77,13 @@ function flagParts(flags: readonly VerbFlag[]): string[] {
     ...HEADINGS.map((heading) => ({ title: heading, rows: under(heading) })),
     { title: "Other", rows: [...under(), help] },
   ].filter(({ rows }) => rows.length > 0);
-  // All groups have the same width, so that the columns line up.
   const width = Math.max(...groups.flatMap(({ rows }) => rows.map(([usage = ""]) => usage.length)));
   return groups.map(({ title, rows }) =>
     `${title}:\n${columns(rows.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
   );
 }
 
-/** A flag with its default. Its variable is in `help environment`, because most rows would otherwise need two lines. */
+/** Leaves out the variable, because most rows would otherwise need two lines. `help environment` shows the variables. */
 function flagRow(flag: VerbFlag): string[] {
   const { help, fallback } = flag;
   return [usageOf(flag), meaningOf(help, fallback)];
@@ -100,7 +98,7 @@ function usageOf({ name, value }: VerbFlag): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
-/** Names of the variables that a verb reads in addition to the variables of its flags. */
+/** Leaves out the variables of the verb's flags. */
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);
@@ -155,7 +153,7 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
   );
 }
 
-/** How another row with the same words differs from the row that is shown in full. */
+/** `mainVerb` is the row that is shown in full. */
 function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   const mainFlags = flagsOf(mainVerb).map(({ name }) => name);
   const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));
@@ -228,7 +226,6 @@ export function topicHelp(topic: string): string | undefined {
 
 const DROP_IN = "run without --follow, runs, repos, sandboxes";
 
-/** The chapters of `help commands`: verbs by purpose. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
   ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|gate|cleanup|runs )/.test(name)],
   ["Setup", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
@@ -259,7 +256,6 @@ function plain(text: string): string {
 /** In characters. A narrow terminal would break longer lines inside words. */
 const WIDTH = 80;
 
-/** @param indent Number of spaces before each line except the first. */
 function wrapped(text: string, indent = 0): string {
   const lines: string[] = [];
   let line = "";
@@ -272,7 +268,6 @@ function wrapped(text: string, indent = 0): string {
   return [...lines, line].join(`\n${" ".repeat(indent)}`);
 }
 
-/** One line for each row, or more if its last cell is too long. */
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows.map((row) => {

@@ -1,8 +1,3 @@
-/**
- * The history of a job: compares the run with the previous run, and adds the run.
- *
- * @module
- */
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
 import { lastAgentLines } from "../report/event_text.ts";
@@ -35,13 +30,13 @@ function tell({ writer }: Context, path: string, { skipped, skippedCount }: Hist
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
-/** Name of the job, with its node in a matrix. `null` if the name is unknown. */
+/** `null` if the name of the job is unknown. The name contains the node of a matrix. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
-/** Address of the job or of its pipeline. `null` if the CI system provides neither. */
+/** `null` if the CI system provides neither the address of the job nor the address of its pipeline. */
 function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
   const { job, pipeline } = platform.links(env);
   const url = job ?? pipeline;
@@ -69,7 +64,7 @@ export function addCampaignRun(context: Context, path: string, run: CampaignRun)
   );
 }
 
-/** Checks before the job that a file can be appended to. @throws {UsageError} if this is not possible. */
+/** @throws {UsageError} if the file cannot be appended to. */
 export function checkAppends({ io }: Context, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");

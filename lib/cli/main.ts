@@ -70,7 +70,7 @@ function safeInformation(args: readonly string[]): string | undefined {
 }
 
 /**
- * Runs the command line. It never throws.
+ * Runs the command line. Never throws.
  *
  * @param args Arguments after the program's name.
  * @returns The exit code.
@@ -139,7 +139,6 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   }
 }
 
-/** The help or the version, if the arguments request it. */
 function information(args: readonly string[]): string | undefined {
   const [first = ""] = args;
   if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
@@ -176,7 +175,6 @@ interface FoundVerb {
   args: readonly string[];
 }
 
-/** @throws {UsageError} if there is no such verb. */
 function findVerb(args: readonly string[]): FoundVerb {
   return findRows(args)[0];
 }
@@ -256,7 +254,6 @@ function unknownGroupVerb(first: string, second: string, names: readonly string[
 }
 
 interface Call extends FoundVerb {
-  /** `undefined` until the arguments are parsed. */
   flags?: VerbFlags;
 }
 

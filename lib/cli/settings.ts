@@ -1,5 +1,5 @@
 /**
- * Reads the flags and the environment: single options, required values, the places of files, and the settings of a job.
+ * Reads flags and variables: single options, required values, the places of files, and the settings of a job.
  *
  * @module
  */
@@ -121,7 +121,6 @@ function sameUser(user: string, other: string): string | undefined {
   return other.startsWith(`${user}=`) ? other : undefined;
 }
 
-/** @throws {UsageError} if the argument is missing or empty. */
 export function requiredArgument({ flags }: Context, verb: string, name: string): string {
   const value = flags.positionals[0]?.trim() ?? "";
   if (value !== "") return value;
@@ -241,9 +240,8 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
   });
 }
 
-/** How long a verb waits, and what happens to the run after that. */
+/** `timeoutMs` is `undefined` for the default. */
 export interface WaitSettings {
-  /** Maximum duration of the whole wait. `undefined` for the default. */
   timeoutMs: number | undefined;
   tokenShare: number;
   cancelOn: readonly CancelCause[];
@@ -266,7 +264,6 @@ export interface RunSettings extends FollowSettings {
   key: KeySettings;
 }
 
-/** @throws {UsageError} for the first invalid value. */
 function readWaitSettings({ option }: Context): WaitSettings {
   return {
     timeoutMs: option(TIMEOUT),
@@ -276,22 +273,19 @@ function readWaitSettings({ option }: Context): WaitSettings {
   };
 }
 
-/** @throws {UsageError} for the first invalid value. */
 export function readFollowSettings(context: Context): FollowSettings {
   return { ...readWaitSettings(context), log: context.option(LOG) ?? "compact" };
 }
 
-/** @throws {UsageError} for an unknown scope. */
 function readKeySettings({ option }: Context): KeySettings {
   return { idempotencyKey: option(IDEMPOTENCY_KEY), keyScope: option(KEY_SCOPE), keyPart: option(KEY_PART) };
 }
 
-/** @throws {UsageError} for the first invalid value. */
 export function readRunSettings(context: Context): RunSettings {
   return { ...readFollowSettings(context), key: readKeySettings(context) };
 }
 
-/** For a verb that triggers a run and waits without a log. @throws {UsageError} for the first invalid value. */
+/** For a verb that triggers a run and waits without a log. */
 export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
   return { ...readWaitSettings(context), key: readKeySettings(context) };
 }

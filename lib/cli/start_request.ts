@@ -1,8 +1,3 @@
-/**
- * Reads the request of `run --follow`: the task from one of its sources, and all other fields from flags and variables.
- *
- * @module
- */
 import { readTextVariable } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
@@ -49,7 +44,6 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
   const refusesBranch = flags.has(NO_CREATE_BRANCH) && option(NO_CREATE_BRANCH) === true;
   return {
     harness: option(HARNESS),
-    // `checkRunRequest` checks the mode.
     mode: option(MODE) as StartRequest["mode"],
     baseBranch: option(BASE_BRANCH),
     workingBranch: option(BRANCH),
@@ -268,7 +262,6 @@ const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node
 // also finds the sign on later lines. The expression may match more than Bun does.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
-/** The first name in the text of a `.env` file that would change the program's behavior. */
 function steeringName(text: string, ofPlatforms: readonly string[]): string | undefined {
   for (const [, name = ""] of text.replace(/[\v\f]/g, "\n").matchAll(ASSIGNMENT)) {
     if (STEERING.test(name) || ofPlatforms.includes(name)) return name;

@@ -92,7 +92,7 @@ class JobTrace {
     for (const problem of problems) if (problem) writer.note(problem);
   }
 
-  /** Passes the position in the trace to later steps and jobs, in the written outputs and in the files of the CI system. */
+  /** Later steps and jobs read the position in the trace from the written outputs and from the files of the CI system. */
   #publish({ written }: ExtraEnd): void {
     const { io, platform, writer } = this.#context;
     const value = this.#trace.traceparent;

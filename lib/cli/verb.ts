@@ -243,12 +243,10 @@ export type RunFolder = Pick<Folder, "out" | "claim" | "isNew">;
 export interface RunFolderUse {
   /** The words after "Cannot" in error messages. */
   attempted: string;
-  /** Whether the folder is reserved for the run while the run is active. */
   claims: boolean;
 }
 
 export interface RequestedTask {
-  /** Name or id of the repository. */
   repository: string;
   task: string;
   /** Whether the run receives a different text. The task of a follow-up is created from the forge's data. */
@@ -280,7 +278,7 @@ export interface Context {
   extras?: JobExtras | undefined;
   laptop?: Laptop | undefined;
   systems: Systems;
-  /** All verbs of the program, for `completion`. Importing the list there would be circular. */
+  /** For `completion`, which cannot import the list without a circular import. */
   verbs: readonly Verb[];
   /** The first call checks whether files in the checkout change the program's settings. @throws {UsageError} See `guardCheckout`. */
   guard(): void;

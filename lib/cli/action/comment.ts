@@ -1,8 +1,3 @@
-/**
- * The comment on the pull request: whether there is a comment, which token is used, and which pull request gets the comment.
- *
- * @module
- */
 import type { Platform, ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { GITHUB_TOKEN_NEEDS } from "../../forge/github/notes.ts";
@@ -48,7 +43,6 @@ function numberOf(env: ReadEnv): string | undefined {
   });
 }
 
-/** Comments on the pull request, if the input `comment` turns them on. */
 export const ACTION_NOTES: NotePlanner = {
   wanted({ io: { env } }) {
     if (!isOn(env, "comment", false)) return false;

@@ -43,10 +43,7 @@ import {
 import type { VariableName } from "../../variables.ts";
 import type { ReadOption, VerbFlag } from "../verb.ts";
 
-/**
- * The inputs, each with the option or the variable that it overrides. `null` if it overrides neither. `tools/build/action_yaml.ts` describes the
- * inputs.
- */
+/** `null` if the input overrides neither an option nor a variable. `tools/build/action_yaml.ts` describes the inputs. */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": REPO,
@@ -95,7 +92,7 @@ export const ACTION_INPUTS = {
 
 export type InputName = keyof typeof ACTION_INPUTS;
 
-/** Inputs with the same purpose. Each of them hides the variables of the others. */
+/** Inputs with the same purpose. Each of them hides the variables of the other inputs. */
 const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableName[]])[] = [
   ["prompt", [PROMPT_FILE.variable]],
   ["prompt-file", ["MOGPLEX_PROMPT"]],
@@ -115,10 +112,7 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);
 }
 
-/**
- * The token of the input. If no variable has a token either, the token is empty, and the error names the input. `undefined` if only a variable has a
- * token.
- */
+/** `undefined` if only a variable has a token. If no variable has a token either, the result is empty, and the error names the input. */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
   const token = inputText(env, "token");
   const variables = ["MOGPLEX_API_KEY", "MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"];
@@ -133,7 +127,6 @@ function variableOf(name: InputName): VariableName | undefined {
 
 const NAMES = Object.keys(ACTION_INPUTS) as InputName[];
 
-/** Reads the environment so that an input overrides the variable with the same purpose. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (variable) => {
     if (!variable.startsWith("MOGPLEX_")) return env(variable);
@@ -153,11 +146,6 @@ function inputOf(flag: VerbFlag): InputName | undefined {
   return NAMES.find((each) => ACTION_INPUTS[each] === flag);
 }
 
-/**
- * A reader of options that tries the inputs first, and names them in its messages.
- * @param env The environment of the process.
- * @param otherwise Reads all other options.
- */
 export function inputReader(env: ReadEnv, otherwise: ReadOption): ReadOption {
   return (option) => {
     const name = inputOf(option);

@@ -124,7 +124,10 @@ function newStatePath(env: ReadEnv): string {
   return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
 }
 
-/** Values that `main` passes to `post`: the path of the state file, and the exit code at the end. `post` reads them as `STATE_NAME`. */
+/**
+ * Values that `main` passes to `post`: the path of the state file, and the exit code at the end. `post` reads them from the environment as
+ * `STATE_NAME`.
+ */
 type Mark = "state" | "ended";
 
 function readMark(env: ReadEnv, mark: Mark): string | undefined {
@@ -157,12 +160,11 @@ function watching(platform: Platform): { platform: Platform; isAnnotated: () => 
   return { platform: watched, isAnnotated: () => annotated };
 }
 
-/** The token of the input, which has a default. */
 function githubToken(env: ReadEnv): { token: string; place: string } {
   return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
 }
 
-/** Publishes the exit code as an output, because a step with `continue-on-error` does not show it otherwise. */
+/** A step with `continue-on-error` does not show its exit code otherwise. */
 function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
   const { outputs } = platform.files(io.env);
   const { problems, attempt } = collectProblems();
@@ -208,7 +210,6 @@ function automationInput(env: ReadEnv): string[] {
 interface Kind {
   input: InputName;
   run: VerbFunction;
-  /** Inputs that cannot be combined with this input. */
   refuses: readonly InputName[];
   failed: string;
 }
@@ -247,7 +248,6 @@ function chosen(env: ReadEnv): Kind | undefined {
   return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
 }
 
-/** @throws {UsageError} if inputs contradict each other. */
 function chosenWork(env: ReadEnv): VerbFunction {
   const kind = chosen(env);
   if (kind !== undefined) {

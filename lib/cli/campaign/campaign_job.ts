@@ -68,7 +68,6 @@ export function campaignVerb(
   return { name: `campaign ${name}`, usage: "<file>", maxPositionals: 1, group: "toolkit", ...verb };
 }
 
-/** @throws {UsageError} if the file cannot be written. */
 export function writeFile({ io }: Pick<Context, "io">, path: string, text: string, attempted: string): void {
   try {
     io.writeFile(path, text);
@@ -77,8 +76,6 @@ export function writeFile({ io }: Pick<Context, "io">, path: string, text: strin
     throw new UsageError({ attempted, why, value: messageOf(cause) }, { cause });
   }
 }
-
-// Runs one wave or the whole campaign, with a log or a live table, reports and an exit code.
 
 interface CampaignWork {
   once: boolean;
@@ -89,12 +86,11 @@ interface CampaignWork {
   plans?: StepInternals["plans"];
 }
 
-/** Minimum time between two writes of the reports while the campaign is running. */
 const REPORT_MS = 5_000;
 /** The pause after a write, as a multiple of the write's duration. Writing 10,000 items takes about a second. */
 const REPORT_REST = 20;
 
-/** Writes the reports soon after each change: immediately if the interval has passed, otherwise when the next write is due. */
+/** Writes the reports immediately if the interval has passed, otherwise when the next write is due. */
 class PacedReports {
   readonly #clock: Clock;
   readonly #write: () => void;
@@ -141,7 +137,7 @@ export async function endWithCampaign(
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
-  // A campaign may have 10,000 items, and the container of a CI job may have little memory.
+  // A campaign may have 10,000 items, but the container of a CI job may have little memory.
   preferSmallHeap();
   const json = flags.has(JSON_OBJECT);
   const interactive = !json && isInteractive(context);
@@ -206,10 +202,6 @@ export async function endWithCampaign(
     });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
-  /**
-   * @param problem Message of the error that stopped the step. `null` if there was no error.
-   * @param short See `StatusOptions.short`.
-   */
   const show = async (latestView: CampaignView | null, problem: string | null, short: boolean) => {
     if (latestView === null) return;
     const view = problem === null ? latestView : { ...latestView, lastError: problem };
@@ -233,13 +225,12 @@ export async function endWithCampaign(
         reports.close();
       });
     } catch (error) {
-      // The campaign could not be opened.
       if (!failed.is) throw error;
       await show(failed.view, error instanceof Error ? error.message : null, true);
       explain(error, writer, context.vocabulary);
       if (interactive) {
         const wave = once ? "advance" : "run";
-        // If some runs must still be cancelled, another wave cancels them. Nobody has to resume the campaign.
+        // If some runs must still be cancelled, another wave cancels them without a `resume`.
         const isStopped = failed.view?.waitingFor === "stopped" && failed.view.pendingCancels === undefined;
         const again = campaignCommand(place.command, isStopped ? "resume" : wave);
         writer.note("nothing is lost; once the problem is fixed, continue with:", again);
@@ -250,7 +241,6 @@ export async function endWithCampaign(
     const short = stand.state === "interrupted" || stand.state === "stopped" && nothingFailed;
     await show(stand.view, null, short);
     if (stand.state === "interrupted") {
-      // A signal is the usual way to stop the command, so it is not an error.
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
       if (interactive) writer.note("to see its items:", status);
@@ -278,10 +268,6 @@ export async function endWithCampaign(
   }
 }
 
-/**
- * The last line, which names the next step. `null` if there is no next step, or if the previous lines already name it, as at a gate that only needs
- * approval.
- */
 function nextLine(view: CampaignView, command: CampaignCommand, once: boolean): string | null {
   const step = nextStep(view, once ? "advance" : "run");
   if (view.pending !== undefined && step?.command[0] === "advance") {
@@ -330,8 +316,8 @@ export async function refreshReports(context: Context, place: CampaignPlace, vie
 }
 
 /**
- * The other campaign whose plan is in the directory of the reports, as text. `null` if there is no other plan. Also `null` if the home is a
- * directory, because opening the campaign checks that plan.
+ * Another campaign whose plan is in the directory of the reports, as text. `null` if there is no other plan. Also `null` if the home is a directory,
+ * because opening the campaign checks that plan.
  */
 function otherCampaign(
   { io }: Context,
@@ -351,7 +337,7 @@ function otherCampaign(
     : campaignText({ name: lock.campaign, round: lock.round });
 }
 
-/** For a campaign with its home on a branch. Before anything starts, these internals refuse to replace the reports of another campaign. */
+/** For a campaign with its home on a branch. Refuses to replace the reports of another campaign before anything starts. */
 export function ownReports(context: Context, place: CampaignPlace): CampaignInternals {
   return internalsWith(place.internals, {
     onLock(lock: Lock) {
@@ -376,8 +362,6 @@ function hasReports({ io }: Context, place: CampaignPlace): boolean {
   }
 }
 
-// The campaign of a verb, and what the library needs to run the campaign.
-
 export interface CampaignPlace {
   path: string;
   directory: string;
@@ -385,11 +369,10 @@ export interface CampaignPlace {
   internals: CampaignInternals;
   /** The command that printed advice uses for this campaign. */
   command: CampaignCommand;
-  /** The tasks of the plan as written in the file, newest last. Empty until the plan is read, and if the tasks must not be shown. */
+  /** The tasks of the plan as written in the file, newest last. Empty until the plan is read, or if the tasks must not be shown. */
   tasks: readonly string[];
 }
 
-/** The newest task of a plan, and all earlier tasks that items still use, each with its title. */
 function tasksOf({ tasks, items }: Lock): string[] {
   const used = new Set(items.map(({ task }) => task)).add(tasks.length - 1);
   return tasks.filter((_, index) => used.has(index))
@@ -397,7 +380,7 @@ function tasksOf({ tasks, items }: Lock): string[] {
 }
 
 /**
- * Reads the campaign of a verb. The service and the token are only resolved when a request must be sent, because a finished campaign needs neither.
+ * The service and the token are only resolved when a request must be sent, because a finished campaign needs neither.
  * @param verb The words of the verb, for messages.
  * @throws {UsageError} if the file is missing, or a flag is invalid.
  */
@@ -462,17 +445,14 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-// Publishes a campaign: the reports in its directory, the outputs, the annotations and the note on a pull request.
-
 interface PublishOptions {
-  /** Message of the error that stopped the step. `null` if there was no error. */
   problem: string | null;
   /**
    * The note at the end of a wave. If it is set, the outputs, the summary and the annotations are also published. If it is `null`, only the reports
    * are written.
    */
   note: NotePlan | null;
-  /** Messages that were already printed. They are not repeated. @default {new Set()} */
+  /** Messages that were already printed and are not repeated. @default {new Set()} */
   known?: Set<string>;
 }
 
@@ -520,8 +500,7 @@ export async function publishCampaign(
   return unwritten;
 }
 
-// Commands to the CI system in the log: the outputs of the campaign, its summary, and an annotation if it did not succeed. With `--json` there are no
-// commands, because programs read stdout.
+// With `--json` there are no commands to the CI system, because programs read stdout.
 
 /**
  * @param view The view before redaction.

@@ -89,7 +89,6 @@ export const campaignCloseVerb: Verb = campaignVerb("close", {
 
 const MAX_LINES = 100;
 
-/** Words before the list of each verb: for actual changes, and for a dry run. */
 const WORDS = {
   ask: { now: "requesting reviews of", would: "would request reviews of" },
   close: { now: "closing", would: "would close" },
@@ -105,7 +104,6 @@ function lineOf(context: Context, { url, whom, people }: PlannedChange): SafeLin
   return own`  ${writer.untrusted(words.length === 0 ? url : `${url}: ${words.join("; ")}`)}`;
 }
 
-/** Changes pull requests, prints the list before and the results after the changes, and returns the exit code. */
 async function changePulls(context: Context, change: PullChange): Promise<number> {
   const { flags, writer } = context;
   const attempted = change.kind === "ask" ? "request reviews" : "close pull requests";

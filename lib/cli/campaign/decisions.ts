@@ -149,7 +149,6 @@ export function decider(context: Context): string {
 
 const MAX_NAMES = 20;
 
-/** What must happen before a decision takes effect, with the verb and its arguments. */
 function followingStep(
   kind: Decision["kind"],
   { options: { home } }: CampaignPlace,
@@ -170,10 +169,8 @@ function followingStep(
   return isOnLaptop && !home?.startsWith("git:") ? ["To continue the campaign:", "run"] : [BY_HAND, "advance"];
 }
 
-/** Decisions after which the next wave starts something. */
 const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
-/** Records the decision, prints its effect, and returns the exit code. */
 async function decide(context: Context, decision: Decision): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, `campaign ${decision.kind}`);
@@ -221,7 +218,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   return codeOf(context, error);
 }
 
-/** The command that also cancels the runs of items that were just skipped. `null` if none of the items has a run. */
+/** `null` if none of the skipped items has a run. */
 function cancelCommand(
   { command }: CampaignPlace,
   decision: Decision,
@@ -236,7 +233,6 @@ function cancelCommand(
   return campaignCommand(command, "skip", ...only, "--cancel", "--reason", decision.reason);
 }
 
-/** Prints an error that prevented a part of the decision. @returns The exit code. */
 export function codeOf({ writer, vocabulary }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
   explain(error, writer, vocabulary);

@@ -1,8 +1,3 @@
-/**
- * Flags, exit codes and their meanings that several campaign verbs share.
- *
- * @module
- */
 import { ALL_FORGES, PUBLIC_HOSTS } from "../../forge/all.ts";
 import { UsageError } from "../../errors.ts";
 import type { ExitName } from "../../exit_codes.ts";
@@ -112,10 +107,8 @@ export const STUCK_AFTER: Option<number> = {
 
 export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 
-/** Flags of verbs that only need to find a campaign. */
 export const WHERE: readonly VerbFlag[] = [DIR, HOME];
 
-/** Flags of verbs that read a campaign file and the files that it names. */
 export const PLACE: readonly VerbFlag[] = [...WHERE, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
 
 export const DECISION: readonly VerbFlag[] = [REASON, BY, DRY_RUN, JSON_OBJECT];
@@ -167,10 +160,8 @@ export const OF_DECISIONS: Meanings = {
   rateLimited: "another process is running in the directory",
 };
 
-/** Codes of the verbs that also resolve starts without a response. */
 export const SETTLE_CODES: readonly ExitName[] = waveCodesWithout("failed", "awaitingInput");
 
-/** Codes of the verbs that change pull requests. */
 export const CHANGE_CODES: readonly ExitName[] = waveCodesWithout("awaitingInput", "sighup", "sigint", "sigterm");
 
 export const OF_SETTLING: Meanings = {

@@ -54,7 +54,6 @@ export class LiveCampaign {
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
   #waitsUntilMs = 0;
-  /** The last printed state and its reason. */
   #toldState: string | undefined;
   readonly #section: LogSection;
 
@@ -91,7 +90,7 @@ export class LiveCampaign {
     }
   }
 
-  /** Shows the time until which a request waits. The table does not change before that time. @param untilMs Milliseconds since 1970. */
+  /** The table does not change before this time. @param untilMs Milliseconds since 1970. */
   wait(untilMs: number): void {
     this.#waitsUntilMs = untilMs;
   }
@@ -108,7 +107,6 @@ export class LiveCampaign {
     return itemLines(before, view, clock.wallTime(), times, true);
   }
 
-  /** Removes the table, or closes the last section. Nothing is shown after this call. */
   close(): void {
     this.#ticker.abort();
     this.#section.end();
@@ -180,7 +178,6 @@ interface LiveTableOptions extends ScreenOptions {
   waitsUntilMs: number;
 }
 
-/** The summary, the heading of the table, and the count of the other items. */
 const OTHER_LINES = 6;
 
 const MAX_MEASURED = 500;
@@ -189,7 +186,6 @@ const MAX_MEASURED = 500;
 const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
 
 /**
- * The table: a summary, the items that currently matter most, and a count of the other items.
  * @param view The view before redaction.
  * @returns At most `height` lines, each at most `width` cells.
  */
@@ -279,7 +275,6 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
   ]);
 }
 
-/** The next start and its reason, and the earliest end. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs: number): Span[][] {
   const { waitingFor, stateReason } = view;
   const { start: startMs, end } = outlookMs(view, nowMs);
@@ -305,7 +300,7 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
   const good = judged.filter(({ verdict }) => !isTrouble(verdict));
   const free = rows - working.length;
-  // Each of the two groups gets half of the free rows, and any rows that the other group does not need.
+  // Each group gets half of the free rows, and any rows that the other group does not need.
   const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
   const inOrder = (part: readonly CampaignItem[]) => items.filter((item) => part.includes(item)).sort(byVerdict);
   return [...working, ...inOrder(trouble.slice(0, troubles)), ...inOrder(good.slice(0, free - troubles))];
@@ -325,7 +320,7 @@ function othersText({ counts }: CampaignView, visibleItems: readonly CampaignIte
   );
 }
 
-// Log lines about a campaign in a CI system, one for each change and one each minute. The lines contain untrusted text.
+// Log lines about a campaign in a CI system. The lines contain untrusted text.
 
 /** In UTF-16 units after redaction. The reports contain the full text. */
 const MAX_LINE = 500;
@@ -342,7 +337,6 @@ function changedItems(before: readonly CampaignItem[], after: readonly CampaignI
   });
 }
 
-/** @param retriesOnly Whether to include only items that are retried. @default {false} */
 function itemLines(
   before: CampaignView,
   view: CampaignView,
@@ -402,7 +396,7 @@ function details(item: CampaignItem, nowMs: number): string {
 }
 
 /**
- * The line about a changed item: `13:53:00 failed acme/web npm test exited with code 1 (19 min)`.
+ * `13:53:00 failed acme/web npm test exited with code 1 (19 min)`.
  * @param item The item after the change.
  * @param name The item's display name: see `itemNames`.
  * @param nowMs Time of the change, in milliseconds since 1970.
@@ -413,7 +407,7 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times: bo
   return `${time}${stateWord(item.verdict).padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
 }
 
-/** A heartbeat: `... 12 of 40 items finished, 3 running, 2 did not succeed; 84 of 150 starts a day; …`. */
+/** `... 12 of 40 items finished, 3 running, 2 did not succeed; 84 of 150 starts a day; …`. */
 function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, asking, running } = totalsOf(view.counts);
   const { waitingFor, quota: { day } } = view;

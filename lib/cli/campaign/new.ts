@@ -83,7 +83,6 @@ limits: { stop-after-failures: 3 }
 `;
 }
 
-/** @throws {UsageError} if the file exists, or if that cannot be determined. */
 function refuseOld({ io }: Context, path: string): void {
   if (io.realPath(path) === undefined) return;
   const why = `${JSON.stringify(path)} already exists`;

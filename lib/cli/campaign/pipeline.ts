@@ -91,7 +91,7 @@ const FROM_JOB: Option<string> = {
 export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   summary: "Write a CI pipeline whose jobs run the waves; send no request",
   flags: [
-    // The jobs do not name these variables. The campaign file contains a variable with a usual name.
+    // The generated jobs do not read these variables.
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
@@ -127,10 +127,8 @@ async function pipeline(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** Default time between two waves. */
 const EVERY_MS = 15 * 60_000;
 
-/** The job whose artifacts the pipeline uses. @throws {UsageError} if this is not a GitLab job. */
 function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   const job = option(FROM_JOB);
   if (job === undefined) return undefined;

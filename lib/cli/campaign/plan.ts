@@ -79,7 +79,6 @@ function nameLines(names: readonly string[], all: boolean): string[] {
   return [...visibleNames.map((name) => `  ${name}`), ...rest > 0 ? [`  and ${rest} more (--all shows them)`] : []];
 }
 
-/** Lines about the items that start first, and what the other items wait for. */
 function canaryLines({ view, canaryGate }: CampaignPlan, all: boolean): string[] {
   if (canaryGate === null) return [];
   const canary = view.items.filter((item) => item.canary);
@@ -107,7 +106,7 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
 
 const HOUR_MS = 60 * 60_000;
 
-/** A table of the estimated ends, which fits in 80 columns. */
+/** Fits in 80 columns. */
 function forecastLines(forecasts: readonly WavesForecast[], nowMs: number): string[] {
   const rows = forecasts.map(({ everyMs, waves, computeMinutes, ...end }) => [
     everyMs === 0 ? "one long process" : `waves every ${everyMs === HOUR_MS ? "hour" : formatDuration(everyMs)}`,
@@ -150,7 +149,6 @@ function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: numbe
   ];
 }
 
-/** The delay that each limit causes, which explains the estimated end. */
 function whyLines(limitedBy: CampaignLimit, endsAtWithout: CampaignPlan["endsAtWithout"], nowMs: number): string[] {
   if (limitedBy === "nothing") return ["No limit delays the campaign: only the runs take time."];
   const rows = endsAtWithout.map((each) => `  without ${LIMITS[each.limit]}: ${endText(each, nowMs)}`);
@@ -162,10 +160,7 @@ function quotaLine({ quota }: CampaignView): string {
   return text === NO_QUOTAS ? `Starts: ${text}` : `Starts used by this campaign: ${text}`;
 }
 
-/**
- * The source of the mean run time.
- * @param isGiven Whether the user set the time that applies before any run has finished.
- */
+/** @param isGiven Whether the user set the mean time that applies before any run has finished. */
 function basisText(view: CampaignView, isGiven: boolean): string {
   if (hasEndedRun(view)) return "based on finished runs";
   return isGiven ? "as set by --mean-run" : "a guess; set it with --mean-run";

@@ -77,7 +77,7 @@ function print(context: Context, place: CampaignPlace, view: CampaignView): void
   printStatus(context, place, view, { all: flags.has(ALL_ROWS) });
 }
 
-/** Whether the campaign can only continue after a user's decision, and no process is working on it. There is nothing to watch then. */
+/** A campaign that can only continue after a user's decision does not need to be watched, unless a process is working on it. */
 function isAtRest({ state, exitCode, writer }: CampaignView): boolean {
   return writer === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
@@ -94,7 +94,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
     let last: CampaignView | undefined;
     const json = context.flags.has(JSON_OBJECT);
-    // A single reader is used, because it does not repeat a recent read.
+    // Leaves out the parts that change only because time passes.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {

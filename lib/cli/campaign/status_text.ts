@@ -49,18 +49,14 @@ import type { Style } from "../log/writer.ts";
 
 export interface StatusOptions extends ScreenOptions {
   command?: CampaignCommand | undefined;
-  /** Message of the error that stopped the last step. @default {null} */
   problem?: string | null | undefined;
-  /** Whether the table has a row for every item. @default {false} */
   all?: boolean | undefined;
   /** Whether the screen is printed on a terminal. Items that need attention then come last, because users look at the end. @default {false} */
   isEnd?: boolean | undefined;
-  /** Whether only the state and the counts are shown. @default {false} */
   short?: boolean | undefined;
 }
 
 /**
- * The screen: the state of the campaign, its counts, what needs attention and how to fix it, the pace, and a table of the items.
  * @param view The view before redaction.
  * @returns Lines that fit the width, except for commands, which are not cut.
  */
@@ -86,14 +82,12 @@ export const BY_HAND = "A schedule or `campaign run` starts the next wave. To st
 
 /** If the campaign has at most this many items, every item that is running or needs attention gets a row. */
 const MAX_TABLE = 50;
-/** Maximum number of rows for each verdict in a larger campaign. Verdicts that need attention get more rows. */
 const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
 /** Maximum number of groups that need attention. Further groups are only counted. */
 const MAX_GROUPS = 20;
 /** Maximum width of a cause, in cells. A cause may be the message of an error with its advice. */
 const MAX_CAUSE = 600;
-/** Maximum number of items of a group with their own line. */
 const MAX_LINES = 5;
 
 function attention(
@@ -155,7 +149,7 @@ function entry(screen: Screen, one: Attention, all: boolean): void {
   screen.print(stepBlocks(one.steps), 4);
 }
 
-/** Prints the last lines of the agents, and the command that shows all lines of the newest run. */
+/** The command at the end shows all lines of the newest run. */
 function newest(screen: Screen, one: Attention, all: boolean): void {
   const parts = newestParts(
     one,
@@ -236,10 +230,9 @@ function table(
   }
 }
 
-/** Maximum number of pull request addresses at a gate. */
 const MAX_ADDRESSES = 10;
 
-/** Prints what to do at a closed gate. This comes last, because all previous lines may have scrolled out of view. */
+/** The gate comes last, because all previous lines may have scrolled out of view. */
 function gate(screen: Screen, view: CampaignView, command: CampaignCommand): void {
   const { state, items, canaryGate, writer } = view;
   if (isCanaryRetried(view)) {
@@ -294,12 +287,11 @@ function rowsOf(
   });
 }
 
-/** Sorts by the newest end. Items without an end keep their order. */
 function byEnd(a: CampaignItem, b: CampaignItem): number {
   return (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
 
-// The table of items on a screen: the item, its verdict, run, pull request and the state of the pull request, the time and the attempts.
+// A table with these columns: the item, its verdict, run, pull request and the state of the pull request, the time and the attempts.
 
 const GAP = "  ";
 /** Minimum width with room for full ids and addresses. */
@@ -329,7 +321,6 @@ function widest(texts: readonly string[]): number {
   return texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
 }
 
-/** A table whose column widths are determined before the first row. */
 export class ItemTable {
   readonly #screen: Screen;
   readonly #names: ReadonlyMap<string, string>;
@@ -357,10 +348,7 @@ export class ItemTable {
     this.#fit();
   }
 
-  /**
-   * Shortens addresses and then names until the table fits the screen. A shortened number would be useless, so columns of numbers are dropped
-   * completely.
-   */
+  /** Shortens addresses and then names until the table fits the screen. A shortened number would be useless, so columns of numbers are dropped. */
   #fit(): void {
     const widths = this.#widths;
     const over = () =>

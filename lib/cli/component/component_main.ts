@@ -24,14 +24,11 @@ import {
 import { checkInputs, componentVocabulary, type InputPattern, inputsFirst, limitNotice } from "./inputs.ts";
 
 interface ComponentProgram {
-  /** Verbs by name. `permissions` prints the flags that Deno needs to run the other verbs. */
   verbs: Readonly<Record<string, VerbFunction>>;
-  /** The flags of a job, which has no command line. */
   flags: VerbFlags;
-  /** Patterns of the component's inputs. */
   patterns: readonly InputPattern[];
   /**
-   * Checks inputs before anything is read.
+   * Called before anything is read.
    * @param env The environment, in which inputs override variables.
    * @throws {UsageError} if an input is invalid.
    */
@@ -41,11 +38,10 @@ interface ComponentProgram {
   extras?: JobExtras;
 }
 
-/** Verbs that do not do the main work of the job. */
 const SECONDARY: readonly string[] = ["permissions", "cleanup"];
 
 /**
- * Runs a verb of the component. It never throws.
+ * Never throws.
  * @param args The verb.
  * @returns The exit code.
  */

@@ -18,7 +18,6 @@ const OUT = "public";
 
 const FLAGS: readonly VerbFlag[] = [RESULTS, HISTORIES, ALLOW_WRITE, PARTIAL];
 
-/** The variables of the inputs that only this component has. */
 const DASHBOARD_INPUTS: readonly string[] = FLAGS.map(flagVariable);
 
 function flagsOf(env: ReadEnv): VerbFlags {
@@ -44,7 +43,7 @@ async function printPermissions({ io: { env }, platform, systems, writer }: Cont
 const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard, permissions: printPermissions };
 
 /**
- * Runs a verb of the component. It never throws.
+ * Never throws.
  * @param args The verb: `dashboard` or `permissions`.
  * @returns The exit code.
  */

@@ -40,7 +40,6 @@ function inputVariable(name: string): string {
 /** Time limit of the job's script. The component derives the time limit of the job from this value. */
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 const FOLLOW = `${PREFIX}FOLLOW`;
-/** Options that have an input but no `MOGPLEX_…` variable. */
 const FLAGS: readonly VerbFlag[] = [
   RESUME,
   IDEMPOTENCY_KEY,
@@ -55,7 +54,7 @@ const FLAGS: readonly VerbFlag[] = [
   HISTORY,
 ];
 
-/** The variable for the input of an option that has no `MOGPLEX_…` variable. */
+/** For an option that has an input but no `MOGPLEX_…` variable. */
 export function flagVariable({ name }: Pick<VerbFlag, "name">): string {
   return PREFIX + name.toUpperCase().replaceAll("-", "_");
 }
@@ -124,7 +123,6 @@ function secondsInJob(env: ReadEnv): number {
   return Math.max(seconds - JOB_RESERVE_SECONDS, seconds / 2);
 }
 
-/** `undefined` if there is no limit. */
 function scriptSeconds(env: ReadEnv): number | undefined {
   const text = env(MINUTES);
   const minutes = text === undefined ? Infinity : wholeNumber(1, MAX_MINUTES)(text, "input timeout-minutes");
@@ -133,8 +131,8 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 }
 
 /**
- * A warning if GitLab can terminate the job before its script reaches the time limit. A terminated job has neither a cleanup nor reports. This is not
- * an error, because a followed run ends in time. `undefined` if the limits are consistent.
+ * A warning if GitLab can terminate the job before its script reaches the time limit. A terminated job runs no cleanup and writes no reports. This is
+ * not an error, because a run usually ends earlier. `undefined` if the limits are consistent.
  */
 export function limitNotice(env: ReadEnv): string | undefined {
   const minutes = Number(env(MINUTES));
@@ -195,12 +193,11 @@ export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
 }
 
-/** Whether this is a job of the component `respond`, which is the only component with this input. */
 export function isRespond(env: ReadEnv): boolean {
   return env(inputVariable(MENTION_NAME.variable)) !== undefined;
 }
 
-/** The input of an option without a variable. `undefined` if the option has no input, or if the input is empty. */
+/** `undefined` if the option has no input, or if the input is empty. */
 export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
   return (FLAGS.includes(flag) && env(flagVariable(flag))?.trim()) || undefined;
 }
@@ -223,9 +220,8 @@ export function checkPromptFile(env: ReadEnv): void {
   });
 }
 
-// The terms of the GitLab components, which have inputs instead of flags, and a job to retry instead of a command.
+// The terms of the GitLab components, which have inputs instead of flags. Users retry a job instead of running a command.
 
-/** @param verb What the job does. */
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {
     program: "the job",

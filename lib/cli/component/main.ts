@@ -48,7 +48,6 @@ async function checkAndRespond(context: Context): Promise<number> {
   return code === EXIT.success ? await respond(context) : code;
 }
 
-/** The verb `respond` that accepts any address of the service. */
 const ANY_URL = "respond-true";
 
 const VERBS: Readonly<Record<string, VerbFunction>> = {
@@ -75,7 +74,7 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
 }
 
 /**
- * Runs a verb of the component. It never throws.
+ * Never throws.
  * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
  * @returns The exit code.
  */

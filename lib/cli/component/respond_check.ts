@@ -1,6 +1,6 @@
 /**
- * The setup check of the component `respond`. It makes the checks of `doctor --for respond` that concern the two tokens and the project. With all
- * checks of `doctor`, each template would be several KB larger.
+ * The setup check of the component `respond`. It only makes the checks of `doctor --for respond` that concern the two tokens and the project, because
+ * each template would be several KB larger with all checks.
  *
  * @module
  */
@@ -20,7 +20,7 @@ async function checkToken(context: Context): Promise<Check> {
   return failedWith("token", access.error, adviceOf(access.error, "Create a token with the scopes read and write"));
 }
 
-/** Prints all checks, and writes nothing at the forge. @returns The exit code of a job with these settings. */
+/** Writes nothing at the forge. @returns The exit code of a job with these settings. */
 export async function checkRespond(context: Context): Promise<number> {
   const { writer } = context;
   const checks = [

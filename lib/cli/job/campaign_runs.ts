@@ -17,7 +17,6 @@ import type { Context } from "../verb.ts";
 import { recentCampaigns } from "./laptop.ts";
 
 const CAMPAIGN_FILE = "campaign.yml";
-/** Maximum number of folders below this folder to search. */
 export const MAX_LOOKS = 1_000;
 /** Maximum size of a campaign's report to read. A campaign with 10,000 items takes about 10 MB. */
 const MAX_CAMPAIGN_BYTES = 67_108_864;
@@ -26,7 +25,6 @@ const MAX_CAMPAIGN_BYTES = 67_108_864;
 interface CampaignRun {
   runId: string;
   campaign: string;
-  /** The campaign's file. `null` if the file is unknown. */
   file: string | null;
   /** Pattern that selects only this item. */
   name: string;
@@ -42,7 +40,6 @@ export function campaignRunIds(context: Context, directory = campaignDirectory(c
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
 }
 
-/** Maximum number of journal segments to read. Each segment has 1,000 records. */
 const MAX_SEGMENTS = 100;
 
 function journalRunIds(context: Context, directory: string): string[] {

@@ -26,17 +26,13 @@ import { openOneShot } from "../context.ts";
 
 const ATTEMPTED = "use --after";
 
-/** Flags for the branch of a run. `--after` determines the branch. */
 const WHERE = [BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH];
 
 type Named = { number: number } | { address: PullRequestAddress } | { runId: string };
 
 type Work = { task: string } | { fix: Fix };
 
-/**
- * The request of a follow-up, from the flags.
- * @throws {UsageError} if flags contradict each other, or if the task or the schema of a result file cannot be read.
- */
+/** @throws {UsageError} if flags contradict each other, or if the task or the schema of a result file cannot be read. */
 export async function readFollowUp(context: Context, after: string, result?: ResultRequest): Promise<LaterRequest> {
   const { flags, option } = context;
   const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
@@ -63,7 +59,7 @@ export async function readFollowUp(context: Context, after: string, result?: Res
 }
 
 /**
- * The request, based on the current responses of the forge and the service.
+ * Uses the current responses of the forge and the service.
  * @throws {UsageError} if there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
  * @throws {MogplexError} with exit code 69 if the forge or the service cannot be read.
  */
@@ -119,14 +115,14 @@ async function makeRequest(
   return request;
 }
 
-/** What to do if no run may be started now, in a job whose earlier attempt may have started a run. */
+/** For a job whose earlier attempt may have started a run, although no run may be started now. */
 function adviceFor({ platform, io: { env } }: Context): string | undefined {
   const job = platform.identity(env);
   if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;
   return "if an earlier attempt of this job started a run, its log shows the id; to attach to that run, give --resume with the state file of that attempt";
 }
 
-/** The target of `--after`. If it is a result, only the id of the run is used. All other facts are requested from the service and the forge. */
+/** If the target of `--after` is a result, only the id of the run is used. All other facts are requested from the service and the forge. */
 function namedBy(context: Context, after: string): Named {
   const number = readPullNumber(after);
   if (number !== undefined) return { number };

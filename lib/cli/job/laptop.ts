@@ -1,5 +1,5 @@
 /**
- * The part of a command that only runs outside CI: it attaches to the run of an earlier command, keeps the files of each run in a separate folder and
+ * The part of a command that only runs outside CI. It attaches to the run of an earlier command, keeps the files of each run in a separate folder and
  * out of Git, and opens the page of a run.
  *
  * @module
@@ -41,7 +41,6 @@ interface Remembered {
   runId: string | null;
   /** The run as the service just returned it. `undefined` if the id is unknown. */
   run?: Run;
-  /** Whether the request of the run equals the current request. */
   same: boolean;
   /** Milliseconds since the end of the run. `null` if the run is active or the end is unknown. */
   endAgeMs: number | null;
@@ -205,7 +204,6 @@ export async function folderOfRun(
     let earlierRun: Remembered | undefined;
     for (;;) {
       const text = valueOr(() => readStateText(io, path), undefined);
-      // Another process may have claimed the folder for the same run in the meantime.
       if (stateRun(out) === runId) return { out };
       earlierRun = await rememberedRun(session, io, path, () => true, call);
       if (earlierRun !== undefined) break;
@@ -449,24 +447,22 @@ export function rememberStart(
   });
 }
 
-/** The task of a run that this machine started. `undefined` if the task is unknown, or if the list contains only its first line. */
+/** `undefined` if the task is unknown, or if the list contains only its first line. */
 export function taskOfRun(context: Context, runId: string): string | undefined {
   const start = recentRecords(context).find((record) => record.runId === runId && record.isWholeTask === true);
   return typeof start?.task === "string" ? start.task : undefined;
 }
 
-/** The name of the repository of a run that this machine started. `undefined` if the name is unknown. */
+/** `undefined` if the name is unknown. */
 export function repositoryOfRun(context: Context, runId: string): string | undefined {
   return recentRecords(context).map((record) => record.runId === runId ? record.repository : undefined)
     .findLast((name): name is string => typeof name === "string" && name.includes("/"));
 }
 
 export interface CampaignHere {
-  /** Absolute path. */
   directory: string;
-  /** Absolute path. */
   file: string;
-  /** Value of `--home`. `null` if the flag was not given. */
+  /** `null` if `--home` was not given. */
   home: string | null;
 }
 

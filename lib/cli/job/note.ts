@@ -1,5 +1,5 @@
 /**
- * Plans and writes the note of a job on its pull request. A failure never changes the verdict of the job.
+ * A failure to write a note never changes the verdict of the job.
  *
  * @module
  */
@@ -30,7 +30,6 @@ export type NotePlan =
   | { kind: "print"; message: string }
   | ({ kind: "write" } & PlannedNote);
 
-/** @throws {UsageError} if a flag, an input or a `MOGPLEX_…` variable is invalid. */
 export function planNote(context: Context): NotePlan {
   const { notes } = context;
   if (!notes?.wanted(context)) return { kind: "none" };
@@ -85,7 +84,6 @@ export interface JobNote {
   ended(result: AnyResult, more: EndDetails): Promise<void>;
 }
 
-/** Facts about the end of a job that its result does not contain. */
 export interface EndDetails {
   /** What happened to the operation when a signal stopped the job, as a clause. `undefined` if no signal stopped the job. */
   stopped?: string | undefined;
@@ -112,7 +110,6 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   let phaseSince = since;
   let last: { type: string; at: string } | undefined;
   let lastPhase: string | undefined;
-  /** If a run gets no sandbox, the job starts another run. */
   const begin = (id: string) => {
     phaseSince = runId === null ? since : now();
     [runId, phase, ended, last, lastPhase] = [id, "queue", [], undefined, undefined];
@@ -192,7 +189,6 @@ export function planJobNote(
   { number, inputAdvice, matrix = "" }: {
     /** Number of a pull request in the job's own repository. `undefined` for the job's own pull request. */
     number?: number;
-    /** What to do if the input for the token is empty. */
     inputAdvice?: string | undefined;
     /** The node of a matrix, as shown to users. @default {""} */
     matrix?: string;

@@ -1,8 +1,3 @@
-/**
- * Opens the forge of a job of the command line, with options from the context and the file of the job's event.
- *
- * @module
- */
 import type { Check } from "../../check.ts";
 import { readAddress } from "../../forge/address.ts";
 import { checkForge } from "../../forge/check_forge.ts";
@@ -34,7 +29,6 @@ export function openOptions(
   };
 }
 
-/** @throws {UsageError} See {@linkcode openForge}. */
 export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
   // This resolves the Mogplex token, which must not be sent to a forge.
   context.connection();
@@ -59,7 +53,6 @@ export function checkJobForge(context: Context): Promise<Check[]> {
 const WAIT_NOTE_MS = 60_000;
 const WAIT_ATTEMPT = 3;
 
-/** Prints a note when a forge keeps the job waiting. */
 export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">): OnNotice {
   let nextMs = -Infinity;
   return (notice) => {
@@ -69,7 +62,7 @@ export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">):
   };
 }
 
-/** The access that a job needs at its forge, in addition to the needs of every run. For `permissions`. Nothing is checked. */
+/** For `permissions`. Only the needs beyond those of every run are returned, and nothing is checked. */
 export function forgeNeeds(
   { io: { env }, platform: { name }, forges }: Pick<Context, "io" | "platform" | "forges">,
   after?: string,

@@ -17,10 +17,9 @@ const KNOWN_HOST = "github.com";
 
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
-/** Maximum number of parent folders to search for the repository's root. */
 const MAX_UP = 20;
 
-/** The addresses of this folder's remotes, by name. Paths on this machine are left out. */
+/** Paths on this machine are left out. */
 export function remotesOf(context: Context): Map<string, string> {
   return new Map([...allRemotes(context)].filter(([, address]) => hostOf(address) !== undefined));
 }

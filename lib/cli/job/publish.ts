@@ -38,7 +38,6 @@ export interface Ended<R> extends EndDetails {
   result: R;
   /** The error that stopped the job. `undefined` if there is a verdict of the service. */
   error: unknown;
-  /** Whether the folder keeps the reports of an earlier run. @default {false} */
   isLeft?: boolean | undefined;
   /** Set by the publisher of reports, which runs first. */
   written: readonly ReportTarget[];
@@ -53,7 +52,7 @@ export interface Ended<R> extends EndDetails {
 export interface Published {
   places: Places;
   log: LogForm | null;
-  /** Reports of events, which are written while the run is followed. @default {[]} */
+  /** Written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
   extra?: JobExtra | undefined;
 }
@@ -67,7 +66,7 @@ export function eventFiles({ io, writer }: Context, { targets }: Places): EventF
   return targets.filter(({ format }) => format === "ndjson").map(({ path }) => new EventFile(path, io, redact));
 }
 
-/** The steps of a publisher during a job. A failure is printed on stderr and does not change the verdict. */
+/** A failure of a step is printed on stderr and does not change the verdict. */
 interface Publish<R> {
   /** Publishes the id of the run immediately, so that later steps can cancel the run if this job is killed. */
   started?(runId: string): void;
@@ -164,12 +163,9 @@ function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): 
   return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
-/** Maximum number of lines that a command without a log prints. */
 const MAX_LINES = 10;
-/** In characters. */
 const MAX_LINE = 200;
 
-/** For a command without a log. */
 function printLastLines({ writer, option }: Context, events: readonly RunEvent[]): void {
   if (option(SHOW_TASK) === false) return;
   const agentLines = lastAgentLines(events, writer.redact, MAX_LINES);
@@ -231,14 +227,12 @@ export function isTogether(context: Context): boolean {
   return context.io.isOneStream === true || isInteractive(context) && isInteractive(context, "stderr");
 }
 
-/** The message of an error, with advice that was found after the error was thrown. */
 function withAdvice(message: string, { error }: AnyResult): string {
   const advice = error?.advice ?? null;
   if (advice === null || message.includes(advice)) return message;
   return `${message}; ${advice.replace(/^[A-Z](?=[a-z]* )/, (letter) => letter.toLowerCase())}`;
 }
 
-/** The line below the block with the error that ended the job. */
 function errorLine(context: Context): Publish<AnyResult> {
   const { flags, writer, vocabulary, platform } = context;
   const json = flags.has(JSON_LINES);
@@ -270,7 +264,7 @@ function browser(context: Context): Publish<AnyResult> {
   };
 }
 
-/** Commands to the CI system in the log. With `--json` there are no commands, because programs read stdout. */
+/** With `--json` there are no commands to the CI system, because programs read stdout. */
 function commands(context: Context, { places }: Published): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has(JSON_LINES)) return { ended() {} };

@@ -24,7 +24,7 @@ function textOf({ io }: Context, path: string): string {
 }
 
 /**
- * Reads the files, and writes the requested reports. By default, only the page is written.
+ * By default, only the page is written.
  * @param paths `result.json`, `events.ndjson`, or both.
  * @returns The exit code of the result.
  * @throws {UsageError} if a file is neither a result nor events, or if a report would replace one of the files.

@@ -1,8 +1,3 @@
-/**
- * The result file of a run on the command line: its flags, the values that an earlier job has stored, and the access to its repository.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import { type FilesNeeds, filesNeeds, openRepositoryFiles } from "../../forge/files.ts";
 import type { JobOptions, OpenFiles } from "../../run/options.ts";
@@ -18,7 +13,7 @@ import type { Context } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
 /**
- * The result file that the flags request. `undefined` without the flags.
+ * `undefined` without the flags.
  * @throws {UsageError} if one of the two flags is missing, or if the schema is invalid. The message names the invalid place.
  */
 export function readResultRequest(context: Context): ResultRequest | undefined {
@@ -106,7 +101,6 @@ export function resultOptions(context: Context, session: Session): Pick<
 
 const serviceOf = ({ origin, custom }: Pick<Origin, "origin" | "custom">) => custom ? origin : undefined;
 
-/** The access that reading the file requires, for `permissions`. */
 export function resultNeeds(context: Context): FilesNeeds {
   const { io: { env }, option } = context;
   const repo = option(REPO);

@@ -15,7 +15,6 @@ import type { Context } from "../verb.ts";
 import { campaignRunIds, MAX_LOOKS } from "./campaign_runs.ts";
 import { foldersOf, recentCampaigns, recentRecords, recentRefusal } from "./laptop.ts";
 
-/** Maximum length of an invalid id in an error, in characters. */
 const MAX_VALUE = 80;
 
 /**
@@ -85,7 +84,6 @@ function uuids(values: readonly unknown[]): string[] {
   return values.filter((value) => typeof value === "string").filter(isUuid).map((id) => id.toLowerCase());
 }
 
-/** The runs of campaigns and jobs in the folders directly below this folder. */
 function runIdsOfFolders(context: Context): string[] {
   const { io } = context;
   const runIds: string[] = [];
@@ -114,7 +112,7 @@ function stateRunIds(context: Context, path: string): string[] {
   return run === undefined ? [] : [run.runId];
 }
 
-/** The run of a state file that was written with this token. `undefined` if there is no such run. */
+/** `undefined` if the state file was not written with this token. */
 function provenRun(context: Context, path: string): { runId: string; startedAt: string } | undefined {
   const { io, clock } = context;
   const { token } = context.connection();

@@ -42,7 +42,6 @@ export interface JobAsked extends Partial<WaitSettings> {
 
 /** `A` is the type of the job's request. `F` is the type of the folder for its files. */
 interface JobPlan<R, A, F> {
-  /** The result before anything is known. */
   nothing: R;
   read(): A | Promise<A>;
   /** Facts from the request, for the report of a job that ends before its work starts. @default none */
@@ -64,7 +63,6 @@ export interface OpenJob<A, F> {
   live: LiveLog;
   started(runId: string): void;
   item(item: FollowItem): void;
-  /** The job's options, and additional options of the work. */
   complete<I, S>(more: Omit<AskedJob<I, S>, "openSession">): JobOptions<I, S>;
 }
 
@@ -312,14 +310,12 @@ function proveValue({ io }: Context, path: string, stays: boolean): void {
   }
 }
 
-/** @param earlier Files of an earlier job, which users could mistake for files of this job. */
 function noteEarlier({ writer }: Context, [first]: readonly string[]): void {
   if (first === undefined) return;
   const folder = first.replace(/\/[^/]*$/, "");
   writer.note(`${JSON.stringify(folder)} still has the reports of an earlier command`);
 }
 
-/** After the log is open, notices are lines of the log. */
 function openLog<R, A extends JobAsked, F>(
   context: Context,
   { exists, onNotice }: JobPlan<R, A, F>,
@@ -363,7 +359,7 @@ interface Refusable {
 }
 
 /**
- * Ends a job that has no result, and writes reports if the job has a place for them.
+ * Writes reports if the job has a place for them.
  * @throws the given error, or {@linkcode UsageError} if the reports cannot be written.
  */
 async function refuse<R extends AnyResult>(

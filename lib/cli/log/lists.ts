@@ -60,7 +60,6 @@ export function startLines(run: StartResult, program: string): string[] {
   ];
 }
 
-/** @param repository Name of the repository, if it is known. */
 export function runLines(run: Run, repository: string = run.repoId): string[] {
   return [
     `run     ${run.runId}`,

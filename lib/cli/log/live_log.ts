@@ -55,11 +55,10 @@ interface LiveLogOptions {
   json: boolean;
   /** The status line shows this text until the status of the run is known. @default {"starting"} */
   status?: string | undefined;
-  /** Whether a person watches stdout. Only then is there a status line. */
+  /** There is only a status line if a person watches stdout. */
   interactive: boolean;
   /** Whether each event line begins with its time. `false` if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
-  /** Time limit of the job, for the status line. @default not shown */
   timeoutMs?: number | undefined;
   /** Lines of the compact form are broken at this width, in cells. @default {180} */
   width?: number | undefined;
@@ -169,7 +168,7 @@ export class LiveLog {
     writer.transient();
   }
 
-  /** Closes the section and the fence without printing anything else, for a process that must exit now. */
+  /** For a process that must exit now. Prints only the ends of the section and the fence. */
   leave(): void {
     this.#ticker.abort();
     this.#section.end();
@@ -347,9 +346,7 @@ export class LiveLog {
 
 interface Progress {
   nowMs: number;
-  /** When the job started. */
   startedAt: number;
-  /** Time limit of the job. `undefined` to leave it out. */
   timeoutMs: number | undefined;
   doing: string | undefined;
   /** Tools in use. Untrusted text. */
@@ -365,12 +362,12 @@ function wholeSeconds(ms: number): string {
 }
 
 /**
- * The time since the last news is not shown if the news followed the last change of the status within this time. It would only repeat the duration of
- * the status.
+ * The time since the last news is left out if the news followed the last change of the status within this time, because it would only repeat the
+ * duration of the status.
  */
 const QUIET_MS = 1_000;
 
-/** The elapsed time and its limit, the phase or the tools in use, the status, and the time since the last news. Contains untrusted text. */
+/** Contains untrusted text. */
 function statusParts(progress: Progress): string[] {
   const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
   const work = tools.length > 0 ? `the agent is using ${tools.join(", ")}` : doing;
@@ -382,17 +379,16 @@ function statusParts(progress: Progress): string[] {
   ];
 }
 
-/** One line about a notice, in the terms of the command. May contain untrusted text. */
+/** May contain untrusted text. */
 export function noticeText(notice: NoticeFacts): string {
   return noticeLine(notice, { keyPart: "`--key-part`" });
 }
 
 // The block at the end of a job: the verdict, the reason, and what the user can do next.
 
-/** In UTF-16 units. The reports contain the full text. */
 const MAX_BLOCK_TEXT = 4_000;
 
-/** Problems with the events, and with `full` also the number of events. `null` if there is nothing to show. */
+/** With `full`, also the number of events. `null` if there is nothing to show. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
   const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones are not visible"];
   return parts.filter(Boolean).join(", ") || null;
@@ -412,7 +408,6 @@ function shortened(text: string | null): string | null {
 
 export interface VerdictOptions {
   reports: readonly ReportTarget[];
-  /** How to cancel the run. @default not shown */
   cancel?: ((runId: string) => string) | undefined;
   full?: boolean | undefined;
   compared?: string | undefined;

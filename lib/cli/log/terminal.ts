@@ -179,7 +179,6 @@ function columnWidths(rows: readonly (readonly string[])[], cells: number, texts
   return widths;
 }
 
-/** Minimum width of a truncated column. */
 const MIN_COLUMN = 8;
 
 /** `#7` or `!7` for the address of a pull request or a merge request. Other addresses are not changed. */

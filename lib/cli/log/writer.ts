@@ -331,7 +331,6 @@ export class LogSection {
 
 // The format of a log line: where the text begins, and the colors of the time and the label.
 
-// Labels that are not listed have no color.
 const LABEL_STYLES: Readonly<Record<string, Style>> = {
   cancel: "yellow",
   cancelled: "yellow",

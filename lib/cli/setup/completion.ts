@@ -7,7 +7,6 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type Context, flagsOf, TOPICS, type Verb } from "../verb.ts";
 
-/** The script of each shell, for a program on the PATH. */
 const SHELLS: ReadonlyMap<string, (program: string) => string> = new Map(Object.entries({
   bash: (program: string) =>
     `_mogplex_ci() {

@@ -12,7 +12,6 @@ type Value = string | null | undefined;
 /** `undefined` if the truth is unknown. */
 type Truth = boolean | undefined;
 
-/** Placeholder for the default branch if its name is unknown. */
 const DEFAULT_BRANCH = "\0default branch";
 
 type Values = Readonly<Record<string, Value>>;
@@ -46,7 +45,6 @@ const MAX_EXTENDS = 11;
 /** Maximum number of levels of lists and references in rules. Source: GitLab, "CI/CD YAML syntax reference", `!reference`: up to 10. */
 const MAX_LEVELS = 21;
 
-/** The keyword of `only` and `except` for a source. */
 const WORDS: Readonly<Record<string, string>> = {
   trigger: "triggers",
   schedule: "schedules",
@@ -65,9 +63,9 @@ export interface PipelineQuery {
   /** Reads a file of the repository. Returns `undefined` if the file does not exist. */
   read(path: string): string | undefined;
   source: string;
-  /** Variables of the pipeline. If `CI_COMMIT_TAG` is set, the pipeline runs for that tag. */
+  /** If `CI_COMMIT_TAG` is set, the pipeline runs for that tag. */
   variables?: Readonly<Record<string, string>> | undefined;
-  /** Name of the default branch, on which the pipeline runs. `undefined` if the name is unknown. */
+  /** The pipeline runs on this branch. `undefined` if the name of the default branch is unknown. */
   branch?: string | undefined;
 }
 
@@ -140,7 +138,7 @@ function expandRules(rules: unknown, sections: ReadonlyMap<string, unknown>, lev
   return target === undefined ? rules : expandRules(target, sections, level + 1);
 }
 
-/** Whether the first rule that applies starts something. @param starts Whether a rule with this `when` starts something. */
+/** @param starts Whether a rule with this `when` starts something. */
 function passesRules(
   rules: unknown,
   values: Values,

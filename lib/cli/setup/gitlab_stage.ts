@@ -32,7 +32,7 @@ function documentsOf(text: string) {
   }
 }
 
-/** The place at which a file is not valid YAML, such as `line 3, column 5`. `undefined` if the file is valid. */
+/** Such as `line 3, column 5`. `undefined` if the file is valid. */
 export function invalidPlaceIn(text: string): string | undefined {
   const [start] = documentsOf(text).flatMap(({ errors }) => errors).map(({ linePos }) => linePos?.[0]);
   return start && `line ${start.line}, column ${start.col}`;
@@ -40,14 +40,13 @@ export function invalidPlaceIn(text: string): string | undefined {
 
 const pipelineOf = (text: string): Node | undefined => documentsOf(text).at(-1)?.contents ?? undefined;
 
-/** The texts of a list. `undefined` if an entry is a reference or not a text. */
+/** `undefined` if an entry is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
   if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
   const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);
   return texts.every((text) => typeof text === "string") ? texts : undefined;
 }
 
-/** The paths of an `include`. `undefined` if an entry is not a file of the repository. */
 function includedPaths(include: unknown): string[] | undefined {
   const entries = isSeq(include) ? include.items : [include];
   const paths = entries.map((entry) => {

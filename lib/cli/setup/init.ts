@@ -101,7 +101,6 @@ function attemptedOf({ flags }: Context): string {
   return flags.has(UNINSTALL) ? "remove the files of init" : ATTEMPTED;
 }
 
-/** A name that is safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 
 function safeNameOf(origin: string): string | undefined {
@@ -215,7 +214,6 @@ export async function initRepository(context: Context): Promise<number> {
   }
   if (file !== "" && !flags.has(RESPOND)) {
     const task = present(context, TASK_FILE);
-    // Users are expected to replace the text of the task.
     if (task !== undefined && task !== TASK) steps.say(`keep ${TASK_FILE}`);
     else steps.add(TASK_FILE, TASK);
   }
@@ -597,7 +595,6 @@ function writtenJob(recipe: Recipe, name: string | undefined, stage: string): Wr
   };
 }
 
-/** The jobs that answer mentions, one for each schedule. */
 function respondJobsOf(system: Recipe, name: string | undefined, stage: string) {
   return CHECK_SCHEDULES.flatMap((schedule) => {
     const recipe = respondRecipe(system, schedule);
@@ -605,20 +602,17 @@ function respondJobsOf(system: Recipe, name: string | undefined, stage: string) 
   });
 }
 
-/** The command that starts an agent or answers mentions, in the text of a job. */
 const COMMAND = new RegExp(`${TOOL} (?:run|respond)\\b`);
 
 /** An include of the component `campaign`. By default, the component uses the program that `init` writes. */
 const CAMPAIGN_COMPONENT =
   /^\s*(?:- )?\{?\s*(?:component\s*:\s*\S+\/campaign@|(?:local|file|remote)\s*:.*mogplex-campaign\.yml)/m;
 
-/** Leaves out the parts of a job that users may have set. */
 const plainJob = (text: string) => withoutRepo(withoutMention(withoutStage(text)));
 
 const isSameJob = (text: string | undefined, job: Pick<WrittenJob, "text">) =>
   text !== undefined && plainJob(text) === plainJob(job.text);
 
-/** The jobs whose commands are still in a changed file. */
 function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: readonly T[]): readonly T[] {
   return jobs.filter((job) => {
     const [call] = COMMAND.exec(job.text) ?? [];

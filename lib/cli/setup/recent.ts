@@ -38,7 +38,6 @@ interface RecentRun {
   /** The service's status of a run without a known end. `null` if the status was not requested. */
   status: string | null;
   exitCode: number | null;
-  /** `null` if no pull request is known. */
   pullRequest: string | null;
 }
 
@@ -77,7 +76,6 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
       before.outcome = each.outcome;
       before.exitCode = typeof each.exitCode === "number" ? each.exitCode : null;
       before.pullRequest = text(each.pullRequest) || before.pullRequest;
-      // The user may have given the id of the repository.
       before.repository = text(each.repository) || before.repository;
       before.branch = text(each.branch) || before.branch;
     }
@@ -91,10 +89,8 @@ const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
 const MOST_ASKED = 10;
 const ASK_MS = 10_000;
 
-/** The state of a run that this token cannot find, and the state of a run of another service. */
 const [UNKNOWN, OTHER_SERVICE] = ["other token", "other service"];
 
-/** Requests the states of runs without a known end from the service, and stores the ends. */
 async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
   const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome));
@@ -128,7 +124,7 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** Columns with text for people to read. */
+/** These columns contain text for people to read. */
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table. The longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];

@@ -1,8 +1,3 @@
-/**
- * The files that `init` writes for each CI system.
- *
- * @module
- */
 import { RETRY_WHEN } from "../../ci/gitlab_retry.ts";
 import { NODE_IMAGE, NODE_VERSION } from "../../ci/node_image.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -93,9 +88,7 @@ export interface Recipe {
   ): Pick<Recipe, "file" | "beside" | "needs" | "render" | "steps" | "laterSteps" | "remains" | "trial"> & {
     readonly lost: readonly string[];
   };
-  /** The last step, as a sentence. @default a `doctor` command */
   trial?: string;
-  /** What the job does, as a sentence. @default a sentence about running the task */
   does?: string;
 }
 
@@ -270,7 +263,6 @@ export function withoutMention(text: string): string {
   return name === undefined ? text : text.replace(setting, "").replaceAll(`@${name}`, `@${MENTION_WORD}`);
 }
 
-/** @param page The settings page that contains the variables. */
 const variablesOfRespond = (page: string) =>
   `the variables MOGPLEX_RESPOND_ALLOW_USERS and MOGPLEX_RESPOND_LIMIT, if you set them: ${page}`;
 

@@ -1,8 +1,3 @@
-/**
- * The verbs of automations: `get`, `list`, `trigger`, and `trigger --follow`.
- *
- * @module
- */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Automation } from "../../model.ts";
@@ -47,10 +42,7 @@ import { readTriggerRequest } from "../start_request.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
-/**
- * Summary of the newest runs. If the runs cannot be read, the result is `null` and a notice is printed, because the automation itself is still worth
- * printing.
- */
+/** If the runs cannot be read, a notice is printed and the result is `null`, because the automation itself is still worth printing. */
 async function recentRuns(session: Session, automationId: string, call: CallOptions) {
   try {
     const runs = await session.client.listAutomationRuns(automationId, { limit: MAX_LISTED }, call);
@@ -172,8 +164,6 @@ export const automationsTriggerVerb: Verb = {
   examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --repo acme/web --input n=1'],
   run: triggerOnce,
 };
-
-// `automations trigger --follow` triggers an automation, waits for a slot, follows the run, reports, and exits with its verdict.
 
 const FOLLOW: VerbFlag = {
   name: "follow",

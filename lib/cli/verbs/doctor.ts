@@ -269,10 +269,6 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
   }`;
 }
 
-/**
- * @param machine The process to check.
- * @returns The exit code that a job would have.
- */
 export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
   const { words } = context.vocabulary;

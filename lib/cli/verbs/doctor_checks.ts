@@ -34,7 +34,7 @@ function textOf(io: Io, path: string): string | undefined {
   return valueOr(() => io.readFile(path, MAX_BYTES, "refuse", "replace"), undefined);
 }
 
-/** How the working directory affects Bun by default. Source: Bun, "bunfig.toml" and "Environment variables". */
+/** Source: Bun, "bunfig.toml" and "Environment variables". */
 function bunHazard({ io, platform }: Context, { args }: Machine): string | undefined {
   const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
   if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
@@ -154,7 +154,6 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
   );
 }
 
-/** When a start creates a new run, by the scope of the idempotency key. */
 const STARTS: Readonly<Record<string, string>> = {
   pipeline: "a retried job finds its run",
   job: "each attempt of a job starts a new run",
@@ -184,7 +183,6 @@ function uses({ io, platform }: Context): string[] {
   ];
 }
 
-/** The key scope of a start, the fields missing for it, and whether the user has set an explicit key. */
 async function keyOf(context: Context): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
   const { option, platform } = context;
   // The check of the settings reports an unknown scope.

@@ -355,8 +355,6 @@ export const sandboxesListVerb: Verb = {
   },
 };
 
-// The documented placeholder. The service has no route for this, so nothing is sent.
-
 export const sandboxesStopVerb: Verb = {
   name: "sandboxes stop",
   usage: "<sandbox-id>",

@@ -13,7 +13,6 @@ import { givenRunId, isUnknownRun, outDirectory, readFollowSettings, requiredRun
 import type { Context, RunFolder, Verb } from "../verb.ts";
 import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 
-/** Attaches to an existing run, for the command and the component. @returns The exit code. */
 export async function followRun(context: Context): Promise<number> {
   const { result } = await withJob(
     context,

@@ -57,7 +57,6 @@ interface Permissions {
 /** Files of a run, except for files that variables name. */
 interface PermissionPaths {
   out: string;
-  /** The state file and the reports. */
   written: readonly string[];
   read: readonly string[];
   extra?: ExtraPermissions | undefined;
@@ -89,7 +88,6 @@ export function readVariables(env: ReadEnv, systems: Systems): string[] {
 }
 
 /**
- * The permissions of a run, based on the environment and the flags.
  * @param note Whether a note will be written, and where.
  * @throws {UsageError} if `MOGPLEX_URL` is not allowed.
  */
@@ -134,7 +132,7 @@ export function permissionsFor(
   };
 }
 
-/** The arguments of `deno run`. @throws {UsageError} if a path cannot be part of a list of permissions. */
+/** @throws {UsageError} if a path cannot be part of a list of permissions. */
 export function denoFlags(permissions: Permissions): string[] {
   return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
     const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));

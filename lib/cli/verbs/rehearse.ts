@@ -77,7 +77,6 @@ export const REHEARSAL: readonly VerbFlag[] = [DRY_RUN, TEXT, EVENT, PULL_REQUES
 
 const ATTEMPTED = "make a dry run";
 
-/** @throws {UsageError} for a flag of the rehearsal without `--dry-run`. */
 export function refuseRehearsalFlags({ flags }: Context): void {
   const flag = REHEARSAL.find((each) => flags.has(each) || flags.get(each) !== undefined);
   if (flag === undefined) return;
@@ -86,7 +85,6 @@ export function refuseRehearsalFlags({ flags }: Context): void {
 }
 
 /**
- * Prints what a job would do.
  * @param readJob Reads the job's settings. Its parameter is the parameter `job` of `readUserLists`.
  * @returns The exit code of the job.
  */

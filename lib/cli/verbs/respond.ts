@@ -88,7 +88,6 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
   };
 }
 
-/** The settings that a job and its rehearsal share. */
 function readJob(
   context: Context,
   forgeJob?: JobVariables,
@@ -121,7 +120,7 @@ function checkAddress(context: Context): void {
   });
 }
 
-/** The same context with only one warning about an unusual address of the service, because each answer opens the service again. */
+/** Each answer opens the service again, but the warning about an unusual address of the service is only printed once. */
 function toldOnce(context: Context): Context {
   const { writer } = context;
   let isTold = false;
@@ -161,7 +160,6 @@ export async function endMentionNote(context: Context, { runId }: Pick<RunResult
   }
 }
 
-/** What happens to a mention whose job failed before it could write a note. */
 function unanswered(context: Context): string {
   const answered = (check: string, span: string) =>
     `Do not write the comment again: once the error below is fixed, ${check} answers mentions that are less than ${span} old.`;
@@ -190,7 +188,6 @@ export async function respond(program: Context): Promise<number> {
   }
 }
 
-/** The job of a requested run. The log, the reports, the note and the signals are the same as for `run --follow`. */
 async function runAsked(
   program: Context,
   name: string,
@@ -246,7 +243,7 @@ async function runAsked(
 }
 
 /**
- * What users do with comments instead of commands.
+ * The comments that replace commands.
  * @param name The name of the agent in mentions.
  */
 function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repeat"> {

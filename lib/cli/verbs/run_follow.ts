@@ -53,7 +53,6 @@ const NEW: VerbFlag = {
   heading: "Following",
 };
 
-/** Starts a run and follows it, for the command and the component. @returns The exit code. */
 export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
   const { result } = await withJob(context, {
