@@ -228,7 +228,7 @@ export interface CampaignMergeOptions extends CampaignReadOptions {
   requireUpToDate?: boolean | undefined;
   /** Whether to delete the item's own branch after the merge. @default {false} */
   deleteBranch?: boolean | undefined;
-  /** Whether to merge and write nothing. @default {false} */
+  /** If `true`, nothing is merged or written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
@@ -246,7 +246,7 @@ export interface CampaignMerge {
 
 /** Options of {@linkcode Campaign.plan}. */
 export interface CampaignPlanOptions extends CampaignReadOptions {
-  /** Whether to write nothing. @default {false} */
+  /** If `true`, nothing is written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
