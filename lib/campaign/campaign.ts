@@ -200,7 +200,7 @@ async function makeStep(
       takesStops: once,
       ...mergeTexts(opened.mask, options.onNotice),
     });
-    // A campaign that is done may have pull requests that are not merged.
+    // Merges may be pending even if the campaign is done.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
       await refreshPullRequests({ store: opened.store, pulls });
       await merges?.run(opened.store);
@@ -291,7 +291,6 @@ interface StepSettings {
   pulls: PullRequests | undefined;
   merges: WaveMerges | undefined;
   openFiles: OpenFiles;
-  /** Sends the campaign's current event, unless it was sent before. */
   sendNotification: () => Promise<void>;
 }
 
@@ -311,7 +310,7 @@ class Step {
   #rest: Rest | undefined;
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
-  /** After a signal: what happened to the runs, as a clause. */
+  /** What happened to the runs after a signal, as a clause. */
   #stopping: Promise<string> | undefined;
 
   constructor(session: Session, opened: OpenedCampaign, settings: StepSettings) {

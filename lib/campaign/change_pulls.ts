@@ -42,7 +42,6 @@ export interface PlannedChange {
 
 export interface ChangePlan {
   readonly changes: readonly PlannedChange[];
-  /** Selected items that will not be changed. */
   readonly left: readonly { readonly item: string; readonly reason: string }[];
 }
 
@@ -230,7 +229,6 @@ function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], 
 /** Larger changes need a person's confirmation. */
 const MAX_UNCONFIRMED = 20;
 
-/** Returns a clause if the plan needs a person's confirmation. */
 export function whyConfirm({ changes }: ChangePlan): string | null {
   if (changes.length > MAX_UNCONFIRMED) {
     return `${changes.length} pull requests would be changed, more than ${MAX_UNCONFIRMED}`;

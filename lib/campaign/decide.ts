@@ -63,7 +63,6 @@ import { expectToken, workOn } from "./work/work.ts";
 export interface Selection {
   /** Items whose verdict is `failed` or `overdue`. @default {false} */
   failed?: boolean | undefined;
-  /** The word of a cause, as shown by `status`. */
   cause?: string | undefined;
   /** Globs for the names of repositories or items, and ids of runs. @default {[]} */
   only?: readonly string[] | undefined;
@@ -102,7 +101,6 @@ export interface Decided {
   isElsewhere?: boolean;
   /** Whether runs remain that the next wave must cancel. @default {false} */
   leavesCancels?: boolean;
-  /** Why the recorded decision could not be carried out immediately. */
   error?: unknown;
 }
 
@@ -317,11 +315,6 @@ function checkLeftOut(attempted: string, items: readonly ItemMemory[], names: Re
 
 const MAX_UNMATCHED = 5;
 
-/**
- * @param globs Names and globs that match no item.
- * @param names Names of all items, to suggest similar ones.
- * @param hint What to do instead, as a clause.
- */
 function noMatchError(
   { opened, attempted }: Selecting,
   globs: readonly string[],
@@ -433,7 +426,6 @@ interface Recorded {
   items: string[];
   text: string;
   elsewhere?: string | undefined;
-  /** Names of items whose run must be cancelled, or whose open start must be settled, immediately. */
   acts: string[];
 }
 
@@ -636,7 +628,6 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   };
 }
 
-/** A dry run predicts the cancellations. Otherwise, the answer reports what happened to the runs. */
 function willCancel(dryRun: boolean, runs: number): string[] {
   return dryRun && runs > 0 ? [`${formatCount(runs, "run")} will be cancelled`] : [];
 }
@@ -720,7 +711,6 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
   };
 }
 
-/** A dry run also shows how to cancel the runs. */
 function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
   const waiting = runs.filter(({ state }) => state === "needs-input").length;
   if (runs.length === 1) {
@@ -779,7 +769,6 @@ async function actHere(
   return { texts, error, leavesCancels: leavesCancels() };
 }
 
-/** Some runs may have ended before they could be cancelled. */
 function endsTexts(ended: readonly ItemMemory[], left: number): string[] {
   const cancelled = ended.filter(({ starts }) => starts.at(-1)?.status === "cancelled").length;
   const before = ended.length - cancelled;

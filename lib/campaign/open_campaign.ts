@@ -87,7 +87,6 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
 
 export interface OpenedCampaign {
   clock: Clock;
-  /** The path as the user wrote it, or the object. */
   source: CampaignSource;
   directory: string;
   isInMemory: boolean;
@@ -120,7 +119,6 @@ export interface OpenedCampaign {
   onLock: CampaignInternals["onLock"];
 }
 
-/** Maximum number of consecutive attempts to write to a shared home. */
 const ATTEMPTS = 5;
 
 /** Maximum delay before another attempt. The delay is random, so that two jobs do not collide again. */
@@ -386,7 +384,7 @@ export function viewOf(
 
 /**
  * @param plans Whether the step is allowed to plan. @default only if the home is not a branch
- * @throws {UsageError} if there is no plan, and only `plan` is allowed to create one.
+ * @throws {UsageError} if there is no plan and the step is not allowed to plan.
  */
 export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === null): void {
   if (!plans) plannedStore(opened, "continue the campaign");

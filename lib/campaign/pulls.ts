@@ -36,7 +36,6 @@ const SLOW_MS = 30_000;
 /** Maximum difference between the clocks of the service and the forge. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Maximum number of pull requests or hosts that are named individually. There may be as many as items. */
 const MAX_TOLD = 20;
 
 /** In a campaign file, this word means the code owners in the target branch. */
@@ -166,11 +165,7 @@ export class PullRequests {
     return [...changed];
   }
 
-  /**
-   * Reads the failed checks or the open review comments of a pull request.
-   *
-   * @returns `undefined` if they cannot be read. The failure is reported only once.
-   */
+  /** @returns `undefined` if the findings cannot be read. The failure is reported only once. */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     try {
       return await this.#forges.findings(url, of);
@@ -195,9 +190,9 @@ export class PullRequests {
   }
 
   /**
-   * The names of a pull request's reviewers from a campaign file. `codeowners` is replaced by the owners of the changed files.
+   * Replaces `codeowners` in the reviewers of a campaign file with the owners of the changed files.
    *
-   * @returns The names, or a clause that says why they are unknown.
+   * @returns The names of the reviewers, or a clause that says why they are unknown.
    */
   async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
     const names = reviewers.filter((name) => name !== CODE_OWNERS);
@@ -297,7 +292,6 @@ function recordOf(
   return isSame(pull, { state, ...details }) ? undefined : { type: "pull-request", item: item.id, state, url, details };
 }
 
-/** @param url The address in the journal. */
 export function pullRequestBody(
   memory: ItemMemory,
   url: string,
@@ -380,7 +374,6 @@ function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
 
 const NO_BRANCH = "the branch of its run is unknown";
 
-/** Why a pull request does not belong to the item's run, as a clause; `null` if it does. */
 export function foreignReason(
   item: Pick<ItemMemory, "item" | "renamed" | "starts">,
   { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
@@ -397,7 +390,6 @@ export function foreignReason(
     : `its branch is ${JSON.stringify(branch)}, but the run works on ${JSON.stringify(expectedBranch)}`;
 }
 
-/** Why an item has no open pull request that belongs to its run, as a clause; `null` if it has one. */
 export function whyNotOwn(pull: ItemMemory["pull"]): string | null {
   if (pull === null) return "its pull request has not been read";
   if (pull.state === "unreadable") return "the forge does not show its pull request";
@@ -486,7 +478,6 @@ export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   });
 }
 
-/** `null` means that the review was not read. */
 const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   approved: "approved",
   "changes-requested": "changes requested",
@@ -536,7 +527,6 @@ export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }
 
-/** What happens to the pull request of a succeeded item that starts again, as a clause. `null` if there is no open pull request. */
 export function openPullText(
   { state, pullRequest, pullState }: { state: ItemState; pullRequest: string | null; pullState: string | undefined },
 ): string | null {

@@ -40,7 +40,6 @@ interface StopAnswer {
   items: string[];
   text: string;
   view: CampaignView;
-  /** The other process records and reports the stop. */
   isElsewhere: true;
   error?: MogplexError;
 }

@@ -60,7 +60,6 @@ function fieldOf<T>(read: Field<T>["read"], fit: Field<T>["fit"] = (value) => va
   return { read, fit };
 }
 
-/** @param problem Returns the problem as a clause. */
 export function checked<T>({ read, fit }: Field<T>, problem: (value: T) => string | undefined): Field<T> {
   return fieldOf((value) => {
     const result = read(value);
@@ -148,7 +147,6 @@ export function orAbsent<T>({ read, fit }: Field<T>): OptionalField<T> {
   return { read: (value) => value === undefined ? undefined : read(value), fit, isOptional: true };
 }
 
-/** @param what Plural noun for the elements, used in messages. */
 export function list<T>(item: Field<T>, fewest: number, most: number, what = "items"): Field<readonly T[]> {
   return fieldOf((value) => {
     if (!Array.isArray(value)) throw new Unfit("it is not an array");

@@ -27,7 +27,6 @@ const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
 /** Maximum size in bytes. A segment has 1000 records, and a lock of 10,000 items has several megabytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-/** How commit messages name records, by type. Other types are not mentioned. */
 const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["intent", "intent"],
   ["withdrawn", "withdrawal"],

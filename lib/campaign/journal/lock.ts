@@ -222,7 +222,6 @@ export interface LockChecks {
 const RESTORE =
   "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
 
-/** `owner/name@branch`, with `:root` if the item has a root directory. */
 export function itemId(repository: string, baseBranch: string, root: string | null): string {
   return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;
 }
@@ -282,7 +281,7 @@ const ITEMS_END = "  ]\n}\n";
 
 /**
  * Reads the text format of {@linkcode lockText} item by item. Reading 10,000 items at once would take ten times as much memory as the items
- * themselves. `undefined` if the text has another format or an error. It is then read as a whole, which describes the error.
+ * themselves. `undefined` if the text has another format or an error. The caller then reads the text as a whole, which finds the error.
  */
 function readByLines(bytes: Uint8Array): Lock | undefined {
   const items: LockItem[] = [];
@@ -358,7 +357,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     try {
       hash = requestHash(task, item);
     } catch (cause) {
-      // Texts in the lock do not fit together. The lock is wrong, so the error is reported as an error in the lock.
+      // An error means that the texts in the lock do not fit together, so it is reported as an error in the lock.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }

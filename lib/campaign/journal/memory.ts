@@ -12,7 +12,6 @@ import type { WriteMemory } from "./write_memory.ts";
 export interface StartMemory {
   readonly number: number;
   kind: StartKind;
-  /** `null` if the run works on the task. */
   followUp: FollowUp | null;
   /** The forge's description of the problem when the start was first sent. `null` if there was none, or once the start has been answered. */
   quote: string | null;
@@ -40,7 +39,6 @@ export interface StartMemory {
   runningAt: string | null;
   /** When the last check found that only one of two clocks shows the run as overdue, by the clock of the machine that checked; otherwise `null`. */
   doubtedAt: string | null;
-  /** After `needs-input`, the run can continue. */
   end: StartVerdict | null;
   reason: string | null;
   lastLines: readonly string[];
@@ -74,9 +72,7 @@ export interface ItemMemory {
   sent: number;
   /** Number of starts that used up an attempt. */
   attempts: number;
-  /** Attempts allowed by the lock and by manual retries. */
   allowed: number;
-  /** Number of consecutive starts that failed because of the service or the network. */
   serviceFailures: number;
   sandboxFailures: number;
   retries: number;
@@ -137,8 +133,8 @@ export interface CampaignMemory {
   /** The service's start quotas. The journal does not contain them, because a local Mogplex may have none. */
   readonly quotas: readonly Quota[];
   /**
-   * Hashes of the lock, according to the journal. `before` is the previous hash. It is kept until the next record, because the process may crash
-   * after it recorded a new hash and before it wrote the lock.
+   * Hashes of the lock, according to the journal. `before` is the previous hash, which is kept until the next record: the process may crash after it
+   * recorded a new hash and before it wrote the lock.
    */
   readonly lockHash: { current: string | null; before: string | null };
   /** Items are in the order of the lock. */
@@ -285,7 +281,7 @@ export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
 /** Time limit for all attempts of a start, so that one item cannot block a wave for longer. */
 export const START_MS = 90_000;
 
-/** How long other jobs wait before they take over a start that a job has announced on a branch. */
+/** How long other jobs wait before they take over an unanswered start that a job has announced on a branch. */
 export const ABANDONED_MS = 5 * 60_000;
 
 export const SENT_ELSEWHERE = "another job is sending this start";
@@ -297,7 +293,6 @@ export function isLongOpen(item: Pick<ItemMemory, "starts" | "state">, nowMs: nu
   return nowMs - Date.parse(item.starts.at(-1)?.firstSentAt ?? "") >= LONG_OPEN_MS;
 }
 
-/** A start that was not answered, or that was refused before it began a run, is sent again under the same number. */
 export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
@@ -312,7 +307,6 @@ export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingerin
 
 export const MAX_LATE = 20;
 
-/** The median time between the end of a run and the check that notices it; 0 if unknown. */
 export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
   return medianOf(lateMs) ?? 0;
 }

@@ -199,7 +199,6 @@ const RECORDS = {
     start,
     runId: uuid,
     status,
-    /** Whether the key matched an existing run. */
     replayed: flag,
     createdAt: times.createdAt,
     /** When the start used a slot of the quota, according to the service's `Date` header. For a replay, this is later than `createdAt`. */

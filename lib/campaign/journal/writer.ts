@@ -130,7 +130,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       }
     }
   }
-  // The loop ends only when the signal aborts.
+  // The loop ends only if the signal aborts.
   touchOften().catch(() => {});
 
   return {

@@ -59,7 +59,6 @@ export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selec
 }
 
 export interface MergeResult {
-  /** One line for each pull request that was checked, in the order of the items. */
   lines: readonly MergeLine[];
   mergedBefore: number;
   view: CampaignView;

@@ -45,7 +45,6 @@ export interface MergeWork {
   readonly clean: (text: string) => string;
   /** Shows each message to the user only once. */
   readonly tell: (message: string) => void;
-  /** Whether the round must check for stop requests from other processes. */
   readonly takesStops: boolean;
   readonly gateClosed: (reason: string) => Promise<void>;
 }
@@ -61,7 +60,6 @@ export interface MergeOrders {
   readonly counted: ReadonlySet<string>;
   /** Why nothing can be merged or updated now, as a clause. */
   readonly pause: string | null;
-  /** Maximum number of merges that can wait for the checks of their target branches at the same time. */
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
   /** Whether to write neither to the journal nor to a forge. */
@@ -113,7 +111,6 @@ export interface MergeLine {
 export interface MergeReport {
   readonly lines: readonly MergeLine[];
   readonly mergedBefore: number;
-  /** Whether the forge refused to merge a pull request that qualified. */
   readonly isRefused: boolean;
   /** Whether the round ended because of refusals in several repositories. */
   readonly isStopped: boolean;
@@ -127,7 +124,7 @@ const MAX_REFUSALS = 3;
 export const MAX_WAITING = 5;
 /** The gate closes when merges have broken this many target branches. */
 const MAX_RED = 2;
-/** After this time, an unanswered merge request can no longer be carried out: three times the duration of the longest request. */
+/** After this time, an unanswered merge request can no longer take effect: three times the duration of the longest request. */
 const UNANSWERED_MS = 60_000;
 const QUEUE_MS = 86_400_000;
 /** How long the checks of a target branch can take to begin and to finish. */
@@ -770,7 +767,6 @@ function isOutdated(examined: Examined): examined is Outdated {
   return examined.judgement.kind === "update";
 }
 
-/** Whether the merge was not carried out, so it can be requested again. */
 function isOver(merge: MergeMemory | null): boolean {
   return merge?.state === "unanswered";
 }

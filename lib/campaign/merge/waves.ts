@@ -15,17 +15,14 @@ import { MERGE_TOKEN_VARIABLE } from "../../forge/open.ts";
 import { checkMergeTokens } from "./places.ts";
 import { MAX_WAITING, type MergeLineWord, type MergeOrders, mergeRound, type MergeWork } from "./round.ts";
 
-/** Minimum time between two rounds of one process. */
 const ROUND_MS = 5 * 60_000;
 
 /** Recorded in place of a person's name for merges that the campaign file allows. */
 const FILE_RULE = "merge";
 
-/** Results that are reported individually. */
 const NEWS: readonly MergeLineWord[] = ["merged", "elsewhere", "queued", "updated", "left", "out", "refused"];
 
 interface WaveMergeWork extends Omit<MergeWork, "store" | "gateClosed"> {
-  /** Whether each wave reads the pull requests before it merges. */
   readonly isRead: boolean;
 }
 

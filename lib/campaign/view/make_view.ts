@@ -218,7 +218,6 @@ function openStarts(memory: CampaignMemory): StartMemory[] {
   return [...memory.items.values()].filter(hasRun).flatMap(({ starts }) => starts.slice(-1));
 }
 
-/** Limits of the time until the next wave while runs are open. */
 const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
 
 /** The service does not report when sandboxes outside the campaign end, so waves check for free sandboxes at this interval. */

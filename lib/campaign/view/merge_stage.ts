@@ -9,7 +9,6 @@ import { type MergeMemory, OPEN_MERGES } from "../journal/merge_memory.ts";
 import { ownerOf } from "../pulls.ts";
 import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./view.ts";
 
-/** In the order of tables. */
 const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
 
 /** `undefined` if there is no pull request, if the pull request is closed or was not read, or if the item was skipped. */

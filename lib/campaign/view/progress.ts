@@ -465,8 +465,8 @@ export function waitsForCanaryAnswers(memory: CampaignMemory): boolean {
 }
 
 /**
- * Whether only unanswered runs remain, or whether unanswered runs prevent all other items from starting because they use the sandboxes or belong to
- * the canary. The other items start once a person has answered.
+ * Whether runs that wait for a person's answer are the only runs left, or prevent all other items from starting because they use the sandboxes or
+ * belong to the canary.
  */
 export function waitsForAnswers(memory: CampaignMemory): boolean {
   const { counts, lock: { limits } } = memory;
