@@ -84,8 +84,10 @@ export async function startRun(
     const steps = await planned.steps?.(result);
     await note.end(resultContent(job, result, { ...planned, steps })).catch(() => {});
   };
+  let lacksSandbox = false;
   const refuse = async ({ reason, text }: Refusal): Promise<Started> => {
-    const whole = `No run: ${text}.${written.updated ? ` ${MAYBE_STARTED}.` : ""}\n`;
+    const isSure = !written.updated || lacksSandbox || oldest?.mark.lacksSandbox === true;
+    const whole = `No run: ${text}.${isSure ? "" : ` ${MAYBE_STARTED}.`}\n`;
     await note.end({ render: () => whole, state: { ...NOTHING_YET, exitCode: EXIT.success } }).catch(() => {});
     await react(job, asked, "failed");
     return { kind: "none", reason };
@@ -125,7 +127,6 @@ export async function startRun(
   /** Whether the run had already finished when this job found it by its idempotency key. */
   let isOver = false;
   let isStarted = false;
-  let lacksSandbox = false;
   try {
     const { result, page } = await job.run({
       request,

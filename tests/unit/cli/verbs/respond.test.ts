@@ -320,6 +320,19 @@ test("a retried job of a mention that found no sandbox starts it, and waits for 
   expect(Math.round((at.clock.now() - before) / 60_000)).toBeLessThan(25);
 });
 
+test("respond() says nothing about an earlier start when the task of a run without a sandbox is stopped before the next start", async () => {
+  const at = crowded(600);
+  const news = go(at);
+  await respond(at, news, ["--timeout", "60"]);
+  const retried = respond(at, news, ["--timeout", "58m"]);
+  await at.clock.sleep(60_000);
+  Object.assign(at.gitlab.threads.get("merge_requests/7") ?? {}, { state: "closed" });
+  expect((await retried).code).toBe(0);
+  expect(ours(at)).toEqual([
+    expect.stringMatching(/ none [0-9a-f]{32} -->[^]*\n\nNo run: the merge request has been closed\.\n\nJob: /),
+  ]);
+});
+
 test("a mention gets four starts without a sandbox, and its note and log then say to ask again", async () => {
   const at = crowded(600);
   expect((await respond(at, go(at), ["--timeout", "58m"])).code).toBe(75);
