@@ -183,7 +183,7 @@ export async function readSource(
 /** The file is read once for all attempts, because one of its lists can be standard input. */
 type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts; onShared: () => void };
 
-/** Properties of the internals, such as the connection, are not read until they are needed. */
+/** The properties of `internals`, such as the connection, are not read until they are needed. */
 export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
   return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }

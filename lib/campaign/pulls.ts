@@ -220,9 +220,9 @@ export class PullRequests {
   }
 
   /**
-   * The record that settles an `unknown` item. Only a pull request from the item's own branch is proof: the branch in the start's request or in its
-   * answer. Events prove nothing. A missing pull request proves nothing either, because it might still be opened, or the branch might have another
-   * name.
+   * The record that settles an `unknown` item. The only proof is a pull request from the item's own branch: the branch in the start's request or in
+   * its answer. Events are not trusted. A missing pull request is not proof either, because it might still be opened, or the branch might have
+   * another name.
    */
   async #settle(
     { lock, items }: CampaignMemory,

@@ -246,8 +246,8 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
 }
 
 /**
- * At least one for each open run. At most the limit, because a sandbox that has just booted may have been counted twice. Sandboxes of ended runs are
- * counted only if sandboxes were read.
+ * `used` includes at least one sandbox for each open run. It does not exceed the limit, because a sandbox that has just booted may have been counted
+ * twice. `ended` is absent if the sandboxes were not read.
  */
 function sandboxesView(
   { lingering }: CampaignMemory,

@@ -87,7 +87,7 @@ export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): nu
 }
 
 /**
- * By the service's clock; -Infinity if the item can be started immediately.
+ * The time is by the service's clock. -Infinity if the item can be started immediately.
  *
  * @param isShared Whether another machine may be about to send a start that has not been answered yet.
  */
@@ -105,7 +105,7 @@ export function readyMs(item: ItemMemory, nowMs: number, isShared: boolean): num
 }
 
 interface Ready {
-  /** After an unanswered start, at most one item: the probe. */
+  /** After an unanswered start, the list contains only one item: the probe. */
   items: ItemMemory[];
   held: { because: "refused" | "unanswered"; nextMs: number } | null;
 }
@@ -312,7 +312,7 @@ function failuresText(
   const isOne = ended === 1;
   const count = isOne ? "item" : `${ended} items`;
   const items = isApproved ? `${count} that finished after the approval` : `first ${count}`;
-  // The reason does not change when more items finish, so it names the items that it counts.
+  // The reason does not change when more items finish, so it includes the number of items that it refers to.
   if (failures < ended) {
     return `${failures} of the first ${ended} ${
       isApproved ? "items that finished after the approval" : "finished items"

@@ -30,7 +30,7 @@ export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unc
  * - `unchanged`: no change was needed.
  * - `failed`: the agent failed, or the requirement was not met.
  * - `unknown`: the run succeeded, but nothing shows whether it met the requirement.
- * - `cancelled`: another person cancelled the run.
+ * - `cancelled`: someone else cancelled the run.
  * - `needs-input`: the run is waiting for a person.
  * - `overdue`: the run took longer than `run-timeout`, and the campaign cancelled it.
  * - `conflict`: the item's key belongs to another request.

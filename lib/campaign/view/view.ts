@@ -129,7 +129,7 @@ export interface CampaignItem {
   renamed?: string | undefined;
   /** Base branch. */
   baseBranch: string;
-  /** Root directory; null for the repository's root. */
+  /** Root directory; `null` for the repository's root. */
   root: string | null;
   /** The item's verdict or state. */
   verdict: ItemState;
@@ -142,7 +142,7 @@ export interface CampaignItem {
    * if `--show-task false` hides them.
    */
   lastLines?: readonly string[] | undefined;
-  /** Who skipped the item while its run was still running, without cancelling the run. Absent if nobody did. */
+  /** Who skipped the item while its run was still running, without cancelling the run. Absent in all other cases. */
   skippedBy?: string | undefined;
   /** Number of starts that were sent, of any kind. */
   starts: number;
@@ -277,7 +277,7 @@ export interface CampaignDecision {
   at: string;
   /** What was decided, in a few words, such as `Approved the canary`. */
   what: string;
-  /** Who decided; `null` if a gate or the plan did. */
+  /** The person who made the decision; `null` if a gate or the plan made it. */
   by: string | null;
   /** Why the decision was made; `null` if no reason was given. */
   reason: string | null;
