@@ -39,7 +39,6 @@ import {
   weakRepositoriesOf,
 } from "./runs.ts";
 
-/** The kinds of concerns, in the order in which a dashboard lists them. */
 const KINDS = [
   "decision",
   "campaign",
@@ -83,7 +82,7 @@ const DAY_MS = 86_400_000;
 
 const MINUTE_MS = 60_000;
 
-/** An age in minutes, hours or days. `page.js` has the same rule. */
+/** In minutes, hours or days. `page.js` has the same rule. */
 export function ageText(ms: number): string {
   if (ms < MINUTE_MS) return "under 1 min";
   if (ms < HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
@@ -91,7 +90,6 @@ export function ageText(ms: number): string {
   return hours < 24 ? `${hours} h` : `${Math.max(1, Math.floor(ms / DAY_MS))} d`;
 }
 
-/** How long a problem has existed: `for 12 min`. */
 export function forText(ms: number): string {
   return `for ${ageText(ms)}`;
 }
@@ -103,10 +101,8 @@ export function agoText(ms: number, nowMs: number): string {
   return ms > nowMs ? `in ${ageText(distance)}` : `${ageText(distance)} ago`;
 }
 
-/** Maximum number of runs in the table. `data.json` contains all runs. */
 export const MAX_ROWS = 1_000;
 
-/** A link to a page beside the dashboard, or to a part of the dashboard. */
 export interface ConcernLink {
   readonly words: string;
   readonly page?: string;
@@ -132,17 +128,15 @@ const concern = (
   > = {},
 ): Concern => ({ kind, tone, subject, line, command, at, lasts, link, jobUrl, appUrl });
 
-/** If there is no page, the link leads to the part of the dashboard. */
 function linkTo(page: string | null, words: string, part: string): ConcernLink {
   return page === null ? { words: "Show", part } : { words, page };
 }
 
-/** The anchor of a run on the page. @param index The index of the run in the data. */
 export function runPlace(index: number): string {
   return index < MAX_ROWS ? `run-${index + 1}` : "runs";
 }
 
-/** The title of the task in quotes, with the name of the campaign, because several campaigns may have the same task. Untrusted text. */
+/** Contains the name of the campaign, because several campaigns may have the same task. Untrusted text. */
 function titled(campaign: CampaignEntry): string {
   const { title } = campaign;
   return title === null ? `“${campaignName(campaign)}”` : `“${title}” (${campaignName(campaign)})`;
@@ -279,7 +273,6 @@ export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">)
 }
 
 /**
- * What to do about the questions of items.
  * @param count Number of items.
  * @param runId Run of the first item. `null` if unknown.
  */
@@ -289,7 +282,6 @@ function answerText(names: readonly string[], count: number, runId: string | nul
   return `${firstNames(names, count)}: ${advice}${end}`;
 }
 
-/** Words for what happened in a run, shown after its task. */
 const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["failed", "failed"],
   ["awaiting_input", "waits for an answer"],
@@ -297,7 +289,6 @@ const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["not_started", "was not started"],
 ]);
 
-/** Where to answer a question: the page of the run, or the app. */
 function answerUrl(origin: string, runId: string | null = null): string | null {
   return appAddress(origin, runId) ?? null;
 }
@@ -308,7 +299,6 @@ function runName({ repository, job, runId, file }: RunEntry, task: string | null
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
 }
 
-/** The beginning of the command that cancels a run. */
 export const CANCEL = "mogplex-ci runs cancel";
 
 function cancelCommand(runId: string | null): string | null {
@@ -354,7 +344,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
   });
 }
 
-/** A run that has not ended after this time needs attention, as does a sandbox that is also idle. */
+/** A run that has not ended after this time needs attention. So does a sandbox that has existed and been idle for this time. */
 const LONG_RUN_MS = 6 * 3_600_000;
 
 function longText(ms: number): string {
@@ -363,7 +353,6 @@ function longText(ms: number): string {
     : formatCount(Math.floor(ms / DAY_MS), "day");
 }
 
-/** Runs that the service still reports as pending or running, longest first. */
 function ofLongRuns({ runs, at }: DashboardData): Concern[] {
   const nowMs = instantMs(at) ?? 0;
   return runs.flatMap((run, index) => {
@@ -446,7 +435,7 @@ function silentName({ repository, job, task }: SilentJob, all: readonly SilentJo
   return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
-/** Questions that the token cannot see, or that could not be read. They may still need an answer. Questions of the same campaign share an entry. */
+/** Questions that the token cannot see, or that could not be read. Questions of the same campaign share an entry. */
 function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData): Concern[] {
   const { questions } = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const groups = groupBy(questions, ({ campaign, runId, file }) => JSON.stringify(campaign ?? [runId, file]));
@@ -528,7 +517,6 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
     );
 }
 
-/** Words for what happened to one or several items of a campaign, by their verdict. */
 const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
   ["needs-input", ["waits for an answer", "wait for an answer"]],
   ["unknown", ["needs a review", "need a review"]],
@@ -562,7 +550,6 @@ function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
   );
 }
 
-/** Words for what happened to one or several items, by the outcome of their runs. */
 const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
   ["awaiting_input", ["waits for an answer", "wait for an answer"]],
   ["error", ["has no verdict", "have no verdict"]],
@@ -710,7 +697,6 @@ export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks"
   return [CHECKS.get(checks ?? "") ?? "", conflict === true ? "conflict" : ""].filter(Boolean).join(", ");
 }
 
-/** Maximum number of pull requests that {@linkcode ofPullRequests} names. */
 const NAMED_PULLS = 3;
 
 /** `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
@@ -750,7 +736,6 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
 
 /** Source: contract, 2.2. */
 export const MAX_SANDBOXES = 3;
-/** A sandbox that is still being created after this time is stuck. */
 const STUCK_MS = 3_600_000;
 
 function ofSandboxes(data: DashboardData): Concern[] {

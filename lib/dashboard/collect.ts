@@ -75,7 +75,6 @@ export async function collect(
   if (!allowWriteToken) await refuseWriters(options, reader);
   const lists = {} as Record<ListName, ListState>;
 
-  /** Reads one list, unless an earlier error has stopped all requests. */
   async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
     if (reader.ending !== undefined) {
       lists[name] = {
@@ -136,12 +135,11 @@ function serviceNow({ client, clock }: CollectOptions): number {
   return clock.wallTime() - (Math.abs(skewMs) < LEAST_SKEW_MS ? 0 : skewMs);
 }
 
-/** Reads runs that were not finished when their jobs ended. */
 class OpenRuns {
   readonly #client: ServiceClient;
   readonly #reader: Reader;
   readonly #ids: readonly string[];
-  /** Number of requested runs, including requests that failed. */
+  /** Includes requests that failed. */
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
@@ -246,7 +244,6 @@ class Reader {
     };
   }
 
-  /** Returns service and network errors instead of throwing them. */
   async read<T>(ask: () => Promise<T>): Promise<T | MogplexError> {
     try {
       return await ask();
@@ -321,7 +318,6 @@ function byInterest(automations: readonly Automation[]): Automation[] {
   );
 }
 
-/** Reads the runs of as many automations as the request limit permits. */
 async function readRuns(
   options: CollectOptions,
   reader: Reader,

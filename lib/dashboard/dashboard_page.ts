@@ -147,7 +147,6 @@ function summary(data: DashboardData): Part {
   }.${waiting}`;
 }
 
-/** Projects without which the figures of the page are too low. */
 function missingText({ fileProblems }: DashboardData): Html | null {
   const [first, ...others] = fileProblems.filter(isProject);
   if (first === undefined) return null;
@@ -155,7 +154,6 @@ function missingText({ fileProblems }: DashboardData): Html | null {
   return markup` Runs of ${partLink("sources", projects)} are missing.`;
 }
 
-/** How many pull requests are open, and how many of them have been open for a long time. */
 function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number): Html | null {
   const { waiting, entries } = pullRequests;
   if (waiting === null || waiting.last === 0) return null;
@@ -182,7 +180,7 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
 /** Below this number of runs, a count is shown instead of a percentage. */
 const LEAST_RUNS = 5;
 
-/** The share of succeeded runs among the runs that succeeded or failed, from 0 to 1. `null` if there are no such runs. */
+/** From 0 to 1. `null` if no run succeeded or failed. */
 function shareOf(figures: RunFigures): number | null {
   const rated = ratedOf(figures);
   return rated === 0 ? null : figures.succeeded / rated;
@@ -236,7 +234,7 @@ function jobLink(url: string): Html {
   return markup`<span title="${hostOf(url)}">${link(url, "Open job")}</span>`;
 }
 
-/** @param rows The rows that the list in the linked part shows after a click, if scripts run. @default unchanged */
+/** @param rows The rows that the list in the linked part shows after a click, if scripts run. */
 function partLink(part: string, words: Part, rows?: RowFilter): Html {
   if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
   const { repository, kind = "" } = rows;
@@ -255,10 +253,7 @@ function pageAddress(page: string): string {
 
 type Better = "up" | "down" | null;
 
-/**
- * A figure with its change.
- * @param better Whether a higher or a lower value is better. `null` for the number of runs.
- */
+/** @param better Whether a higher or a lower value is better. `null` for the number of runs. */
 function tile(
   name: string,
   value: Part,
@@ -487,7 +482,6 @@ const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
   [7, "3 to 7 days", "warn"],
   [Infinity, "over 7 days", "warn"],
 ];
-/** Number of waiting pull requests that are shown without unfolding. */
 const FIRST_PULLS = 5;
 
 function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | null {
@@ -563,10 +557,7 @@ function unreadLinks({ urls, pullRequests }: UnreadPullRequests): Html {
   }`;
 }
 
-/**
- * The newest pull requests according to the runs. Without access to a forge, only the runs contain pull requests and the times at which they were
- * opened.
- */
+/** Without access to a forge, only the runs contain pull requests and the times at which they were opened. */
 function newestPulls(runs: readonly RunEntry[], nowMs: number): Html | null {
   const byAddress = new Map<string, RunEntry>();
   for (const run of runs) if (run.pullRequest !== null) byAddress.set(run.pullRequest, run);
@@ -627,7 +618,6 @@ function pullRow(
   };
 }
 
-/** Shown after a number of pull requests. */
 const STAGES: ReadonlyMap<string, string> = new Map([
   ["queued", "in a queue"],
   ["ready", "ready to merge"],
@@ -732,7 +722,6 @@ const REPOSITORIES: readonly Column[] = [
   { name: "Slowest", number: true, named: true },
   { name: "Open PRs", number: true, named: true },
 ];
-/** Number of repositories that are shown without unfolding. */
 const FIRST_REPOSITORIES = 8;
 
 function repositories(data: DashboardData, nowMs: number): Html | null {
@@ -801,7 +790,6 @@ function runs({ runs }: DashboardData, nowMs: number): Html | null {
   );
 }
 
-/** Runs whose end is unknown. */
 const UNKNOWN_WORDS = {
   unfinished: { tone: "none", state: "not finished" },
   forgotten: { tone: "none", state: "not visible" },
@@ -833,7 +821,7 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
 
 const MAX_WHY = 60;
 
-/** Why a run did not succeed. If the run has no page, also where to find out more. */
+/** If the run has no page, also says where to find out more. */
 function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html | null {
   if (page !== null || runId === null || outcome === "success") {
     return oneLine(reason, page === null ? undefined : pageAddress(page));
@@ -868,7 +856,6 @@ function automations({ automations }: DashboardData, nowMs: number): Html | null
 }
 
 const { success, failed, cancelled, awaiting_input, started } = OUTCOME_WORDS;
-/** Words by the service's status. */
 const STATUS_WORDS: Readonly<Record<string, { tone: Tone; state: string }>> = {
   ...{ success, failed, cancelled, awaiting_input, running: started },
   pending: { tone: "queued", state: "queued" },
@@ -896,7 +883,6 @@ function automationRow({ name, status, published, runs }: AutomationEntry, nowMs
   };
 }
 
-/** Maximum number of sandboxes that are listed below their number. */
 const FIRST_SANDBOXES = 5;
 
 const SANDBOXES: readonly Column[] = [
@@ -913,7 +899,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
   const used = activeSandboxes(data);
   const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
-  // The service's limit differs from `MAX_SANDBOXES`.
+  // If more sandboxes are in use, the service's limit differs from `MAX_SANDBOXES`.
   const usedText = used > MAX_SANDBOXES ? String(used) : `${used} of ${MAX_SANDBOXES}`;
   const label = `${usedText} sandboxes in use`;
   return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${usedText}</b>${
@@ -1011,12 +997,10 @@ function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): s
     : ` ${count} ${are} left out because the page covers the 12 weeks since Monday, ${dayText(since)}.`;
 }
 
-/** Maximum number of kinds in the filter of a list. The service may add further kinds. */
 const MAX_KINDS = 30;
 /** Lists with at least this many rows have a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
-/** @param nouns Plural noun for the rows. */
 function listed(nouns: string, caption: string, heads: readonly Column[], rows: readonly TableRow[]): Html {
   const drawn = table(caption, ...withoutEmpty(heads, rows));
   const kinds = [...countBy(rows, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);

@@ -118,7 +118,6 @@ export interface RunEntry {
   durationMs: number | null;
 }
 
-/** Items of a campaign that need attention for the same reason. */
 export interface CampaignCause {
   /** The item state, such as `failed` or `needs-input`. Untrusted text. */
   verdict: string;
@@ -157,7 +156,6 @@ export interface CampaignEntry {
   round: string;
   /** Title of the task. Untrusted text. */
   title: string | null;
-  /** Path from the dashboard's folder to the campaign's page. */
   page: string | null;
   state: string;
   /** Why the campaign is gated, stopping or stopped. Untrusted text. */
@@ -172,7 +170,6 @@ export interface CampaignEntry {
   ended: number;
   /** Items that succeeded, needed no change or were skipped. */
   good: number;
-  /** Items that ended without success. */
   failed: number;
   /** Items with a run that waits for an answer. These items have not ended. */
   asking: number;
@@ -190,7 +187,6 @@ export interface CampaignEntry {
   /** Earliest possible end. `null` if the campaign is done or the end is unknown. */
   endsAt: string | null;
   exitCode: number;
-  /** When the file was written. */
   at: string;
 }
 
@@ -208,12 +204,10 @@ export interface RunFigures {
   cancelled: number;
   /** Runs whose agent did not start, because no sandbox was free. */
   notStarted: number;
-  /** Runs that wait for an answer. */
   waiting: number;
   running: number;
   /** Runs that were not finished when their jobs ended, and about which nothing else is known. */
   unfinished: number;
-  /** Median duration of the runs that succeeded or failed. */
   medianMs: number | null;
   /** The 95th percentile of the same durations. `null` if there are fewer than 20 durations. */
   p95Ms: number | null;
@@ -223,7 +217,6 @@ export interface RunFigures {
   totalMs: number;
 }
 
-/** The number of runs on which the success rate is based. */
 export function ratedOf({ succeeded, failed }: Pick<RunFigures, "succeeded" | "failed">): number {
   return succeeded + failed;
 }
@@ -244,7 +237,6 @@ export interface WeekFigures extends RunFigures {
   from: string;
 }
 
-/** The runs of a repository in the last seven days. */
 export interface RepositoryFigures extends RunFigures {
   /** Untrusted text. */
   repository: string;
@@ -260,7 +252,6 @@ export interface SilentJob {
   job: string | null;
   /** First line of the task. Untrusted text. */
   task: string | null;
-  /** When the last run ended. */
   lastAt: string;
   runsPerWeek: number;
   runId: string | null;
@@ -276,7 +267,6 @@ export interface Pair {
   before: number | null;
 }
 
-/** An open pull request. */
 export interface PullRequestEntry {
   /** Untrusted text. */
   url: string;
@@ -299,7 +289,6 @@ export interface PullRequestEntry {
   owner: string | null;
 }
 
-/** Pull requests that could not be read, or were only partly read, for the same reason. */
 export interface UnreadPullRequests {
   /** A sentence. Untrusted text. */
   why: string;
@@ -313,7 +302,6 @@ export interface UnreadPullRequests {
  * and are not included in `merged`, `closed` and `waiting`.
  */
 export interface PullRequests extends ListState {
-  /** The number of pull requests in the files. */
   count: number;
   opened: Pair;
   /** `null` if no pull request could be read. */
@@ -383,7 +371,6 @@ export interface DashboardData {
   automations: readonly AutomationEntry[];
   /** The runs of this week and of the 11 weeks before, newest first. */
   runs: readonly RunEntry[];
-  /** Figures of the last seven days, and of the seven days before. */
   days: { last: RunFigures; before: RunFigures };
   /** Figures of at most 12 weeks, oldest first. The last week is not over yet. */
   weeks: readonly WeekFigures[];

@@ -113,7 +113,6 @@ function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => stri
   return added([...countBy(items, wordOf)].map(([word, count]) => [{ [label]: word }, count]));
 }
 
-/** Merges samples with the same labels by adding their numbers. */
 function added(samples: readonly Sample[]): Sample[] {
   const sums = new Map<string, Sample>();
   for (const [labels, value] of samples) {

@@ -98,7 +98,6 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
   };
 }
 
-/** Why an older pull request was not read. */
 export const NOT_AMONG_NEWEST = `only the newest ${MAX_ASKED} are read`;
 
 const MAX_URLS = 5;
@@ -116,7 +115,6 @@ function unreadOf(urls: readonly string[], { failed, refused, unasked }: ForgeRe
   });
 }
 
-/** Groups pull requests by reason, the most frequent reason first. */
 function byReason<T extends { url: string }>(pulls: readonly T[], whyOf: (pull: T) => string): UnreadPullRequests[] {
   return [...groupBy(pulls, whyOf)].map(([why, all]) => ({
     why,

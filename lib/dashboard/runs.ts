@@ -119,10 +119,7 @@ export function firstMondayOf(nowMs: number): number {
   return mondayOf(nowMs) - (WEEKS - 1) * WEEK_MS;
 }
 
-/**
- * How many runs {@linkcode unionOf} left out because they were too old, or because there were too many.
- * @param runs The result of {@linkcode unionOf}.
- */
+/** @param runs The result of {@linkcode unionOf}. */
 export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): number {
   const ids = new Set(all.flatMap(({ runId }) => runId ?? []));
   return ids.size + all.filter(({ runId }) => runId === null).length - runs.length;
@@ -189,7 +186,6 @@ function figuresOf(runs: readonly RunEntry[]): RunFigures {
   };
 }
 
-/** Runs that ended in a period, or started in it and have not ended. */
 function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEntry[] {
   return runs.filter((run) => {
     const ms = momentOf(run);
@@ -197,10 +193,7 @@ function within(runs: readonly RunEntry[], fromMs: number, toMs: number): RunEnt
   });
 }
 
-/**
- * The figures of the last seven days, and of the seven days before.
- * @param runs After {@linkcode countedRuns}.
- */
+/** @param runs After {@linkcode countedRuns}. */
 export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: RunFigures; before: RunFigures } {
   return {
     last: figuresOf(within(runs, nowMs - WEEK_MS, nowMs)),
@@ -267,7 +260,6 @@ function byRepository(runs: readonly RunEntry[]): Map<string, RunEntry[]> {
   return groupBy(runs.filter(({ repository }) => repository !== null), ({ repository }) => repository ?? "");
 }
 
-/** A combination of job, repository and task whose newest run needs attention. */
 export interface Trouble {
   readonly run: RunEntry;
   readonly task: string | null;
@@ -275,9 +267,8 @@ export interface Trouble {
   readonly times: number;
 }
 
-/** Outcomes that need attention. After a cancelled run there is nothing to do. */
+/** A cancelled run does not need attention. */
 const BAD: readonly string[] = ["failed", "error", "awaiting_input", "suppressed", "not_started"];
-/** Outcomes of runs whose current state is unknown. */
 const UNSEEN: readonly string[] = ["unfinished", "forgotten"];
 /** Outcomes that are not final. The previous run may still need attention. */
 const UNKNOWN: readonly string[] = ["started", ...UNSEEN];
@@ -334,7 +325,6 @@ function troublesIn(runs: readonly RunEntry[], nowMs: number, keyOf: (run: RunEn
   }).sort((a, b) => (momentOf(b.run) ?? 0) - (momentOf(a.run) ?? 0));
 }
 
-/** Items of a campaign whose runs have the same bad outcome. */
 export interface CampaignTrouble {
   /** Untrusted text. */
   readonly campaign: string;
@@ -376,7 +366,6 @@ export function unreadCampaignsOf(runs: readonly RunEntry[], names: readonly str
 
 export interface WeakRepository {
   readonly repository: string;
-  /** Runs of the last seven days that succeeded or failed. */
   readonly runs: number;
   readonly failed: number;
   readonly lastFailure: RunEntry;

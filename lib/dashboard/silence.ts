@@ -61,7 +61,7 @@ function groupsOf<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
 const lastMs = ([run]: readonly RunEntry[]) => run === undefined ? 0 : momentOf(run) ?? 0;
 const firstMs = (runs: readonly RunEntry[]) => lastMs(runs.slice(-1));
 
-/** Joins each task with the task that it replaced: the task that ended last before the new task began. */
+/** The replaced task is the task that ended last before the new task began. */
 function joined(tasks: readonly (readonly RunEntry[])[]): RunEntry[][] {
   const jobs: RunEntry[][] = [];
   for (const task of [...tasks].sort((a, b) => firstMs(a) - firstMs(b))) {

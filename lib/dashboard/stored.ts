@@ -35,7 +35,6 @@ import type { NamedPull } from "./pull_requests.ts";
 import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./runs.ts";
 
 export interface Stored {
-  /** Every run once, newest first. */
   runs: RunEntry[];
   campaigns: CampaignEntry[];
   /** Items of the campaigns whose run had not ended. */
@@ -70,7 +69,6 @@ export interface StoredFiles {
   pageOf?(path: string, page: string): string | null;
 }
 
-/** Why a file that the user named could not be read. */
 export const NO_SUCH_FILE = "There is no such file";
 
 export const NO_MATCH = "No readable file matches this pattern";
@@ -165,10 +163,7 @@ export function readStored(
   };
 }
 
-/**
- * Adds what the service reports about the runs whose end is in no file.
- * @param answers Answers by run id.
- */
+/** @param answers What the service reports about the runs whose end is in no file, by run id. */
 export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | null>): Stored {
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));
@@ -241,7 +236,6 @@ interface StoredCampaign {
   openItems: OpenItem[];
 }
 
-/** A run of a campaign, with its pull request as the campaign read it. */
 interface ItemRun {
   run: RunEntry;
   pull: NamedPull | null;
@@ -276,7 +270,6 @@ function historyRun(file: string, record: ReturnType<typeof readHistory>["record
   };
 }
 
-/** @param max Greatest accepted value. */
 function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
 }
@@ -452,7 +445,6 @@ function knownIn(value: unknown): NamedPull["known"] {
   };
 }
 
-/** @throws {UsageError} if the text is not a result. */
 function runIn(file: string, text: string): RunEntry {
   const result = readResult([{ path: file, text }]);
   const task = result.kind === "run" ? result.task : null;
