@@ -26,7 +26,6 @@ function openExtras(context: Context): JobExtra {
 const HEADERS = ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"];
 const ENDPOINTS = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/** Returns the text unchanged if it cannot be decoded. */
 function decoded(text: string): string {
   return valueOr(() => decodeURIComponent(text), text);
 }

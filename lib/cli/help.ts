@@ -66,7 +66,6 @@ function rowHelp(verb: Verb): string {
 
 const HEADINGS: readonly Heading[] = ["Task", "Following", "Reports", "Asking", "Dry run", "Keys"];
 
-/** Minimum number of flags for headings. With fewer flags, headings would make the list harder to read. */
 const MIN_GROUPED = 10;
 
 function flagParts(flags: readonly VerbFlag[]): string[] {
@@ -153,7 +152,6 @@ function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], mea
   );
 }
 
-/** `mainVerb` is the row that is shown in full. */
 function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   const mainFlags = flagsOf(mainVerb).map(({ name }) => name);
   const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));

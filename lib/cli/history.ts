@@ -30,13 +30,13 @@ function tell({ writer }: Context, path: string, { skipped, skippedCount }: Hist
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
-/** `null` if the name of the job is unknown. The name contains the node of a matrix. */
+/** The name contains the node of a matrix. `null` if the name of the job is unknown. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
-/** `null` if the CI system provides neither the address of the job nor the address of its pipeline. */
+/** `null` if the CI system provides no address of the job or its pipeline. */
 function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
   const { job, pipeline } = platform.links(env);
   const url = job ?? pipeline;
@@ -64,7 +64,6 @@ export function addCampaignRun(context: Context, path: string, run: CampaignRun)
   );
 }
 
-/** @throws {UsageError} if the file cannot be appended to. */
 export function checkAppends({ io }: Context, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");
@@ -121,7 +120,6 @@ function recordIn(context: Context, result: AnyResult): HistoryRecord | undefine
   return recordOf(clean, clock.wallTime(), jobOf(context), jobUrlOf(context), lastLine, isMention);
 }
 
-/** For programs that write a history but no traces. */
 export const HISTORY_EXTRAS: JobExtras = {
   secrets: () => [],
   permissions: ({ option }) => ({ net: [], env: [], files: [option(HISTORY) ?? []].flat() }),

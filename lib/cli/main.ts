@@ -38,10 +38,7 @@ import { VERBS } from "./verbs.ts";
 import { flagsByRow, isLaptop } from "./settings.ts";
 import { valueOr } from "../lookup.ts";
 
-/**
- * Runs the command line with the arguments and streams of the process, and exits with the exit code. The help and the version are printed before a
- * stream is opened or a module of the runtime is loaded.
- */
+/** The help and the version are printed before a stream is opened or a module of the runtime is loaded. */
 export async function runProgram(): Promise<void> {
   // If a promise never settles, the process ends with this code on every runtime.
   setExitCode(EXIT.internal);
@@ -87,7 +84,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
       return EXIT.success;
     }
     if (args.length === 0) {
-      // A job must not succeed with an empty list of arguments.
+      // A job with an empty list of arguments must not succeed.
       io.write("stderr", programHelp());
       return EXIT.usage;
     }

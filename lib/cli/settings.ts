@@ -41,7 +41,7 @@ export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFla
 }
 
 /**
- * Creates a reader for the flags of one call. A flag overrides its variable, and an empty variable is treated as unset.
+ * A flag overrides its variable, and an empty variable is treated as unset.
  * @param read Receives each option that was read, with the source of its value.
  */
 export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
@@ -151,9 +151,8 @@ export function runIdArgument(context: Context, verb: string): string {
 }
 
 /**
- * The argument, or otherwise `MOGPLEX_RUN_ID`.
  * @param attempted The attempted action, for the message.
- * @throws {UsageError} if neither is set.
+ * @throws {UsageError} if neither the argument nor `MOGPLEX_RUN_ID` is set.
  */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
@@ -167,7 +166,6 @@ export function requiredRunId(context: Context, attempted: string): string {
 }
 
 /**
- * The repository of a verb, by name or id.
  * @param inFolder Whether the remote `origin` of the folder is the default outside CI.
  * @throws {UsageError} if there is no repository.
  */

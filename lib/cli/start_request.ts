@@ -73,7 +73,6 @@ export async function readPrompt(context: Context): Promise<string> {
 
 type ReadPrompt = () => string | Promise<string>;
 
-/** The sources on the command line, which override the environment. */
 function givenPrompts(context: Context): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;

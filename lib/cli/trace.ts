@@ -108,7 +108,7 @@ class JobTrace {
 }
 
 /**
- * Opens the trace of a job, and prints its id.
+ * Also prints the id of the trace.
  * @param file File to append spans to. `undefined` for no file.
  * @returns `undefined` if the job has no trace.
  */

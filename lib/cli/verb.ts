@@ -249,7 +249,7 @@ export interface RunFolderUse {
 export interface RequestedTask {
   repository: string;
   task: string;
-  /** Whether the run receives a different text. The task of a follow-up is created from the forge's data. */
+  /** Whether the agent gets a different task. The task of a follow-up is created from the forge's data. */
   isLater?: boolean | undefined;
 }
 
@@ -316,7 +316,7 @@ export interface Verb {
   /** Drop-in verbs accept the flags, print the formats and use the exit codes that are documented for the `mogplex` command. */
   group: VerbGroup;
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
-  /** Variables that the verb reads in addition to those of its flags, of the service and of the token. @default {[]} */
+  /** Variables that the verb reads, other than the variables of its flags, of the service and of the token. @default {[]} */
   variables?: readonly VariableName[];
   /** Variables of CI systems and forges that users set for this verb. */
   otherVariables?: readonly string[];
@@ -339,8 +339,8 @@ export function codesOf({ codes }: Verb): ExitName[] | undefined {
 }
 
 /**
- * Combines stdout and stderr, for programs whose output only people read. A CI runner merges two pipes in the order of arrival, so an error could
- * appear before or after the verdict.
+ * For programs whose output only people read. A CI runner merges stdout and stderr in the order of arrival, so an error could appear before or after
+ * the verdict.
  */
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");

@@ -8,7 +8,7 @@ import { inputText, isOn } from "./inputs.ts";
 
 // GitHub's environment does not contain the node of a matrix, but the default of an input of the action does.
 
-/** The node as JSON without spaces. Empty if the job has no matrix, `undefined` if the node is unknown. */
+/** As JSON without spaces. Empty if the job has no matrix, `undefined` if the node is unknown. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;
@@ -20,7 +20,7 @@ function matrixNode(env: ReadEnv): string | undefined {
   }
 }
 
-/** The CI system, with a hash of the node in the identity of the job. The hash is used because a node can have any length. */
+/** Adds a hash of the node to the identity of the job. The node itself can have any length. */
 export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   const text = matrixNode(env);
   if (text === undefined) return platform;

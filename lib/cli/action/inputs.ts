@@ -106,7 +106,6 @@ export function inputText(env: ReadEnv, name: InputName): string | undefined {
   return text.trim() === "" ? undefined : text;
 }
 
-/** @throws {UsageError} unless the input is `true` or `false`. */
 export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean {
   const text = inputText(env, name)?.trim();
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);

@@ -1,7 +1,7 @@
 /**
- * The program of the GitHub action. The stage `main` starts a run and follows it. The runner always starts the stage `post` at the end of the job,
- * which cancels the run if `main` was cancelled or killed. `post` has its own entry file. With a shared entry file, `post` would repeat
- * the work of `main` if `main` was killed before it left a mark.
+ * The program of the GitHub action. The stage `main` starts a run and follows it. At the end of the job, the runner always starts the stage `post`,
+ * which cancels the run if `main` was cancelled or killed. `post` has its own entry file. With a shared entry file, `post` would repeat the work of
+ * `main` if `main` was killed before it left a mark.
  *
  * @module
  */
@@ -60,10 +60,7 @@ const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 /** `post` fails only for mistakes that the author of the job must fix, because the job already has its verdict. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
-/**
- * Runs a stage of the action. It never throws.
- * @returns The exit code.
- */
+/** Never throws. @returns The exit code. */
 export async function main(stage: Stage, process: Io, options: MainOptions = {}): Promise<number> {
   const { env } = process;
   const read = inputsFirst(env);
@@ -118,7 +115,7 @@ function jobStatus(env: ReadEnv): string {
   return died && ["", "success"].includes(status) ? "cancelled" : status;
 }
 
-/** A new path for the state file. The path is outside the checkout, because other steps change and upload files of the checkout. */
+/** Outside the checkout, because other steps change and upload files of the checkout. */
 function newStatePath(env: ReadEnv): string {
   const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
   return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";

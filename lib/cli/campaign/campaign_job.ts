@@ -119,14 +119,13 @@ class PacedReports {
     this.#dueMs = endedMs + Math.max(REPORT_MS, REPORT_REST * (endedMs - beganMs));
   }
 
-  /** Stops writing. The command writes the reports again when it ends. */
+  /** The command writes the reports again when it ends. */
   close(): void {
     this.#ending.abort();
   }
 }
 
 /**
- * Runs one wave, or follows the campaign to its end.
  * @returns The exit code.
  * @throws {MogplexError} if the campaign could not be opened.
  */
@@ -389,7 +388,6 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const dir = option(DIR);
-  // If the home is set in the file, the printed commands do not need the flag.
   const home = option(HOME);
   const place = placeOf({ directory: dir, home }, readFileHome(path, io), io.env);
   const { directory } = place;
@@ -520,7 +518,6 @@ function commandCampaign(
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
   const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // All other exit codes are warnings.
   const level = exitCode === EXIT.failed ? "error" : "warning";
   const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));

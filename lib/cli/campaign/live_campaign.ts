@@ -64,7 +64,7 @@ export class LiveCampaign {
     void this.#tick();
   }
 
-  /** Shows the changes since the last view. The first view is the baseline, so no lines are printed for its items. */
+  /** No lines are printed for the items of the first view. */
   update(view: CampaignView): void {
     const before = this.#view;
     this.#view = view;
@@ -90,7 +90,7 @@ export class LiveCampaign {
     }
   }
 
-  /** The table does not change before this time. @param untilMs Milliseconds since 1970. */
+  /** @param untilMs Milliseconds since 1970. The table does not change before this time. */
   wait(untilMs: number): void {
     this.#waitsUntilMs = untilMs;
   }
@@ -223,7 +223,6 @@ function progress(screen: Screen, view: CampaignView): Span[] {
   const spans = parts([
     { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
     { text: `${ended}/${items} finished` },
-    // The next three counts add up to the number of finished items.
     { text: `${good} ok`, style: good > 0 ? "green" : undefined },
     bad > 0 ? { text: `${bad} not ok`, style: "red" } : undefined,
     skipped > 0 ? { text: `${skipped} skipped`, style: "dim" } : undefined,
@@ -400,7 +399,6 @@ function details(item: CampaignItem, nowMs: number): string {
  * @param item The item after the change.
  * @param name The item's display name: see `itemNames`.
  * @param nowMs Time of the change, in milliseconds since 1970.
- * @param times Whether the line begins with its time.
  */
 function campaignLine(item: CampaignItem, name: string, nowMs: number, times: boolean): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";

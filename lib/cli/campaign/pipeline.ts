@@ -91,7 +91,7 @@ const FROM_JOB: Option<string> = {
 export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   summary: "Write a CI pipeline whose jobs run the waves; send no request",
   flags: [
-    // The generated jobs do not read these variables.
+    // Without `WEBHOOK_VARIABLE`, because the generated jobs do not pass this flag.
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],

@@ -136,7 +136,6 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   nothing: "nothing",
 };
 
-/** What the estimate assumes about sandboxes until a run has finished, and the end if the assumption is wrong. */
 function lingerLines({ assumedLinger: linger, view }: CampaignPlan, nowMs: number): string[] {
   if (linger === null) {
     return hasEndedRun(view) ? [] : ["These times assume that a sandbox is free as soon as its run has finished."];

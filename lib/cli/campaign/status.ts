@@ -77,12 +77,11 @@ function print(context: Context, place: CampaignPlace, view: CampaignView): void
   printStatus(context, place, view, { all: flags.has(ALL_ROWS) });
 }
 
-/** A campaign that can only continue after a user's decision does not need to be watched, unless a process is working on it. */
+/** A campaign that waits for a user's decision does not need to be watched, unless a process is working on it. */
 function isAtRest({ state, exitCode, writer }: CampaignView): boolean {
   return writer === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
-/** A view without the parts that change only because time passes. */
 function contentOf(
   { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
 ): string {
@@ -94,7 +93,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
     let last: CampaignView | undefined;
     const json = context.flags.has(JSON_OBJECT);
-    // Leaves out the parts that change only because time passes.
+    // A single reader is used, because it does not repeat a recent read.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {

@@ -291,13 +291,11 @@ function byEnd(a: CampaignItem, b: CampaignItem): number {
   return (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
 
-// A table with these columns: the item, its verdict, run, pull request and the state of the pull request, the time and the attempts.
+// The columns are the item, its verdict, its run, its pull request, the state of the pull request, the time, and the attempts.
 
 const GAP = "  ";
-/** Minimum width with room for full ids and addresses. */
 const WIDE = 128;
 const SHORT_ID = 8;
-/** Minimum widths of the columns, in cells. */
 const MIN_NAME = 12;
 const MIN_PULL = 12;
 const MIN_STATE = 8;
@@ -305,7 +303,7 @@ const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
 const STATE = 4;
-/** A narrow screen drops the columns in this order: run, attempts, time. */
+/** On a narrow screen, these columns are dropped in this order: run, attempts, time. */
 const FIRST_TO_GO: readonly number[] = [2, 6, 5];
 const NUMBERS: readonly number[] = [5, 6];
 

@@ -1,5 +1,5 @@
 /**
- * Shared by the programs of all components. This file imports no verb, because each program bundles its own verbs.
+ * This file is part of the program of every component. It imports no verb, because each program bundles its own verbs.
  *
  * @module
  */

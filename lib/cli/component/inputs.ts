@@ -1,7 +1,7 @@
 /**
- * Passes the inputs of a GitLab component to the verbs, as one variable `MOGPLEX_INPUT_…` for each variable `MOGPLEX_…`. The template does not set
- * `MOGPLEX_…` itself, because a project variable of the same name would override the template's value. Also, an empty input would hide a variable
- * that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ * Passes the inputs of a GitLab component to the verbs. For each variable `MOGPLEX_…`, the template sets a variable `MOGPLEX_INPUT_…`. If the
+ * template set `MOGPLEX_…` itself, a project variable of the same name would override the input, and an empty input would hide a variable that the
+ * user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
  *
  * @module
  */
@@ -132,7 +132,7 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 
 /**
  * A warning if GitLab can terminate the job before its script reaches the time limit. A terminated job runs no cleanup and writes no reports. This is
- * not an error, because a run usually ends earlier. `undefined` if the limits are consistent.
+ * not an error, because the tool stops waiting before GitLab terminates the job. `undefined` if the limits are consistent.
  */
 export function limitNotice(env: ReadEnv): string | undefined {
   const minutes = Number(env(MINUTES));

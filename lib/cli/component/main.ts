@@ -1,6 +1,6 @@
 /**
  * The program of the GitLab components: the verbs of their jobs, which read all settings from the environment. This file imports the functions of
- * verbs but never their rows, so that the bundler drops the help.
+ * verbs but not their rows, so that the bundler drops the help.
  *
  * @module
  */

@@ -74,7 +74,6 @@ async function rememberedRun(
   if (state === undefined || state.parting === "ended") return undefined;
   const { runId, startedAt } = state;
   const same = isSame(state);
-  // If the request is the same, its key finds the run or starts it.
   if (runId === null) {
     return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same, endAgeMs: null } : undefined;
   }
@@ -119,7 +118,7 @@ export async function chooseFolder(
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   const purpose = { asked: askedHash(asked) };
-  // Without a state file there is no earlier run to request from the service.
+  // Without a state file, there is no earlier run to look up.
   if (!exists(context, statePath(context))) {
     const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
@@ -398,7 +397,7 @@ export function recentRecords(context: Context): Record<string, unknown>[] {
 }
 
 /**
- * Adds a line to the list of runs. Prints no error, because the list is not worth a message in every log.
+ * Prints no error, because the list is not worth a message in every log.
  * @param isOnce Whether to skip a line that the file already contains.
  */
 function add(context: Context, value: object, isOnce = false): void {

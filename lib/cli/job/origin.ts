@@ -15,6 +15,7 @@ import { valueOr } from "../../lookup.ts";
 /** The host of the repositories that the service knows. */
 const KNOWN_HOST = "github.com";
 
+/** Safe in a command line. */
 const SAFE_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 const MAX_UP = 20;

@@ -36,14 +36,13 @@ import { lookup } from "../../lookup.ts";
 
 export interface Ended<R> extends EndDetails {
   result: R;
-  /** The error that stopped the job. `undefined` if there is a verdict of the service. */
+  /** The error that stopped the job. `undefined` if the service returned a verdict. */
   error: unknown;
   isLeft?: boolean | undefined;
   /** Set by the publisher of reports, which runs first. */
   written: readonly ReportTarget[];
   /** Whether the block with the reason was printed. Set by the publisher of the block. @default {false} */
   isShown?: boolean | undefined;
-  /** Comparison with the previous run. Set by the publisher of reports. */
   compared?: string | undefined;
   /** How to start a failed run of a campaign again. Set by the publisher of reports. `undefined` if no campaign started the run. */
   campaign?: CampaignRetry | undefined;
@@ -248,7 +247,7 @@ function errorLine(context: Context): Publish<AnyResult> {
         ? vocabulary.words(error.message)
         : null;
       const isReason = errorText !== null && errorText === reason;
-      // It is not an error that a run is still active when its report is requested.
+      // It is not an error if a run is still active when its report is requested.
       const isSaid = isReason && (together || !json && isStillRunning(result));
       if (errorText !== null && !isSaid) writer.error(withAdvice(errorText, result));
     },

@@ -1,8 +1,3 @@
-/**
- * Runs a job of the command line, from the request to the reports.
- *
- * @module
- */
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, NetworkError, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
@@ -33,7 +28,6 @@ import type { Context, JobExtra, RunFolder } from "../verb.ts";
 import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN_REFUSED } from "./publish.ts";
 
 export interface JobAsked extends Partial<WaitSettings> {
-  /** Time limit of the whole job. `undefined` for the default. */
   timeoutMs: number | undefined;
   log: LogForm | null;
   /** The result file that the job requests. If it is set, the copy of an earlier job's result file is removed. @default none */
@@ -44,9 +38,9 @@ export interface JobAsked extends Partial<WaitSettings> {
 interface JobPlan<R, A, F> {
   nothing: R;
   read(): A | Promise<A>;
-  /** Facts from the request, for the report of a job that ends before its work starts. @default none */
+  /** For the report of a job that ends before its work starts. @default none */
   named?(asked: A): Partial<R>;
-  /** Chooses the directory of the reports. @default the directory from flags and variables */
+  /** @default the directory from flags and variables */
   place?(asked: A, session: Session): Promise<F>;
   /** Whether the followed operation was started before this job. @default {false} */
   exists?: boolean;
@@ -97,7 +91,6 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   nothing = await step(unopened, () => ({ ...nothing, ...plan.named?.(request) }));
   const { session, interrupts, listeners } = await step(unopened, () => openSignals(context, request));
   const connected = { session, close: () => interrupts.close() };
-  // Without `plan.place`, `F` is {@linkcode RunFolder}.
   const folder = await step(
     connected,
     async () => await plan.place?.(request, session) ?? { out: outDirectory(context) } as F,

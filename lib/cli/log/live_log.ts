@@ -50,7 +50,7 @@ interface LiveLogOptions {
   writer: Writer;
   platform: Platform;
   clock: Clock;
-  /** `null` for no log. */
+  /** `null` if there is no log. */
   form: LogForm | null;
   json: boolean;
   /** The status line shows this text until the status of the run is known. @default {"starting"} */
@@ -68,10 +68,10 @@ interface LiveLogOptions {
 const MAX_EVENT_BYTES = 1_800_000;
 /** The number of event lines that are kept after {@linkcode MAX_EVENT_BYTES}, and printed at the end. */
 const KEPT_LINES = 200;
-/** Maximum size of the kept lines. The limit keeps the whole log below GitLab's limit. */
+/** Keeps the whole log below GitLab's limit. */
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-/** How long the agent's text waits for a line break. A CI runner only notices that its job was cancelled when the log grows. */
+/** How long the agent's text waits for a line break. A CI runner only notices a cancelled job when the log grows. */
 const HELD_MS = 5_000;
 // The first section is collapsed, because it only matters if it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
@@ -168,7 +168,7 @@ export class LiveLog {
     writer.transient();
   }
 
-  /** For a process that must exit now. Prints only the ends of the section and the fence. */
+  /** For a process that must exit now. Only the section and the fence are closed. */
   leave(): void {
     this.#ticker.abort();
     this.#section.end();
@@ -362,8 +362,8 @@ function wholeSeconds(ms: number): string {
 }
 
 /**
- * The time since the last news is left out if the news followed the last change of the status within this time, because it would only repeat the
- * duration of the status.
+ * The time since the last news is left out if the news came within this time after the last change of the status. It would only repeat the duration
+ * of the status.
  */
 const QUIET_MS = 1_000;
 

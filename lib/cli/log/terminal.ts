@@ -37,7 +37,7 @@ const MAX_SECRET = 1_000;
  */
 const MAX_COMMAND = 4_000;
 
-/** The blocks that a screen supports. Tables are excluded because `ItemTable` prints tables whose columns fit the screen. */
+/** Tables are excluded because `ItemTable` prints tables whose columns fit the screen. */
 type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
 
 export const LABEL_WIDTH = 14;
@@ -61,7 +61,7 @@ export class Screen {
     // Redaction comes before lines are joined, because a secret can have several lines. Truncation comes last.
     const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
     const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
-    // The end of the text may be one half of a secret, which the redactor does not recognize.
+    // The end of the text may be half of a secret, which the redactor does not recognize.
     return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
   }
 

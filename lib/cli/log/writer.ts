@@ -161,7 +161,7 @@ export class Writer {
     return above === 0 ? "\r\x1b[K" : `\r\x1b[${above}A\x1b[J`;
   }
 
-  /** Number of terminal rows that the bottom lines occupy. After a terminal becomes narrower, it has wrapped the lines, unless it cuts long lines. */
+  /** Counts the terminal rows of the bottom lines. A terminal that has become narrower has wrapped these lines, unless it cuts long lines. */
   #rows(): number {
     const lines = this.#transient.split("\n");
     const [before, now] = [this.#shownAt, this.#size()?.columns];
@@ -215,8 +215,7 @@ export class Writer {
 
   #endFence(): void {
     if (this.#fence === undefined) return;
-    // Even if the reader of stdout has exited, such as `| head`, it may have passed on the start of the fence. The end of the fence must still be
-    // printed.
+    // A reader that has exited, such as `head`, may already have passed on the start of the fence. The end of the fence must still be printed.
     this.#io.write(this.#io.closed("stdout") ? "stderr" : "stdout", `${this.#fence.close}\n`);
     this.#fence = undefined;
   }
@@ -329,8 +328,6 @@ export class LogSection {
   }
 }
 
-// The format of a log line: where the text begins, and the colors of the time and the label.
-
 const LABEL_STYLES: Readonly<Record<string, Style>> = {
   cancel: "yellow",
   cancelled: "yellow",
@@ -358,8 +355,8 @@ export function colorLine(writer: Pick<Writer, "colored" | "paint">, line: SafeL
 }
 
 /**
- * Whether a person watches a stream on a terminal that can move its cursor. Only then may the log redraw a line, leave out what the same screen
- * already shows, and let a run continue after Ctrl-C. Always `false` on a CI system, although `act` and Buildkite's agent give their jobs a terminal.
+ * Whether a person watches a stream on a terminal that can move its cursor. Only then may the log redraw a line, leave out what the screen already
+ * shows, and let a run continue after Ctrl-C. Always `false` on a CI system, although `act` and Buildkite's agent give their jobs a terminal.
  * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
  */
 export function isInteractive(
@@ -380,7 +377,6 @@ function cutsLines({ env }: Pick<Io, "env">): boolean {
   return term === "linux" || Boolean(env("XTERM_VERSION")) && !/^(?:screen|tmux)/.test(term);
 }
 
-/** In cells. CI systems scroll or wrap longer lines on their pages. */
 const USUAL_WIDTH = 180;
 
 export function logWidth(io: Pick<Io, "isTerminal">): number {

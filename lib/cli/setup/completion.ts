@@ -1,5 +1,6 @@
 /**
- * `completion` prints the lines that let a shell complete verbs and flags. The shell calls the program for the words, so they are never out of date.
+ * `completion` prints the lines that let a shell complete verbs and flags. The shell requests the words from the program, so the words are always up
+ * to date.
  *
  * @module
  */
@@ -26,7 +27,7 @@ compdef _mogplex_ci ${program}`,
     `complete -c ${program} -a '(${program} completion words -- (commandline -opc)[2..] 2> /dev/null)'`,
 }));
 
-/** The words that can follow. Empty for the value of a flag, which may be a file. */
+/** Empty if the next word is the value of a flag, which may be a file. */
 function wordsAfter(typedWords: readonly string[], verbs: readonly Verb[]): string[] {
   const typed = typedWords.filter((word) => !word.startsWith("-"));
   if (typed[0] === "help" && typed.length === 1) return [...TOPICS];

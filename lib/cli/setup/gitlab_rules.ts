@@ -18,7 +18,7 @@ type Values = Readonly<Record<string, Value>>;
 
 const MERGE_REQUEST = "merge_request_event";
 
-/** Variables of every pipeline for the default branch. Variables that are not listed are unknown. */
+/** Every pipeline for the default branch has these variables. All other variables are unknown. */
 const branchPipeline = (branch: string): Values => ({
   CI: "true",
   GITLAB_CI: "true",
@@ -60,7 +60,7 @@ const ALL_WORDS =
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface PipelineQuery {
-  /** Reads a file of the repository. Returns `undefined` if the file does not exist. */
+  /** Returns `undefined` if the repository does not contain the file. */
   read(path: string): string | undefined;
   source: string;
   /** If `CI_COMMIT_TAG` is set, the pipeline runs for that tag. */
@@ -147,7 +147,7 @@ function passesRules(
   if (!Array.isArray(rules)) return undefined;
   let mightPass = false;
   for (const rule of rules.flat(10)) {
-    // A text is a part of a reference to rules that are not available here.
+    // The text is a part of a reference to rules that are not available here.
     if (!isObject(rule)) return undefined;
     const isMet = typeof rule.if === "string" ? truthOf(rule.if, values) : true;
     const doesStart = starts(rule.when);

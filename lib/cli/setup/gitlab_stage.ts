@@ -57,9 +57,8 @@ function includedPaths(include: unknown): string[] | undefined {
 }
 
 /**
- * Finds the stages of the repository's pipeline. The stages of a file override the stages of its includes, and a later include overrides an earlier
- * include.
- * @param read Reads a file of the repository, or returns `undefined` if the file does not exist. Only called for paths.
+ * The stages of a file override the stages of its includes, and a later include overrides an earlier include.
+ * @param read Returns `undefined` if the repository does not contain the file. Only called for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
   let budget = MAX_FILES;

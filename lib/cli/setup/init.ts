@@ -101,6 +101,7 @@ function attemptedOf({ flags }: Context): string {
   return flags.has(UNINSTALL) ? "remove the files of init" : ATTEMPTED;
 }
 
+/** Safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 
 function safeNameOf(origin: string): string | undefined {
@@ -343,7 +344,6 @@ class Steps {
     }
   }
 
-  /** Prints lines for copying, which are never broken. */
   show(...lines: readonly string[]): void {
     const { writer } = this.#context;
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
@@ -501,7 +501,6 @@ function ownProgram(context: Context): string {
 }
 
 function ownLicenses(context: Context): string | undefined {
-  // The licenses are optional.
   return valueOr(() => context.io.readFile(`${fileOfProgram(context)}.licenses.txt`), undefined);
 }
 
@@ -620,7 +619,7 @@ function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: rea
   });
 }
 
-/** Removes the files of the system in the arguments. If no system was given, the files of all systems are removed. */
+/** If no system was given, the files of all systems are removed. */
 function uninstall(context: Context, steps: Steps, origin: string): void {
   const isNamed = context.flags.positionals.length > 0;
   const systems = isNamed ? [systemOf(context, origin)] : RECIPES;
@@ -693,7 +692,7 @@ function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
     const parts = path.split("/").slice(0, -1);
     return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
   });
-  // Longest path first: a folder can only be removed after the folders inside it.
+  // Longest path first, because a folder can only be removed after the folders inside it.
   for (const folder of [...new Set(folders)].sort((a, b) => b.length - a.length)) {
     try {
       io.removeDirectory(folder);
@@ -781,7 +780,6 @@ function describePipelines(steps: Steps, context: Context, job: GitlabJob): bool
   return lines.length > 0;
 }
 
-/** Lines about the other jobs that the pipelines of a job start. Empty if there are no other jobs. */
 function otherJobs(predictions: readonly PipelinePrediction[], { name, place }: GitlabJob): string[] {
   const names = [...new Set(predictions.flatMap(({ jobs }) => jobs))].filter((each) => each !== name);
   const unreadable = [...new Set(predictions.flatMap((each) => each.unreadable))];

@@ -83,7 +83,6 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
   return [...runs.values()].reverse();
 }
 
-/** Outcomes that no longer change. */
 const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
 /** Maximum number of runs whose status is requested. The service accepts 60 requests a minute. */
 const MOST_ASKED = 10;
@@ -124,7 +123,6 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** These columns contain text for people to read. */
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table. The longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];

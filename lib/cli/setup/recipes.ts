@@ -4,7 +4,7 @@ import { EXIT } from "../../exit_codes.ts";
 import type { CheckSchedule } from "../../respond/checks.ts";
 import { MENTION_WORD } from "../settings.ts";
 
-/** Contains all files that `init` writes, except the file of the CI system. */
+/** Contains all files that `init` writes, except for the file of the CI system. */
 const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** A checksum file for `sha256sum -c`. */
@@ -221,8 +221,8 @@ const notOfRespond = (schedule: CheckSchedule) =>
   `$CI_PIPELINE_SOURCE != "trigger"${schedule === "none" ? "" : ` && ${OTHER_PIPELINES}`}`;
 
 /**
- * How to keep other jobs out of the GitLab pipelines for a job of `init`. Rules in the other jobs do not always work. A rule in a job without rules
- * would add the job to the pipelines of merge requests. A job with `only` or `except` cannot have rules.
+ * How to keep other jobs out of the GitLab pipelines for a job of `init`. Rules in the other jobs would not always work. A rule in a job without
+ * rules would add the job to the pipelines of merge requests. A job with `only` or `except` cannot have rules.
  * @param condition Selects the pipelines that run the other jobs.
  */
 export const keepOthersOut = (condition: string) =>
@@ -440,7 +440,7 @@ const GITLAB_ARTIFACTS = `  artifacts:
 const ALLOW_VARIABLES =
   'If GitLab refuses the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
 
-/** Part of a step, for a pipeline with other jobs that would also start on the schedule. */
+/** A part of a step, for a pipeline with other jobs that would also start on the schedule. */
 export const STARTS_OTHERS =
   " It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md.";
 
@@ -740,7 +740,6 @@ export function withoutRepo(job: string): string {
   return job.replace(/^(?:#|\/\/) Needs: .*$/m, "").replace(/ --repo (?:"[^"\n]*"|\S+)/g, "");
 }
 
-/** @param stage The line with the stage of the job, for GitLab. */
 export function jobFile(recipe: Recipe, name: string | undefined, stage: string): string {
   const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
@@ -754,7 +753,7 @@ ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }
 
 /**
- * The recipe of the job that answers mentions. `undefined` if comments cannot start jobs of the system.
+ * `undefined` if comments cannot start jobs of the system.
  * @param mention Name of the agent in mentions, without `@`.
  */
 export function respondRecipe(
@@ -769,7 +768,7 @@ export function respondRecipe(
 }
 
 export const TERMINAL = "terminal";
-/** The recipe without a job, for users who call the program by hand or only publish a dashboard. */
+/** For users who call the program by hand or only publish a dashboard. */
 export const NO_SYSTEM: Recipe = {
   title: "the program without a job",
   file: "",

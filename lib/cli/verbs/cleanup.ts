@@ -45,7 +45,6 @@ function connectionOf(context: Context): Connection | undefined {
 export interface Outdated {
   /** Only called after a cancellation. */
   exists(): boolean;
-  /** A clause for the log if the run cannot be read. */
   text: string;
   update(end: RunResult): Promise<void>;
 }

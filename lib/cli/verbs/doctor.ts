@@ -1,6 +1,6 @@
 /**
- * `doctor` checks everything that a job needs, and prints how to fix what is missing. It only reads. Its exit code is the code with which a job for
- * the purpose of `--for` would exit.
+ * `doctor` checks everything that a job needs, and prints how to fix what is missing. It changes nothing. Its exit code is the code with which a job
+ * for the purpose of `--for` would exit.
  *
  * @module
  */
@@ -178,9 +178,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];
 }
 
-/**
- * Skips most checks of {@linkcode checkHere}. Nothing is read from, written to or sent to places that variables from the checkout name.
- */
+/** Skips the checks that would read, write or send something at places that variables from the checkout name. */
 async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
   return [...here, ...await checkNothingThere(context, cause)];

@@ -127,8 +127,6 @@ export async function checkFiles(context: Context): Promise<Check> {
   return ok("files", `${JSON.stringify(out)} is writable`);
 }
 
-// Checks of the runtime: its version, and the variables that it does not allow the program to read.
-
 /** Oldest supported version of each runtime. Source: design, "Who it is for". `package.json` contains the same versions. */
 const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 

@@ -159,7 +159,6 @@ const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
   help: "With --follow: exit with the verdict, like the follow command",
 };
-/** The documented flag, without a variable. */
 const TIMEOUT: Option<number> = {
   name: "timeout",
   value: "SECONDS",

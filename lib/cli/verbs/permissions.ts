@@ -43,7 +43,6 @@ const OTHER_VARIABLES: readonly string[] = [
   ...NETWORK_VARIABLES,
 ];
 
-/** The arguments of Deno's `--allow-…` flags for a run. */
 interface Permissions {
   /** Names of programs. `undefined` if the run needs no program. */
   run?: string[];

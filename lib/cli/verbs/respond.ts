@@ -242,10 +242,6 @@ async function runAsked(
   return { result, page: pagePath(places.targets) };
 }
 
-/**
- * The comments that replace commands.
- * @param name The name of the agent in mentions.
- */
 function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repeat"> {
   return {
     resume: ({ resume }) =>
