@@ -88,7 +88,6 @@ export async function readCampaignWith(
 }
 
 export type CampaignStand =
-  /** The campaign has an exit code, which is in the view. */
   | { state: "done"; view: CampaignView }
   /**
    * The campaign has no exit code yet. `active` campaigns continue in the next step, `gated` campaigns once a gate is opened, and `stopped` campaigns
@@ -140,7 +139,6 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
   return view;
 }
 
-/** Options of a step that only the command line and tests set. */
 export interface StepInternals extends CampaignInternals {
   /** Called after each change, with a function that makes the view. For `brief`, see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
@@ -150,7 +148,6 @@ export interface StepInternals extends CampaignInternals {
   cancels?: (() => boolean) | undefined;
   /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
-  /** Whether a person is watching the output. @default {false} */
   isAttended?: boolean | undefined;
   /** Whether to plan a campaign that has no plan. @default only if its home is not a branch */
   plans?: boolean | undefined;
@@ -310,7 +307,6 @@ class Step {
   #rest: Rest | undefined;
   readonly #items = new Map<string, CampaignItem>();
   #sharedAt: number;
-  /** What happened to the runs after a signal, as a clause. */
   #stopping: Promise<string> | undefined;
 
   constructor(session: Session, opened: OpenedCampaign, settings: StepSettings) {

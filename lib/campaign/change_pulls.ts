@@ -53,9 +53,7 @@ export interface Changed {
 }
 
 export interface ChangeOptions extends CampaignOptions {
-  /** The person's name for the journal: at most 200 characters. */
   by: string;
-  /** @default {false} */
   dryRun?: boolean | undefined;
   /** Called before the planned changes are sent. If the function throws, none of them is sent. */
   onPlan?: ((plan: ChangePlan) => void) | undefined;
@@ -226,7 +224,6 @@ function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], 
   return new UsageError({ attempted, why, advice });
 }
 
-/** Larger changes need a person's confirmation. */
 const MAX_UNCONFIRMED = 20;
 
 export function whyConfirm({ changes }: ChangePlan): string | null {

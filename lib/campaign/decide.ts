@@ -99,7 +99,6 @@ export interface Decided {
   view: CampaignView;
   /** Whether another process is using the campaign, and will record and show the decision. @default {false} */
   isElsewhere?: boolean;
-  /** Whether runs remain that the next wave must cancel. @default {false} */
   leavesCancels?: boolean;
   error?: unknown;
 }

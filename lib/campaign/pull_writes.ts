@@ -29,7 +29,6 @@ export interface WriteResult {
   readonly item: string;
   readonly act: WriteAct;
   readonly url: string;
-  /** `open` means that the request was not answered. `withdrawn` means that nothing was sent. */
   readonly state: WriteMemory["state"];
   readonly reason: string | null;
 }

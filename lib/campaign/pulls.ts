@@ -99,7 +99,6 @@ export class PullRequests {
     this.#tell = tell;
   }
 
-  /** Number of pull requests that could not be read last time. Their state in the journal may be out of date. */
   get failed(): number {
     return this.#failed.size;
   }

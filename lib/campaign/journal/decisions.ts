@@ -21,12 +21,10 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
   merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
 };
 
-/** The returned words follow "gate". */
 export function gateText(gate: GateName): string {
   return GATES[gate].text;
 }
 
-/** `undefined` if the record is not a decision. @param hasRuns Whether runs were active when the decision was made. */
 export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMemory | undefined {
   const said = "reason" in record && typeof record.reason === "string" ? record.reason : null;
   const reason = said ?? ("note" in record && typeof record.note === "string" ? record.note : null);

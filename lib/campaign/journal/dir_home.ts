@@ -35,7 +35,6 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
 
 interface TornLine {
   place: string;
-  /** If more than the line feed is missing, the line is removed. */
   missing: "line feed" | "more";
 }
 
@@ -229,7 +228,6 @@ function requestsPath(directory: string): string {
   return `${directory}/ci/writer-requests.json`;
 }
 
-/** Returns times by this process's clock. */
 function readSent(directory: string, { files, clock }: Pick<DirHomeOptions, "files" | "clock">): number[] {
   try {
     const file = files.read(requestsPath(directory), MAX_REQUESTS_BYTES);

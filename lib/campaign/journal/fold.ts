@@ -256,7 +256,6 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   addSlot(memory.slotsMs, start.openSlotMs);
   if (!(isAgain && item.settle)) item.adopt = false;
   item.followUp = followUp;
-  // A start that is sent again still has no answer, so its reason does not change.
   if (!isAgain) item.reason = null;
   if (isAgain) item.settleTries++;
   item.sent++;
@@ -521,7 +520,6 @@ const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
   reason: null,
 };
 
-/** A state that this version does not know is treated as `unreadable`. */
 function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((status) => status === state) ?? "unreadable";
 }

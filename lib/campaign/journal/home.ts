@@ -12,7 +12,6 @@ import { isNotPermitted } from "../../runtime.ts";
 import type { Lock } from "./lock.ts";
 import type { JournalRecord, RecordBody, StopRequest } from "./record.ts";
 
-/** @param place Location of the record, for messages, such as `mogplex-campaign/journal/000001.ndjson:17`. */
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
 /** Stores a campaign's lock and journal. Only one process at a time can write. */

@@ -59,7 +59,6 @@ export interface LockItem {
 /** The parts of a request that items share. A campaign has several tasks if a later plan changed the prompt. */
 export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch" | "result">;
 
-/** The parts of a campaign file that a later plan replaces. */
 export const LOCK_SETTINGS = [
   "success",
   "limits",

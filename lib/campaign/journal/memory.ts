@@ -26,7 +26,6 @@ export interface StartMemory {
   firstSentAt: string;
   /** Whether the webhook was called because the start has not been answered for a long time. */
   isTold: boolean;
-  /** When the start used a slot of the quota, by the service's clock; `null` if unknown. */
   slotAt: string | null;
   runId: string | null;
   status: string | null;
@@ -48,7 +47,6 @@ export interface StartMemory {
   openSlotMs: number | null;
   /** Whether an earlier request of this start may have begun a run but was not answered; see {@linkcode isOpenStart}. */
   lost: boolean;
-  /** Whether the last check found neither this run nor any other run of the campaign in the service. */
   missing: boolean;
   intentSeq: number;
 }
@@ -88,10 +86,8 @@ export interface ItemMemory {
     by: Person;
     at: string;
     reason: string;
-    /** Whether the item's run is cancelled, including a run that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether the open start must be settled. If the start has begun a run, that run is used as the attempt. */
   settle: boolean;
   /** How often the open start was sent again since the last retry, skip, stop or resume. */
   settleTries: number;
@@ -105,7 +101,6 @@ export interface ItemMemory {
   followUp: FollowUp | null;
   readonly requesters: Requester[];
   merge: MergeMemory | null;
-  /** The most recently requested change of each kind. */
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
   update: UpdateMemory | null;
   /** What the item adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
@@ -160,9 +155,7 @@ export interface CampaignMemory {
   /** The last event that was sent to the webhook; `null` once the campaign has continued. */
   told: NotifyEvent | null;
   toldCount: number;
-  /** Number of the user's active sandboxes if sandboxes other than those of the campaign's active runs blocked a start; otherwise `null`. */
   sandboxes: number | null;
-  /** Items whose run has ended, but whose sandbox was still active when the sandboxes were last read. Times are by the service's clock. */
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
   /** Total delay and number of sandboxes that ended after their runs did. */
   readonly lingered: { sumMs: number; count: number };

@@ -36,9 +36,7 @@ export function isMemoryHome(value: unknown): value is MemoryHome {
 }
 
 interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
-  /** Provides the times of records, which are only for people. */
   clock: Clock;
-  /** `write`: nothing else writes until {@linkcode Home.close}. `read`: nothing is changed. */
   access: "read" | "write";
 }
 

@@ -39,7 +39,6 @@ export interface MergeMemory {
 }
 
 export interface UpdateMemory {
-  /** The commit before the update. */
   readonly head: string;
   readonly at: string;
 }

@@ -56,7 +56,6 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 interface HomeOptions extends DirHomeOptions {
   env: (name: string) => string | undefined;
   signal?: AbortSignal | undefined;
-  /** Called each time the journal has been shared with other machines. */
   onShared?: (() => void) | undefined;
 }
 

@@ -151,7 +151,6 @@ const FORGE_PERSON = {
 /** Recorded in place of a person's name for follow-ups that the campaign file requests. */
 export const CHECKS_RULE = "on-failed-checks";
 
-/** The forge user who started the CI job, according to the job's variables. */
 export type ForgePerson = Readonly<ObjectOf<typeof FORGE_PERSON>>;
 
 const user = orAbsent(object(FORGE_PERSON));
@@ -227,7 +226,6 @@ const RECORDS = {
     changed: orNull(flag),
     branch,
     pullRequest: elseNull(webUrl),
-    /** Number of changed files that the service committed, according to the run's events. Absent if the events name no files. */
     files: orAbsent(whole(1, MAX_NUMBER)),
     /** The last lines of the agent's log, with secrets masked. Absent if the item succeeded. */
     lastLines: orAbsent(lastLines),
@@ -239,7 +237,6 @@ const RECORDS = {
    * Sandboxes that do not belong to active runs of the campaign block the next start, or the list of ended runs with active sandboxes has changed.
    */
   sandboxes: {
-    /** All active sandboxes of the user. */
     used: whole(0, MAX_NUMBER),
     /** Items whose run has ended, but whose sandbox was still active at `seenAt`, by the service's clock. */
     lingering: orAbsent(list(item, 0, MAX_RECORD_ITEMS)),
@@ -324,7 +321,6 @@ const RECORDS = {
     items,
     by: person,
     user,
-    /** Whether the next start uses the request that is now in the lock. */
     adopt: flag,
     reason: orAbsent(reason),
     followUp,

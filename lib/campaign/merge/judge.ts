@@ -24,7 +24,6 @@ export interface MergePolicy {
   readonly method: MergeMethod | null;
   /** Whether to update branches that must be up to date. */
   readonly update: boolean;
-  /** Whether branches must be up to date even if the target branch does not require it. */
   readonly requireUpToDate: boolean;
   readonly withoutReview: boolean;
   readonly withoutChecks: boolean;

@@ -52,7 +52,6 @@ export interface MergeSettings {
 }
 
 export interface MergeOptions extends CampaignOptions, MergeSettings, Pick<Selection, "shortIds"> {
-  /** The person's name for the journal: at most 200 characters. */
   by: string;
   /** Whether a person is using a terminal. Exceptions then do not require names of items. @default {false} */
   isAttended?: boolean | undefined;
@@ -64,7 +63,6 @@ export interface MergeResult {
   view: CampaignView;
   /** 0 for success, 1 after a refusal by the forge, or the exit code of {@linkcode MergeResult.error}. */
   exitCode: number;
-  /** Set if a forge could not be reached. */
   error: Error | undefined;
 }
 

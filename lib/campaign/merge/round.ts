@@ -41,9 +41,7 @@ export interface MergeWork {
   readonly clock: Clock;
   readonly places: MergePlaces;
   readonly signal: AbortSignal | undefined;
-  /** Cleans text from a forge for the journal. */
   readonly clean: (text: string) => string;
-  /** Shows each message to the user only once. */
   readonly tell: (message: string) => void;
   readonly takesStops: boolean;
   readonly gateClosed: (reason: string) => Promise<void>;
@@ -62,7 +60,6 @@ export interface MergeOrders {
   readonly pause: string | null;
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
-  /** Whether to write neither to the journal nor to a forge. */
   readonly isDryRun: boolean;
   /** Whether pull requests were read recently. If so, a pull request that could not be merged then is not read again. */
   readonly isRead: boolean;

@@ -245,7 +245,6 @@ export function closedGateReason(memory: CampaignMemory): string | null {
 
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
-/** `null` if the gate does not have to close. */
 function canaryReason(canaryItems: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
   const bad = canaryItems.filter(({ state }) => !GOOD_VERDICTS.includes(state));
   if (bad.length > 0) {
@@ -344,7 +343,6 @@ export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }
 
-/** @param failed Number of pull requests that could not be read this time. */
 export function paceInput(
   memory: CampaignMemory,
   { failed = 0, ...rest }:
@@ -389,7 +387,6 @@ export function forecastInput(
   const { slotsMs, quotas, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
   const linger = lingerMs(memory) ?? assumedLingerMs(memory)?.least ?? 0;
   const waiting = toStartCount(memory);
-  // If the canary holds the other items back, only the canary's items can be started.
   const startable = startableItems(memory).length;
   const canary = startable < waiting ? startable : null;
   return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
