@@ -213,7 +213,7 @@ export interface CampaignPlan {
   meanRunMs: number;
   /**
    * How long a sandbox is assumed to stay in use after its run, in milliseconds. The plan is based on `leastMs`. With `mostMs`, a single process
-   * would finish the campaign at `endsAt`, in ISO 8601. `null` if a run has finished, or if the service is a local one without limits.
+   * would finish the campaign at `endsAt`, in ISO 8601. `null` if a run has finished, or if a local service has no limits.
    */
   assumedLinger: { leastMs: number; mostMs: number; endsAt: string | null } | null;
   /** The first forecast is for one process that runs the whole campaign. The others are for waves at common intervals. */

@@ -1,5 +1,5 @@
 /**
- * Changes that people can make to a campaign's pull requests: requesting reviews, and closing. The plan is shown before anything is changed.
+ * Lets people change a campaign's pull requests: request reviews, or close them. The plan is shown before anything is changed.
  *
  * @module
  */

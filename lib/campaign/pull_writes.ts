@@ -1,6 +1,6 @@
 /**
- * Changes to pull requests: reviewers and labels from the campaign file, review requests, and closing. Each change is recorded in the journal and
- * shared before it is sent. If a request is not answered, the forge is asked what happened, so nothing is sent twice.
+ * Changes pull requests: adds the reviewers and labels from the campaign file, requests reviews, and closes pull requests. Each change is recorded in
+ * the journal and shared before it is sent. If a request is not answered, the forge is asked what happened, so nothing is sent twice.
  *
  * @module
  */

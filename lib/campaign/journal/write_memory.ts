@@ -1,5 +1,5 @@
 /**
- * What a journal records about changes that a campaign makes to its pull requests: reviewers and labels from the file, review requests, and closing.
+ * What a journal records about the changes that a campaign makes to its pull requests.
  *
  * @module
  */
