@@ -137,7 +137,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     description: "What an item needs to succeed: a successful run, a change, or a pull request.",
   },
   "success.accept-unchanged": {
-    description: "`true`: an item is `unchanged`, not failed, if its run found nothing to change.",
+    description: "`true`: if a run finds nothing to change, its item is `unchanged` instead of failed.",
   },
   "success": { description: "When an item succeeds." },
   "limits.parallel": { description: "Maximum number of runs at the same time. The service allows 3 per user." },
@@ -152,7 +152,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "result.path": {
     description:
-      "Path of the file in the repository. `{id}` becomes 8 characters that are unique to the start, so a file from an earlier run is never mistaken for the result.",
+      "Path of the file in the repository. `{id}` is replaced by 8 characters that are unique to the start, so a file from an earlier run is never mistaken for the result.",
     pattern: "\\{id\\}",
     maxLength: 200,
     examples: [".mogplex/result-{id}.json"],
@@ -169,7 +169,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "limits.stop-after-failures|2": { pattern: "^(?:[1-9][0-9]?|100)%$" },
   "limits.stop-after-failures": {
     description:
-      "Nothing more starts once this many items, or this share of the finished items, have failed. A share is checked from the fifth finished item. Default: never.",
+      "Nothing more starts once this many items, or this share of the finished items, have failed. A share is checked once five items have finished. Default: never.",
     examples: ["10%", 5],
   },
   "limits.open-pull-requests": {
@@ -186,7 +186,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     pattern: "^\\s*[A-Za-z,-]+\\s+[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}(?:\\s+\\S+)?\\s*$",
     examples: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   },
-  "windows": { description: "Times of the week when runs can start. Default: always." },
+  "windows": { description: "Times of the week during which runs can start. Default: always." },
   "on-failed-checks.prompt": { description: "Task of the follow-up. A template." },
   "on-failed-checks.attempts": { description: "Maximum number of follow-ups for one pull request." },
   "on-failed-checks": {
@@ -231,12 +231,12 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "notify.webhook-variable": {
     description:
-      "Environment variable with the secret address. Its name must begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` permits another one.",
+      "Environment variable that contains the secret address of the webhook. Its name must begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` permits another one.",
     pattern: ENVIRONMENT,
     examples: ["CAMPAIGN_WEBHOOK"],
   },
   "notify.host": {
-    description: "Host of that address, with its port if that is not 443. No other host is called.",
+    description: "Host of the webhook's address, with the port unless it is 443. No other host is called.",
     pattern: "^[A-Za-z0-9_.:[\\]-]+$",
     examples: ["hooks.slack.com"],
   },

@@ -48,13 +48,13 @@ export function mayImport(file: string, target: string): boolean {
 
 export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib": "the leaves: clock, errors, exit codes, flags, files and streams, the runtime, variables, version",
-  "lib/files": "files that survive a crash intact, and which processes are alive; independent of campaigns",
+  "lib/files": "crash-safe files, and which processes are alive; independent of campaigns",
   "lib/git": "the system's Git, without user settings; independent of campaigns",
-  "lib/text": "untrusted text in, harmless text out; independent of CI systems and the service",
+  "lib/text": "makes untrusted text harmless; independent of CI systems and the service",
   "lib/ci": "what a CI system provides and accepts, one table per system; functions of the environment only",
-  "lib/service": "the one client: wire, one attempt, retry, stream, token; the only caller of fetch",
+  "lib/service": "the client of the service: wire, one attempt, retry, stream, token; the only caller of fetch",
   "lib/forge":
-    "reading from and writing to a forge: one record per forge, one client, the tokens, the note of a job; independent of campaigns",
+    "reads from and writes to a forge: one record per forge, one client, the tokens, the note of a job; independent of campaigns",
   "lib/forge/gitea": "the parts of Gitea and Forgejo",
   "lib/forge/github": "the parts of GitHub",
   "lib/forge/gitlab": "the parts of GitLab",
@@ -62,9 +62,10 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
     "the checked result of a run: its path, its schema, strict JSON, the check in a worker, outputs; reads no repository",
   "lib/run": "a run, and the run of an automation, from the request to the result",
   "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
-  "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
+  "lib/telemetry": "traces: the facts of a job as OTLP in JSON, and where they are sent",
   "lib/library": "what scripts call: the client with its verbs, handles, main(); no command imports it",
-  "lib/dashboard": "lists of the service and files of earlier jobs as one page, as data and as metrics; only reads",
+  "lib/dashboard":
+    "shows the service's lists and the files of earlier jobs as a page, as data and as metrics; only reads",
   "lib/campaign": "one task in many repositories: plan, waves, verdicts, pull requests",
   "lib/campaign/file": "turns the campaign file into data, and finds every mistake in it; sends nothing",
   "lib/campaign/journal":
@@ -73,15 +74,15 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/pipeline":
     "the child pipeline of GitLab that runs the waves of a campaign; pure, except that it reads the campaign",
   "lib/campaign/merge":
-    "merges of pull requests: checked just before they are sent, recorded in the journal first, read again after a lost answer",
+    "merges pull requests: checks each one just before the merge, records the merge in the journal first, reads it again after a lost answer",
   "lib/campaign/plan": "turns the file's repositories into items, with the service's lists; starts nothing",
   "lib/campaign/notify": "what a webhook receives, and which addresses are allowed",
   "lib/campaign/view":
-    "what a campaign looks like now, computed from its memory: states, verdicts, gates, progress; sends nothing",
-  "lib/campaign/work": "waves: record what has finished, start what the quotas allow",
-  "lib/campaign/report": "words, files and the page of a campaign, from its view only",
+    "the current state of a campaign, computed from its memory: states, verdicts, gates, progress; sends nothing",
+  "lib/campaign/work": "waves: record finished runs, start what the quotas allow",
+  "lib/campaign/report": "texts, files and the page of a campaign, made only from its view",
   "lib/respond":
-    "turns a mention into a run with a note: decides who can ask for what; starts, watches and stops runs with a function that it gets from its caller",
+    "turns a mention into a run with a note: decides who can ask for what; starts, watches and stops runs through a function that the caller passes in",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
   "lib/cli/campaign": "the verbs of `campaign`, and what they print",
@@ -92,9 +93,9 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/component": "the program inside the GitLab templates",
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
   "lib/emulator/wire":
-    "its HTTP: routes, authentication, event streams, pages for a browser, failures on demand and at random",
+    "the HTTP interface: routes, authentication, event streams, pages for a browser, failures on demand and at random",
   "lib/emulator/service": "what the emulated service and its worker do, and control actions",
-  "lib/emulator/agents": "what does the work of a run: scripted scenarios or real commands",
+  "lib/emulator/agents": "scripted scenarios or real commands that do the work of a run",
   "lib/emulator/state": "what the emulator stores",
 };
 
