@@ -36,7 +36,7 @@ function once<T>(work: () => T): () => T {
 }
 
 /**
- * The context of a verb. Only this function combines the guard, the token, the origin and redaction. The token is not registered with the CI system's
+ * The context of a verb. No other function combines the guard, the token, the origin and redaction. The token is not registered with the CI system's
  * own masking (`::add-mask::`), because that would print the token, and the output can be piped into a file.
  */
 export function openContext(

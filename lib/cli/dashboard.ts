@@ -220,8 +220,7 @@ interface PageCopy {
 }
 
 /**
- * Copies the pages of runs and campaigns. In the returned data, the paths are those of the copies. A page that this program did not write gets no
- * link.
+ * Copies the pages of runs and campaigns. The returned data contains the paths of the copies. A page that this program did not write gets no link.
  */
 function copiesOf({ io, writer }: Context, data: DashboardData): { data: DashboardData; copies: PageCopy[] } {
   const copies = new Map<string, PageCopy>();

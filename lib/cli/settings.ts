@@ -196,12 +196,15 @@ export function isDefaultOut(out: string): boolean {
   return out.replace(/\/+$/, "").replace(/\/run-\d+$/, "") === DEFAULT_OUT;
 }
 
-/** Whether a person runs the command, so that no CI system repeats it. */
+/** Whether a person runs the command. No CI system repeats the command. */
 export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
-/** Whether the service does not know the id of the command. Outside CI, such a command must not replace the files of another run. */
+/**
+ * Whether an error means that the service does not know the command's run id. Outside CI, a command with an unknown id must not replace the files of
+ * another run.
+ */
 export function isUnknownRun(context: Context): (error: unknown) => boolean {
   return (error) => isLaptop(context) && error instanceof NotFoundError;
 }

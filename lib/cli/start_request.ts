@@ -22,7 +22,7 @@ import { requiredRepo } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { valueOr } from "../lookup.ts";
 
-/** @throws {UsageError} that names what is missing or invalid. No request was sent then. */
+/** @throws {UsageError} that names what is missing or invalid, before any request is sent. */
 export async function readStartRequest(context: Context, result?: ResultRequest): Promise<RunRequest> {
   const repo = requiredRepo(context, "start run", true);
   const prompt = await readPrompt(context);
@@ -138,7 +138,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
 
 /**
  * A value of `--input` overrides a value of the file.
- * @throws {UsageError} that names what is missing or invalid. No request was sent then.
+ * @throws {UsageError} that names what is missing or invalid, before any request is sent.
  */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
   const repo = requiredRepo(context, "trigger automation", false);

@@ -54,7 +54,7 @@ const KINDS = [
 
 type ConcernKind = typeof KINDS[number];
 
-/** Kinds that are never folded, because somebody is waiting for an answer. */
+/** Kinds that are never folded, because a user is waiting for an answer. */
 const UNFOLDED: readonly ConcernKind[] = ["decision", "pull request"];
 
 export interface Concern {
@@ -664,7 +664,7 @@ export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }
 
-/** Pull requests that have been open for more than 3 days, in their order. Drafts are left out, because nobody is expected to merge them. */
+/** Pull requests that have been open for more than 3 days, in their order. Drafts are left out, because they are not ready to be merged. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
   return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
@@ -936,8 +936,8 @@ export function unmatchedText(data: DashboardData): string | null {
 }
 
 /**
- * Why a dashboard does not show that all is well although nothing needs attention. `null` if there is no reason for caution. `text` is a sentence
- * that explains the heading.
+ * Why a dashboard does not show `All is well`, although nothing needs attention. `null` if there is no reason for caution. `text` is a sentence that
+ * explains the heading.
  */
 export function cautionOf(data: DashboardData): { heading: string; text: string } | null {
   const uncounted = uncountedText(data);

@@ -202,7 +202,7 @@ function shareText(figures: RunFigures): string | null {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** Further concerns are folded, unless somebody is waiting for an answer. */
+/** Further concerns are folded, unless a user is waiting for an answer. */
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {

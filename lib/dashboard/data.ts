@@ -162,7 +162,7 @@ export interface CampaignEntry {
   stateReason: string | null;
   /** When the campaign started to wait for approval. `null` if it is not waiting. */
   gatedAt: string | null;
-  /** Why nothing is merged until somebody approves. `null` if merges are not stopped. Untrusted text. */
+  /** Why nothing is merged until a user approves. `null` if merges are not stopped. Untrusted text. */
   mergesStopped: string | null;
   /** The error that stopped the last wave. Untrusted text. */
   lastError: string | null;

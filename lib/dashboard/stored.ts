@@ -342,7 +342,7 @@ function openItemIn(
     runId,
     name: textIn(repository) ?? textIn(id) ?? "",
     question: isAsking ? textIn(group?.cause) ?? "" : null,
-    // An attempt is used up when its run ends or asks a question.
+    // An attempt is used up when its run ends or waits for an answer.
     hasAttempt: numberIn(row.attempts) + (isAsking ? 0 : 1) < attempts,
   }];
 }

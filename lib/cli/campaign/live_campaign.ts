@@ -170,7 +170,7 @@ export function printChanges(
 }
 
 interface LiveTableOptions extends ScreenOptions {
-  /** Maximum number of lines. If it is less than 7, only the summary is shown. */
+  /** Maximum number of lines. Below 7 lines, only the summary is shown. */
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;

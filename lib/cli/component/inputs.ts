@@ -78,13 +78,13 @@ export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
  * Checks the inputs that name something to read or write. GitLab checks inputs itself, but a project or pipeline variable with the name of an input's
  * variable overrides the input without a check.
  * @param patterns The patterns of the component. An input of the same name can have a different pattern in another component.
- * @throws {UsageError} if an input does not match its pattern. Nothing was read or written then. The message does not contain the value, which may be
- * a token.
+ * @throws {UsageError} if an input does not match its pattern. In this case, nothing has been read or written. The message does not contain the
+ * value, which may be a token.
  */
 export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): void {
   for (const [variable, input, pattern] of patterns) {
     const inputName = flagVariable({ name: input });
-    // If the input is empty, the `MOGPLEX_…` variable is used. Other users may also have set the variable, so its value is checked as well.
+    // If the input is empty, the `MOGPLEX_…` variable is used. Other users may also have set the variable, so its value is also checked.
     const name = variable === null || env(inputName) ? inputName : variable;
     const value = env(name) ?? "";
     if (value === "" || pattern.test(value)) continue;

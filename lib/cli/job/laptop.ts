@@ -37,7 +37,7 @@ import { isObject, parseJson, valueOr } from "../../lookup.ts";
 import { isNotPermitted, isVariableRefused } from "../../runtime.ts";
 
 interface Remembered {
-  /** `null` if the response to the start was lost. Only the key identifies the run then. */
+  /** `null` if the response to the start was lost. In this case, only the key identifies the run. */
   runId: string | null;
   /** The run as the service just returned it. `undefined` if the id is unknown. */
   run?: Run;
@@ -57,8 +57,8 @@ const STARTING_MS = 300_000;
 
 /**
  * Reads the run of a state file that was written with this token.
- * @returns `undefined` if there is no such run. Also `undefined` for a finished run, unless it has the same request, succeeded within {@linkcode
- * UNSEEN_MS} and nobody saw its end.
+ * @returns `undefined` if there is no such run. Also `undefined` for a finished run, unless the run has the same request, succeeded within {@linkcode
+ * UNSEEN_MS}, and its end was not seen.
  * @throws {UsageError} if the state is not a regular file.
  */
 async function rememberedRun(
@@ -83,7 +83,7 @@ async function rememberedRun(
   const end = endOfRun(run.status);
   if (end === undefined || end === "awaiting_input") return { runId, run, same, endAgeMs: null };
   const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-  // Nobody needs to see the end of a run that was being cancelled.
+  // The end of a run that was being cancelled does not need to be seen.
   const isUnseen = state.parting === "following" || state.parting === "detached";
   return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS
     ? { runId, run, same, endAgeMs: ageMs }
@@ -99,8 +99,8 @@ function provenState({ clock, token }: Session, files: StateFiles, path: string)
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start. The first choice is the folder of a run with the same request that is active or whose end nobody saw. The second
- * choice is the first folder without an active run. The folder is claimed so that other processes see this start.
+ * Chooses the folder of a start. The first choice is the folder of a run with the same request, if the run is active or its end was not seen. The
+ * second choice is the first folder without an active run. The folder is claimed so that other processes see this start.
  * @param wantsNew Whether to start a new run even if another run has the same request.
  * @throws {UsageError} if `--state` names the file of another active run.
  */
@@ -151,8 +151,8 @@ export async function chooseFolder(
 }
 
 /**
- * @param text Text of the state file when the folder was free.
- * @returns `undefined` if another process has changed the file since then.
+ * @param text The text that the state file had when the folder was free.
+ * @returns `undefined` if another process has changed the file.
  */
 async function claimFolder<F extends RunFolder>(
   context: Context,
@@ -178,7 +178,7 @@ async function claimFolder<F extends RunFolder>(
  * Chooses the folder of an existing run: the run's own folder, or the first folder whose run can no longer be attached to. The state in a folder is
  * the only way back to its run, so the id of another run never replaces the state. If the job follows the run, the folder is claimed so that other
  * processes see the claim.
- * @throws {NotFoundError} if the service does not know the id. Nothing is written then.
+ * @throws {NotFoundError} if the service does not know the id. In this case, nothing is written.
  * @throws {UsageError} if `--state` names the file of another run that can be attached to.
  */
 export async function folderOfRun(
@@ -238,7 +238,7 @@ function attachableState(earlierRun: Remembered): string {
 }
 
 /**
- * Prints why the run does not use the first folder. The message prefers a run that waits for an answer, because that run does not end until somebody
+ * Prints why the run does not use the first folder. The message prefers a run that waits for an answer, because the run does not end until the user
  * acts.
  * @param others The runs in the folders before `out`.
  */
@@ -307,8 +307,8 @@ function exists({ io }: Context, path: string): boolean {
 }
 
 /**
- * Prepares a `.gitignore` for the folder of the reports, so that nobody commits the reports by accident. An existing folder with a user-chosen name
- * is not changed.
+ * Prepares a `.gitignore` for the folder of the reports, so that users do not commit the reports by accident. An existing folder with a user-chosen
+ * name is not changed.
  * @returns A function that writes the file.
  */
 export function ignoringFolder(
@@ -439,7 +439,7 @@ export function rememberStart(
     runId: run.runId,
     origin: context.connection().origin,
     repository: short(asked.repository),
-    // A run without its own branch has no branch until it pushes.
+    // A run without a separate working branch has no branch until the first push.
     branch: run.branch.working === run.branch.base ? null : short(run.branch.working),
     folder,
     ...(withTask && { task: line, ...(isWhole && { isWholeTask: true }) }),

@@ -62,7 +62,7 @@ export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">):
   };
 }
 
-/** For `permissions`. Only the needs beyond those of every run are returned, and nothing is checked. */
+/** The permissions for requests to the forge. Nothing is checked. */
 export function forgeNeeds(
   { io: { env }, platform: { name }, forges }: Pick<Context, "io" | "platform" | "forges">,
   after?: string,
@@ -78,7 +78,7 @@ export function forgeNeeds(
   const path = payload !== undefined && "path" in payload ? payload.path : "";
   return {
     net: job === undefined ? [] : hostOf(() => job.api(env)),
-    // The CI system lists all other variables.
+    // `permissionsFor` adds the other variables of the CI system.
     env: [...job?.variables ?? [], ...variables],
     read: after !== undefined ? [after] : path === "" ? [] : [path],
   };

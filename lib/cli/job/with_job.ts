@@ -45,7 +45,7 @@ interface JobPlan<R, A, F> {
   /** Whether the followed operation was started before this job. @default {false} */
   exists?: boolean;
   onNotice?(notice: Notice): void;
-  /** Whether the error is the caller's mistake. No reports are written then. */
+  /** Whether the error is the caller's mistake. If so, no reports are written. */
   passes?(error: unknown): boolean;
 }
 
@@ -65,7 +65,7 @@ export interface OpenJob<A, F> {
  * earlier job for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier job stay until
  * this job has a run, or might have started one.
  * @returns The result in the program's own terms, and the places of the reports.
- * @throws {UsageError} if files in the checkout cannot be trusted. No report is written then.
+ * @throws {UsageError} if files in the checkout cannot be trusted. In this case, no report is written.
  */
 export async function withJob<R extends AnyResult, A extends JobAsked, F extends RunFolder = RunFolder>(
   context: Context,
@@ -277,8 +277,8 @@ function openPlaces(
 }
 
 /**
- * The files of an earlier run that a start must not replace. Empty in CI, where each job has its own reports, and if the reports are about a rejected
- * start.
+ * The files of an earlier run that a start must not replace. Empty in CI, where each job has its own reports. Also empty if the reports are about a
+ * rejected start.
  */
 function earlierFiles(context: Context, { targets, outdated, value }: Places): string[] {
   const { io } = context;

@@ -49,7 +49,7 @@ function branchText({ branch }: Run): string {
   return `${branch.working} (base ${branch.base}${branch.createBranch ? ", created" : ""})`;
 }
 
-/** @param program The command as the user called it. After `init`, it is the only command that exists. */
+/** @param program The command as the user called it. After `init`, no other command exists. */
 export function startLines(run: StartResult, program: string): string[] {
   return [
     `${run.replayed ? "matched existing" : "started"} run ${run.runId} (${run.status})`,

@@ -73,7 +73,7 @@ const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 /** How long the agent's text waits for a line break. A CI runner only notices a cancelled job when the log grows. */
 const HELD_MS = 5_000;
-// The first section is collapsed, because it only matters if it fails.
+// The first section is collapsed, because users only need it after a failure.
 const SECTIONS = ["boot", "agent", "delivery"];
 const DOING = ["booting the sandbox", "agent working", "delivering"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };

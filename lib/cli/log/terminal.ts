@@ -76,7 +76,7 @@ export class Screen {
   /**
    * Adds a text as one or more lines, broken at spaces.
    * @param indent Number of spaces before the first line.
-   * @param head Text before `text`, with its own style. It is not broken.
+   * @param head Text before `text`, with its own style. The head is never broken.
    * @param hang Number of spaces before continuation lines.
    */
   paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {

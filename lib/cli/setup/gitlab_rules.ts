@@ -7,9 +7,9 @@
 import { isObject, lookup } from "../../lookup.ts";
 import { pipelineFiles } from "./gitlab_stage.ts";
 
-/** A value of an expression. `null` if the variable is absent, `undefined` if the value is unknown here. */
+/** A value of an expression. `null` if the variable is absent, `undefined` if the value is unknown. */
 type Value = string | null | undefined;
-/** `undefined` if the truth is unknown. */
+/** `undefined` if the truth of a condition is unknown. */
 type Truth = boolean | undefined;
 
 const DEFAULT_BRANCH = "\0default branch";
@@ -193,7 +193,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
 const TOKEN =
   /\s*(?:(\$\{?\w+\}?)|"([^"]*)"|'([^']*)'|\/((?:[^/\\]|\\.)+)\/[a-z]*|(null)\b|(==|!=|=~|!~|&&|\|\||[()]))/y;
 
-/** `undefined` if the truth is unknown here, or if the expression cannot be read. */
+/** `undefined` if the truth is unknown, or if the expression cannot be parsed. */
 function truthOf(expression: string, values: Readonly<Record<string, Value>>): Truth {
   const tokens: RegExpExecArray[] = [];
   TOKEN.lastIndex = 0;

@@ -123,7 +123,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const CHECKSUM_NOTE = "  its checksum";
 const LICENSES_NOTE = "  the licenses of its dependencies";
 
-/** @throws {UsageError} if it is unclear what to write. Nothing was written then. */
+/** @throws {UsageError} if it is unclear what to write. In this case, nothing has been written. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;

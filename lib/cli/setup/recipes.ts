@@ -17,7 +17,7 @@ export const ATTRIBUTES_FILE = ".gitattributes";
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
-/** Harmless, because users may run the task without changing it. */
+/** The task must be harmless, because users may run it unchanged. */
 export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
 
 const VERIFY = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
@@ -33,8 +33,8 @@ export const TOOL = `node ${PROGRAM_FILE}`;
  */
 const CLEAN = `${VERIFY} && ${TOOL} cleanup`;
 /**
- * {@linkcode CLEAN} for a step that also runs after a failed checkout. Without the condition, the step would fail as well, and its error would be the
- * last one in the log.
+ * {@linkcode CLEAN} for a step that also runs after a failed checkout. Without the condition, the step would also fail, and its error would be the
+ * last error in the log.
  */
 const cleanIfPresent = (flags = "") => `if test -f ${PROGRAM_FILE}; then ${CLEAN}${flags}; fi`;
 /** Mondays at 06:17 UTC. */
@@ -79,7 +79,7 @@ export interface Recipe {
   steps: readonly string[];
   /** What to do after the commit. Before the job exists, these steps would start other jobs or do nothing. @default {[]} */
   laterSteps?: readonly string[];
-  /** What the user created outside the repository for the job. `init` cannot remove it. */
+  /** Things that the user created for the job outside the repository. `init` cannot remove them. */
   remains: readonly string[];
   /** The job for `init --respond`. `undefined` if the system does not belong to a forge. */
   respond?(

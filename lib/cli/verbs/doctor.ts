@@ -162,7 +162,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
-  // From here on, the token is masked in all output.
+  // The token is masked in all later output.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
   const there = origin.ok
     ? await checkThere(context, machine, origin.value, token)

@@ -266,7 +266,7 @@ export const runsEventsVerb: Verb = {
     const outcome = await printUntilEnd(context, runId, timeoutMs);
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
     if (outcome !== "awaiting_input") return EXIT.success;
-    // The status is not terminal, but nothing here makes the run continue. The documented command would time out.
+    // The status is not terminal, but this command cannot make the run continue. The documented command would time out.
     writer.error(`run ${runId} waits for an answer and will not finish on its own`);
     return EXIT.failed;
   },

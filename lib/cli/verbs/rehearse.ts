@@ -150,7 +150,7 @@ export async function rehearseMention(
   return exitCode;
 }
 
-/** Without an event, the flag for the label is not a setting of the job. It is the label that a user adds in the rehearsal. */
+/** Without an event, the flag for the label is not a setting of the job. The flag then names the label that a user adds in the rehearsal. */
 function ofJob({ option, variables }: Context, settings: RespondJob["settings"]): RespondJob["settings"] {
   if (option(EVENT) !== undefined) return settings;
   return { ...settings, label: variableOf(variables, MENTION_LABEL) ?? MENTION_WORD };

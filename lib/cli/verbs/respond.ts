@@ -218,7 +218,7 @@ async function runAsked(
     if ("run" in what) {
       const { run } = what;
       onRun({ run, replayed: true }, context.option(REPO));
-      // An earlier attempt of the same job started the run, so a signal has the same effect as it would have had then.
+      // An earlier attempt of the same job started the run, so a signal has the same effect as during that attempt.
       const stop = onInterrupt === "auto" ? "cancel" : onInterrupt;
       return await attachJob(run.runId, complete({ ...options, onInterrupt: stop }));
     }

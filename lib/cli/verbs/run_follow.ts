@@ -135,7 +135,7 @@ export function announce(
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
     `agent ${run.harness}`,
     `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
-    // The state file contains the key. The block at the end of the log also contains it if it is needed to continue.
+    // The state file contains the key. The block at the end of the log also contains the key if the key is needed to continue.
     ...(log === "full" && idempotencyKey !== undefined ? [`key ${idempotencyKey}`] : []),
     // If the user gave an id, this line is printed when the name is known.
     ...(name === undefined ? [] : [repositoryLine(name)]),
