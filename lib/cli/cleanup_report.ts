@@ -43,7 +43,7 @@ async function reportAgain(context: Context, stopped: RunResult, endNote: EndNot
 
 /**
  * @param by What cancels the run, for the reports: `after_script`.
- * @param endNote Writes the end into the note of the job.
+ * @param endNote Completes the note of the job.
  */
 export async function cleanUpAndReport(
   context: Context,

@@ -368,7 +368,7 @@ function clock(ms: number): Html {
 
 /**
  * The agent time, because the cost is unknown: `8.5 h of agent time (7 h before)`.
- * @param before `null` for no comparison.
+ * @param before `null` if there is no comparison.
  */
 function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
   const text = ({ totalMs }: RunFigures) =>

@@ -317,8 +317,8 @@ export interface PullRequests extends ListState {
   /** Open pull requests whose checks, review or approvals could not be read, by reason. The figures include these pull requests. */
   partlyRead: readonly UnreadPullRequests[];
   /**
-   * When the oldest pull request that could not be read was opened. The end of its run is used as that time. `null` if all pull requests were read,
-   * or if the time is unknown for any of them.
+   * When the oldest pull request that could not be read was opened. The end of the run is used as the opening time. `null` if all pull requests were
+   * read, or if the time is unknown for any of them.
    */
   unreadFrom: string | null;
 }

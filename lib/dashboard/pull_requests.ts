@@ -30,7 +30,7 @@ const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, con
 
 /**
  * Combines the pull requests in the files with their state on the forges.
- * @param named Newest first, each address once.
+ * @param named Newest first, without duplicate addresses.
  * @param reading The state that was read from the forges. `null` if there is no token for any of them.
  */
 export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReading | null, nowMs: number): PullRequests {

@@ -97,7 +97,7 @@ function newestFirst(runs: readonly RunEntry[]): RunEntry[] {
 }
 
 /**
- * Every run once, newest first: at most {@linkcode MAX_RUNS} runs of the weeks that a dashboard shows.
+ * The runs of the weeks that a dashboard shows, without duplicates, newest first. At most {@linkcode MAX_RUNS} runs.
  * @param all Runs of all files. If several files contain a run, the entry with the most details must come first.
  */
 export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {

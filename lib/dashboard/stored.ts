@@ -39,7 +39,7 @@ export interface Stored {
   campaigns: CampaignEntry[];
   /** Items of the campaigns whose run had not ended. */
   openItems: OpenItem[];
-  /** Pull requests of runs and campaigns, each once. Pull requests of the newest runs come first. */
+  /** Pull requests of runs and campaigns, without duplicates. Pull requests of the newest runs come first. */
   pulls: NamedPull[];
   covers: Coverage;
   fileProblems: FileProblem[];
