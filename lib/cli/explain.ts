@@ -14,7 +14,6 @@ export function createWriter(io: Io, platform: Platform, group: VerbGroup | unde
 
 const explained = new WeakSet<MogplexError>();
 
-/** Marks an error that the block at the end of a log has already shown. */
 export function markExplained(error: MogplexError): void {
   explained.add(error);
 }

@@ -97,7 +97,6 @@ function usageOf({ name, value }: VerbFlag): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }
 
-/** Leaves out the variables of the verb's flags. */
 function environmentPart(verb: Verb): string {
   const read = variablesOf(verb);
   const others = read.filter(({ option }) => option === undefined);

@@ -162,7 +162,6 @@ function isGroup(word: string): boolean {
   return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
 }
 
-/** The words that call a verb: the name of the row without the flag that selects the row. */
 function wordsOf({ name }: Verb): string {
   return name.replace(/ --.*$/, "");
 }

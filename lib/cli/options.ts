@@ -58,7 +58,6 @@ export const PROMPT_FILE = option("MOGPLEX_PROMPT_FILE", {
   parse: anyText,
 });
 
-/** `checkRunRequest` checks the value. */
 export const HARNESS = option("MOGPLEX_HARNESS", {
   name: "harness",
   value: "NAME",
@@ -68,7 +67,6 @@ export const HARNESS = option("MOGPLEX_HARNESS", {
   parse: anyText,
 });
 
-/** `checkRunRequest` checks the value. */
 export const MODE = option("MOGPLEX_MODE", {
   name: "mode",
   value: "MODE",
@@ -336,7 +334,7 @@ export const MENTION_LABEL = option("MOGPLEX_RESPOND_LABEL", {
   parse: oneLabel,
 });
 
-/** In lower case. */
+/** The names are in lower case. */
 export const ALLOW_USERS = option("MOGPLEX_RESPOND_ALLOW_USERS", {
   name: "allow-users",
   value: "NAMES",
@@ -510,7 +508,6 @@ function oneLabel(text: string, source: string): string {
   throw refusal(source, "it must be the name of one label", text);
 }
 
-/** `N/day`, or `N`. */
 function perDay(text: string, source: string): number {
   const [, count = ""] = /^(\d{1,4})(?:\/day)?$/.exec(text) ?? [];
   if (count !== "") return Number(count);

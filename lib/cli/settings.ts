@@ -70,7 +70,7 @@ export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { v
 
 export const MENTION_WORD = "mogplex";
 
-/** Maximum number of runs that mentions can start in 24 hours. If the flag and the variable are both set, the lower limit applies. */
+/** If the flag and the variable are both set, the lower limit applies. */
 export function readDailyLimit({ option, variables }: Context): number {
   const limit = option(DAILY_LIMIT) ?? RUNS_PER_DAY;
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
@@ -196,7 +196,7 @@ export function isDefaultOut(out: string): boolean {
   return out.replace(/\/+$/, "").replace(/\/run-\d+$/, "") === DEFAULT_OUT;
 }
 
-/** Whether a person runs the command. No CI system repeats the command. */
+/** Whether a person, and not a CI system, runs the command. */
 export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
@@ -254,10 +254,8 @@ export interface FollowSettings extends WaitSettings {
 }
 
 export interface KeySettings {
-  /** An explicit key, which overrides the scope and the part. */
   idempotencyKey: string | undefined;
   keyScope: KeyScope | undefined;
-  /** Distinguishes several runs of one job. */
   keyPart: string | undefined;
 }
 

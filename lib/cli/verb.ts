@@ -256,7 +256,6 @@ export interface RequestedTask {
 export interface Context {
   io: Io;
   flags: VerbFlags;
-  /** Reads an option from the flags and the environment. An empty variable is treated as unset. */
   option: ReadOption;
   /** The variables of the process. Inputs of an action or a component do not override these variables. */
   variables: ReadEnv;
@@ -290,7 +289,7 @@ export interface Context {
   connection(): Connection;
 }
 
-/** Returns the exit code. If the function throws, the program derives the exit code from the error. */
+/** If the function throws, the program derives the exit code from the error. */
 export type VerbFunction = (context: Context) => Promise<number>;
 
 export type VerbGroup = "drop-in" | "toolkit";
@@ -318,13 +317,11 @@ export interface Verb {
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
   /** Variables that the verb reads, other than the variables of its flags, of the service and of the token. @default {[]} */
   variables?: readonly VariableName[];
-  /** Variables of CI systems and forges that users set for this verb. */
   otherVariables?: readonly string[];
   /** @default all codes of the group */
   codes?: readonly (ExitName | readonly ExitName[])[];
   /** @default the meanings of its group */
   meanings?: Meanings;
-  /** A flag that makes a drop-in verb exit with a verdict, as toolkit verbs do, and the meanings of the exit codes with that flag. */
   verdict?: { flag: VerbFlag; meanings: Meanings };
   examples: readonly string[];
   run: VerbFunction;

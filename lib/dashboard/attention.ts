@@ -491,7 +491,6 @@ function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concer
   )];
 }
 
-/** Repositories whose runs often fail, except for repositories whose newest run is already listed. */
 function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const listed = new Set(troubles.map(({ run }) => run.repository));
   return weakRepositoriesOf(countedRuns(runs), instantMs(at) ?? 0).filter(({ repository }) => !listed.has(repository))
@@ -659,7 +658,6 @@ function ofAutomations({ automations, origin }: DashboardData): Concern[] {
 /** A pull request that has waited longer needs attention. */
 const LONG_MS = 3 * DAY_MS;
 
-/** A pull request that was opened before this time has been waiting for a long time. */
 export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }

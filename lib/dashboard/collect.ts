@@ -139,7 +139,6 @@ class OpenRuns {
   readonly #client: ServiceClient;
   readonly #reader: Reader;
   readonly #ids: readonly string[];
-  /** Includes requests that failed. */
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
@@ -260,7 +259,6 @@ class Reader {
 
 const COMPLETE: ListState = { state: "complete", why: null };
 
-/** The service cuts off these lists without any indication. */
 function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): ListState {
   if (!hasMore) return COMPLETE;
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
@@ -309,7 +307,7 @@ function runsOf(runs: readonly AutomationRun[], nowMs: number): AutomationRuns {
   };
 }
 
-/** Sorts automations: first automations that can have new runs, and then by their last change, newest first. */
+/** Automations that can have new runs come first. Each group is sorted by the last change, newest first. */
 function byInterest(automations: readonly Automation[]): Automation[] {
   const rank = ({ status, publishedVersionId }: Automation) =>
     status === "active" && publishedVersionId !== null ? 0 : 1;

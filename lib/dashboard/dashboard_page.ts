@@ -684,7 +684,7 @@ function moment(text: string | null, nowMs: number): Cell {
   return { show: ago(ms, nowMs), value: ms };
 }
 
-/** A distance from now, with the time as a tooltip. If scripts run, the distance is updated when the page is opened. */
+/** If scripts run, the distance is updated when the page is opened. */
 function ago(ms: number, nowMs: number): Html {
   return time(ms, agoText(ms, nowMs));
 }

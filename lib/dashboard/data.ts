@@ -79,7 +79,6 @@ export interface AutomationEntry {
   runs: AutomationRuns | null;
 }
 
-/** A run, from its `result.json`, a history or its campaign. */
 export interface RunEntry {
   /** Path of the file. Untrusted text. */
   file: string;
@@ -111,7 +110,6 @@ export interface RunEntry {
   pullRequest: string | null;
   /** Name of the campaign that started the run. `null` for a single run. Untrusted text. */
   campaign: string | null;
-  /** Whether a mention requested the run. */
   mention: boolean | null;
   createdAt: string | null;
   endedAt: string | null;
@@ -260,7 +258,6 @@ export interface SilentJob {
   reason: string | null;
 }
 
-/** A number for the last seven days, and for the seven days before. */
 export interface Pair {
   last: number;
   /** `null` if a pull request from that time could not be read. */

@@ -15,7 +15,6 @@ import {
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
-/** Number of weeks in the charts, including the current week. */
 const WEEKS = 12;
 /** Maximum number of runs on a dashboard. The newest runs are kept. */
 export const MAX_RUNS = 5_000;

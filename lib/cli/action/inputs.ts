@@ -136,7 +136,6 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
       names.some((each) => each === variable) && inputText(env, input) !== undefined
     );
     if (hidden) return undefined;
-    // By default, the agent gets a new branch.
     return variable === CREATE_BRANCH.variable ? env(variable) || "true" : env(variable);
   };
 }

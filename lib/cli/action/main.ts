@@ -269,7 +269,7 @@ function checkAutomationInput(env: ReadEnv): void {
   throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
 }
 
-// The terms of the GitHub action, which has inputs instead of flags, and a job to rerun instead of a command.
+// The terms of the GitHub action, which has inputs instead of flags. Users rerun a job instead of running a command.
 
 const RERUN_JOB = "run this job again";
 

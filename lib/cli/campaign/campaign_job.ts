@@ -366,7 +366,6 @@ export interface CampaignPlace {
   directory: string;
   options: CampaignOptions;
   internals: CampaignInternals;
-  /** The command that printed advice uses for this campaign. */
   command: CampaignCommand;
   /** The tasks of the plan as written in the file, newest last. Empty until the plan is read, or if the tasks must not be shown. */
   tasks: readonly string[];

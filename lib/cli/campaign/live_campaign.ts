@@ -238,7 +238,6 @@ function progress(screen: Screen, view: CampaignView): Span[] {
 
 const BAR_CELLS = 20;
 
-/** The parts of the bar are, in this order: succeeded, needs attention, skipped, running, and all others. */
 function bar(view: CampaignView): Span[] {
   const { items, good, skipped, bad, asking, running } = totalsOf(view.counts);
   const shares: [count: number, sign: string, style: Span["style"]][] = [

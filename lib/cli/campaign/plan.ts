@@ -106,7 +106,6 @@ function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): stri
 
 const HOUR_MS = 60 * 60_000;
 
-/** Fits in 80 columns. */
 function forecastLines(forecasts: readonly WavesForecast[], nowMs: number): string[] {
   const rows = forecasts.map(({ everyMs, waves, computeMinutes, ...end }) => [
     everyMs === 0 ? "one long process" : `waves every ${everyMs === HOUR_MS ? "hour" : formatDuration(everyMs)}`,

@@ -268,7 +268,6 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
   ], 2);
 }
 
-/** The items of each verdict that get a row, in the order of the plan, and the number of all others. The newest items get a row first. */
 function rowsOf(
   { items }: CampaignView,
   all: boolean,
@@ -290,8 +289,6 @@ function rowsOf(
 function byEnd(a: CampaignItem, b: CampaignItem): number {
   return (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
-
-// The columns are the item, its verdict, its run, its pull request, the state of the pull request, the time, and the attempts.
 
 const GAP = "  ";
 const WIDE = 128;

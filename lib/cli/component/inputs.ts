@@ -54,7 +54,6 @@ const FLAGS: readonly VerbFlag[] = [
   HISTORY,
 ];
 
-/** For an option that has an input but no `MOGPLEX_…` variable. */
 export function flagVariable({ name }: Pick<VerbFlag, "name">): string {
   return PREFIX + name.toUpperCase().replaceAll("-", "_");
 }

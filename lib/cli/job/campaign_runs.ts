@@ -35,7 +35,7 @@ function campaignDirectory({ io }: Context, file = CAMPAIGN_FILE): string {
   return placeOf({}, readFileHome(file, io), io.env).directory.replace(/\/+$/, "");
 }
 
-/** The ids of a campaign's runs at the service of this context. A run is in the journal before it is in the report. */
+/** A run is in the journal before it is in the report, so both are read. */
 export function campaignRunIds(context: Context, directory = campaignDirectory(context)): string[] {
   return [...campaignRuns(context, directory).map(({ runId }) => runId), ...journalRunIds(context, directory)];
 }

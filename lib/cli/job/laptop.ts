@@ -267,7 +267,6 @@ function usedFolders(attempted: string, state: string): UsageError {
   return new UsageError({ attempted, why: `${MAX_FOLDERS} runs in this folder ${state}`, advice: "give --out" });
 }
 
-/** Resolves the request's repository, and returns a function that reports whether a state belongs to the request. */
 async function knownRequest(
   { client }: Session,
   asked: RunRequest | LaterRequest,

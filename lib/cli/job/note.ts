@@ -50,7 +50,6 @@ function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: Writ
 
 function tellProblem(context: Context, error: unknown): void {
   const text = error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`;
-  // With `--json`, programs read stdout.
   if (context.flags.has(JSON_LINES)) return context.writer.note(text);
   commandWarning(context, "The comment was not written", text);
 }
@@ -78,7 +77,6 @@ async function writeJobNote(
 }
 
 export interface JobNote {
-  /** Whether the note exists and shows the run as active. */
   readonly isBegun: boolean;
   item(item: FollowItem): void;
   ended(result: AnyResult, more: EndDetails): Promise<void>;

@@ -12,7 +12,6 @@ import { isLaptop } from "../settings.ts";
 import type { Context } from "../verb.ts";
 import { valueOr } from "../../lookup.ts";
 
-/** The host of the repositories that the service knows. */
 const KNOWN_HOST = "github.com";
 
 /** Safe in a command line. */

@@ -56,7 +56,7 @@ export interface Published {
   extra?: JobExtra | undefined;
 }
 
-/** One file for each target of the format `ndjson`. The first event creates the file. */
+/** The first event creates the file. */
 export function eventFiles({ io, writer }: Context, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),
@@ -155,7 +155,6 @@ const COLORS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 
 const COPIED = /^(?:pull request|retry|page|resume|cancel|key) /;
 
-/** The address of the pull request becomes a link. */
 function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): SafeLine[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
   const row = `pull request  ${url}`;

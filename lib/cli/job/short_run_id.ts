@@ -101,7 +101,7 @@ function runIdsOfFolders(context: Context): string[] {
   return runIds;
 }
 
-/** The run of a state file that another program may have written. */
+/** Another program may have written the state file. */
 function stateRuns(context: Context, path: string): string[] {
   // The path may be a symbolic link, or not a regular file.
   return valueOr(() => stateRunIds(context, path), []);

@@ -201,7 +201,6 @@ interface Listeners {
   exit(): void;
 }
 
-/** How long a job waits for the first response to any of its requests. */
 const ANSWER_MS = 300_000;
 
 function openSignals(

@@ -384,8 +384,6 @@ export function noticeText(notice: NoticeFacts): string {
   return noticeLine(notice, { keyPart: "`--key-part`" });
 }
 
-// The block at the end of a job: the verdict, the reason, and what the user can do next.
-
 const MAX_BLOCK_TEXT = 4_000;
 
 /** With `full`, also the number of events. `null` if there is nothing to show. */

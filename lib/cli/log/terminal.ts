@@ -105,7 +105,7 @@ export class Screen {
         // People copy commands, so their lines are not truncated.
         const command = this.text(block.code, MAX_COMMAND);
         this.#add([{ text: " ".repeat(indent + 2) }, { text: command, style: "bold" }], Infinity);
-      } // At the margin, a continued line looks like a new one.
+      } // At the left margin, a continuation line looks like a new line.
       else this.paragraph(indent, this.words(block.text), undefined, undefined, indent === 0 ? 2 : indent);
     }
   }

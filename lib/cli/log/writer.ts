@@ -151,7 +151,6 @@ export class Writer {
     const hidden = this.#hidden();
     this.#transient = text;
     this.#shownAt = this.#size()?.columns;
-    // A single write avoids flicker.
     this.#write(`${hidden}${this.#shown()}`);
   }
 
@@ -399,7 +398,6 @@ export function commandVariables(
 ): void {
   if (platform.setOutput === undefined) return;
   for (const [name, value] of Object.entries(variables)) {
-    // The id of the run is published at the start, and again with all other outputs.
     writer.commandOnce(platform.setOutput(name, value));
   }
 }

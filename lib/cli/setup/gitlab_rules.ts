@@ -70,14 +70,13 @@ export interface PipelineQuery {
 }
 
 export interface PipelinePrediction {
-  /** Whether the `workflow:rules` of the repository let GitLab create the pipeline. */
   isCreated: Truth;
   jobs: readonly string[];
   /** Included files that cannot be read here. They may contain more jobs and `workflow:rules`. */
   unreadable: readonly string[];
 }
 
-/** Predicts a pipeline. An unknown condition is treated as true if it starts something, and as false if it excludes something. */
+/** An unknown condition is treated as true if it starts something, and as false if it excludes something. */
 export function predictPipeline({ read, source, variables, branch }: PipelineQuery): PipelinePrediction {
   const values = {
     ...branchPipeline(branch ?? DEFAULT_BRANCH),

@@ -334,7 +334,7 @@ class Steps {
     this.#dry = context.flags.has(DRY_RUN);
   }
 
-  /** Prints sentences or a diff. On a terminal, long lines are broken between words, and continuation lines are indented. */
+  /** On a terminal, long lines are broken between words, and continuation lines are indented. */
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
     for (const line of lines) {
@@ -403,7 +403,7 @@ function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
-/** The lines that differ. `-` marks lines of `old`, and `+` marks lines of `next`. */
+/** `-` marks lines of `old`, and `+` marks lines of `next`. */
 function diff(old: string, next: string): string[] {
   const [before, after] = [old.split("\n"), next.split("\n")];
   let start = 0;
@@ -549,7 +549,7 @@ function callAgain(context: Context, name: string): string {
   return initCall(context, name, ...flagWords);
 }
 
-/** The command as the user called it. npm passes the name of the script and the path of `package.json` to the script. */
+/** npm passes the name of the script and the path of `package.json` to the script. */
 function initCall({ io, vocabulary }: Context, ...words: string[]): string {
   const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
   if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", ...words);
@@ -708,7 +708,6 @@ interface JobPipeline {
   name: string;
   source: string;
   variables?: Readonly<Record<string, string>>;
-  /** The condition of a rule that includes these pipelines. */
   condition: string;
 }
 

@@ -71,7 +71,6 @@ function compare(version: string, digest: string, sums: string | undefined): Che
     "program",
     `${PROGRAM_FILE} has the SHA-256 ${digest}, which is not in ${CHECKSUM_FILE}`,
     "Find out what changed it: git log -- ci. To replace it: npm --prefix ../mogplex-ci run init -- --update --force",
-    // The command has the same form as in the job that `init` wrote.
     "internal",
   );
 }

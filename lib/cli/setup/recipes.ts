@@ -7,7 +7,6 @@ import { MENTION_WORD } from "../settings.ts";
 /** Contains all files that `init` writes, except for the file of the CI system. */
 const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
-/** A checksum file for `sha256sum -c`. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
 /** Licenses of the program's dependencies. The first lines of the program name this file. */
 export const LICENSES_FILE = `${PROGRAM_FILE}.licenses.txt`;
@@ -62,7 +61,6 @@ export interface Recipe {
   beside?: string;
   /** The instruction before the name of the file, if the system's own file already exists. For GitLab, the text depends on the pipeline. */
   add?: string;
-  /** Paths, other than `file`, that show that the repository uses the system. */
   marks?: readonly string[];
   hosts?: RegExp;
   needs: string;
@@ -294,7 +292,6 @@ const cleanStep = (flags = "") =>
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 `;
 
-/** For GitHub, and for forges with compatible workflows. */
 function forge(title: string, folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
   const page = isGithub ? "Settings > Secrets and variables > Actions" : "Settings > Actions > Secrets";

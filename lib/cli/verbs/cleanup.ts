@@ -41,7 +41,6 @@ function connectionOf(context: Context): Connection | undefined {
   }
 }
 
-/** Reports and notes that still show a run as active after `cleanup` has cancelled it. */
 export interface Outdated {
   /** Only called after a cancellation. */
   exists(): boolean;

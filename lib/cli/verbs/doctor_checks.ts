@@ -183,7 +183,6 @@ function uses({ io, platform }: Context): string[] {
 
 async function keyOf(context: Context): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
   const { option, platform } = context;
-  // The check of the settings reports an unknown scope.
   const keyScope = await tried(() => option(KEY_SCOPE));
   const keyPart = option(KEY_PART);
   const scope = (keyScope.ok ? keyScope.value : undefined) ?? (platform.isCi ? "pipeline" : "random");

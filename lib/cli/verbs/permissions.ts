@@ -103,7 +103,6 @@ export function permissionsFor(
   // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
   const { result } = paths;
-  // Git uses the system's folder for temporary files.
   const temporary = result === undefined ? [] : [env("TMPDIR")?.replace(/\/+$/, "") || "/tmp"];
   return {
     ...(result !== undefined && { run: [...result.run] }),
