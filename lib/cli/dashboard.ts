@@ -6,6 +6,7 @@ import {
   checksText,
   type Concern,
   concernsOf,
+  FIRST_PULLS,
   foldConcerns,
   forText,
   headlineOf,
@@ -26,6 +27,7 @@ import {
   unratedTexts,
   unreadCount,
 } from "../dashboard/data.ts";
+import { agentTime, shareText } from "../dashboard/dashboard_page.ts";
 import { MAX_ASKED } from "../dashboard/pull_requests.ts";
 import { openRunsOf } from "../dashboard/runs.ts";
 import { NO_MATCH, readStored, settle, type Stored } from "../dashboard/stored.ts";
@@ -302,10 +304,16 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const tone = concerns.length === 0 && cautionOf(data) === null ? "green" : "yellow";
   const rated = ratedOf(last);
   const unrated = unratedTexts(last).join(", ");
+  // The share of a few runs is not shown in percent.
+  const notes = [/%/.exec(shareText(last) ?? "")?.input, unrated && `not counted: ${unrated}`].filter(Boolean);
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`
-    : `, ${last.succeeded} of ${rated} succeeded${unrated === "" ? "" : ` (not counted: ${unrated})`}`;
-  const median = last.medianMs === null ? "" : `, median ${formatDuration(last.medianMs)}`;
+    : `, ${last.succeeded} of ${rated} succeeded${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`;
+  const times = [
+    ...last.medianMs === null ? [] : [`median ${formatDuration(last.medianMs)}`],
+    ...last.p95Ms === null ? [] : [`95% within ${formatDuration(last.p95Ms)}`],
+    ...last.totalMs === 0 ? [] : [`${agentTime(last)} of agent time`],
+  ].map((text) => `, ${text}`).join("");
   return [
     print.paint(tone, print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}`)),
@@ -315,7 +323,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
     own``,
     own`repositories: ${repositories.length}, sandboxes in use: ${activeSandboxes(data)}`,
     ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
-    ...weeks.length > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${median}`)] : [],
+    ...weeks.length > 0 ? [print.untrusted(`runs in the last 7 days: ${last.runs}${share}${times}`)] : [],
     ...pullRequestLine(data, print),
     ...openPullLines(data, print, nowMs),
     ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
@@ -365,7 +373,6 @@ function pullRequestLine({ pullRequests }: DashboardData, print: Print): SafeLin
   return [print.untrusted(`pull requests in the last 7 days: ${opened.last} opened${state}`)];
 }
 
-const FIRST_PULLS = 5;
 const TASK_WIDTH = 30;
 
 function openPullLines({ pullRequests: { entries } }: DashboardData, print: Print, nowMs: number): SafeLine[] {

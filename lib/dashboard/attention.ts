@@ -142,6 +142,13 @@ function titled(campaign: CampaignEntry): string {
   return title === null ? `“${campaignName(campaign)}”` : `“${title}” (${campaignName(campaign)})`;
 }
 
+/** A command in a job of the campaign, or in a clone of its project. */
+function campaignCommand(verb: string, { campaignFile }: CampaignEntry): string {
+  // A file whose name begins with a hyphen would be a flag.
+  const file = campaignFile?.startsWith("-") === false ? campaignFile : "FILE";
+  return commandLine("mogplex-ci", "campaign", verb, file);
+}
+
 /** Campaigns that do not continue without a decision, or stopped with an error. */
 function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) => {
@@ -154,9 +161,11 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
       ? `${open} ${open === 1 ? "repository is waiting" : "repositories are waiting"}.`
       : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
     const reason = stateReason === null ? "" : sentenceOf(stateReason);
-    const why = `${reason} ${wait}`.trim();
+    const verb = isStopped ? "resume" : state === "gated" ? "approve" : "status";
+    const why = `${reason} ${wait} Run this command with the flags of its jobs:`.trim();
     const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
-    const gateMore = { at: instantMs(gatedAt), ...more };
+    const nextMore = { command: campaignCommand(verb, campaign), ...more };
+    const gateMore = { at: instantMs(gatedAt), ...nextMore };
     return [
       ...isGated
         ? [
@@ -165,7 +174,7 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
             : concern("decision", "bad", `The campaign ${name} stopped after too many failures`, why, gateMore),
         ]
         : [],
-      ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, more)] : [],
+      ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, nextMore)] : [],
       ...state === "merging" && stateReason !== null
         ? [concern("campaign", "warn", `The campaign ${name} cannot merge anything until somebody acts`, reason, more)]
         : pendingConcern(name, pending, more),
@@ -604,10 +613,9 @@ function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
     "campaign",
     "warn",
     isOne ? `The state of the campaign “${first}” is unknown` : `The state of ${names.length} campaigns is unknown`,
-    `${
-      isOne ? "" : `${firstNames(names)}. `
-    }Gates, stops and late waves are not shown because no campaign.json was read. ` +
-      "Write that file before this page:",
+    `${isOne ? "" : `${firstNames(names)}. `}Gates, stops and late waves are not shown because ${
+      isOne ? "its campaign.json was not" : "no campaign.json of these campaigns was"
+    } read. Pass the file with --results. If ${isOne ? "the" : "a"} campaign is on a branch, write its file first:`,
     {
       command: commandLine("mogplex-ci", "campaign", "report", "FILE", "--home", "HOME", "--dir", folder),
       link: { words: "Show the runs", part: "runs" },
@@ -667,6 +675,26 @@ export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number)
   return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
 
+/** `, not counting drafts`, if there are any. */
+export function withoutDrafts(entries: readonly PullRequestEntry[]): string {
+  return entries.some(({ draft }) => draft === true) ? ", not counting drafts" : "";
+}
+
+/** `2 pull requests have been open for more than 3 days, not counting drafts`. */
+export function longPullsText(count: number, entries: readonly PullRequestEntry[]): string {
+  return `${formatCount(count, "pull request")} ${count === 1 ? "has" : "have"} been open for more than 3 days${
+    withoutDrafts(entries)
+  }`;
+}
+
+/** Number of pull requests that are listed first. */
+export const FIRST_PULLS = 5;
+
+/** The anchor of a list that has only the pull requests of {@linkcode longWaiting}, unless the list of all is short or has no others. */
+export function longPullsPart(old: readonly PullRequestEntry[], entries: readonly PullRequestEntry[]): string {
+  return entries.length > FIRST_PULLS && old.length < entries.length ? "long-pulls" : "pulls";
+}
+
 /** `acme/web #7`, otherwise the address. Untrusted text. */
 export function pullName(url: string, repository: string | null): string {
   const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
@@ -716,18 +744,16 @@ function ofPullRequests({ pullRequests, at }: DashboardData): Concern[] {
   if (old.length === 0) return [];
   const named = old.slice(0, NAMED_PULLS);
   const namedFromMs = instantMs(named.at(-1)?.openedAt ?? null) ?? nowMs;
-  const count = `${mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : ""}${
-    formatCount(old.length, "pull request")
-  }`;
+  const least = mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : "";
   return [
     concern(
       "pull request",
       "warn",
-      `${count} ${old.length === 1 ? "has" : "have"} been open for more than 3 days`,
+      `${least}${longPullsText(old.length, entries)}`,
       `Oldest${mayMissOlder(pullRequests, namedFromMs) ? " known" : ""}: ${
         named.map((each) => pullText(each, nowMs)).join(", ")
       }.`,
-      { link: { words: "Show them", part: "pulls" } },
+      { link: { words: "Show them", part: longPullsPart(old, entries) } },
     ),
   ];
 }

@@ -387,7 +387,7 @@ export function assemble(
     weeks: weeksOf(counted, nowMs, covers.since),
     silentJobs,
     repositoryFigures: repositoriesOf(counted, silentJobs, nowMs),
-    pullRequests: pullRequestsOf(pulls, reading, nowMs),
+    pullRequests: pullRequestsOf(pulls, reading, nowMs, covers.from),
     campaigns,
     covers,
     fileProblems,

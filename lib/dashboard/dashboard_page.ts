@@ -34,7 +34,7 @@ import {
 } from "../report/page.ts";
 import { CAMPAIGN_STATES, stateWords } from "../campaign/view/verdicts.ts";
 import { countBy, lookup } from "../lookup.ts";
-import { countedRuns, firstMondayOf, isQuestion, MAX_RUNS, rollingWeeksOf } from "./runs.ts";
+import { countedRuns, firstMondayOf, isQuestion, MAX_RUNS, momentOf, rollingWeeksOf } from "./runs.ts";
 import { OUTCOME_WORDS } from "../report/outcome_words.ts";
 import { dayText, dayTimeText, instantMs } from "../run/result.ts";
 import { isUuid } from "../service/contract.ts";
@@ -48,11 +48,14 @@ import {
   cautionOf,
   type Concern,
   concernsOf,
+  FIRST_PULLS,
   foldConcerns,
   forText,
   headlineOf,
   lateMsOf,
   longBefore,
+  longPullsPart,
+  longPullsText,
   longWaiting,
   MAX_ROWS,
   MAX_SANDBOXES,
@@ -62,6 +65,7 @@ import {
   runPlace,
   unmatchedText,
   whyOf,
+  withoutDrafts,
 } from "./attention.ts";
 import {
   activeSandboxes,
@@ -111,7 +115,7 @@ export function renderDashboardPage(data: DashboardData): string {
       concerns.length > 0 &&
       markup`<section aria-label="Needs attention">${attention(concerns, nowMs)}</section>
 `,
-      section("days", "Last 7 days", "compared with the 7 days before", days(data)),
+      section("days", "Last 7 days", isComparable(data) ? "compared with the 7 days before" : null, days(data)),
       section("weeks", weeksTitle(data.weeks), "weeks begin on Monday, UTC", weeks(data.weeks)),
       section("pulls", "Pull requests", "of runs and campaigns", pulls(data, nowMs)),
       section("campaigns", "Campaigns", null, campaigns(data, nowMs)),
@@ -160,11 +164,12 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
   const { last, before } = waiting;
   const old = longWaiting(entries, nowMs).length;
   const least = mayMissOlder(pullRequests, longBefore(nowMs)) ? "At least " : "";
+  const drafts = withoutDrafts(entries);
   const long = old === 0
     ? ""
     : last === 1
     ? " It has been open for more than 3 days."
-    : ` ${old === last ? "" : least}${old === last ? "All" : old} of them ${
+    : ` ${old === last ? "All" : `${least}${old}`} of them${drafts && `${drafts},`} ${
       old === 1 ? "has" : "have"
     } been open for more than 3 days.`;
   const unread = unreadCount(pullRequests);
@@ -193,7 +198,7 @@ function percentOf(figures: RunFigures): number | null {
 }
 
 /** `87%`, or `3 of 4` for a few runs. `null` if no run succeeded or failed. */
-function shareText(figures: RunFigures): string | null {
+export function shareText(figures: RunFigures): string | null {
   const rated = ratedOf(figures);
   if (rated === 0) return null;
   return rated < LEAST_RUNS ? `${figures.succeeded} of ${rated}` : `${percentOf(figures)}%`;
@@ -273,10 +278,14 @@ function tile(
   }${note !== null && markup`<dd class="delta">${note}</dd>`}</dl>`;
 }
 
-function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData): Html | null {
+function isComparable({ days: { last, before } }: DashboardData): boolean {
+  return last.runs >= LEAST_RUNS && before.runs >= LEAST_RUNS;
+}
+
+function days(data: DashboardData): Html | null {
+  const { days: { last, before }, weeks, runs, covers, at } = data;
   if (last.runs === 0 && weeks.length === 0) return null;
-  const isComparable = last.runs >= LEAST_RUNS && before.runs >= LEAST_RUNS;
-  const compare = (more: number, text: string) => isComparable ? [more, text] as const : null;
+  const compare = (more: number, text: string) => isComparable(data) ? [more, text] as const : null;
   const points = (percentOf(last) ?? 0) - (percentOf(before) ?? 0);
   const isRateComparable = ratedOf(last) >= LEAST_RUNS && ratedOf(before) >= LEAST_RUNS;
   const durations = (pick: (figures: RunFigures) => number | null) => {
@@ -307,7 +316,7 @@ function days({ days: { last, before }, weeks, runs, covers, at }: DashboardData
       ),
       null,
       curve(({ runs }) => runs),
-      agentTimeText(last, isComparable ? before : null),
+      agentTimeText(last, isComparable(data) ? before : null),
     ),
     tile(
       "Succeeded",
@@ -366,17 +375,18 @@ function clock(ms: number): Html {
   }`;
 }
 
+export function agentTime({ totalMs }: RunFigures): string {
+  return totalMs < HOUR_MS
+    ? formatDuration(totalMs)
+    : `${Number((totalMs / HOUR_MS).toFixed(totalMs < 10 * HOUR_MS ? 1 : 0))} h`;
+}
+
 /**
  * The agent time, because the cost is unknown: `8.5 h of agent time (7 h before)`.
  * @param before `null` if there is no comparison.
  */
 function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
-  const text = ({ totalMs }: RunFigures) =>
-    unbroken(
-      totalMs < HOUR_MS
-        ? formatDuration(totalMs)
-        : `${Number((totalMs / HOUR_MS).toFixed(totalMs < 10 * HOUR_MS ? 1 : 0))} h`,
-    );
+  const text = (figures: RunFigures) => unbroken(agentTime(figures));
   if (last.totalMs === 0) return null;
   return `${text(last)} of agent time${before === null ? "" : ` (${text(before)} before)`}`;
 }
@@ -428,6 +438,9 @@ function durations(all: readonly WeekFigures[]): Html | null {
   if (median.length < LEAST_WEEKS) return null;
   const valueText = (point: readonly [at: number, value: number] | undefined) =>
     formatDuration((point?.[1] ?? 0) * size);
+  /** The week of the last point, unless it is the current week, whose name is below it. */
+  const weekText = ([at]: readonly [at: number, value: number] = [1, 0]) =>
+    at === 1 ? "" : ` (${dayText(all[Math.round(at * (all.length - 1))]?.from ?? "")})`;
   const [first, last] = [valueText(median[0]), valueText(median.at(-1))];
   const middle = all[Math.floor(all.length / 2)];
   return figure(
@@ -437,9 +450,14 @@ function durations(all: readonly WeekFigures[]): Html | null {
       `Duration by week: the median went from ${first} to ${last}`,
       [
         ...slow.length >= LEAST_WEEKS
-          ? [{ name: `95% within ${valueText(slow.at(-1))}`, color: "idle" as const, dashed: true, points: slow }]
+          ? [{
+            name: `95% within ${valueText(slow.at(-1))}${weekText(slow.at(-1))}`,
+            color: "idle" as const,
+            dashed: true,
+            points: slow,
+          }]
           : [],
-        { name: `median ${last}`, color: "run", points: median },
+        { name: `median ${last}${weekText(median.at(-1))}`, color: "run", points: median },
       ],
       [
         [0, dayText(all[0]?.from ?? "")],
@@ -482,7 +500,6 @@ const AGES: readonly (readonly [days: number, name: string, color: Fill])[] = [
   [7, "3 to 7 days", "warn"],
   [Infinity, "over 7 days", "warn"],
 ];
-const FIRST_PULLS = 5;
 
 function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | null {
   const { count, opened, merged, closed, waiting, entries, why, state, unread, partlyRead } = pullRequests;
@@ -501,8 +518,11 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     ["Open now", waiting],
   ];
   const unknown = unreadCount(pullRequests);
-  const rows = entries.map((entry) => pullRow(entry, nowMs));
+  const rowsOf = (all: readonly PullRequestEntry[]) => all.map((entry) => pullRow(entry, nowMs));
+  const rows = rowsOf(entries);
   const more = rows.length - FIRST_PULLS;
+  const old = longWaiting(entries, nowMs);
+  const [oldPart, oldText] = [longPullsPart(old, entries), longPullsText(old.length, entries)];
   const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
   const isUncertain = mayMissOlder(pullRequests, shownFromMs);
   const heads = [{ name: isUncertain ? "Open longest (some could not be read)" : "Open longest" }, ...PULLS];
@@ -512,9 +532,10 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     boxes.map(([name, pair]) =>
       state === "skipped" && pair === null
         ? false
-        : markup`<div><dt>${name}</dt><dd class="big">${pair === null ? "–" : pair.last}</dd><dd class="delta">${
-          pair === null ? "unknown" : `7 days before: ${pair.before ?? "unknown"}`
-        }</dd></div>`
+        : markup`<div><dt>${name}</dt><dd class="big">${pair === null ? "–" : pair.last}</dd>${
+          pair?.before !== null &&
+          markup`<dd class="delta">${pair === null ? "unknown" : `7 days before: ${pair.before}`}</dd>`
+        }</div>`
     )
   }${
     entries.length > 0 &&
@@ -535,6 +556,9 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
     why !== null && markup`<p class="foot">${bare(why)}.</p>`
   }</div>${reasons("Pull requests that could not be read", unread)}${
     reasons("Pull requests that could be read only in part", partlyRead)
+  }${
+    old.length > 0 && oldPart !== "pulls" &&
+    fold(oldText, markup`<div id="${oldPart}">${listed("pull requests", oldText, heads, rowsOf(old))}</div>`)
   }${
     more > 0 &&
     fold(`All ${rows.length} open pull requests`, listed("pull requests", "Open pull requests", heads, rows))
@@ -961,7 +985,7 @@ function sources({ runs, lists, fileProblems, covers, repositories, at }: Dashbo
         }, and make sure that jobs write a history.`
       : `${formatCount(runs.length, "run")} from ${files.join(", ")}${
         from === null ? "" : `, since ${dayTimeText(instantMs(from))}`
-      }.${leftOutText(covers, at)}`
+      }.${leftOutText(covers, at)}${futureText(runs, instantMs(at) ?? 0)}`
   }${jobs.length > 0 && markup` Jobs: ${bare(jobs.join(", "))}.`}${
     files.length > 0 && " Only runs in these files are counted."
   }${
@@ -984,6 +1008,19 @@ function problemList(heading: string, problems: readonly FileProblem[]): Html | 
   return markup`<h3>${heading}</h3><ul>${
     problems.slice(0, MAX_PROBLEMS).map(({ file, why }) => markup`<li>${code(file)}: ${bare(why)}</li>`)
   }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
+}
+
+/** A difference between two clocks that needs no attention, in milliseconds. */
+const SMALL_SKEW_MS = 60_000;
+
+/** No figure of the last seven days has a run that has yet to end. */
+function futureText(runs: readonly RunEntry[], nowMs: number): string {
+  const count = runs.filter((run) => (momentOf(run) ?? 0) > nowMs + SMALL_SKEW_MS).length;
+  return count === 0
+    ? ""
+    : ` The last 7 days do not include ${formatCount(count, "run")} with an end in the future. The clock of ${
+      count === 1 ? "its job" : "their jobs"
+    } was probably wrong.`;
 }
 
 function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): string {

@@ -148,6 +148,8 @@ export interface CampaignWait {
 export interface CampaignEntry {
   /** Untrusted text. */
   file: string;
+  /** The campaign file, such as `campaign.yml`, as its jobs name it. Untrusted text. */
+  campaignFile: string | null;
   /** Untrusted text. */
   name: string;
   /** Empty if the campaign has no round. Untrusted text. */
@@ -260,7 +262,7 @@ export interface SilentJob {
 
 export interface Pair {
   last: number;
-  /** `null` if a pull request from that time could not be read. */
+  /** `null` if a pull request from that time could not be read, or no file has runs from that time. */
   before: number | null;
 }
 

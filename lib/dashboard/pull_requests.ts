@@ -32,8 +32,14 @@ const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, con
  * Combines the pull requests in the files with their state on the forges.
  * @param named Newest first, without duplicate addresses.
  * @param reading The state that was read from the forges. `null` if there is no token for any of them.
+ * @param from When the first run in the files ended. Nothing is known about the time before. @default unknown
  */
-export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReading | null, nowMs: number): PullRequests {
+export function pullRequestsOf(
+  named: readonly NamedPull[],
+  reading: ForgeReading | null,
+  nowMs: number,
+  from: string | null = null,
+): PullRequests {
   const all = named.map(({ known, ...pull }) => {
     const facts = reading?.facts.get(pull.url);
     if (facts === undefined) {
@@ -67,8 +73,10 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
   const unreadFromMs = unreadPulls.reduce((ms, { openedAt }) => Math.min(ms, Date.parse(openedAt ?? "")), Infinity);
   const unreadFrom = Number.isFinite(unreadFromMs) ? new Date(unreadFromMs).toISOString() : null;
   const state = stateOf(named.length, unread, reading);
+  const isNew = Date.parse(from ?? "") > nowMs - WEEK_MS;
   const isPartial = mayMissOlder({ state: state.state, unreadFrom }, nowMs - WEEK_MS);
-  const known = (figures: Pair): Pair => isPartial ? { ...figures, before: null } : figures;
+  const known = (figures: Pair, isUnknown = isNew || isPartial): Pair =>
+    isUnknown ? { ...figures, before: null } : figures;
   const endedPair = (wanted: string) =>
     known(pair((back) => moments.filter(({ state, ended }) => state === wanted && inSpan(ended, back)).length));
   const counts = !isRead(state) ? null : {
@@ -84,7 +92,7 @@ export function pullRequestsOf(named: readonly NamedPull[], reading: ForgeReadin
   return {
     ...state,
     count: named.length,
-    opened: pair((back) => moments.filter(({ opened }) => inSpan(opened, back)).length),
+    opened: known(pair((back) => moments.filter(({ opened }) => inSpan(opened, back)).length), isNew),
     merged: counts?.merged ?? null,
     closed: counts?.closed ?? null,
     waiting: counts?.waiting ?? null,

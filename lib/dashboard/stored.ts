@@ -13,7 +13,7 @@ import {
 } from "../campaign/view/verdicts.ts";
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError } from "../errors.ts";
-import { isObject, lookup, parseJson } from "../lookup.ts";
+import { isObject, lookup, parseJson, valueOr } from "../lookup.ts";
 import { readHistory, taskKey, type UnreadSource } from "../report/history.ts";
 import { readResult } from "../run/read_result.ts";
 import { runMsOf } from "../run/result.ts";
@@ -71,6 +71,9 @@ export interface StoredFiles {
 
 export const NO_SUCH_FILE = "There is no such file";
 
+const IS_RESULT = "This is the result of a run or a campaign. Pass it with --results";
+const IS_HISTORY = "This is a history. Pass it with --history";
+
 export const NO_MATCH = "No readable file matches this pattern";
 
 /** A file that cannot be read or used causes no error. The dashboard shows the problem instead. */
@@ -101,12 +104,9 @@ export function readStored(
   const campaigns: StoredCampaign[] = [];
   for (const file of results) {
     attempt(file, "/result.json", () => {
-      const text = existing(readText(file));
-      // A file with several lines of JSON is not valid JSON. It contains the events of a run.
-      const value = parseJson(text);
-      const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
-      if (campaign === undefined) {
-        (value === undefined ? ofEvents : ofResults).push({ ...runIn(file, text), page: pageOf(file, "run.html") });
+      const { campaign, run, isEvents } = resultIn(file, existing(readText(file)));
+      if (run !== undefined) {
+        (isEvents ? ofEvents : ofResults).push({ ...run, page: pageOf(file, "run.html") });
       } else {
         campaigns.push({ ...campaign, entry: { ...campaign.entry, page: pageOf(file, "campaign.html") } });
       }
@@ -117,7 +117,8 @@ export function readStored(
   let historyCount = 0;
   for (const file of histories) {
     attempt(file, ".ndjson", () => {
-      const { records, unread: sources, skipped: [first], skippedCount } = readHistory(existing(readHistoryText(file)));
+      const text = existing(readHistoryText(file));
+      const { records, unread: sources, skipped: [first], skippedCount } = readHistory(text);
       for (const each of sources) unread.set(each.source, each);
       const isUnusable = first !== undefined && records.length + sources.length === 0;
       // A file that contains only problems shows what is missing.
@@ -125,7 +126,8 @@ export function readStored(
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
         const count = formatCount(skippedCount, "line");
-        const why = `${count} could not be read as a run. Line ${first.line}: ${first.why}`;
+        const isResult = isUnusable && valueOr(() => resultIn(file, text), null) !== null;
+        const why = isResult ? IS_RESULT : `${count} could not be read as a run. Line ${first.line}: ${first.why}`;
         fileProblems.push({ file, kind: isUnusable ? "file" : "lines", why });
       }
     });
@@ -230,6 +232,24 @@ function whyOf(error: unknown): string {
   return `${why.replace(/^[a-z]/, (letter) => letter.toUpperCase())}${value === null ? "" : `: ${value}`}`;
 }
 
+type StoredResult =
+  | { campaign: StoredCampaign; run?: undefined; isEvents?: undefined }
+  | { campaign?: undefined; run: RunEntry; isEvents: boolean };
+
+/** @throws {Error} if the text is neither a campaign, a result nor the events of a run. */
+function resultIn(file: string, text: string): StoredResult {
+  // A file with several lines of JSON is not valid JSON. It contains the events of a run.
+  const value = parseJson(text);
+  const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
+  if (campaign !== undefined) return { campaign };
+  try {
+    return { run: runIn(file, text), isEvents: value === undefined };
+  } catch (error) {
+    const { records, unread } = readHistory(text);
+    throw records.length + unread.length > 0 ? new Error(IS_HISTORY) : error;
+  }
+}
+
 interface StoredCampaign {
   entry: CampaignEntry;
   items: ItemRun[];
@@ -297,6 +317,7 @@ function campaignIn(
   return {
     entry: {
       file,
+      campaignFile: isObject(about) ? textIn(about.file) : null,
       name: campaign,
       round: textIn(value.round) ?? "",
       title: title === "" ? null : title,

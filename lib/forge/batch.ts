@@ -1,5 +1,5 @@
 import { messageOf } from "../error_sentence.ts";
-import { MogplexError } from "../errors.ts";
+import { MogplexError, NetworkError } from "../errors.ts";
 import { readAddress } from "./address.ts";
 import { ForgeClient, type ForgeWorld, isTooMuch } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
@@ -22,11 +22,12 @@ export interface ForgeReading {
 /** Maximum time for reading from one host. A thousand merge requests take half of this time. */
 const READING_MS = 10 * 60_000;
 
-/** Leaves out what was attempted, because the context already shows it. */
-function reasonOf(error: unknown): string {
+/** Leaves out what was attempted, because the context already shows it. Errors of the network do not name the forge. */
+function reasonOf(error: unknown, host: string): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value, advice } = error;
-  return `${why}${value === null ? "" : `: ${value}`}${advice === null ? "" : `; ${advice}`}`;
+  const place = error instanceof NetworkError ? ` (${host})` : "";
+  return `${why}${value === null ? "" : `: ${value}`}${place}${advice === null ? "" : `; ${advice}`}`;
 }
 
 type BranchPlace = WantedBranch & { readonly forge: string; readonly host: string };
@@ -125,6 +126,7 @@ export class Forges {
   ): Promise<void> {
     const { facts, refused, failed } = reading;
     const { clock, signal } = this.#world;
+    const host = wanted[0]?.address.host ?? "";
     const until = clock.now() + READING_MS;
     const failAll = (from: number, why: string) => {
       for (const { url } of wanted.slice(from)) failed.set(url, why);
@@ -133,7 +135,7 @@ export class Forges {
     let worked = false;
     for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {
-        return failAll(at, `the forge took longer than ${READING_MS / 60_000} minutes`);
+        return failAll(at, `${host} took longer than ${READING_MS / 60_000} minutes`);
       }
       const size = Math.min(reach.largest, largest);
       const batch = wanted.slice(at, at + size);
@@ -148,7 +150,7 @@ export class Forges {
         }
         // All further requests would fail in the same way, each after all of its attempts. However, a single request may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
-        for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error));
+        for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error, host));
         at = reaches;
         worked = false;
         continue;

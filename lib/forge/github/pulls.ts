@@ -350,7 +350,8 @@ export async function readGithub(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
 ): Promise<PullRequestOutcome[]> {
-  return (await askGithub(client, addresses, () => "")).map(({ outcome }) => outcome);
+  const what = `read pull requests at ${addresses[0]?.host}`;
+  return (await askGithub(client, addresses, () => "", what)).map(({ outcome }) => outcome);
 }
 
 /**
@@ -361,6 +362,7 @@ export async function askGithub(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
   more: (knowsQueues: boolean) => string,
+  what = `read pull request ${addresses[0]?.url}`,
 ): Promise<PullAnswer[]> {
   const variables: Record<string, string | number> = {};
   const parts = addresses.map((address, index) => {
@@ -372,10 +374,6 @@ export async function askGithub(
   const isNew = knowsQueues(addresses);
   const fragments = `${fieldsOf(isNew)}\nfragment M on PullRequest { number ${more(isNew)} }`;
   const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${fragments}`;
-  const [first] = addresses;
-  const what = addresses.length === 1 && first !== undefined
-    ? `read pull request ${first.url}`
-    : `read ${addresses.length} pull requests at ${first?.host}`;
   const answered = await client.call({
     what,
     path: "/graphql",

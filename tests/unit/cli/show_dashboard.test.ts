@@ -152,7 +152,7 @@ test("dashboard lists the failed items of a campaign of which it read only a his
   const start = lines.findIndex((line) => line.includes("node-24"));
   expect(lines.slice(start, start + 5)).toEqual([
     "The state of the campaign “node-24” is unknown",
-    "Gates, stops and late waves are not shown because no campaign.json was read. Write that file before this page:",
+    "Gates, stops and late waves are not shown because its campaign.json was not read. Pass the file with --results. If the campaign is on a branch, write its file first:",
     "mogplex-ci campaign report FILE --home HOME --dir campaigns/node-24",
     "2 items of the campaign “node-24” failed, 2 min ago",
     "acme/r1, acme/r2: Last failure: npm test failed. Last line from the agent: “r1.test.ts failed”.",
@@ -175,6 +175,33 @@ test("dashboard says that the runs of a history have stopped", async () => {
     /^nightly: no run for \d days \(before that, 4 runs a week\)\nCheck its schedule and its token\.$/m,
   );
   expect(stdout).toContain("\nruns in the last 7 days: 0\n");
+});
+
+test("dashboard shows on a terminal the success rate, the 95% limit, the agent time, and the command for a gate", async () => {
+  const { cli, clock } = world();
+  const historyOf = (count: number) =>
+    Array.from({ length: count }, (_, index) => {
+      const outcome = index % 4 === 3 ? "failed" : "success";
+      const record = recordOf(sampleResult({ runId: `r${index}` }), clock.wallTime() - 60_000, "nightly");
+      return historyLine({ ...record, outcome, endedAt: record?.at, tookMs: 600_000 + index } as HistoryRecord);
+    }).join("");
+  const campaign = { ...viewOf([anItem(0, "succeeded")]), state: "gated", about: { file: "ci/node.yml" } };
+  const show = async (count: number) => {
+    const files = { "runs.ndjson": historyOf(count), "campaign.json": JSON.stringify(campaign) };
+    const { stdout } = await cli(["dashboard", "--history", "runs.ndjson", "--results", "campaign.json"], {
+      env,
+      files,
+    });
+    return stdout.split("\n").map((line) => line.trim());
+  };
+  const lines = await show(24);
+  expect(lines).toContain(
+    "runs in the last 7 days: 24, 18 of 24 succeeded (75%), median 10 min, 95% within 10 min, 4 h of agent time",
+  );
+  expect(lines).toContain("mogplex-ci campaign approve ci/node.yml");
+  expect((await show(3)).find((line) => line.startsWith("runs in the last 7 days"))).toMatch(
+    /: 3, 3 of 3 succeeded, median [^,]*, \d+ min of agent time$/,
+  );
 });
 
 const page = (heading: string) =>
@@ -257,7 +284,9 @@ test("dashboard says which forge it asks, and writes its page after 20 s if the 
   const code = await main(["dashboard", "--out", "public", "--history", "runs.ndjson"], io, { fetch, clock });
   expect(code).toBe(0);
   expect(io.text.stderr).toContain("note: Reading 3 pull requests from github.com\n");
-  expect(io.text.stderr).toContain("note: None of the 3 pull requests could be read: ");
+  expect(io.text.stderr).toContain(
+    "note: None of the 3 pull requests could be read: no complete answer within 20 seconds (github.com)",
+  );
   expect([asked.length, clock.now() - (asked[0] ?? 0)]).toEqual([1, 20_000]);
   const { pullRequests } = JSON.parse(io.files.get("public/data.json") ?? "");
   expect(pullRequests).toMatchObject({ state: "failed", count: 3 });
@@ -313,7 +342,7 @@ test("dashboard shows a run that outlived its job as the service reports it, and
   expect([pullRequests.count, lists.openRuns.state]).toEqual([1, "complete"]);
   expect(requests.filter((each) => each.startsWith("GET /runs/")).length).toBe(2);
   const { stdout } = await cli(dashboard.filter((word) => word !== "--json"), { env, files });
-  expect(stdout).toContain("runs in the last 7 days: 1, 1 of 1 succeeded, median ");
+  expect(stdout).toMatch(/runs in the last 7 days: 1, 1 of 1 succeeded, median (.+), \1 of agent time\n/);
   expect(stdout).not.toContain("did not finish in time");
 });
 

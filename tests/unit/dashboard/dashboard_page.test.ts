@@ -47,7 +47,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009This needs a token with the scope write.for 10 hOpen run Open the app Open job",
-    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting.for 5 hShow",
+    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting. Run this command with the flags of its jobs:mogplex-ci campaign approve campaign.ymlfor 5 hShow",
     "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003This needs a token with the scope write.for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failednpm test exited with code 1. After 9 min.9 h agoShow Open job",
@@ -213,15 +213,24 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
 
 test("concernsOf() has a campaign that a person stopped while items are left, until none is", () => {
   const stopped = { state: "stopped", stateReason: "stopped by ann: too many reviews", items: 4, ended: 3 };
-  expect(concernsOf(campaignWith(stopped)).map(({ subject, line }) => [subject, line])).toEqual([[
+  expect(concernsOf(campaignWith(stopped)).map((each) => [each.subject, adviceOf(each)])).toEqual([[
     "Resume the campaign “Move to Node 24” (move-to-node-24, round 2026-12), or skip the rest",
-    "Stopped by ann: too many reviews. 1 repository is left.",
+    "Stopped by ann: too many reviews. 1 repository is left. " +
+    "Run this command with the flags of its jobs: mogplex-ci campaign resume FILE",
   ]]);
   expect(concernsOf(campaignWith({ ...stopped, ended: 4 }))).toEqual([]);
   // Too many failures stop it, too, and ask for another decision.
   const closed = campaignWith({ ...stopped, gatedAt: "2026-12-01T05:00:00Z" });
-  expect(concernsOf(closed).map(({ tone, subject }) => [tone, subject])).toEqual([
-    ["bad", "The campaign “Move to Node 24” (move-to-node-24, round 2026-12) stopped after too many failures"],
+  expect(concernsOf(closed).map(({ tone, subject, command }) => [tone, subject, command])).toEqual([
+    [
+      ...["bad", "The campaign “Move to Node 24” (move-to-node-24, round 2026-12) stopped after too many failures"],
+      "mogplex-ci campaign status FILE",
+    ],
+  ]);
+  const commandOf = (campaignFile: string) => concernsOf(campaignWith({ ...stopped, campaignFile }))[0]?.command;
+  expect([commandOf("ci/node 24.yml"), commandOf("--home=x")]).toEqual([
+    "mogplex-ci campaign resume 'ci/node 24.yml'",
+    "mogplex-ci campaign resume FILE",
   ]);
   const row = elementsOf(render(closed)).find(({ tag, text }) => tag === "tr" && text.startsWith("Move to Node 24"));
   expect(row?.text).toContain("too many failures");
@@ -563,8 +572,8 @@ test("renderDashboardPage() shows no number of pull requests that it does not kn
   );
   const three = { last: 3, before: null };
   expect(pageOf({ merged: three, closed: three, waiting: three, entries: [], state: "partial" })).toBe(
-    "Opened (last 7 days)47 days before: 0Merged (last 7 days)37 days before: unknown" +
-      "Closed without merging (last 7 days)37 days before: unknownOpen now37 days before: unknown\nThe state of 2 pull requests is unknown.",
+    "Opened (last 7 days)47 days before: 0Merged (last 7 days)3Closed without merging (last 7 days)3Open now3\n" +
+      "The state of 2 pull requests is unknown.",
   );
   const concerns = concernsOf({ ...data, pullRequests: { ...pullRequests, unread, state: "partial" } });
   expect(concerns.at(-1)).toMatchObject({
@@ -751,15 +760,19 @@ test("concernsOf() has campaigns with recent runs of which no campaign.json was 
     return [headlineOf(concerns, data), ...concerns.map((each) => [each.subject, adviceOf(each)])];
   };
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 3 };
-  const missing = "Gates, stops and late waves are not shown because no campaign.json was read. " +
-    "Write that file before this page: mogplex-ci campaign report FILE --home HOME --dir campaigns/";
+  const missing = (which: string, campaign: string, folder: string) =>
+    `Gates, stops and late waves are not shown because ${which} read. Pass the file with --results. ` +
+    `If ${campaign} campaign is on a branch, write its file first: mogplex-ci campaign report FILE --home HOME --dir campaigns/${folder}`;
   expect(shown([run(1, "node-24", 6), run(2, "node-24", 6.5), run(3, "old", 8)])).toEqual([
     "1 thing needs attention",
-    ["The state of the campaign “node-24” is unknown", `${missing}node-24`],
+    ["The state of the campaign “node-24” is unknown", missing("its campaign.json was not", "the", "node-24")],
   ]);
   expect(shown([run(1, "node-24", 1), run(2, "moment", 2)])).toEqual([
     "1 thing needs attention",
-    ["The state of 2 campaigns is unknown", `node-24, moment. ${missing}NAME`],
+    [
+      "The state of 2 campaigns is unknown",
+      `node-24, moment. ${missing("no campaign.json of these campaigns was", "a", "NAME")}`,
+    ],
   ]);
   const campaigns = fullDashboard(1).campaigns.map((each) => ({ ...each, state: "done", gatedAt: null, causes: [] }));
   const data = emptyDashboard({ runs: [run(1, "move-to-node-24", 1)] as Data["runs"], campaigns, covers });
@@ -773,6 +786,88 @@ test("renderDashboardPage() marks a draft, and does not list it as open for too 
   const row = elementsOf(render(data)).find(({ tag, text }) => tag === "tr" && text.includes("acme/service-0"));
   expect([row?.text.includes("draft"), row?.text.includes("review requested")]).toEqual([true, false]);
   expect(concernsOf(data)).toEqual([]);
+});
+
+test("renderDashboardPage() lists exactly the pull requests that have been open for long, and says that drafts are left out", () => {
+  const pulls = fullDashboard(1).pullRequests;
+  const pageOf = (...all: readonly (readonly [days: number, draft?: boolean])[]) => {
+    const entries = all.map(([days, draft = false], index) => ({
+      ...pulls.entries[0],
+      ...{ url: `https://github.com/acme/web/pull/${index}`, repository: "acme/web", draft },
+      openedAt: hoursBefore(days * 24),
+    })) as Data["pullRequests"]["entries"];
+    const waiting = { last: entries.length, before: null };
+    const data = { ...emptyDashboard(), pullRequests: { ...pulls, waiting, entries } };
+    const page = render(data);
+    const [concern] = concernsOf(data);
+    const list = elementsOf(page).find(({ attributes }) => attributes.id === concern?.link?.part);
+    return {
+      summary: / pull requests are open.(.*)/.exec(textsOf(page, "header")[0] ?? "")?.[1]?.trim(),
+      subject: concern?.subject,
+      listed: list?.tag === "h2" ? "all" : list?.text.match(/#\d/g),
+    };
+  };
+  expect(pageOf([9, true], [8], [7, true], [6], [2], [1])).toEqual({
+    summary: "2 of them, not counting drafts, have been open for more than 3 days.",
+    subject: "2 pull requests have been open for more than 3 days, not counting drafts",
+    listed: ["#1", "#3"] as never,
+  });
+  expect(pageOf([9], [8], [7], [6], [5], [1])).toMatchObject({
+    summary: "5 of them have been open for more than 3 days.",
+    subject: "5 pull requests have been open for more than 3 days",
+  });
+  // A list of all that has no others, or is short.
+  expect([pageOf([9], [9], [9], [9], [9], [9]).listed, pageOf([9], [1]).listed]).toEqual(["all", "all"]);
+});
+
+test("renderDashboardPage() says that a run with an end in the future is not part of the last 7 days", () => {
+  const [sample] = fullDashboard(1).runs;
+  const coverOf = (...hours: number[]) => {
+    const runs = hours.map((each, index) => ({ ...sample, runId: `r${index}`, endedAt: hoursBefore(each) }));
+    const covers = { ...emptyDashboard().covers, histories: 1, lines: runs.length };
+    const page = render(emptyDashboard({ runs: runs as Data["runs"], covers }));
+    return textsOf(page, "p").find((text) => text.includes(" from 1 history file"));
+  };
+  expect(coverOf(1, -3)).toContain(
+    " The last 7 days do not include 1 run with an end in the future. The clock of its job was probably wrong.",
+  );
+  expect(coverOf(-1, -3)).toContain("2 runs with an end in the future. The clock of their jobs was probably wrong.");
+  expect(coverOf(1, -0.01)).not.toContain("future");
+});
+
+test("renderDashboardPage() names the week of a duration that ends before the current week", () => {
+  const weeks = ["2026-11-09", "2026-11-16", "2026-11-23", "2026-11-30"].map((from) => ({
+    from,
+    ...figures(20, 15, 5),
+  }));
+  const namesOf = (...p95: (number | null)[]) => {
+    const page = render({
+      ...emptyDashboard(),
+      weeks: weeks.map((each, index) => ({ ...each, p95Ms: p95[index] ?? null })),
+    });
+    const charts = elementsOf(page).filter(({ attributes }) => attributes.class === "chart");
+    return charts[1]?.text.match(/95% within \d+ min(?: \(.*?\))?|median \d+ min(?: \(.*?\))?/g);
+  };
+  expect(namesOf(600_000, 600_000, 720_000, null)).toEqual(["95% within 12 min (23 Nov)", "median 5 min"]);
+  expect(namesOf(600_000, 600_000, 720_000, 660_000)).toEqual(["95% within 11 min", "median 5 min"]);
+});
+
+test("renderDashboardPage() compares nothing with the time before the first run", () => {
+  const [sample] = fullDashboard(1).runs;
+  const asideOf = (runs: Data["runs"], from: string) => {
+    const covers = { ...emptyDashboard().covers, histories: 1, lines: runs.length, from };
+    const page = render(emptyDashboard({ runs, covers }));
+    const strip = elementsOf(page).find(({ attributes }) => attributes.class === "strip")?.text;
+    return [page.includes("compared with the 7 days before"), strip?.includes("7 days before")];
+  };
+  const runsOf = (...hours: number[]) =>
+    hours.map((each, index) => ({
+      ...sample,
+      ...{ runId: `r${index}`, endedAt: hoursBefore(each), pullRequest: `https://github.com/acme/web/pull/${index}` },
+    })) as Data["runs"];
+  const week = [1, 2, 3, 4, 5];
+  expect(asideOf(runsOf(...week), hoursBefore(5))).toEqual([false, false]);
+  expect(asideOf(runsOf(...week, 170, 180, 190, 200, 210), hoursBefore(210))).toEqual([true, true]);
 });
 
 test("renderDashboardPage() asks for attention if not all runs of projects were collected, once for each reason", () => {
@@ -1072,7 +1167,7 @@ test("concernsOf() says once of a run that it waits for an answer, and what to d
   expect(ofCause("acme/a", "acme/b")).toEqual(["acme/a, acme/b: answer in the app, or cancel the runs."]);
   expect(ofRun({ repository: "acme/c", campaign: "node-24", reason: cause })).toEqual([
     "acme/c: answer in the app, or cancel the run: mogplex-ci runs cancel 791e20a2-5dae",
-    expect.stringContaining("no campaign.json was read"),
+    expect.stringContaining("its campaign.json was not read"),
   ]);
 });
 
@@ -1122,7 +1217,9 @@ test("concernsOf() leaves a run's reason as the service wrote it, and gives our 
   const { line } = concernsOf(emptyDashboard({ runs: runs as Data["runs"] }))[0] ?? {};
   expect(line).toBe("npm test failed.");
   const stopped = campaignWith({ state: "stopped", stateReason: "stopped by mira: npm is down", items: 40, ended: 3 });
-  expect(concernsOf(stopped)[0]?.line).toBe("Stopped by mira: npm is down. 37 repositories are left.");
+  expect(concernsOf(stopped)[0]?.line).toBe(
+    "Stopped by mira: npm is down. 37 repositories are left. Run this command with the flags of its jobs:",
+  );
 });
 
 test("concernsOf() ends the last line of an agent with one full stop", () => {

@@ -380,6 +380,15 @@ test("pullRequestsOf() does not know what waits when nothing could be read, and 
   ]);
 });
 
+test("pullRequestsOf() knows nothing about the time before the first run", () => {
+  const open = reading({ 1: { state: "open", createdAt: ago(1) } });
+  const beforeOf = (days: number) => {
+    const { opened, merged, closed, waiting } = pullRequestsOf([named(1)], open, NOW, ago(days));
+    return [opened, merged, closed, waiting].map((pair) => pair?.before);
+  };
+  expect([beforeOf(6), beforeOf(8)]).toEqual([[null, null, null, null], [0, 0, 0, 0]]);
+});
+
 test("pullRequestsOf() reports an address that does not belong to a pull request", () => {
   const none = reading({});
   const url = "https://github.com/acme/api";

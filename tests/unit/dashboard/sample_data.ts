@@ -169,6 +169,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
     }),
     campaigns: numbers.slice(0, Math.ceil(size / 4)).map((index) => ({
       file: `public/campaigns/${index}/campaign.json`,
+      campaignFile: index === 0 ? null : "campaign.yml",
       name: index === 0 ? "move-to-node-24" : `campaign-${index}`,
       title: index === 0 ? "Move to Node 24" : null,
       gatedAt: index % 4 === 1 ? ago(5) : null,

@@ -192,6 +192,7 @@ const COVERAGE: Fields<Coverage> = {
 };
 const CAMPAIGN: Fields<CampaignEntry> = {
   file: true,
+  campaignFile: true,
   name: true,
   round: true,
   title: true,

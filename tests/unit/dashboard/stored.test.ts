@@ -300,6 +300,26 @@ test("readStored() takes what it can read of a history, and names the lines that
   ]);
 });
 
+test("readStored() names the other flag for a file that was passed with the wrong one", () => {
+  const result = renderJson(sampleResult({ repository: "acme/api" }));
+  const { runs, campaigns, fileProblems } = read({
+    "a-runs.ndjson": result,
+    "b-runs.ndjson": CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "succeeded")])),
+    "c-runs.ndjson": `${JSON.stringify(sampleEvent(1))}\n`,
+    "one.json": line({}),
+    "two.json": line({}) + line({ runId: "other" }),
+  });
+  expect([runs, campaigns]).toEqual([[], []]);
+  const [history, other] = [
+    "This is a history. Pass it with --history",
+    "This is the result of a run or a campaign. Pass it with --results",
+  ];
+  expect(fileProblems.map(({ file, kind, why }) => [file, kind, why])).toEqual([
+    ...["one.json", "two.json"].map((file) => [file, "file", history]),
+    ...["a-runs.ndjson", "b-runs.ndjson", "c-runs.ndjson"].map((file) => [file, "file", other]),
+  ]);
+});
+
 test("readStored() reports the projects whose runs were not collected, and does not count the file that names them", () => {
   const problem = (source: string, why: string, empty?: boolean) =>
     `${JSON.stringify({ schemaVersion: 1, kind: "problem", source, why, empty })}\n`;

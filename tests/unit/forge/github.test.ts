@@ -429,12 +429,17 @@ test("Forges reads all but the one pull request that GitHub cannot show in time"
 });
 
 test("Forges gives up on a GitHub that is out of reach, and does not ask for each pull request", async () => {
-  const { forges, github, sizes } = slowGithub(0);
+  const { forges, github, sizes, notices } = slowGithub(0);
   const urls = Array.from({ length: 50 }, (_, index) => url(`p${index}`));
   for (let index = 0; index < 50; index++) github.pulls.set(`acme/p${index}#7`, aNode());
   const { failed } = await forges.read(urls);
   expect([failed.size, sizes.slice(0, 6)]).toEqual([50, [50, 25, 12, 6, 3, 1]]);
   expect(sizes.length).toBeLessThan(40);
+  // The request is sent for all of them, even if it has shrunk to one.
+  expect(notices.length).toBeGreaterThan(2);
+  for (const { message } of notices) {
+    expect(message).toStartWith("Cannot read pull requests at github.com yet (HTTP 502");
+  }
 });
 
 test("Forges asks again for what GitHub left out of a large answer, in smaller ones", async () => {

@@ -379,7 +379,7 @@ test("Forges gives a forge that answers slowly ten minutes", async () => {
   const urls = Array.from({ length: 100 }, (_, index) => URL_7.replace(/7$/, `${index + 1}`));
   const before = clock.now();
   const { failed, refused } = await forges.read(urls);
-  expect(failed.get(urls[99] ?? "")).toBe("the forge took longer than 10 minutes");
+  expect(failed.get(urls[99] ?? "")).toBe("gitlab.com took longer than 10 minutes");
   expect([failed.size + refused.size, clock.now() - before]).toEqual([100, 608_000]);
 });
 
