@@ -96,7 +96,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "result": {
     description:
-      "Path of a JSON file that the agent must commit, such as .mogplex/result-{id}.json: its values become outputs. Needs schema, and github-token with contents: read. See docs/results.md.",
+      "Path of a JSON file that the agent must commit, such as .mogplex/result-{id}.json. The file's values become outputs. Needs schema, and github-token with contents: read. See docs/results.md.",
   },
   "schema": {
     description: "With result: path of the file's JSON Schema in the workspace, as JSON or YAML. Needs a checkout.",
@@ -113,7 +113,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "timeout": {
     description:
-      "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it 5 minutes below the job's timeout-minutes.",
+      "How long to wait for the run, such as 45m, 1h30m, or seconds. Keep it at least 5 minutes below the job's timeout-minutes.",
     empty: "30m",
   },
   "on-timeout": {
@@ -136,7 +136,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     options: KEY_SCOPES,
   },
   "key-part": {
-    description: "Any text that makes the key different, for several runs in one job.",
+    description: "Any text that makes the key unique, if one job starts several runs.",
   },
   "idempotency-key": {
     description: "Idempotency key, used unchanged.",
@@ -148,7 +148,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     empty: "compact",
     options: ["compact", "full", "json"],
   },
-  "report": { description: "Reports to write, separated by commas, such as json, junit.", empty: "all of them" },
+  "report": { description: "Reports to write, separated by commas, such as json,junit.", empty: "all of them" },
   "out": { description: "Directory for the reports in the workspace.", empty: "mogplex-ci" },
   "history": {
     description:
@@ -192,7 +192,7 @@ export const OUTPUT_TEXTS: Readonly<Record<OutputName | "exit_code", string>> = 
   pull_request_url: "Address of the pull request. Empty if no pull request was opened, or if it is unknown.",
   replayed: "true if the job attached to an existing run.",
   result_path:
-    "Path of the file with the checked value, for a step with a result. Top-level scalars that its schema names also become outputs, as result_NAME.",
+    "Path of the file with the checked value, if result is set. Top-level scalars in the schema also become outputs, as result_NAME.",
   exit_code: "Exit code of the step.",
 };
 
