@@ -21,9 +21,8 @@ import type { Option, OptionVariable, VerbFlag } from "./verb.ts";
 type VariableOption<T, N extends VariableName> = Omit<Option<T>, "variable"> & { variable: OptionVariable<N> };
 
 /**
- * The row of an option that overrides a variable. Not exported: `lib/cli/environment.ts` does not compile if two rows have the same variable, and it
- * only sees the rows of this file.
- * Like the rules below, it has no effect, so that a bundler drops the rows that a program does not read.
+ * The row of an option that overrides a variable. This function is not exported, because `lib/cli/environment.ts` only checks the rows of this file
+ * for duplicate variables. The function has no side effects, so that a bundler drops the rows that a program does not read.
  * @__NO_SIDE_EFFECTS__
  */
 function option<T, const N extends VariableName>(

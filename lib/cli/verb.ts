@@ -322,6 +322,7 @@ export interface Verb {
   codes?: readonly (ExitName | readonly ExitName[])[];
   /** @default the meanings of its group */
   meanings?: Meanings;
+  /** A flag that makes a drop-in verb exit with a verdict, as toolkit verbs do. */
   verdict?: { flag: VerbFlag; meanings: Meanings };
   examples: readonly string[];
   run: VerbFunction;

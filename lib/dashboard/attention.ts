@@ -916,7 +916,7 @@ export function foldConcerns(concerns: readonly Concern[], max: number): { open:
   const first = new Set(concerns.filter((each) => !isUnfolded(each)).slice(0, room));
   const isOpen = (each: Concern) => isUnfolded(each) || first.has(each);
   const folded = concerns.filter((each) => !isOpen(each));
-  // A fold takes as much room as a single line in it.
+  // A fold takes as much space as the single line that it would hide.
   return folded.length === 1 ? { open: [...concerns], folded: [] } : { open: concerns.filter(isOpen), folded };
 }
 

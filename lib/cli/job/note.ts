@@ -188,7 +188,7 @@ export function planJobNote(
     /** Number of a pull request in the job's own repository. `undefined` for the job's own pull request. */
     number?: number;
     inputAdvice?: string | undefined;
-    /** The node of a matrix, as shown to users. @default {""} */
+    /** The matrix node of the job, as shown to users. @default {""} */
     matrix?: string;
   } = {},
 ): PlannedNote | undefined {
