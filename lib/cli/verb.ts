@@ -45,7 +45,7 @@ export interface Vocabulary {
   resume(
     result: Pick<AnyResult, "resume" | "resumeIsCommand" | "outcome" | "runId" | "kind" | "idempotencyKey">,
   ): Continuation | null;
-  /** How to repeat a cancelled run in a program that has no command for it. */
+  /** How to repeat a cancelled run. `undefined` if a command repeats the run. */
   readonly restart?: string | undefined;
   cancel(runId: string): string;
   /** The comment that repeats a run that was requested in a comment. `undefined` if a command repeats the run. */

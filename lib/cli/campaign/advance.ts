@@ -1,8 +1,3 @@
-/**
- * `campaign advance` makes one wave. It collects finished runs, starts what the quotas allow, records and reports the results, and exits.
- *
- * @module
- */
 import { previewWave } from "../../campaign/work/wave.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";

@@ -308,7 +308,7 @@ function pathOf({ directory }: Pick<CampaignPlace, "directory">, file: string): 
   return `${directory.replace(/\/+$/, "")}/${file}`;
 }
 
-/** The existing reports show an old state of the items. They are only written again if a wave has already written them. */
+/** Only writes reports that a wave has already written, because these reports show an old state of the items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (!hasReports(context, place) || otherCampaign(context, place, view) !== null) return;
   await publishCampaign(context, place, view, { problem: null, note: null });

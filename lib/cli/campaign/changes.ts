@@ -1,8 +1,3 @@
-/**
- * `campaign ask` and `campaign close` change pull requests, after the user has confirmed a list of the changes.
- *
- * @module
- */
 import {
   type ChangePlan,
   changePullRequests,

@@ -1,8 +1,3 @@
-/**
- * `campaign check` reads a campaign file and all files that it names, and prints every mistake. It sends no requests.
- *
- * @module
- */
 import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
 import { CampaignFileError, campaignText, mistakeLine } from "../../campaign/file/mistakes.ts";
 import { campaignNotes, readCampaignFile } from "../../campaign/file/read.ts";

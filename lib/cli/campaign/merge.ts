@@ -1,9 +1,3 @@
-/**
- * `campaign merge` merges the pull requests that are approved and whose checks are green. For all other pull requests, it prints why they are not
- * merged.
- *
- * @module
- */
 import { mergeCampaign, type MergeResult } from "../../campaign/merge/merge_campaign.ts";
 import type { MergeLineWord } from "../../campaign/merge/round.ts";
 import type { MergeMethod } from "../../forge/model.ts";

@@ -1,8 +1,3 @@
-/**
- * `campaign new` writes a campaign file and its task, for the user to edit. It overwrites no file, and sends no requests.
- *
- * @module
- */
 import { NEW_REPOSITORY, NEW_TASK, NEW_TITLE } from "../../campaign/file/placeholders.ts";
 import { campaignCommand } from "../../campaign/report/words.ts";
 import { UsageError } from "../../errors.ts";

@@ -1,8 +1,3 @@
-/**
- * `campaign pipeline` writes the CI pipeline that runs the waves of a campaign. It sends no requests.
- *
- * @module
- */
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { PipelineFile, PipelineSettings } from "../../campaign/pipeline/format.ts";
 import { makePipelineWith } from "../../campaign/pipeline/make_pipeline.ts";

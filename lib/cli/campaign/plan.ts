@@ -1,8 +1,3 @@
-/**
- * `campaign plan` freezes the list of items, and estimates when the campaign will finish. It starts nothing.
- *
- * @module
- */
 import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_options.ts";
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";

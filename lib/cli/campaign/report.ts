@@ -1,8 +1,3 @@
-/**
- * `campaign report` writes the reports again, based on the lock and the journal. With the token of a forge, it also reads the pull requests.
- *
- * @module
- */
 import { readCampaignWith } from "../../campaign/campaign.ts";
 import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
 import { EXIT } from "../../exit_codes.ts";

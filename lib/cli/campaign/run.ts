@@ -1,8 +1,3 @@
-/**
- * `campaign run` runs waves in this process until the campaign is done, or until `--timeout`.
- *
- * @module
- */
 import { JSON_LINES, NOTE, ON_INTERRUPT, SHOW_TASK } from "../options.ts";
 import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";

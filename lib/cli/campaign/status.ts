@@ -1,9 +1,3 @@
-/**
- * `campaign status` prints the state of a campaign, and what needs attention. It changes nothing. With the token of a forge, it also reads the pull
- * requests.
- *
- * @module
- */
 import { exitCodeNow, readCampaignWith } from "../../campaign/campaign.ts";
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import { pullRequestsOf } from "../../campaign/pulls.ts";

@@ -29,7 +29,7 @@ export interface ScreenOptions {
 const MIN_WIDTH = 40;
 /** In cells: longer than the longest names that forges permit, and about five lines of a narrow screen. */
 const MAX_TEXT = 400;
-/** Maximum number of UTF-16 units that are read from a text. Most of them may be invisible. */
+/** Maximum number of UTF-16 units that are read from a text. Most characters of a text may be invisible. */
 const MAX_READ = 20_000;
 const MAX_SECRET = 1_000;
 /**

@@ -388,7 +388,7 @@ export function logWidth(io: Pick<Io, "isTerminal">): number {
 /** In UTF-16 units. The log and the reports contain the full text. */
 const MAX_ANNOTATION_TEXT = 1_000;
 
-// All other outcomes are warnings.
+// Outcomes that are not listed are warnings.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
 export function commandVariables(

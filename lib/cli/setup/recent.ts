@@ -126,7 +126,7 @@ const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", 
 const TEXTS = ["TASK", "REPOSITORY"].map((name) => HEADER.indexOf(name));
 /** Widths of state and task in a terminal's table. The longest state is `awaiting_input`. */
 const [STATE_CELLS, TASK_CELLS] = [14, 40];
-/** A branch that the service named. Its first digits are enough to identify it. Source: contract, 4.6. */
+/** A branch name that the service generated. The first digits are enough to identify the branch. Source: contract, 4.6. */
 const GENERATED_BRANCH = /^mogplex\/external\/([0-9a-f]{8})-[0-9a-f]{8}$/;
 
 function branchCell(branch: string): string {

@@ -23,7 +23,7 @@ const VERIFY = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
 /** Must be a plain YAML scalar that is also valid inside single and triple quotes. */
 const CHECK =
   `${VERIFY} || { echo "ci/mogplex.mjs has changed; see git log ci, or replace it with npm --prefix ../mogplex-ci run init -- --update --force"; exit ${EXIT.internal}; }`;
-/** For systems that keep the workspace. Users could mistake reports of an earlier build for reports of this build. */
+/** Some systems keep the workspace, so reports of an earlier build could be mistaken for reports of this build. */
 const EMPTY = "rm -rf mogplex-ci";
 export const TOOL = `node ${PROGRAM_FILE}`;
 /**

@@ -1,8 +1,3 @@
-/**
- * `follow` attaches to a run and exits with its verdict.
- *
- * @module
- */
 import { checkUuid } from "../../service/validate.ts";
 import { emptyRunResult } from "../../run/result.ts";
 import { attachJob } from "../../run/run.ts";

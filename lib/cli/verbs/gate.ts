@@ -1,8 +1,3 @@
-/**
- * `gate` reports whether users have approved the newest commit of a pull request, as an exit code or a commit status.
- *
- * @module
- */
 import type { Check } from "../../check.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";

@@ -1,8 +1,3 @@
-/**
- * `permissions` prints the minimal Deno permission flags for a run, based on the lists that the program itself reads.
- *
- * @module
- */
 import { PERSON_VARIABLES, type Platform, type ReadEnv, type Systems } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";

@@ -1,8 +1,3 @@
-/**
- * `report` writes the reports of a run and exits with its verdict. A run that has not finished is treated as past its deadline.
- *
- * @module
- */
 import { checkUuid } from "../../service/validate.ts";
 import { UsageError } from "../../errors.ts";
 import { emptyRunResult } from "../../run/result.ts";

@@ -1,8 +1,3 @@
-/**
- * `run --follow` starts a run, publishes its id, follows the run, reports, and exits with its verdict. `run --detach` exits when the run has started.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
 import { findsAgain } from "../../run/key.ts";
