@@ -131,7 +131,7 @@ export function campaignVerdictsTable(): string {
         remark === undefined ? verdict : `${verdict}; ${remark}`,
         attempt ? "yes" : "no",
         failure ? "yes" : "no",
-        { never: "no", attempts: "while it has attempts", free: "yes" }[again],
+        { never: "no", attempts: "if attempts are left", free: "yes" }[again],
       ];
     }),
   );
