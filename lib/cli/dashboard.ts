@@ -304,7 +304,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const tone = concerns.length === 0 && cautionOf(data) === null ? "green" : "yellow";
   const rated = ratedOf(last);
   const unrated = unratedTexts(last).join(", ");
-  // The share of a few runs is not shown in percent.
+  // With only a few runs, the share is not a percentage.
   const notes = [/%/.exec(shareText(last) ?? "")?.input, unrated && `not counted: ${unrated}`].filter(Boolean);
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`

@@ -68,7 +68,7 @@ export interface Concern {
   readonly command: string | null;
   /** When the problem occurred or began, in milliseconds since 1970. `null` if unknown. */
   readonly at: number | null;
-  /** Whether the problem still exists. Its age is then shown as `for 5 h` instead of `5 h ago`. */
+  /** Whether the problem still exists. If so, its age is shown as `for 5 h` instead of `5 h ago`. */
   readonly lasts: boolean;
   readonly link: ConcernLink | null;
   /** Address of the job of the run. `null` if unknown. Untrusted text. */
@@ -142,7 +142,6 @@ function titled(campaign: CampaignEntry): string {
   return title === null ? `“${campaignName(campaign)}”` : `“${title}” (${campaignName(campaign)})`;
 }
 
-/** A command in a job of the campaign, or in a clone of its project. */
 function campaignCommand(verb: string, { campaignFile }: CampaignEntry): string {
   // A file whose name begins with a hyphen would be a flag.
   const file = campaignFile?.startsWith("-") === false ? campaignFile : "FILE";
@@ -675,22 +674,19 @@ export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number)
   return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
 
-/** `, not counting drafts`, if there are any. */
 export function withoutDrafts(entries: readonly PullRequestEntry[]): string {
   return entries.some(({ draft }) => draft === true) ? ", not counting drafts" : "";
 }
 
-/** `2 pull requests have been open for more than 3 days, not counting drafts`. */
 export function longPullsText(count: number, entries: readonly PullRequestEntry[]): string {
   return `${formatCount(count, "pull request")} ${count === 1 ? "has" : "have"} been open for more than 3 days${
     withoutDrafts(entries)
   }`;
 }
 
-/** Number of pull requests that are listed first. */
 export const FIRST_PULLS = 5;
 
-/** The anchor of a list that has only the pull requests of {@linkcode longWaiting}, unless the list of all is short or has no others. */
+/** The page only has a separate list `long-pulls` if the list of all pull requests is long and also contains newer pull requests. */
 export function longPullsPart(old: readonly PullRequestEntry[], entries: readonly PullRequestEntry[]): string {
   return entries.length > FIRST_PULLS && old.length < entries.length ? "long-pulls" : "pulls";
 }

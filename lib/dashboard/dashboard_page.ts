@@ -438,7 +438,7 @@ function durations(all: readonly WeekFigures[]): Html | null {
   if (median.length < LEAST_WEEKS) return null;
   const valueText = (point: readonly [at: number, value: number] | undefined) =>
     formatDuration((point?.[1] ?? 0) * size);
-  /** The week of the last point, unless it is the current week, whose name is below it. */
+  /** Empty for the current week, because the axis already labels that week. */
   const weekText = ([at]: readonly [at: number, value: number] = [1, 0]) =>
     at === 1 ? "" : ` (${dayText(all[Math.round(at * (all.length - 1))]?.from ?? "")})`;
   const [first, last] = [valueText(median[0]), valueText(median.at(-1))];
@@ -1010,10 +1010,10 @@ function problemList(heading: string, problems: readonly FileProblem[]): Html | 
   }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
 }
 
-/** A difference between two clocks that needs no attention, in milliseconds. */
+/** A smaller difference between two clocks needs no attention. */
 const SMALL_SKEW_MS = 60_000;
 
-/** No figure of the last seven days has a run that has yet to end. */
+/** The figures of the last seven days leave out runs that end in the future. */
 function futureText(runs: readonly RunEntry[], nowMs: number): string {
   const count = runs.filter((run) => (momentOf(run) ?? 0) > nowMs + SMALL_SKEW_MS).length;
   return count === 0

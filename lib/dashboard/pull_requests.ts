@@ -32,7 +32,7 @@ const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, con
  * Combines the pull requests in the files with their state on the forges.
  * @param named Newest first, without duplicate addresses.
  * @param reading The state that was read from the forges. `null` if there is no token for any of them.
- * @param from When the first run in the files ended. Nothing is known about the time before. @default unknown
+ * @param from When the first run in the files ended. Nothing is known about earlier pull requests. @default unknown
  */
 export function pullRequestsOf(
   named: readonly NamedPull[],

@@ -186,7 +186,7 @@ const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   cancelled: "failed",
 };
 
-/** The campaign with what is now known about the run of an item. The campaign's own page shows this only after the next wave. */
+/** Updates the campaign with the current state of an item's run. The campaign's own page shows this only after the next wave. */
 function withRun(
   entry: CampaignEntry,
   { name, question, hasAttempt }: OpenItem,

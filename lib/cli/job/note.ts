@@ -160,7 +160,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
 }
 
 /**
- * Writes the end of a run into the note of a job whose process was killed. It never creates a note. A failure is printed as one line on stderr. A
+ * Adds the result of a run to the note of a job whose process was killed. It never creates a note. A failure is printed as one line on stderr. A
  * missing token is not reported again.
  */
 export async function endKilledJobNote(

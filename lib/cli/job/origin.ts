@@ -133,7 +133,7 @@ function checkHost(text: string, attempted: string): string {
   });
 }
 
-/** A warning about an address on a host that the service does not support. `undefined` for all other addresses. */
+/** A warning about an address on a host that the service does not support. `undefined` if no warning is needed. */
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;

@@ -24,7 +24,7 @@ const MAX_VALUE = 80;
 const MAX_FOLDERS = 50;
 
 /**
- * Returns the whole id of a run, and prints it in a note. A whole id, and any text in CI, is returned unchanged.
+ * Returns the whole id of a run, and prints it in a note. In CI, or if the text is a whole id, the text is returned unchanged.
  * @throws {UsageError} if the text is neither an id nor at least 8 digits, or if no run or several runs begin with the digits.
  * @throws {UnauthorizedError} if there is no token.
  */

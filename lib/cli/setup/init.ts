@@ -772,7 +772,7 @@ function describePipelines(steps: Steps, context: Context, job: GitlabJob): bool
     );
     steps.show(`    - if: ${refused.map(({ condition }) => condition).join(" || ")}`);
   }
-  // A person who starts a pipeline manually expects the other jobs to run.
+  // Users who start a pipeline manually expect the other jobs to run.
   const lines = otherJobs(predictions.filter((each) => each.source !== BY_HAND.source), job);
   steps.say(...lines);
   if (lines.length > 0 && job.advice !== undefined) steps.explain("", `\n${job.advice}`);

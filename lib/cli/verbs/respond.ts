@@ -1,5 +1,5 @@
 /**
- * `respond` turns a mention at the forge into a run with a live note. `respond --poll` looks for mentions without an event.
+ * `respond` turns a mention at the forge into a run with a live note. `respond --poll` looks for mentions that did not start a job.
  *
  * @module
  */
