@@ -206,7 +206,7 @@ function storedOf(context: Context): Stored {
     pageOf(path, name) {
       if (!isWritten) return null;
       const page = join(dirname(path), name);
-      // There is no page, or Deno does not permit the check.
+      // The page does not exist, or Deno does not permit the check.
       return valueOr(() => io.realPath(page) === undefined ? null : page, null);
     },
   }, clock.wallTime());

@@ -178,7 +178,7 @@ export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | 
   return { ...stored, runs, campaigns, pulls: newestPulls([...stored.pulls, ...more]) };
 }
 
-/** How a campaign counts a run, by outcome. All other outcomes are left to the campaign's next wave. */
+/** The campaign's count that includes a run, by the outcome of the run. All other outcomes are left to the campaign's next wave. */
 const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   awaiting_input: "asking",
   started: "running",

@@ -86,7 +86,7 @@ const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
 /** Maximum number of groups that need attention. Further groups are only counted. */
 const MAX_GROUPS = 20;
-/** Maximum width of a cause, in cells. A cause may be the message of an error with its advice. */
+/** Maximum width of a cause, in cells. A cause can be an error message with advice. */
 const MAX_CAUSE = 600;
 const MAX_LINES = 5;
 

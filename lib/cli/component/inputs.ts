@@ -65,7 +65,7 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...FLAGS.map(flagVariable),
 ];
 
-/** The pattern of an input that names something to read or write. `variable` is `null` if the input has no `MOGPLEX_…` variable. */
+/** The pattern of an input that names a file or another resource. `variable` is `null` if the input has no `MOGPLEX_…` variable. */
 export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
 
 export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
@@ -74,7 +74,7 @@ export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-var
 export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
 
 /**
- * Checks the inputs that name something to read or write. GitLab checks inputs itself, but a project or pipeline variable with the name of an input's
+ * Checks the inputs that name files or other resources. GitLab checks inputs itself, but a project or pipeline variable with the name of an input's
  * variable overrides the input without a check.
  * @param patterns The patterns of the component. An input of the same name can have a different pattern in another component.
  * @throws {UsageError} if an input does not match its pattern. In this case, nothing has been read or written. The message does not contain the

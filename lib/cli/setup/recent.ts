@@ -134,8 +134,8 @@ function branchCell(branch: string): string {
 }
 
 /**
- * The verdict of a finished run, or the status of an active run. The last outcome of an active run that a command saw may be out of date, so that
- * outcome is not used.
+ * The verdict of a finished run, or the status of an active run. For an active run, the last outcome that a command saw is ignored, because the
+ * outcome may be out of date.
  */
 function knownStatus({ outcome, status }: Pick<RecentRun, "outcome" | "status">): string {
   return status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";

@@ -178,7 +178,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   return [...program, url, checkToken(context, token, machine), files, ...there, ...forge];
 }
 
-/** Skips the checks that would read, write or send something at places that variables from the checkout name. */
+/** Skips the checks that would use files and addresses from variables that the checkout set. */
 async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
   return [...here, ...await checkNothingThere(context, cause)];
