@@ -23,9 +23,7 @@ interface Call extends
   dropIn: boolean;
   /** A token that does not come from a variable, and its place, for messages. @default the token from the environment */
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
-  /** @default a reader of the flags and the variables */
   option?: ReadOption;
-  /** @default the environment of `io` */
   variables?: ReadEnv;
 }
 

@@ -149,7 +149,6 @@ async function look(context: Context, session: Session): Promise<DashboardData> 
 /** How long a forge may take for its first response. The page is also useful without the pull requests of that forge. */
 const FORGE_ANSWER_MS = 20_000;
 
-/** `null` if there is no token for a forge. */
 async function askForges(
   { forges, io: { env }, clock, fetch, writer }: Context,
   { pulls }: Stored,
@@ -304,7 +303,6 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const tone = concerns.length === 0 && cautionOf(data) === null ? "green" : "yellow";
   const rated = ratedOf(last);
   const unrated = unratedTexts(last).join(", ");
-  // With only a few runs, the share is not a percentage.
   const notes = [/%/.exec(shareText(last) ?? "")?.input, unrated && `not counted: ${unrated}`].filter(Boolean);
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`

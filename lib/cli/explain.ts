@@ -7,7 +7,6 @@ import { Writer } from "./log/writer.ts";
 
 /** A writer that masks the secrets in the environment. The token is added later. */
 export function createWriter(io: Io, platform: Platform, group: VerbGroup | undefined): Writer {
-  // Drop-in verbs read only the documented variables.
   const env = group === "toolkit" ? io.env : undefined;
   return new Writer(io, platform, createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));
 }

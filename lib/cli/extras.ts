@@ -6,7 +6,6 @@ import { openTraceOf } from "./trace.ts";
 import type { Context, ExtraPermissions, JobExtra, JobExtras } from "./verb.ts";
 import { valueOr } from "../lookup.ts";
 
-/** @throws {UsageError} if a file named by a flag cannot be written. */
 function openExtras(context: Context): JobExtra {
   const file = context.option(OTEL_FILE);
   if (file !== undefined) checkAppends(context, "write the trace", file);

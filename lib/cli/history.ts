@@ -36,7 +36,6 @@ function jobOf({ platform, io: { env } }: Context): string | null {
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
-/** `null` if the CI system provides no address of the job or its pipeline. */
 function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
   const { job, pipeline } = platform.links(env);
   const url = job ?? pipeline;
@@ -111,7 +110,6 @@ export function addRun(context: Context, result: AnyResult): void {
   if (path !== undefined && run !== undefined) append(context, path, run);
 }
 
-/** `undefined` if there is nothing to add. See {@linkcode recordOf}. */
 function recordIn(context: Context, result: AnyResult): HistoryRecord | undefined {
   const { writer: { redact }, clock, isMention } = context;
   const clean = cleanResult(result, redact, redact.token);

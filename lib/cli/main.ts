@@ -130,7 +130,6 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     const error = isNotPermitted(thrown)
       ? new UsageError({ attempted: "continue", why: messageOf(thrown) }, { cause: thrown })
       : thrown;
-    // A drop-in verb sends requests only to the service.
     explain(call?.verb.group === "drop-in" ? withNetworkFix(error, io.env) : error, writer, vocabulary);
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
   }
@@ -152,7 +151,6 @@ function asksForHelp(args: readonly string[]): boolean {
   return possibleFlags(args).some((arg) => arg === "--help" || arg === "-h");
 }
 
-/** The arguments before `--`, which can be flags. */
 function possibleFlags(args: readonly string[]): readonly string[] {
   const end = args.indexOf("--");
   return end < 0 ? args : args.slice(0, end);

@@ -452,7 +452,6 @@ function refusal(source: string, why: string, text: string, hint?: string): Usag
   return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text), advice });
 }
 
-/** Accepts any text, for options whose value is checked where it is used. */
 export function anyText(text: string): string {
   return text;
 }

@@ -135,7 +135,6 @@ function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
-/** `null` if no run id was given, or if it is not a UUID. */
 export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);
   return isUuid(runId) ? runId.toLowerCase() : null;
@@ -241,7 +240,6 @@ export function readPlaces(context: Context, out: string = outDirectory(context)
   });
 }
 
-/** `timeoutMs` is `undefined` for the default. */
 export interface WaitSettings {
   timeoutMs: number | undefined;
   tokenShare: number;

@@ -22,7 +22,6 @@ import { requiredRepo } from "./settings.ts";
 import type { Context } from "./verb.ts";
 import { valueOr } from "../lookup.ts";
 
-/** @throws {UsageError} that names what is missing or invalid, before any request is sent. */
 export async function readStartRequest(context: Context, result?: ResultRequest): Promise<RunRequest> {
   const repo = requiredRepo(context, "start run", true);
   const prompt = await readPrompt(context);

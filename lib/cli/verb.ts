@@ -132,7 +132,6 @@ export interface VerbFlag extends Flag {
 }
 
 export interface Option<T> extends VerbFlag {
-  /** @param source The flag or the variable that holds the value, for error messages. */
   parse(text: string, source: string): T;
 }
 
@@ -166,7 +165,6 @@ export interface JobExtra {
   onSession(session: Session): void;
   onRequest(request: RequestReport): void;
   onNotice(notice: Notice): void;
-  /** `null` if there is no previous run. */
   compare(result: AnyResult): Earlier | null;
   /** Called after the reports are written. */
   ended(end: ExtraEnd): Promise<void>;
@@ -228,9 +226,7 @@ export interface Folder {
   out: string;
   /** Keeps other processes from using the folder. `undefined` if no claim was needed or possible. */
   claim?: Claim | undefined;
-  /** Whether the claim created the `out` folder. @default {false} */
   isNew?: boolean | undefined;
-  /** State file of the run to attach to. `undefined` for a new run. */
   resumePath?: string | undefined;
   /** The run of the state file, as the service just returned it. `undefined` if only the key of the run is known. */
   resumeRun?: Run | undefined;
@@ -269,7 +265,6 @@ export interface Context {
   platform: Platform;
   vocabulary: Vocabulary;
   notes?: NotePlanner | undefined;
-  /** Whether a mention requested the run of this job. @default {false} */
   isMention?: boolean | undefined;
   forges: readonly Forge[];
   /** Returns a token that takes precedence over the token in a variable, such as the input of an action. */

@@ -114,7 +114,6 @@ export interface ConcernLink {
 export interface RowFilter {
   /** The exact name. Untrusted text. */
   readonly repository: string;
-  /** @default all kinds */
   readonly kind?: string;
 }
 
@@ -213,7 +212,6 @@ function pendingConcern(
 /** A campaign that has shown no activity for this long is late. */
 const LATE_MS = 3_600_000;
 
-/** How long an active campaign has been late. `null` if it is not late. */
 export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null {
   const { state, gatedAt, nextWaveAt, endsAt, at } = campaign;
   if (["done", "gated", "stopped"].includes(state) || gatedAt !== null) return null;
@@ -662,7 +660,6 @@ function ofAutomations({ automations, origin }: DashboardData): Concern[] {
   ];
 }
 
-/** A pull request that has waited longer needs attention. */
 const LONG_MS = 3 * DAY_MS;
 
 export function longBefore(nowMs: number): number {
@@ -972,7 +969,6 @@ export function cautionOf(data: DashboardData): { heading: string; text: string 
   return unmatched === null ? null : { heading: "No problems in the files that were read", text: unmatched };
 }
 
-/** `5 things need attention`, `All is well`, or the heading of {@linkcode cautionOf}. */
 export function headlineOf(concerns: readonly Concern[], data: DashboardData): string {
   const { length } = concerns;
   if (length === 0) return cautionOf(data)?.heading ?? "All is well";

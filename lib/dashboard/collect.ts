@@ -142,7 +142,6 @@ class OpenRuns {
   #asked = 0;
   #failures = 0;
   #last: MogplexError | undefined;
-  /** `null` if the token cannot see the run. */
   readonly answers = new Map<string, RunAnswer | null>();
 
   constructor(client: ServiceClient, reader: Reader, ids: readonly string[]) {

@@ -191,7 +191,6 @@ function shareOf(figures: RunFigures): number | null {
   return rated === 0 ? null : figures.succeeded / rated;
 }
 
-/** `null` if no run succeeded or failed. */
 function percentOf(figures: RunFigures): number | null {
   const share = shareOf(figures);
   return share === null ? null : Math.round(share * 100);
@@ -923,7 +922,6 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes)) return panel(markup`<h3>Sandboxes</h3>`, markup`<p class="soft">Not read.</p>`);
   const used = activeSandboxes(data);
   const active = sandboxes.filter(({ status }) => ["creating", "installing", "running"].includes(status));
-  // If more sandboxes are in use, the service's limit differs from `MAX_SANDBOXES`.
   const usedText = used > MAX_SANDBOXES ? String(used) : `${used} of ${MAX_SANDBOXES}`;
   const label = `${usedText} sandboxes in use`;
   return markup`<div class="panel pad stack"><h3>Sandboxes</h3><ul class="meters"><li><span>in use now</span><b>${usedText}</b>${
@@ -1010,7 +1008,6 @@ function problemList(heading: string, problems: readonly FileProblem[]): Html | 
   }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
 }
 
-/** A smaller difference between two clocks needs no attention. */
 const SMALL_SKEW_MS = 60_000;
 
 /** The figures of the last seven days leave out runs that end in the future. */

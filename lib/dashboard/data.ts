@@ -110,7 +110,6 @@ export interface CampaignCause {
   items: number;
   /** Untrusted text. */
   names: readonly string[];
-  /** When the newest of these items ended, or started if it has not ended. */
   at: string | null;
 }
 
@@ -191,7 +190,6 @@ export function ratedOf({ succeeded, failed }: Pick<RunFigures, "succeeded" | "f
   return succeeded + failed;
 }
 
-/** The runs that the success rate leaves out, in words: `3 were cancelled`. */
 export function unratedTexts({ cancelled, notStarted, waiting, running, unfinished }: RunFigures): string[] {
   return [
     [cancelled, "was cancelled", "were cancelled"] as const,
@@ -339,7 +337,6 @@ export function mayMissOlder({ state, unreadFrom }: Pick<PullRequests, "state" |
   return state !== "complete" && !(Date.parse(unreadFrom ?? "") > ms);
 }
 
-/** `null` if nothing of the list was read. */
 export function countedIn({ lists }: Pick<DashboardData, "lists">, list: ListName, value: number): number | null {
   return isRead(lists[list]) ? value : null;
 }

@@ -16,7 +16,6 @@ import {
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const WEEKS = 12;
-/** Maximum number of runs on a dashboard. The newest runs are kept. */
 export const MAX_RUNS = 5_000;
 
 /**
@@ -372,7 +371,6 @@ export interface WeakRepository {
 
 /** With fewer runs, the success rate is not meaningful. */
 const LEAST_FOR_RATE = 5;
-/** A success rate below this share needs attention. */
 const LEAST_SHARE = 2 / 3;
 /**
  * Repositories in which at least five runs succeeded or failed in the last seven days, and fewer than two thirds of them succeeded. The lowest share

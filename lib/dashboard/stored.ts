@@ -37,7 +37,6 @@ import { firstWeekOf, leftOutOf, type RunAnswer, settledRuns, unionOf } from "./
 export interface Stored {
   runs: RunEntry[];
   campaigns: CampaignEntry[];
-  /** Items of the campaigns whose run had not ended. */
   openItems: OpenItem[];
   /** Pull requests of runs and campaigns, without duplicates. Pull requests of the newest runs come first. */
   pulls: NamedPull[];
@@ -45,7 +44,6 @@ export interface Stored {
   fileProblems: FileProblem[];
 }
 
-/** An item whose run had not ended when its campaign wrote `campaign.json`. */
 interface OpenItem {
   file: string;
   runId: string;
@@ -63,7 +61,6 @@ export interface StoredFiles {
   histories: readonly string[];
   /** Returns `undefined` if the file does not exist. May throw. */
   readText(path: string): string | undefined;
-  /** Reads a history, in the same way as `readText`. @default {readText} */
   readHistoryText?(path: string): string | undefined;
   /** Path of the page with this name in the folder of a file. `null` if the page does not exist. @default no file has a page */
   pageOf?(path: string, page: string): string | null;
@@ -86,7 +83,6 @@ export function readStored(
     if (text === undefined) throw new Error(NO_SUCH_FILE);
     return text;
   }
-  /** @param ending File extension of the files in a folder. */
   function attempt(file: string, ending: string, read: () => void): void {
     try {
       read();
@@ -348,7 +344,6 @@ function campaignIn(
   };
 }
 
-/** @param campaign.attempts Maximum number of attempts for an item. 0 if unknown. */
 function openItemIn(
   file: string,
   row: Record<string, unknown>,

@@ -100,7 +100,6 @@ const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableNam
   ["idempotency-key", [KEY_SCOPE.variable, KEY_PART.variable]],
 ];
 
-/** `undefined` if the input is empty or blank. */
 export function inputText(env: ReadEnv, name: InputName): string | undefined {
   const text = env(`INPUT_${name.toUpperCase()}`) ?? "";
   return text.trim() === "" ? undefined : text;

@@ -510,7 +510,6 @@ function commandCampaign(
   summary: string | null,
 ): void {
   const { writer } = context;
-  // Commands do not name items.
   const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
   commandVariables(writer, platform, campaignVariables(clean));
   if (summary !== null) commandSummary(context, platform, summary);

@@ -218,7 +218,6 @@ async function decide(context: Context, decision: Decision): Promise<number> {
   return codeOf(context, error);
 }
 
-/** `null` if none of the skipped items has a run. */
 function cancelCommand(
   { command }: CampaignPlace,
   decision: Decision,

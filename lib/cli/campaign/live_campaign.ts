@@ -64,7 +64,6 @@ export class LiveCampaign {
     void this.#tick();
   }
 
-  /** No lines are printed for the items of the first view. */
   update(view: CampaignView): void {
     const before = this.#view;
     this.#view = view;

@@ -84,7 +84,6 @@ export const BY_HAND = "A schedule or `campaign run` starts the next wave. To st
 const MAX_TABLE = 50;
 const ROWS_OF_TROUBLE = 10;
 const ROWS = 5;
-/** Maximum number of groups that need attention. Further groups are only counted. */
 const MAX_GROUPS = 20;
 /** Maximum width of a cause, in cells. A cause can be an error message with advice. */
 const MAX_CAUSE = 600;
@@ -149,7 +148,6 @@ function entry(screen: Screen, one: Attention, all: boolean): void {
   screen.print(stepBlocks(one.steps), 4);
 }
 
-/** The command at the end shows all lines of the newest run. */
 function newest(screen: Screen, one: Attention, all: boolean): void {
   const parts = newestParts(
     one,
@@ -358,7 +356,6 @@ export class ItemTable {
     shrink(PULL, MIN_PULL);
     shrink(NAME, MIN_NAME);
     for (const column of FIRST_TO_GO) if (over() > 0) this.#left.add(column);
-    // Dropping a column may have freed more room than necessary.
     widths[NAME] = Math.min(name, widths[NAME] + Math.max(0, -over()));
   }
 

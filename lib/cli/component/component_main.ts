@@ -40,11 +40,7 @@ interface ComponentProgram {
 
 const SECONDARY: readonly string[] = ["permissions", "cleanup"];
 
-/**
- * Never throws.
- * @param args The verb.
- * @returns The exit code.
- */
+/** Never throws. @returns The exit code. */
 export async function componentMain(
   { verbs, flags, patterns, check, notes, forges = [], extras }: ComponentProgram,
   args: readonly string[],

@@ -196,7 +196,6 @@ export function isRespond(env: ReadEnv): boolean {
   return env(inputVariable(MENTION_NAME.variable)) !== undefined;
 }
 
-/** `undefined` if the option has no input, or if the input is empty. */
 export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
   return (FLAGS.includes(flag) && env(flagVariable(flag))?.trim()) || undefined;
 }

@@ -42,7 +42,6 @@ async function printPermissions(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-/** If a person started the pipeline, the setup is checked first. */
 async function checkAndRespond(context: Context): Promise<number> {
   const code = context.io.env("CI_PIPELINE_SOURCE") === "web" ? await checkRespond(context) : EXIT.success;
   return code === EXIT.success ? await respond(context) : code;

@@ -61,7 +61,6 @@ function reportIn(directory: string): string {
   return `${directory}/${CAMPAIGN_FILES.json}`;
 }
 
-/** Empty if there is no readable report. */
 function campaignRuns(context: Context, directory: string): CampaignRun[] {
   const view = parseJson(readText(context, reportIn(directory)));
   const isOurs = isObject(view) && isObject(view.about) && view.about.origin === context.connection().origin;

@@ -118,7 +118,6 @@ export async function chooseFolder(
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   const purpose = { asked: askedHash(asked) };
-  // Without a state file, there is no earlier run to look up.
   if (!exists(context, statePath(context))) {
     const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
@@ -133,7 +132,6 @@ export async function chooseFolder(
     for (;;) {
       const text = valueOr(() => readStateText(io, path), undefined);
       earlierRun = await rememberedRun(session, io, path, isSame, call);
-      // A finished run does not reserve its folder.
       if (earlierRun !== undefined && (earlierRun.endAgeMs === null || !wantsNew && !ownKey)) break;
       const folder = await claimFolder(context, session, purpose, { request, out, resumePath: undefined }, text);
       if (folder === undefined) continue;
@@ -451,7 +449,6 @@ export function taskOfRun(context: Context, runId: string): string | undefined {
   return typeof start?.task === "string" ? start.task : undefined;
 }
 
-/** `undefined` if the name is unknown. */
 export function repositoryOfRun(context: Context, runId: string): string | undefined {
   return recentRecords(context).map((record) => record.runId === runId ? record.repository : undefined)
     .findLast((name): name is string => typeof name === "string" && name.includes("/"));
@@ -460,7 +457,6 @@ export function repositoryOfRun(context: Context, runId: string): string | undef
 export interface CampaignHere {
   directory: string;
   file: string;
-  /** `null` if `--home` was not given. */
   home: string | null;
 }
 

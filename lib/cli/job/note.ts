@@ -147,7 +147,6 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       if (result.outcome === "started") return;
       try {
         const steps = await plan.steps?.(result);
-        // Only a successful run leaves a pull request to review and merge.
         const url = result.kind === "run" ? result.pullRequest.url : null;
         const needs = result.outcome === "success" ? await plan.needs?.(url) : null;
         const content = resultContent(context, result, { ...plan, steps, targets, ...more });
@@ -208,7 +207,6 @@ export const JOB_NOTES: NotePlanner = {
     const choice = option(NOTE);
     const job = forgeOfJob(forges, platform.name)?.job;
     if (job === undefined || choice === "off" || choice === undefined && !job.notes.byDefault) return false;
-    // This call throws if the variable for the token is invalid.
     job.tokenVariable(env);
     return true;
   },

@@ -84,7 +84,6 @@ export function forgeNeeds(
   };
 }
 
-/** Empty outside a job. */
 function hostOf(api: () => string): string[] {
   return valueOr(() => [new URL(api()).host], []);
 }

@@ -51,7 +51,6 @@ export interface Ended<R> extends EndDetails {
 export interface Published {
   places: Places;
   log: LogForm | null;
-  /** Written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
   extra?: JobExtra | undefined;
 }
@@ -307,5 +306,4 @@ export const AT_END: readonly Publisher<AnyResult>[] = [
 /** Publishers of a job that was refused before there was a run. The caller prints the error line. */
 export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, blockInCi, commands, extras];
 
-/** Publishers of a refused job that writes no reports. */
 export const WHEN_LEFT: readonly Publisher<AnyResult>[] = [commands, extras];

@@ -103,7 +103,6 @@ function runIdsOfFolders(context: Context): string[] {
 
 /** Another program may have written the state file. */
 function stateRuns(context: Context, path: string): string[] {
-  // The path may be a symbolic link, or not a regular file.
   return valueOr(() => stateRunIds(context, path), []);
 }
 

@@ -40,7 +40,6 @@ interface JobPlan<R, A, F> {
   read(): A | Promise<A>;
   /** For the report of a job that ends before its work starts. @default none */
   named?(asked: A): Partial<R>;
-  /** @default the directory from flags and variables */
   place?(asked: A, session: Session): Promise<F>;
   /** Whether the followed operation was started before this job. @default {false} */
   exists?: boolean;
@@ -344,7 +343,6 @@ function openLog<R, A extends JobAsked, F>(
 }
 
 interface Refusable {
-  /** `undefined` if nothing was opened. */
   opened?: OpenPlaces;
   session?: Session;
   close(): void;

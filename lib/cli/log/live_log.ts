@@ -50,7 +50,6 @@ interface LiveLogOptions {
   writer: Writer;
   platform: Platform;
   clock: Clock;
-  /** `null` if there is no log. */
   form: LogForm | null;
   json: boolean;
   /** The status line shows this text until the status of the run is known. @default {"starting"} */
@@ -68,7 +67,6 @@ interface LiveLogOptions {
 const MAX_EVENT_BYTES = 1_800_000;
 /** The number of event lines that are kept after {@linkcode MAX_EVENT_BYTES}, and printed at the end. */
 const KEPT_LINES = 200;
-/** Keeps the whole log below GitLab's limit. */
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 /** How long the agent's text waits for a line break. A CI runner only notices a cancelled job when the log grows. */
@@ -322,7 +320,6 @@ export class LiveLog {
   }
 
   #doing(): string | undefined {
-    // The sandbox is running, but the agent has not started.
     if (this.#status === "streaming" && this.#phase < 1) return "preparing the agent";
     return DOING[this.#phase];
   }
@@ -386,7 +383,6 @@ export function noticeText(notice: NoticeFacts): string {
 
 const MAX_BLOCK_TEXT = 4_000;
 
-/** With `full`, also the number of events. `null` if there is nothing to show. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
   const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones are not visible"];
   return parts.filter(Boolean).join(", ") || null;

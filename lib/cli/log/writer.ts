@@ -219,7 +219,6 @@ export class Writer {
     this.#fence = undefined;
   }
 
-  /** @param command A command to copy, printed on its own line. @default none */
   note(text: string, command?: string): void {
     const lines = this.broken("stderr", [own`note: ${this.untrusted(text)}`], 2);
     this.#print("stderr", command === undefined ? lines : [...lines, own`  ${this.untrusted(command)}`]);
@@ -251,7 +250,6 @@ const NO_BREAK = "\x01";
 export interface Hang {
   cells: number;
   indent: number;
-  /** Lines that are not broken. @default none */
   whole?: RegExp | undefined;
 }
 

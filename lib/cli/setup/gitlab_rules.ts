@@ -9,7 +9,6 @@ import { pipelineFiles } from "./gitlab_stage.ts";
 
 /** A value of an expression. `null` if the variable is absent, `undefined` if the value is unknown. */
 type Value = string | null | undefined;
-/** `undefined` if the truth of a condition is unknown. */
 type Truth = boolean | undefined;
 
 const DEFAULT_BRANCH = "\0default branch";
@@ -60,7 +59,6 @@ const ALL_WORDS =
 type Fields = Readonly<Record<string, unknown>>;
 
 export interface PipelineQuery {
-  /** Returns `undefined` if the repository does not contain the file. */
   read(path: string): string | undefined;
   source: string;
   /** If `CI_COMMIT_TAG` is set, the pipeline runs for that tag. */

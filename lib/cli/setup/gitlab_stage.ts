@@ -40,7 +40,6 @@ export function invalidPlaceIn(text: string): string | undefined {
 
 const pipelineOf = (text: string): Node | undefined => documentsOf(text).at(-1)?.contents ?? undefined;
 
-/** `undefined` if an entry is a reference or not a text. */
 function textsOf(node: unknown): string[] | undefined {
   if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
   const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);
@@ -159,7 +158,6 @@ export function hasSection(name: string, path: string, read: (path: string) => s
   return files.some((file) => Object.hasOwn(file, name));
 }
 
-/** Whether the repository's pipeline includes a file directly, not through another file. */
 export function isIncluded(path: string, read: (path: string) => string | undefined): boolean {
   const pipeline = pipelineOf(read(PIPELINE_FILE) ?? "");
   return isMap(pipeline) && entriesOf(pipeline).some((entry) => includedPaths(entry)?.includes(path) === true);
@@ -200,7 +198,6 @@ function entryOf(text: string, node: unknown): string[] {
   );
 }
 
-/** Empty if GitLab's default stage is right. */
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";
   if (stages.kind === "unknown") return "  stage: test # replace it with one of the stages of your pipeline\n";

@@ -403,7 +403,6 @@ function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
-/** `-` marks lines of `old`, and `+` marks lines of `next`. */
 function diff(old: string, next: string): string[] {
   const [before, after] = [old.split("\n"), next.split("\n")];
   let start = 0;
@@ -489,7 +488,6 @@ function withPages(context: Context, sentence: string): string {
 
 const fileOfProgram = ({ machine }: Context) => machine.programFile ?? programFile();
 
-/** @throws {UsageError} if the running program is not the single file `mogplex.mjs`. */
 function ownProgram(context: Context): string {
   const file = fileOfProgram(context);
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;

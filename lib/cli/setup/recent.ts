@@ -27,7 +27,6 @@ interface RecentRun {
   origin: string;
   /** Name of the repository. If the user gave an id, this is the id until a command has seen the end of the run. */
   repository: string;
-  /** Empty until the run has a branch. */
   branch: string;
   /** Folder of the reports. `null` if the run has no reports, or if the folder is unknown. */
   folder: string | null;

@@ -129,7 +129,6 @@ async function lookAtStopped(
   return { end };
 }
 
-/** @param by What cancelled the run. `null` if it was not cancelled. */
 function stopReason(status: RunStatus, by: string | null): string {
   if (by === null && !hasEnded(status)) {
     return `The job was stopped; the status of its run was ${JSON.stringify(status)}`;

@@ -184,7 +184,6 @@ async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   return [...here, ...await checkNothingThere(context, cause)];
 }
 
-/** A gate only uses the forge. */
 async function checkGateHere(context: Context, checkout: Check): Promise<Check[]> {
   if (checkout.state === "failed") return [follows("forge", checkout.name)];
   return [...await checkProgram(context), ...await checkGateOf(context)];
@@ -217,7 +216,6 @@ function firstFailure(checks: readonly Check[]): Check | undefined {
   return failures.find(({ name }) => FIRST_IN_A_JOB.includes(name)) ?? failures[0];
 }
 
-/** Failed checks come first, in the order in which they would stop a job. */
 function failedFirst(checks: readonly Check[]): Check[] {
   const first = firstFailure(checks);
   const rank = (check: Check) => check === first ? 0 : check.state === "failed" ? 1 : 2;

@@ -104,7 +104,6 @@ async function gate(context: Context): Promise<number> {
   try {
     return await judge(context);
   } catch (error) {
-    // With `--json`, programs read stdout.
     if (!context.flags.has(JSON_LINES)) commandError(context, "The Mogplex gate could not check the approvals", error);
     throw error;
   }

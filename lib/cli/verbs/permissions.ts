@@ -39,7 +39,6 @@ const OTHER_VARIABLES: readonly string[] = [
 ];
 
 interface Permissions {
-  /** Names of programs. `undefined` if the run needs no program. */
   run?: string[];
   /** Hosts. The port is included unless it is the default port of the scheme. */
   net: string[];
@@ -125,7 +124,6 @@ export function permissionsFor(
   };
 }
 
-/** @throws {UsageError} if a path cannot be part of a list of permissions. */
 export function denoFlags(permissions: Permissions): string[] {
   return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
     const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));

@@ -266,7 +266,6 @@ function addressPlace(forges: readonly Forge[], address = "", system?: string): 
   const model = match ?? forges.find(({ publicHost }) => publicHost !== undefined);
   if (model === undefined) throw new UsageError({ attempted: ATTEMPTED, why: "no forge is known" });
   const place = { forge: namedBy(model, system ?? systemOfHost ?? ""), isForgeKnown: match !== undefined };
-  // A host that belongs to a different forge is not used.
   const isUsed = host !== undefined && (ofHost ?? model) === model;
   if (!isUsed) return { ...place, origin: undefined, repository: undefined };
   return { ...place, origin: `https://${host}`, repository: repoName(address) };
