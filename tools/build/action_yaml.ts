@@ -20,7 +20,7 @@ export interface InputText {
   options?: readonly string[];
 }
 
-const SERVER = "the repository's default in Mogplex";
+const SERVER = "the repository's setting in Mogplex";
 const SWITCH = ["true", "false"];
 
 export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
@@ -102,7 +102,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     description: "With result: path of the file's JSON Schema in the workspace, as JSON or YAML. Needs a checkout.",
   },
   "result-retries": {
-    description: "With result: how many times the agent is asked again for that file.",
+    description: "With result: how many times the agent is asked again for the file.",
     empty: "0",
     options: ["0", "1", "2"],
   },
@@ -122,9 +122,8 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     options: ON_TIMEOUT,
   },
   "on-interrupt": {
-    description:
-      "What to do with the run when the job is cancelled. auto: cancel it if this job, or an earlier attempt of " +
-      "it, started it.",
+    description: "What to do with the run when the job is cancelled. auto: cancel the run if this job or an earlier " +
+      "attempt of this job started it.",
     empty: "auto",
     options: ON_INTERRUPT,
   },
@@ -155,7 +154,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
       "File to which the step adds its run for a dashboard, such as mogplex-ci/runs.ndjson. See docs/dashboards.md.",
   },
   "show-task": {
-    description: "Whether log, reports and comment show the task. Use false for a confidential task.",
+    description: "Whether the log, the reports and the comment show the task. Use false for a confidential task.",
     empty: "true",
     options: SWITCH,
   },
@@ -202,7 +201,7 @@ const quoted = (text: string) => JSON.stringify(text);
 /** GitHub has no key for allowed values, so the description lists them. */
 function described({ description, options, empty }: InputText): string {
   const choices = options === undefined ? [] : [`One of ${options.join(", ")}.`];
-  return [description, ...choices, ...(empty === undefined ? [] : [`Empty: ${empty}.`])].join(" ");
+  return [description, ...choices, ...(empty === undefined ? [] : [`Default: ${empty}.`])].join(" ");
 }
 
 export function renderActionYaml(): string {

@@ -44,7 +44,7 @@ export function inputsTable(component: string): string {
     input.description,
   ]);
   const shared = inputs.filter(isShared).map(([name]) => `\`${name}\``).join(", ");
-  const sentence = `The same as in [${MAIN}](../${MAIN}/README.md#inputs): ${shared}.`;
+  const sentence = `These inputs are the same as in [${MAIN}](../${MAIN}/README.md#inputs): ${shared}.`;
   return [
     table(["Input", "Type", "Default", "Meaning"], rows).trimEnd(),
     ...shared === "" ? [] : [wrapCells(sentence, 120, 120).join("\n")],
