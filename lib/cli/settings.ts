@@ -59,7 +59,8 @@ export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, S
   };
 }
 
-// Limits of `respond`. An input or a flag can only make the limit of a variable stricter, so that an administrator can use the variable as a switch.
+// Limits of `respond`. An input or a flag can only make the limit of a variable stricter, so that administrators can use the variable to stop new
+// runs.
 
 const RUNS_PER_DAY = 20;
 

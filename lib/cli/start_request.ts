@@ -256,8 +256,8 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
 // system.
 const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
 
-// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as spaces, treats `\r` as the end of a line, and
-// also finds the sign on later lines. The expression may match more than Bun does.
+// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as spaces, treats `\r` as the end of a line, and also
+// accepts the `=` or `:` on a later line. The expression may match more than Bun does.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
 
 function steeringName(text: string, ofPlatforms: readonly string[]): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * Patterns of the inputs of a job that follows a run. They are in a separate file from the patterns of the dashboard, because the bundler would keep
- * them in the program of the dashboard.
+ * Patterns of the inputs of a job that follows a run. The patterns are in a separate file, because the bundler would otherwise keep them in the
+ * program of the dashboard.
  *
  * @module
  */
