@@ -199,7 +199,7 @@ export const BUILDKITE: readonly Experiment[] = [
     name: "buildkite-cancel",
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
-    tried: "the same, but `bootstrap` gets the signal of a cancelled job: no run or process keeps running",
+    tried: "the same, but `bootstrap` gets the signal of a cancelled job. No run or process keeps running",
     run: cancel,
   },
   {
@@ -207,7 +207,7 @@ export const BUILDKITE: readonly Experiment[] = [
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
     tried:
-      "the same, but only the command is killed: the hook pre-exit cancels the run if BUILDKITE_JOB_CANCELLED is set. This version does not set it, so the lab does",
+      "the same, but only the command is killed. The hook pre-exit cancels the run if BUILDKITE_JOB_CANCELLED is set. This version of the agent does not set the variable, so the lab sets it",
     run: killed,
   },
   {
@@ -215,7 +215,7 @@ export const BUILDKITE: readonly Experiment[] = [
     system: "Buildkite",
     programs: [BUILDKITE_AGENT, GIT],
     tried:
-      "the same, but the command hangs, and `bootstrap` is killed, too, as `buildkite-agent start` does: no hook runs, the kernel sends SIGHUP to the command, and the command cancels its run",
+      "the same, but the command hangs, and `bootstrap` is also killed, as `buildkite-agent start` would do. No hook runs. The kernel sends SIGHUP to the command, which cancels its run",
     run: frozen,
   },
 ];

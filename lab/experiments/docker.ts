@@ -78,10 +78,10 @@ async function docker(bench: Bench): Promise<void> {
 
 export const DOCKER: readonly Experiment[] = [{
   name: "docker",
-  system: "GitLab, jobs in containers as the docker executor runs them",
+  system: "GitLab, jobs in containers like those of the Docker executor",
   programs: [DOCKERD, BUSYBOX],
   tried:
-    "no runner: the same script in containers of a real Docker daemon, with bash and busybox: exit codes 0, 1, 124 with both variants, and a cancelled job",
+    "no runner: the same script in containers of a real Docker daemon, with bash and busybox. Exit codes 0, 1 and 124 with both variants; a cancelled job",
   limitSeconds: 150,
   run: docker,
 }];

@@ -102,16 +102,16 @@ async function graphql(bench: Bench): Promise<void> {
 export const FORGE_API: readonly Experiment[] = [
   {
     name: "forge-api-rest",
-    system: "GitHub, its API",
+    system: "GitHub API",
     programs: [GITHUB_OPENAPI],
     tried: "read, not called: the unit tests' description of changes to pull requests matches the published schema",
     run: rest,
   },
   {
     name: "forge-api-graphql",
-    system: "GitHub, its API",
+    system: "GitHub API",
     programs: [GITHUB_GRAPHQL],
-    tried: "read, not called: our GraphQL for pull requests and merge queues matches the published schema",
+    tried: "read, not called: our GraphQL queries for pull requests and merge queues match the published schema",
     run: graphql,
   },
 ];

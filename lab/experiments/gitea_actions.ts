@@ -180,7 +180,7 @@ export const GITEA_ACTIONS: readonly Experiment[] = [
     system: "Gitea",
     programs: [GITEA, GITEA_ACT, GIT, DOCKERD],
     tried:
-      "no runner: Gitea Actions provides the jobs of `init gitea --respond` and of the recipe, and Gitea's act runs them, with our own program in place of the runner: comments, a label, the schedule, a manual start",
+      "no runner: Gitea Actions provides the jobs of `init gitea --respond` and of the recipe, and Gitea's act runs them. Our own program replaces the runner. Comments, a label, the schedule, a manual start",
     limitSeconds: 240,
     run: actions,
   },

@@ -321,7 +321,7 @@ export const GITEA_APPROVALS: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "only approvals of the newest commit by users other than the author, the requester and the token's user are valid; the other conditions of a merge apply",
+      "approvals are valid only if they are for the newest commit, and not by the author, the requester or the token's user; the other conditions of a merge",
     limitSeconds: 300,
     run: approvals,
   },

@@ -99,7 +99,7 @@ export const GITEA_CAMPAIGN: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a campaign with a Gitea branch as its home: waves in empty folders, a follow-up after a red check, `campaign merge`",
+      "a campaign with its home in a branch on Gitea: waves in empty folders, a follow-up after a failed check, `campaign merge`",
     limitSeconds: 240,
     run: campaign,
   },

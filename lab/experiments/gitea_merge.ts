@@ -370,7 +370,7 @@ export const GITEA_MERGE: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a campaign of 30 repositories is killed 20 times between its plan and its last merge, while a quarter of its requests fail: nothing is merged twice, or without somebody else's approval of its commit",
+      "a campaign in 30 repositories is killed 20 times between its plan and its last merge, and a quarter of its requests fail. Nothing is merged twice, and every merged commit was approved by another user",
     byName: true,
     limitSeconds: 1800,
     run: merge,

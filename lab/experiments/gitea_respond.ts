@@ -283,7 +283,7 @@ export const GITEA_RESPOND: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "`respond` turns a webhook into a run with a real pull request; a follow-up run on that pull request; a merge by hand",
+      "`respond` turns a webhook into a run with a real pull request; a follow-up run on this pull request; a manual merge",
     limitSeconds: 360,
     run: respond,
   },

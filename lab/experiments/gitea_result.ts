@@ -237,7 +237,7 @@ export const GITEA_RESULT: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
     tried:
-      "a run answers with a file, and the job passes on the checked value; missing, wrong, linked and large files, a deleted branch, a private repository",
+      "a run commits a result file, and the job passes the checked value to later jobs; missing, wrong, linked and large files, a deleted branch, a private repository",
     limitSeconds: 300,
     run: byApi,
   },
@@ -245,7 +245,7 @@ export const GITEA_RESULT: readonly Experiment[] = [
     name: "gitea-result-git",
     system: "Gitea, Forgejo",
     programs: [GITEA, GIT],
-    tried: "a job elsewhere reads the file of a private repository by Git over HTTPS",
+    tried: "a job outside Gitea reads the result file in a private repository with Git over HTTPS",
     limitSeconds: 120,
     run: byGit,
   },

@@ -183,7 +183,7 @@ export const GITEA_WRITES: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA],
     tried:
-      "pull requests are merged at the checked commit, updated, labeled and closed; reviews are requested, comments are posted once, branches are deleted; refusals and missing rights",
+      "pull requests are merged at the checked commit, updated, labeled and closed; reviews are requested, comments are posted once, branches are deleted; refusals and missing permissions",
     limitSeconds: 240,
     run: writes,
   },

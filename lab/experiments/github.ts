@@ -205,7 +205,7 @@ export const GITHUB: readonly Experiment[] = [
     name: "act-cancel",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "weekly-cleanup.yml is cancelled: no run or process keeps running",
+    tried: "weekly-cleanup.yml is cancelled. No run or process keeps running",
     run: cancel,
   },
   {
@@ -220,7 +220,7 @@ export const GITHUB: readonly Experiment[] = [
     name: "act-result",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "yes-or-no.yml: the next job runs only after a yes",
+    tried: "yes-or-no.yml: the next job runs only if the answer is yes",
     run: answers,
   },
   {

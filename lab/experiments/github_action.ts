@@ -104,7 +104,7 @@ export const GITHUB_ACTION: readonly Experiment[] = [
     name: "act-action-cancel",
     system: "GitHub Actions",
     programs: [ACT, GIT],
-    tried: "weekly-cleanup.action.yml is cancelled: the post step cancels the run, and no process is left",
+    tried: "weekly-cleanup.action.yml is cancelled. The post step cancels the run, and no process keeps running",
     run: cancel,
   },
   {

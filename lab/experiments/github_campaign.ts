@@ -42,7 +42,7 @@ export const GITHUB_CAMPAIGN: readonly Experiment[] = [
     system: "GitHub Actions",
     programs: [ACT, GIT],
     tried:
-      "scheduled-campaign.yml plans a campaign by hand, runs each wave with the directory of the previous wave, and turns itself off",
+      "scheduled-campaign.yml is started by hand and plans a campaign, runs each wave with the directory of the previous wave, and disables itself",
     limitSeconds: 240,
     run: campaign,
   },

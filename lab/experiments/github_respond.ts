@@ -144,7 +144,7 @@ export const GITHUB_RESPOND: readonly Experiment[] = [
     system: "GitHub Actions",
     programs: [ACT, GIT],
     tried:
-      "the file of `init github --respond` and respond.yml answer a member's comment, label and line comment, and nothing else",
+      "the workflow of `init github --respond` and respond.yml answer only a member's comment, label or line comment",
     limitSeconds: 240,
     async run(bench) {
       await ofInit(bench);

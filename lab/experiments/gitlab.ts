@@ -241,25 +241,25 @@ async function campaignInGit(bench: Bench): Promise<void> {
 export const GITLAB: readonly Experiment[] = [
   {
     name: "gitlab-ends",
-    system: "GitLab, jobs in a script like the runner's",
+    system: "GitLab, jobs in a script like the one that the runner generates",
     programs: [BASH],
     tried:
-      "no runner: the component run and plain-job.yml in a real bash, with both variants of the script that the lab rebuilds from shells/bash.go: exit codes 0, 1, 64, 124",
+      "no runner: the component run and plain-job.yml in a real bash, with both variants of the script that the lab rebuilds from shells/bash.go. Exit codes 0, 1, 64 and 124",
     run: ends,
   },
   {
     name: "gitlab-cancel",
-    system: "GitLab, jobs stopped as the shell executor stops them as root",
+    system: "GitLab, jobs stopped like those of a shell executor that runs as root",
     programs: [BASH],
     tried:
-      "no runner: the process group of the same script gets SIGTERM, then after_script runs: no run or process keeps running",
+      "no runner: the process group of the same script gets SIGTERM, and then after_script runs. No run or process keeps running",
     run: (bench) => cancelled(bench, false),
   },
   {
     name: "gitlab-su",
-    system: "GitLab, jobs stopped as the shell executor stops them with `--user`",
+    system: "GitLab, jobs stopped like those of a shell executor with `--user`",
     programs: [SU, BASH],
-    tried: "no runner: the same under a real `su`, with the runner's command line",
+    tried: "no runner: the same test under a real `su`, with the runner's command line",
     limitSeconds: 120,
     run: (bench) => cancelled(bench, true),
   },
@@ -268,7 +268,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab, a campaign with its home in Git",
     programs: [GIT, BASH],
     tried:
-      "no runner: campaign-in-git.yml in the same script, with a real Git repository as home. Four waves are killed: no agent starts twice, and all items succeed",
+      "no runner: campaign-in-git.yml in the same script, with a real Git repository as its home. Four waves are killed, but no agent starts twice, and all items succeed",
     limitSeconds: 240,
     run: campaignInGit,
   },
@@ -276,15 +276,15 @@ export const GITLAB: readonly Experiment[] = [
     name: "gitlab-reasons",
     system: "GitLab, reasons for a retry",
     programs: [CHECK_JSONSCHEMA],
-    tried: "the editor's schema accepts every word in our `retry: when`, and refuses an unknown word",
+    tried: "the schema that editors use accepts every reason in our `retry: when`, and refuses an unknown one",
     run: reasons,
   },
   {
     name: "gitlab-source",
-    system: "GitLab Runner, its source",
+    system: "GitLab Runner, source code",
     programs: [GITLAB_RUNNER_SOURCE],
     tried:
-      "read, not run: the rebuilt script has the same lines as shells/bash.go, and our jobs are retried for every failure reason in common/network.go that is not a verdict",
+      "read, not run: the rebuilt script has the same lines as shells/bash.go, and our jobs are retried for every failure reason in common/network.go except a failed run",
     limitSeconds: 300,
     run: (bench) => Promise.resolve(source(bench)),
   },

@@ -82,7 +82,8 @@ export const JENKINS: readonly Experiment[] = [
     name: "jenkins-abort",
     system: "Jenkins",
     programs: [GROOVY, JAVA],
-    tried: "the Jenkinsfile is aborted by cookie: no run or process keeps running",
+    tried:
+      "the Jenkinsfile is aborted; as in Jenkins, its processes are found by their cookie. No run or process keeps running",
     run: abort,
   },
 ];

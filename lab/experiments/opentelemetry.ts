@@ -71,8 +71,7 @@ export const OPENTELEMETRY_EXPERIMENTS: readonly Experiment[] = [{
   name: "opentelemetry",
   system: "OpenTelemetry",
   programs: [OPENTELEMETRY],
-  tried:
-    "on Node, Deno and Bun, the unchanged sample in docs/library.md uses one trace for all requests and sends its span",
+  tried: "on Node, Deno and Bun, the sample in docs/library.md uses one trace for all requests and sends its span",
   limitSeconds: 180,
   run: traced,
 }];
