@@ -86,6 +86,7 @@ export const systemClock: Clock = {
 
 /** A clock that moves only when a caller sleeps on it or calls {@linkcode VirtualClock.advance}. */
 export interface VirtualClock extends Clock {
+  /** {@linkcode Clock.during}, which a virtual clock always has. */
   during<T>(work: Promise<T>): Promise<T>;
   /** Lengths of all waits so far, in order, in milliseconds. Time limits and background waits are not included. */
   readonly slept: number[];
