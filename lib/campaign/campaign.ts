@@ -437,7 +437,7 @@ class Step {
     await store.share();
     if (store.unshared === undefined) return;
     const message =
-      `${store.unshared.message}. Meanwhile, runs are followed, but nothing starts until the branch can be written again`;
+      `${store.unshared.message}. Active runs are still followed, but nothing starts until the branch is writable again`;
     this.#session.notify({ kind: "text", message });
   }
 
@@ -473,7 +473,9 @@ class Step {
         state,
         view,
         why: `it is waiting for approval: ${reason}`,
-        advice: needsRetry(view) ? "retry what did not succeed" : "review what has finished, then approve it",
+        advice: needsRetry(view)
+          ? "retry the items that did not succeed"
+          : "review the finished items, then approve the campaign",
       };
     }
     const { running, "needs-input": asking } = memory.counts;
@@ -486,16 +488,16 @@ class Step {
         : "run `campaign resume`, then `campaign approve`, to continue";
       const waits = asking === 0
         ? ""
-        : `, and ${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`;
+        : `, and ${formatCount(asking, "run")} ${asking === 1 ? "needs" : "need"} an answer`;
       return { state: "stopped", view, why: `${reason ?? state}${waits}`, advice };
     }
     if (isAtRest(memory)) {
       const isOne = asking === 1;
       const rest = toStartCount(memory);
       const what = waitsForCanaryAnswers(memory) ? "canary item" : "item";
-      const why = `${formatCount(asking, what)} ${isOne ? "waits" : "wait"} for an answer, and ${
+      const why = `${formatCount(asking, what)} ${isOne ? "needs" : "need"} an answer, and ${
         formatCount(rest, what === "item" ? "other item" : "item")
-      } cannot start before that`;
+      } cannot start until then`;
       return {
         state: "active",
         view,
@@ -506,12 +508,17 @@ class Step {
     const active = running === 0
       ? "no run is active"
       : `${formatCount(running, "run")} ${running === 1 ? "is" : "are"} active`;
-    const asks = asking === 0 ? "" : `, ${asking} ${asking === 1 ? "waits" : "wait"} for an answer`;
+    const asks = asking === 0 ? "" : `, ${asking} ${asking === 1 ? "needs" : "need"} an answer`;
     const rest = toStartCount(memory);
     const starts = rest === 0
       ? "all items have been started"
-      : `${formatCount(rest, "item")} still ${rest === 1 ? "has" : "have"} to start`;
-    return { state: "active", view, why: `${active}${asks}, and ${starts}`, advice: "the next call continues it" };
+      : `${formatCount(rest, "item")} ${rest === 1 ? "has" : "have"} not started yet`;
+    return {
+      state: "active",
+      view,
+      why: `${active}${asks}, and ${starts}`,
+      advice: "the next call continues the campaign",
+    };
   }
 
   get isPlanned(): boolean {
@@ -540,7 +547,7 @@ class Step {
     if (!this.#settings.internals.cancelsLate || work.store.openRuns().length === 0 || clock.now() < deadline) {
       return undefined;
     }
-    return `its time is up; ${await this.#stop(() => true)}`;
+    return `the time limit has passed; ${await this.#stop(() => true)}`;
   }
 
   /**
@@ -553,7 +560,7 @@ class Step {
     const open = work?.store.openRuns() ?? [];
     const sent = work === undefined ? 0 : openStarts(work.store.memory).length;
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
-      `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
+      `the next wave looks up ${sent === 1 ? "its run" : "their runs"}`;
     if (
       work === undefined || open.length === 0 || !(cancels?.() ?? this.#settings.internals.onInterrupt === "cancel")
     ) {

@@ -65,7 +65,7 @@ const DAY_MS = 86_400_000;
  * Changes pull requests. Unanswered changes that earlier commands requested are finished first.
  *
  * @throws {UsageError} if nothing is selected, if no selected pull request can be changed, if a run is working on a branch that would be closed, or
- * if there is no token for a forge.
+ * if no forge token is set.
  * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token or a permission is missing; 75 if another process is using the
  * directory.
  */
@@ -127,7 +127,7 @@ function withoutToken({ memory: { items } }: Store, attempted: string): UsageErr
   const advice = `set ${FORGE_TOKENS_TEXT}`;
   return new UsageError({
     attempted,
-    why: "there is no token for a forge",
+    why: "no forge token is set",
     advice: url === null ? advice : forgeTokenAdvice(url, advice),
   });
 }
@@ -188,7 +188,7 @@ async function planAsk(planning: Planning, items: readonly ItemMemory[], view: C
     }
     const whom = await pulls.reviewersFor(url, reviewers, `campaign ${change.kind}`);
     if (typeof whom === "string") left.push({ item, reason: whom });
-    else if (whom.length === 0) left.push({ item, reason: "CODEOWNERS names nobody for its files" });
+    else if (whom.length === 0) left.push({ item, reason: "CODEOWNERS lists no owners for its files" });
     else changes.push({ item, url, whom, people: await peopleOf(planning, url, changes.length) });
   }
   if (changes.length > 0 || left.some(({ reason }) => reason.includes("--at-most"))) return { changes, left };
@@ -245,7 +245,7 @@ export function errorOfChange(attempted: string, results: readonly WriteResult[]
     ? new MogplexError({
       attempted,
       why,
-      advice: "run the same command again: it reads the forge and finishes the change",
+      advice: "run the same command again to finish the change",
     }, "unavailable")
     : new MogplexError({ attempted, why }, "failed");
 }

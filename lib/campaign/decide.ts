@@ -134,7 +134,7 @@ export async function decideCampaign(
 }
 
 const RESUME_LATER =
-  "a process that was asked to stop ends when its active runs have finished; run this command again after that";
+  "a process that was asked to stop exits when its active runs have finished; then run this command again";
 
 async function decideHere(
   source: CampaignSource,
@@ -149,7 +149,7 @@ async function decideHere(
       attempted: attemptOf(decision),
       why: "this is the name of a rule in the campaign file, not a person",
       value: JSON.stringify(by),
-      advice: "name a person with --by",
+      advice: "give a person's name with --by",
     });
   }
   let recorded: Recorded | undefined;
@@ -272,7 +272,7 @@ export function selectItems(
   if (cause !== undefined && group === undefined) {
     const words = causes.map(({ word }) => word).join(", ");
     const advice = words === ""
-      ? "no item has a cause now"
+      ? "no item currently has a cause"
       : causes.length === 1
       ? `the only cause is ${words}`
       : `the causes are ${words}`;
@@ -290,7 +290,7 @@ export function selectItems(
   }
   const queued = matches.filter(({ state, asked }) => state === "waiting" && asked).length;
   if (failed && queued > 0) {
-    const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} queued already`;
+    const value = `${formatCount(queued, "item")} ${queued === 1 ? "is" : "are"} already queued`;
     throw new UsageError({ attempted, why: "no failed item is left", value, advice: listsText(opened) });
   }
   if (chosen.size === 0) checkLeftOut(attempted, only.flatMap(matchesOf), names);
@@ -452,13 +452,13 @@ function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: n
       ? ["starts nothing more", "its active runs"]
       : what === 1
       ? ["does not start this item", "its run"]
-      : ["starts none of these", "their runs"];
+      : ["does not start these items", "their runs"];
     return `A \`campaign run\` on another machine sees this within a minute. After that, it ${starts}${
       cancel ? `, and cancels ${runs}` : ""
     }.`;
   }
   return isCache && cancel
-    ? "If a job was killed, its starts are not in this directory: its agents may still be running, so check the app."
+    ? "If a job was killed, this directory does not contain its starts. Its agents may still be running, so check the app."
     : undefined;
 }
 
@@ -541,7 +541,9 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
     ...open.length > 0
       ? [
         `${formatCount(open.length, "start")} without an answer ${open.length === 1 ? "is" : "are"} looked up first${
-          adopt ? ", and the task in the file starts when its run has ended" : ""
+          adopt
+            ? `, and the task in the file starts when ${open.length === 1 ? "its run has" : "their runs have"} ended`
+            : ""
         }`,
       ]
       : [],
@@ -553,9 +555,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
       ]
       : [],
     ...pulls.slice(0, MAX_PULLS),
-    ...pulls.length > MAX_PULLS
-      ? [`the pull requests of ${pulls.length - MAX_PULLS} more succeeded items also stay open`]
-      : [],
+    ...pulls.length > MAX_PULLS ? [`the pull requests of ${pulls.length - MAX_PULLS} more items also stay open`] : [],
   ];
   return { items: ids, text: parts.join("; "), acts: openOf(open) };
 }
@@ -610,11 +610,11 @@ async function recordStop({ opened, store, by, dryRun }: Deciding, decision: Of<
   if (!isRepeated && !dryRun) await store.record({ type: "stopped", by, cancel, reason: decision.reason });
   const runs = store.openRuns().map(({ item }) => item.item.id);
   const count = runs.length;
-  const theirEnd = `${formatCount(count, "run")} ${count === 1 ? "continues to its" : "continue to their"} end`;
+  const continues = `${formatCount(count, "active run")} ${count === 1 ? "continues" : "continue"}`;
   const parts = [
     ...isRepeated ? [`it was already stopped, by ${whoStopped(stopped)} at ${utcText(Date.parse(stopped.at))}`] : [],
     "nothing more will start",
-    ...count > 0 ? (cancel ? willCancel(dryRun, count) : [theirEnd]) : open.length > 0 ? [] : ["nothing is running"],
+    ...count > 0 ? (cancel ? willCancel(dryRun, count) : [continues]) : open.length > 0 ? [] : ["nothing is running"],
     ...open.length > 0
       ? [openStartsText(open.length) + (cancel ? "" : ": to find out, run `campaign stop --cancel`")]
       : [],
@@ -685,8 +685,8 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
     const more = open.length === 1 ? "" : ` and ${open.length - 1} more`;
     throw new UsageError({
       attempted,
-      why: `the start of ${open[0]}${more} has no answer, so an agent may be running`,
-      advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
+      why: `the service has not answered the start of ${open[0]}${more}, so an agent may be running`,
+      advice: "use --cancel to find and cancel its run, or `campaign retry` to keep it",
     });
   }
   // A run that no wave can find may still be running. To cancel the run, a wave must find it first.
@@ -713,11 +713,9 @@ async function recordSkip(deciding: Deciding, { select, reason, cancel = false }
 function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
   const waiting = runs.filter(({ state }) => state === "needs-input").length;
   if (runs.length === 1) {
-    return `its run ${waiting === 1 ? "waits for an answer" : "is still running"}${
-      dryRun ? ": --cancel cancels it" : ""
-    }`;
+    return `its run ${waiting === 1 ? "needs an answer" : "is still running"}${dryRun ? ": --cancel cancels it" : ""}`;
   }
-  const how = waiting === 0 ? "are still running" : waiting === runs.length ? "wait for an answer" : "have not ended";
+  const how = waiting === 0 ? "are still running" : waiting === runs.length ? "need an answer" : "have not ended";
   return `${formatCount(runs.length, "run")} ${how}${dryRun ? ": --cancel cancels them" : ""}`;
 }
 

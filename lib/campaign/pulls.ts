@@ -352,7 +352,7 @@ export function checkForge(
   }
   throw new UsageError({
     attempted: `apply the key ${key}`,
-    why: "there is no token for a forge, so pull requests cannot be read",
+    why: "no forge token is set, so pull requests cannot be read",
     advice: `set ${FORGE_TOKENS_TEXT}, or remove the key`,
   });
 }

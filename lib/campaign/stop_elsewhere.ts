@@ -94,8 +94,7 @@ export async function stopElsewhere<T>(
   }
   const what = starts.length === 0 ? "a start that is being sent may still arrive" : "these items may still start";
   const why = `${who} did not read the request within ${CONFIRM_MS / 1_000} s`;
-  const advice =
-    "that process reads the request before its next start; if it has ended, the next command reads the request";
+  const advice = "the process will stop before its next start; if it has ended, the next command records the stop";
   return {
     items: starts,
     text: `not yet confirmed: ${why}; until it does, ${what}`,
@@ -142,7 +141,7 @@ function confirmedText(
   const runs = formatCount(count, "run");
   const end = cancel
     ? `${cancelled > 0 ? count : runs} ${count === 1 ? "is" : "are"} being cancelled`
-    : `${runs} ${count === 1 ? "continues to its" : "continue to their"} end`;
+    : `${formatCount(count, "active run")} ${count === 1 ? "continues" : "continue"}`;
   const ends = [
     ...cancelled > 0 ? [`${formatCount(cancelled, "run")} ${cancelled === 1 ? "was" : "were"} cancelled`] : [],
     ...count > 0 ? [end] : cancelled > 0 ? [] : ["nothing is running"],

@@ -54,7 +54,7 @@ export class GitBranch {
     return new MogplexError({
       attempted,
       why,
-      advice: "when the repository can be reached, start the same command again: nothing is lost",
+      advice: "when the repository can be reached, run the same command again; nothing is lost",
     }, "unavailable");
   }
 
@@ -262,7 +262,7 @@ export class LostRaceError extends MogplexError {
     super({
       attempted: `write to branch ${JSON.stringify(branch)}`,
       why: "another job has written to it in the meantime",
-      advice: "start the same command again: nothing is lost",
+      advice: "run the same command again; nothing is lost",
     }, "rateLimited");
   }
 }

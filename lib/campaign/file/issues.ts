@@ -178,7 +178,9 @@ export function reportAmbiguous({ root, source, brokenFrom }: CheckedTree, mista
     else if (node.kind === "scalar" && node.plain && node.value !== null) {
       const meaning = typeof node.value === "string" ? otherMeaning(node.value) : undefined;
       if (meaning !== undefined) {
-        const message = `it is ${excerpt(node.text)}, which YAML readers read as ${meaning}; ${inQuotes(node.text)}`;
+        const message = `it is ${excerpt(node.text)}, which some YAML parsers read as ${meaning}; ${
+          inQuotes(node.text)
+        }`;
         mistakes.add(source.placeAt(node.start), keyOf(path), message);
       } else if (typeof node.value === "number" && !/^-?(?:0|[1-9]\d*)$/.test(node.text)) {
         const message = `it is the number ${

@@ -216,7 +216,7 @@ export class EntryReader {
       }
       const problem = rule(line.text);
       if (problem === undefined) yield line;
-      else this.#mistakes.add(line.place, key, `it is ${excerpt(line.text)}; ${problem}; one per line`);
+      else this.#mistakes.add(line.place, key, `it is ${excerpt(line.text)}; ${problem}; write one per line`);
     }
   }
 
@@ -325,7 +325,7 @@ export function parseTemplate(text: string): Template {
     const [all, name] = VARIABLE.exec(text) ?? [];
     if (all === undefined || name === undefined) {
       const variableText = /^\{\{[^\n]{0,30}/.exec(text.slice(at, at + 32))?.[0] ?? "{{";
-      const message = `${JSON.stringify(variableText)} is not a variable; write {{ name }}, or {{{{ for the text {{`;
+      const message = `${JSON.stringify(variableText)} is not a variable; write {{ name }}, or {{{{ for a literal {{`;
       if (problems.length < MAX_PROBLEMS) problems.push({ offset: at, length: 2, message });
       at += 2;
       continue;
@@ -353,7 +353,7 @@ export function templateProblems(text: string, variableNames: readonly string[])
       ? `valid names are ${variableNames.slice(0, 20).join(", ")}`
       : `did you mean "{{ ${near} }}"?`;
     const name = part.name.slice(0, MAX_NAME);
-    const message = `there is no variable "${name}"; give it in variables, or write {{{{ for the text {{; ${hint}`;
+    const message = `there is no variable "${name}"; define it in variables, or write {{{{ for a literal {{; ${hint}`;
     problems.push({ offset: part.offset, length: part.length, message });
   }
   return problems.sort((a, b) => a.offset - b.offset);
@@ -372,7 +372,7 @@ export function renderTemplate(text: string | Template, values: Readonly<Record<
     if (value === undefined) {
       const name = typeof part === "string" ? part : part.name;
       const why = "a variable has no value";
-      throw new UsageError({ attempted, why, value: JSON.stringify(name), advice: "give it in variables" });
+      throw new UsageError({ attempted, why, value: JSON.stringify(name), advice: "set it in variables" });
     }
     if (whole.length + value.length > MAX_TEXT) {
       throw new UsageError({ attempted, why: `the text would have more than ${MAX_TEXT} characters` });
@@ -485,7 +485,7 @@ function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
       complete = false;
       const which = `${without.length} of ${entries.length} entries, first in ${placeText(first.place)}`;
       const message =
-        `the variable "${name}" has no value for ${which}; give it in variables of the file or of each entry`;
+        `the variable "${name}" has no value for ${which}; set it in variables of the file or of each entry`;
       mistakes.add(placeOf(offset, length), key, message);
     }
   }
@@ -513,7 +513,7 @@ function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
         `with title and variables it has ${length} characters${where}; at most ${MAX_PROMPT_LENGTH} are allowed`;
       mistakes.add(prompt.place, prompt.key, message);
     }
-    if (isBlank(promptParts, values)) mistakes.add(prompt.place, prompt.key, `it is empty${where}; give a task`);
+    if (isBlank(promptParts, values)) mistakes.add(prompt.place, prompt.key, `it is empty${where}; describe the task`);
   }
 }
 

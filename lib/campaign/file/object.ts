@@ -213,7 +213,7 @@ export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
       const fieldPath = [...path, name];
       if (inner === undefined) continue;
       if (name === "__proto__") {
-        broken(fieldPath, at, `there is no key ${excerpt(name)}; remove it`);
+        broken(fieldPath, at, `the key ${excerpt(name)} is not allowed; remove it`);
         continue;
       }
       const key = isChosen ? name : fileKey(name);

@@ -90,7 +90,7 @@ function unreadFile(path: string, { problem, why = problem }: { problem: string;
       attempted: "read campaign file",
       why: "it does not exist",
       value: excerpt(path),
-      advice: "check the path, or write one with `campaign new`",
+      advice: "check the path, or create the file with `campaign new`",
     }
     : { attempted: `read campaign file ${excerpt(path)}`, why };
   return new CampaignFileError(path, [mistake], 0, parts);
@@ -401,7 +401,10 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
     add(["success", "require"], `${why}: it does not report what it delivered; write run, or choose another harness`);
   } else if (mode === "SAFE") {
     const why = `it is ${excerpt(require)}, which no run produces in mode SAFE`;
-    add(["success", "require"], `${why}: the agent changes nothing then; write run, or choose the mode AUTO or YOLO`);
+    add(
+      ["success", "require"],
+      `${why}: the agent changes nothing in that mode; write run, or choose the mode AUTO or YOLO`,
+    );
   }
 }
 

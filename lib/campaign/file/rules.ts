@@ -97,13 +97,13 @@ export function ofLength(min: number, max: number): Rule {
 }
 
 export function notBlank(text: string): string | undefined {
-  return text.trim() === "" ? "it is empty; give some text" : undefined;
+  return text.trim() === "" ? "it is empty; enter text" : undefined;
 }
 
 export function oneLine(text: string): string | undefined {
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f\x7f\u0085\u2028\u2029]/.test(text)) return "it must be one line without control characters";
-  return text === text.trim() ? undefined : "it has spaces at its beginning or end; remove them";
+  return text === text.trim() ? undefined : "it has leading or trailing spaces; remove them";
 }
 
 export function campaignName(text: string): string | undefined {

@@ -71,7 +71,7 @@ function globs() {
 }
 
 function variables() {
-  const error = () => "it must be a map from names to texts";
+  const error = () => "it must be a map of names to text";
   const name = z.string().check(obeys(rules.variableName));
   return z.record(name, text("it must be text", rules.ofLength(0, 10_000)), { error }).check(
     obeys((value: Readonly<Record<string, string>>) =>

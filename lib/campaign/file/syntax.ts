@@ -247,7 +247,7 @@ class Converter {
       const first = entries.get(key);
       if (first !== undefined) {
         const { line } = this.#source.placeAt(first.keyStart);
-        this.#add(keyStart, keyPath, `duplicate key: it is also in line ${line}; remove one of the two`);
+        this.#add(keyStart, keyPath, `duplicate key: it is also on line ${line}; remove one of the two`);
       } else entries.set(key, { key, keyStart, value: this.convert(pair.value, keyEnd, keyPath) });
     }
     return { kind: "map", entries, start, end };
@@ -257,7 +257,7 @@ class Converter {
     if (isScalar(node) && !this.#checkProperties(node, start, path)) {
       const key = node.source ?? "";
       if (key === "<<") this.#add(start, path, "a merge key (<<) is not allowed; write the keys themselves");
-      else if (key === "__proto__") this.#add(start, [...path, key], 'there is no key "__proto__"; remove it');
+      else if (key === "__proto__") this.#add(start, [...path, key], 'the key "__proto__" is not allowed; remove it');
       else if (key === "") this.#add(start, path, "there is no key before the colon");
       else if (/^\s/.test(key)) {
         this.#add(start, path, `a key begins with the space ${codePoint(key)}; indent with ordinary spaces`);
@@ -276,15 +276,15 @@ class Converter {
 }
 
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
-  [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
+  [/^Tabs are not allowed/, "this line is indented with a tab; use spaces"],
   [/^Nested mappings/, 'text with ": " in it is read as a key with a value; put the text in quotes'],
   [
     /^A block sequence may not be used as an implicit map key|^All sequence items/,
     "this item begins in a different column than the other items of its list; indent all of them the same",
   ],
   [/^Missing closing/, "a quote is not closed; close it, and double a quote inside single quotes"],
-  [/^Flow sequence/, 'a list that begins with "[" is not closed by "]", or a line of it is not indented'],
-  [/^Flow map/, 'a map that begins with "{" is not closed by "}", or a line of it is not indented'],
+  [/^Flow sequence/, 'a list that begins with "[" is not closed by "]", or one of its lines is not indented'],
+  [/^Flow map/, 'a map that begins with "{" is not closed by "}", or one of its lines is not indented'],
   [
     /^All mapping items/,
     "this key begins in a different column than the other keys of its map; indent all of them the same",
@@ -313,7 +313,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^Invalid escape sequence/,
-    'no such escape exists in double quotes; write "\\\\" for a backslash, or use single quotes',
+    'this escape sequence is not valid in double quotes; write "\\\\" for a backslash, or use single quotes',
   ],
   [
     /^(?:Alias|Anchor) cannot be an empty/,
@@ -326,7 +326,7 @@ const AFTER_END = /at node end|in YAML (?:document|stream)/;
 function syntaxMessage(message: string, line: string): string {
   if (/[:[,-] *\{\{/.test(line)) return 'text that begins with "{{" is read as a map; put the text in quotes';
   if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
-    return "this line is left over from a merge conflict; keep one of the two parts, and remove the marks";
+    return "this line is left over from a merge conflict; keep one of the two parts, and remove the markers";
   }
   const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
   if (start !== undefined) return `text cannot begin with ${excerpt(start)}; put the text in quotes`;
@@ -336,7 +336,7 @@ function syntaxMessage(message: string, line: string): string {
   const words = SENTENCES.find(([pattern]) => pattern.test(message))?.[1];
   if (words !== undefined) return words;
   if (AFTER_END.test(message)) {
-    return "there is something after the end of a value; check the indentation, and put text with quotes, brackets or braces in quotes";
+    return "there is extra text after a value; check the indentation, and put text with quotes, brackets or braces in quotes";
   }
   return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;
 }
@@ -512,7 +512,7 @@ function onlyDocument(allTokens: Tokens, source: Source, mistakes: MistakeList):
       mistakes.add(
         source.placeAt(token.offset),
         "",
-        'a second document begins; one file is one campaign, remove "---"',
+        'a second document begins; a file contains one campaign, so remove "---"',
       );
       break;
     }

@@ -87,7 +87,7 @@ export function beginChain(campaign: string, round: string): Chain {
     }
     if (record.seq < expected) return problem(`the line is record ${record.seq}, where ${expected} is expected`);
     if (record.previous !== end.previous) {
-      if (expected > 1) return problem("the line does not follow the one before: one of the two was replaced");
+      if (expected > 1) return problem("the line does not follow the previous line: one of the two was replaced");
       const ours = round === "" ? "without a round" : `round ${JSON.stringify(round)}`;
       return problem(`it belongs to a different campaign or round than ${JSON.stringify(campaign)}, ${ours}`, "other");
     }

@@ -41,9 +41,12 @@ export function decisionOf(record: JournalRecord, hasRuns: boolean): DecisionMem
     case "skipped":
       return decision(`Skipped ${formatCount(record.items.length, "item")}`, record.by);
     case "stopped":
-      return decision(record.cancel && hasRuns ? "Stopped it and cancelled the active runs" : "Stopped it", record.by);
+      return decision(
+        record.cancel && hasRuns ? "Stopped the campaign and cancelled the active runs" : "Stopped the campaign",
+        record.by,
+      );
     case "resumed":
-      return decision("Resumed it", record.by);
+      return decision("Resumed the campaign", record.by);
     default:
       return undefined;
   }

@@ -30,7 +30,7 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
   cut: RESTORE,
   damaged: RESTORE,
   newer: "use that version, or a later one",
-  other: "use another directory, or the campaign that this one belongs to",
+  other: "use another directory, or the campaign that this directory belongs to",
 };
 
 interface TornLine {
@@ -63,7 +63,7 @@ function refused({ why, kind }: ChainProblem, place: string): UsageError {
 }
 
 function unwritable(what: string, cause: unknown): MogplexError {
-  const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+  const advice = "check whether the disk is full, then run the same command again; nothing is lost";
   return new MogplexError({ attempted: `write ${what}`, why: messageOf(cause), advice }, "unavailable", { cause });
 }
 
@@ -165,7 +165,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
       for (const segment of all) torn = readSegment(segment, segment === all.length, onRecord);
       const path = `${folder}/${segmentName(all.length)}`;
       if (all.length > segmentOf(chain.seq + 1)) {
-        const why = "the previous segment lacks some of its records";
+        const why = "records are missing from the previous segment";
         throw refused({ why, kind: "damaged" }, path);
       }
       if (torn === undefined) return undefined;

@@ -109,7 +109,7 @@ export const time: Field<string> = fieldOf(
   (value, instead) => isTime(String(value)) ? value : instead,
 );
 
-export const webUrl: Field<string> = text(isWebUrl, "it is not an address of a web page");
+export const webUrl: Field<string> = text(isWebUrl, "it is not a web address");
 
 export const commit: Field<string> = text(isCommit, "it is not a commit");
 

@@ -178,7 +178,7 @@ function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
   if (item !== undefined) return item;
   throw new UsageError({
     attempted: "continue the campaign",
-    why: `the journal names item ${JSON.stringify(id)}, which the lock does not have`,
+    why: `the journal names item ${JSON.stringify(id)}, which is not in the lock`,
     value: JSON.stringify(place),
     advice: FITTING,
   });
@@ -430,13 +430,13 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   if (isAboutResult) {
     item.result = result ?? item.result;
     if (!isGood && item.skipped === null) {
-      item.reason = reason ?? `the follow-up ended as ${as}`;
+      item.reason = reason ?? `the follow-up ended with verdict ${as}`;
       return setState(memory, item, "failed", "failure");
     }
   }
   item.reason = isGood
     ? null
-    : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
+    : oneLine(`the follow-up ended with verdict ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
   // Checks and conflicts that were read before the follow-up are out of date.
   if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
   setSucceeded(memory, item);
@@ -530,7 +530,7 @@ function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   const { reason } = followUpBranch(item);
   if (reason === null) return;
   item.followUp = null;
-  item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
+  item.reason = oneLine(`no follow-up was started: ${reason}`, MAX_REASON);
   setSucceeded(memory, item);
 }
 
@@ -586,7 +586,7 @@ function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
   if (last?.number === number) return last;
-  throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
+  throw new Contradiction(`start ${number} was not sent, or another start has been sent since`);
 }
 
 function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
@@ -715,8 +715,8 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
   throw new UsageError({
     attempted: "continue the campaign",
     why: isOwn
-      ? "the lock is not the one in the journal: its hash differs"
-      : "settings or items of the lock were changed: their hash differs",
+      ? "the lock's hash differs from the hash in the journal"
+      : "settings or items in the lock were changed: the hash does not match",
     advice: FITTING,
   });
 }

@@ -135,11 +135,11 @@ export function shownText(remote: string, place: ShownPlace): string | null {
   const jobRemote = place.platform.remote(place.env);
   const visibility = jobRemote !== undefined && plain(jobRemote) === plain(remote) ? visibilityOf(place) : undefined;
   if (visibility === "public") {
-    return "the repository is public, so everybody can read the branch of this campaign, including the whole task and the names of " +
+    return "the repository is public, so anyone can read the branch of this campaign, including the whole task and the names of " +
       "all repositories; keep the campaign in a private repository, or in a directory (--home dir)";
   }
   if (visibility !== undefined || !place.isNew) return null;
-  return "everybody who can read the repository can read the branch of this campaign, including the whole task and the names of all " +
+  return "anyone who can read the repository can read the branch of this campaign, including the whole task and the names of all " +
     "repositories; check whether the repository is public";
 }
 
@@ -158,7 +158,7 @@ const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
 export function diskError(
   attempted: string,
   cause: unknown,
-  advice = "name another directory with --dir",
+  advice = "use another directory with --dir",
 ): MogplexError {
   const why = messageOf(cause);
   if (isNotPermitted(cause)) {
@@ -168,7 +168,7 @@ export function diskError(
   }
   const { code } = Object(cause) as { code?: unknown };
   if (typeof code === "string" && !ELSEWHERE.includes(code)) {
-    const again = "when the disk can be used, start the same command again: nothing is lost";
+    const again = "fix the disk problem, then run the same command again; nothing is lost";
     return new MogplexError({ attempted, why, advice: again }, "unavailable", { cause });
   }
   const isFile = typeof code === "string" && NO_DIRECTORY.includes(code);

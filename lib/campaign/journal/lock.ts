@@ -219,7 +219,7 @@ export interface LockChecks {
 }
 
 const RESTORE =
-  "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
+  "restore it from the previous wave (its artifact, commit or backup); if there is no journal next to it, remove it and plan again";
 
 export function itemId(repository: string, baseBranch: string, root: string | null): string {
   return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;

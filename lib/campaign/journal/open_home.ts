@@ -46,8 +46,8 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
   if (origin === undefined) {
     throw refused(
       text,
-      "this is neither a CI job with a known repository nor a clone with a remote origin",
-      "give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME",
+      "this is neither a CI job with a known repository nor a clone with a remote named origin",
+      "use --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME",
     );
   }
   return { kind: "git", remote: checkRemote(origin), branch };

@@ -36,7 +36,7 @@ export function applyWrite(item: WriteItem, record: WriteRecord): void {
   const { act } = record;
   const last = item.writes[act];
   if (record.type === "write-intent") {
-    if (last?.state === "open") throw new Contradiction(`an earlier change of its pull request (${act}) has no answer`);
+    if (last?.state === "open") throw new Contradiction(`an earlier change to its pull request (${act}) has no answer`);
     const { url, by, at, users = [], teams = [], labels = [], why = null } = record;
     // A change that was not carried out may have left its comment, so its number is used again.
     const number = last === undefined ? 1 : last.state === "done" ? last.number + 1 : last.number;
@@ -44,7 +44,9 @@ export function applyWrite(item: WriteItem, record: WriteRecord): void {
     item.writes = { ...item.writes, [act]: { ...write, state: "open", reason: null } };
     return;
   }
-  if (last?.state !== "open") throw new Contradiction(`no change of its pull request (${act}) waits for an answer`);
+  if (last?.state !== "open") {
+    throw new Contradiction(`no change to its pull request (${act}) is waiting for an answer`);
+  }
   item.writes = { ...item.writes, [act]: { ...last, state: record.as, reason: record.reason } };
   if (act === "close" && record.as === "done" && item.pull?.state === "open") {
     item.pull = { ...item.pull, state: "closed" };

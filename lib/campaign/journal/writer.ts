@@ -102,7 +102,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
     let tries = 1;
     while (!attempt()) {
       if (tries++ >= MAX_TRIES) {
-        throw new DirectoryBusyError(directory, "other processes keep taking the directory", "try again later");
+        throw new DirectoryBusyError(directory, "other processes keep claiming the directory", "try again later");
       }
     }
     (openTokens ??= new Set()).add(token);
@@ -142,7 +142,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
         throw new MogplexError(problem, "unavailable", { cause });
       }
       const why = "another process has taken over because this one did not touch its writer file for 5 minutes";
-      throw new DirectoryBusyError(directory, why, "start the same command again: nothing is lost");
+      throw new DirectoryBusyError(directory, why, "run the same command again; nothing is lost");
     },
     release() {
       stopped.abort();
@@ -202,13 +202,13 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
     return new DirectoryBusyError(
       directory,
       why,
-      `if no other process is running there, remove it; after 5 minutes this happens automatically`,
+      `if no other process is using the directory, remove this file, or try again in 5 minutes`,
     );
   }
   return new DirectoryBusyError(
     directory,
     `${processText(facts)} has been using ${JSON.stringify(directory)} since ${sinceText(facts)}`,
-    "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
+    "wait until it has ended, or stop it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
       `if you know that it has ended, remove ${JSON.stringify(path)}`,
     true,
   );
@@ -243,10 +243,10 @@ function sinceText({ since }: WriterFacts): string {
 }
 
 function takenOverNotice({ facts }: WriterEntry): string {
-  if (facts === null) return "the writer file was unreadable and untouched for 5 minutes: taken over";
-  return `${processText(facts)}, running since ${
+  if (facts === null) return "took over the directory: the writer file was unreadable and untouched for 5 minutes";
+  return `took over from ${processText(facts)}, running since ${
     sinceText(facts)
-  }, has not touched its writer file for 5 minutes: taken over`;
+  }: it has not touched its writer file for 5 minutes`;
 }
 
 /**

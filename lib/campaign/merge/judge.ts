@@ -230,7 +230,7 @@ const RULE_FILES: readonly RegExp[] = [
 
 function unreviewedProblem({ review: { required }, changedFiles }: MergeReading): string | null {
   if (required !== null && required > 0) return `the target branch requires ${formatCount(required, "approval")}`;
-  if (changedFiles === null) return "not all changed files could be read, and CI files need a review";
+  if (changedFiles === null) return "not all changed files could be read, and changes to CI files need a review";
   const file = changedFiles.find((path) => RULE_FILES.some((form) => form.test(path)));
   return file === undefined ? null : `it changes ${JSON.stringify(file)}, which needs a review`;
 }
@@ -253,7 +253,7 @@ function behindOf(question: MergeQuestion, head: string): MergeJudgement | null 
     };
   }
   if (item.update?.head === head) return { kind: "checks", reason: "its branch is being updated" };
-  const ends = verdict.have === 0 ? "" : `, which dismisses ${formatCount(verdict.have, "approval")}`;
+  const ends = verdict.have === 0 ? "" : `; the update dismisses ${formatCount(verdict.have, "approval")}`;
   return { kind: "update", head, reason: `it is behind the target branch${ends}` };
 }
 

@@ -121,18 +121,18 @@ function refuse(why: string, advice: string): UsageError {
 function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], isAttended, env }: MergeOptions): void {
   if (withoutReview && withoutChecks) {
     throw refuse(
-      "nothing would have checked the changes",
-      "leave out --without-review or --without-checks",
+      "the changes would have neither a review nor checks",
+      "omit --without-review or --without-checks",
     );
   }
   if (ownApproval && detectPlatform(env ?? environmentVariable).isCi) {
-    throw refuse("a job cannot approve", "give --own-approval on your own machine");
+    throw refuse("--own-approval is not allowed in CI jobs", "run the command on your own machine");
   }
   const exception = withoutReview ? "--without-review" : withoutChecks ? "--without-checks" : undefined;
   if (exception === undefined || isAttended || only.length > 0 && only.every(isName)) return;
   throw refuse(
     `outside a terminal, ${exception} needs the names of the items`,
-    "give --only NAME for each, without * and ?",
+    "use --only NAME for each, without * and ?",
   );
 }
 

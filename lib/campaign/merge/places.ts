@@ -95,7 +95,8 @@ export function checkMergeTokens(
       isLocal = true;
       continue;
     }
-    const advice = `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds it`;
+    const advice =
+      `set ${MERGE_TOKEN_VARIABLE}=${address.host}=VARIABLE, with the name of the variable that holds the token`;
     throw new UsageError({
       attempted: ATTEMPTED,
       why: `no merge token is set for ${address.host}`,

@@ -267,7 +267,7 @@ class Round {
     const { origin, host } = place.address;
     const errors = this.#errors.get(origin) ?? 0;
     if (errors >= MAX_ERRORS) {
-      this.#add(item, url, "unread", `${host} did not answer, and was not asked again`);
+      this.#add(item, url, "unread", `${host} failed twice, so no request was sent`);
       return undefined;
     }
     try {
@@ -307,7 +307,7 @@ class Round {
   #withCaveat({ item, place: { address: { host } }, policy }: Candidate, verdict: ApprovalVerdict): ApprovalVerdict {
     const isKnown = [...this.#memory.planners, ...item.requesters].every(({ user }) => user?.host === host);
     if (isKnown || policy.ownApproval || verdict.state !== "approved") return verdict;
-    return { ...verdict, reason: `${verdict.reason}; the requester is unknown at ${host}` };
+    return { ...verdict, reason: `${verdict.reason}; the requester is unknown on ${host}` };
   }
 
   async #examine(candidate: Candidate): Promise<Examined | string> {
@@ -421,7 +421,7 @@ class Round {
     if (obstacle === null) return this.#add(item, url, merge.state as MergeWord, waitingText(merge.state));
     if (merge.state !== "queued") {
       const why = merge.state === "foreign"
-        ? "somebody else asked for its merge"
+        ? "somebody else requested its merge"
         : "the forge is merging it, and that cannot be undone";
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
@@ -620,7 +620,7 @@ class Round {
       const { origin, host } = place.address;
       if (!this.#users.has(origin)) this.#users.set(origin, await place.me());
       if (place.startsWorkflows(this.#users.get(origin) ?? null) !== false) continue;
-      this.#work.tell(`merges at ${host} with this token start no workflows, because it is a job token`);
+      this.#work.tell(`merges on ${host} with this token do not start workflows, because it is a job token`);
     }
   }
 

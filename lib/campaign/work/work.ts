@@ -171,7 +171,7 @@ export async function refreshPullRequests({ store, pulls }: Pick<Work, "store" |
   const items: string[] = [];
   for (const { item: { item }, reason } of followUpsDue(store.memory)) {
     if (reason === null) items.push(item.id);
-    else pulls.tell(`${item.repository}: no follow-up is made: ${reason}`);
+    else pulls.tell(`${item.repository}: no follow-up is started: ${reason}`);
   }
   if (items.length > 0) {
     await store.record({ type: "retry", items, by: CHECKS_RULE, adopt: false, followUp: "checks" });

@@ -58,6 +58,6 @@ test("Deno needs no permission but to read and write the directory, and waits 5 
   const past = Date.now() / 1000 - 301;
   utimesSync(join(directory, "writer.json"), past, past);
   const { stdout, stderr } = await run(deno, "once", directory);
-  expect(stdout).toMatch(/^\{"kind":"text","message":"process \d+ on .* for 5 minutes: taken over"\}\ndone\n$/);
+  expect(stdout).toMatch(/^\{"kind":"text","message":"took over from process \d+ on .* for 5 minutes"\}\ndone\n$/);
   expect(stderr).toBe("");
 });

@@ -72,7 +72,7 @@ test("a signal while a start is under way leaves it without an answer, and the n
   const first = await world.advance({ internals: { interrupts, onInterrupt: "cancel" } });
   expect([first.code, first.view.counts.starting]).toEqual([143, 1]);
   // Its run might be active, and its id is not known: a message says so.
-  expect(first.result.reason).toContain("1 start has no answer yet: the next wave finds its run");
+  expect(first.result.reason).toContain("1 start has no answer yet: the next wave looks up its run");
   world.before = undefined;
   const { code } = await world.run();
   expect([code, world.runs().length, new Set(world.starts.map((start) => JSON.stringify(start))).size]).toEqual([

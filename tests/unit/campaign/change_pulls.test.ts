@@ -131,7 +131,7 @@ test.each<[string, PullChange, RegExp]>([
 test("changePullRequests() refuses without a token of a forge", async () => {
   const world = await worldOf(1);
   expect(await failureOf(() => world.change(close(), { env: () => undefined }))).toMatch(
-    /^2 Cannot close pull requests: there is no token for a forge; set GITHUB_TOKEN/,
+    /^2 Cannot close pull requests: no forge token is set; set GITHUB_TOKEN/,
   );
 });
 
@@ -403,9 +403,9 @@ test("a wave continues, and reports it, when the token has no right to set up pu
   expect(forge.state.get(`${project(1)}#7`)).toMatchObject({ reviewers: ["ann"], labels: ["agent"] });
 });
 
-test("a wave refuses a file with reviewers when there is no token for a forge", async () => {
+test("a wave refuses a file with reviewers when no forge token is set", async () => {
   const world = campaignWorld({ count: 1, scenarios: SCENARIO, file: RULES });
   expect(await failureOf(() => world.advance({ url: "https://mogplex.example.com" }))).toMatch(
-    /^2 Cannot apply the key pull-requests: there is no token for a forge/,
+    /^2 Cannot apply the key pull-requests: no forge token is set/,
   );
 });

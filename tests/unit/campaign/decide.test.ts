@@ -82,7 +82,7 @@ test("decideCampaign() reports what an earlier retry has queued when no failed i
   const failure = (select: Selection) => failureOf(() => world.decide(retry(select)));
   expect([await failure({ failed: true }), await failure({ failed: true, only: [project(1)] })]).toEqual(
     ["3 items are", "1 item is"].map((count) =>
-      `2 Cannot retry items because no failed item is left: ${count} queued already; ` +
+      `2 Cannot retry items because no failed item is left: ${count} already queued; ` +
       "`mogplex-ci campaign status campaign.yml --dir d --all` lists the items"
     ),
   );
@@ -191,10 +191,10 @@ test("a second stop says what the first one does, and a resume that cancelled it
 test("a campaign that is stopped starts nothing more, collects what runs, and goes on after a resume", async () => {
   const world = campaignWorld({ count: 5, runDuration: () => 20 * MINUTE });
   await world.advance();
-  expect((await world.decide(stop())).text).toBe("nothing more will start; 3 runs continue to their end");
+  expect((await world.decide(stop())).text).toBe("nothing more will start; 3 active runs continue");
   const { length } = await world.records();
   expect((await world.decide(stop())).text).toMatch(
-    /^it was already stopped, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; 3 runs continue to their end$/,
+    /^it was already stopped, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; 3 active runs continue$/,
   );
   expect((await world.records()).length).toBe(length);
   const stopping = await world.advance();
@@ -221,12 +221,12 @@ test("the decisions in a view name who decided what, and cancelled runs only if 
   };
   await world.advance();
   const cancelled = [["Planned 5 items", null], ["Started the first run", null], [
-    "Stopped it and cancelled the active runs",
+    "Stopped the campaign and cancelled the active runs",
     "kim",
   ]];
   expect(await whats()).toEqual(cancelled);
   await world.decide({ kind: "resume" });
-  expect(await whats()).toEqual([...cancelled, ["Resumed it", "kim"], ["Stopped it", "kim"]]);
+  expect(await whats()).toEqual([...cancelled, ["Resumed the campaign", "kim"], ["Stopped the campaign", "kim"]]);
 });
 
 test("decideCampaign() cancels the runs at once when it stops with cancel, also after a stop without it", async () => {
@@ -394,7 +394,7 @@ test("a skip reports that the run of an item waits for an answer", async () => {
   const world = campaignWorld({ count: 1, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   await world.run();
   expect((await world.decide(skip({ only: [project(1)] }))).text).toBe(
-    "1 item will not start again; its run waits for an answer",
+    "1 item will not start again; its run needs an answer",
   );
 });
 
@@ -470,7 +470,7 @@ for (
     const world = campaignWorld();
     await world.plan();
     const given = { env: (variable: string) => ({ MOGPLEX_DEV: "1", ...env } as Record<string, string>)[variable] };
-    const lost = "If a job was killed, its starts are not in this directory";
+    const lost = "If a job was killed, this directory does not contain its starts";
     const select = { only: [project(1)] };
     const texts = [
       await world.decide({ kind: "skip", select, reason: "no" }, given),

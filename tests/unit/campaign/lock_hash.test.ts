@@ -118,7 +118,7 @@ for (const [what, change] of EDITS) {
     const planned = lockOf(world);
     edit(world, change);
     const refused =
-      /^2 Cannot continue the campaign: settings or items of the lock were changed: their hash differs; restore/;
+      /^2 Cannot continue the campaign: settings or items in the lock were changed: the hash does not match; restore/;
     expect(await failureOf(() => world.advance())).toMatch(refused);
     expect(await failureOf(() => world.read())).toMatch(refused);
     expect([world.starts, (await world.records()).map(({ type }) => type)]).toEqual([[], ["planned"]]);
@@ -126,7 +126,7 @@ for (const [what, change] of EDITS) {
     if (what === "the hash itself") return;
     edit(world, change);
     await reseal(world);
-    expect(await failureOf(() => world.read())).toMatch(/^2 .*the lock is not the one in the journal|of item/);
+    expect(await failureOf(() => world.read())).toMatch(/^2 .*the lock.s hash differs from|of item/);
     expect(world.starts).toEqual([]);
   });
 }

@@ -88,7 +88,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a lock without one of the items that were started",
     `${DIRECTORY}/lock.json`,
     (text) => text.split("\n").filter((line) => !line.includes("project-0001")).join("\n"),
-    /the journal names item "acme\/project-0001@main", which the lock does not have.*restore the lock\.json and the journal/,
+    /the journal names item "acme\/project-0001@main", which is not in the lock.*restore the lock\.json and the journal/,
   ],
 ];
 
@@ -263,7 +263,7 @@ for (const [what, records] of [["intent", 6], ["answer", 7]] as const) {
     const { code, problem } = await world.run();
     expect(code).toBe(69);
     expect(problem).toContain(
-      "when it can be written (is the disk full?), start the same command again: nothing is lost",
+      "check whether the disk is full, then run the same command again; nothing is lost",
     );
     left = Infinity;
     expect((await world.run()).code).toBe(0);
@@ -295,7 +295,7 @@ test("a directory that is a file is refused with 2, and the file stays", async (
   const { world, directory, advance } = onDisk("file");
   fs.writeFileSync(directory, "mine");
   expect(await failureOf(advance)).toMatch(
-    /^2 Cannot write in ".*\/file": a file with this name exists; name another directory with --dir/,
+    /^2 Cannot write in ".*\/file": a file with this name exists; use another directory with --dir/,
   );
   expect([fs.readFileSync(directory, "utf8"), world.starts]).toEqual(["mine", []]);
 });
@@ -306,7 +306,7 @@ test("a directory that is a symbolic link is refused with 2, and what it leads t
   fs.mkdirSync(target);
   fs.symlinkSync(target, directory);
   expect(await failureOf(advance)).toMatch(
-    /^2 Cannot write in ".*\/link": .*symbolic link.*; name another directory with --dir/,
+    /^2 Cannot write in ".*\/link": .*symbolic link.*; use another directory with --dir/,
   );
   expect([fs.readdirSync(target), world.starts]).toEqual([[], []]);
 });

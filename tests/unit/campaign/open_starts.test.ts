@@ -138,7 +138,7 @@ test("campaign skip is refused while the start is open, and --cancel settles it"
   const world = await lost(true);
   const before = await world.records();
   expect(await failureOf(() => world.decide(skip()))).toMatch(
-    /^2 Cannot skip items: the start of acme\/project-0001@main has no answer, so an agent may be running; --cancel/,
+    /^2 Cannot skip items: the service has not answered the start of acme\/project-0001@main, so an agent may be running; use --cancel/,
   );
   expect(await world.records()).toEqual(before);
   const { view } = await world.decide(skip(true));
@@ -538,7 +538,7 @@ test("an attempt that was lost stays open when a later one is refused", async ()
   fault(world, "503", { times: 50 });
   await world.advance();
   world.emulator.control("clearFaults");
-  expect(await failureOf(() => world.decide(skip()))).toMatch(/^2 .*has no answer/);
+  expect(await failureOf(() => world.decide(skip()))).toMatch(/^2 .*has not answered/);
   await world.decide(stop(true));
   expect(running(world)).toEqual([]);
 });

@@ -251,7 +251,7 @@ test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
     const world = campaignWorld({ file });
     const real = { url: "https://mogplex.example.com" };
     for (const act of [() => world.plan(real), () => world.advance(real), () => world.run(real)]) {
-      expect(await failureOf(act)).toStartWith(`2 Cannot apply the key ${key}: there is no token for a forge`);
+      expect(await failureOf(act)).toStartWith(`2 Cannot apply the key ${key}: no forge token is set`);
     }
     expect(world.requests).toEqual([]);
   },
@@ -331,7 +331,7 @@ test("a follow-up that has no answer is sent again under its key, and one that f
   expect((await world.advance()).view.items[0]).toMatchObject({
     verdict: "succeeded",
     attempts: 1,
-    reason: "the follow-up ended as failed: npm test exited with 1",
+    reason: "the follow-up ended with verdict failed: npm test exited with 1",
   });
 });
 
@@ -493,7 +493,7 @@ for (const [what, node, options, reason] of NO_FOLLOW_UP) {
       await world.clock.sleep(15 * MINUTE);
     }
     expect([world.starts.length, (await world.read()).items[0]?.verdict]).toEqual([1, "succeeded"]);
-    expect(world.notices.filter((notice) => /no follow-up is made/.test(notice))[0]).toMatch(reason);
+    expect(world.notices.filter((notice) => /no follow-up is started/.test(notice))[0]).toMatch(reason);
     const retry = world.decide({ kind: "retry", select: { cause: "failed-checks" }, adopt: false });
     await expect(retry).rejects.toThrow(reason);
     expect(world.starts.length).toBe(1);
@@ -529,7 +529,7 @@ test("a follow-up that was decided is given up when its branch is not confirmed 
   await world.clock.sleep(15 * MINUTE);
   const { view } = await world.advance();
   expect([world.starts.length, view.items[0]?.verdict]).toEqual([1, "succeeded"]);
-  expect(view.items[0]?.reason).toMatch(/^no follow-up was made: its pull request does not belong to its run/);
+  expect(view.items[0]?.reason).toMatch(/^no follow-up was started: its pull request does not belong to its run/);
 });
 
 const REQUIRED = { success: { require: "pull-request" } };

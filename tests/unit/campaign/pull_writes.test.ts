@@ -76,11 +76,11 @@ test("a journal has one open change of a kind for each item, and an answer only 
   const { store } = await storeIn();
   await store.record(asked(ITEMS[0]), asked(ITEMS[0], "close"), asked(ITEMS[1]));
   await expect(store.record(asked(ITEMS[0]))).rejects.toThrow(
-    "an earlier change of its pull request (ask) has no answer",
+    "an earlier change to its pull request (ask) has no answer",
   );
   await store.record(answered("done", ITEMS[0]));
   await expect(store.record(answered("done", ITEMS[0]))).rejects.toThrow(
-    "no change of its pull request (ask) waits for an answer",
+    "no change to its pull request (ask) is waiting for an answer",
   );
 });
 

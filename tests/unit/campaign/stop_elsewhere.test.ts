@@ -43,7 +43,7 @@ test("stop asks the process that holds the directory, which records it within 10
   const stopped = await world.decide({ ...STOP, reason: "wrong task" }, { by: "ann" });
   expect(world.clock.now() - from).toBeLessThanOrEqual(12 * SECOND);
   expect(stopped.text).toMatch(
-    /^process 7 on "one" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 3 runs continue to their end$/,
+    /^process 7 on "one" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 3 active runs continue$/,
   );
   expect([stopped.error, stopped.isElsewhere, stopped.view.state]).toEqual([undefined, true, "stopping"]);
   expect(await stops(world)).toMatchObject(
@@ -93,8 +93,8 @@ test("stop is not followed by a start that waited for its turn among the 60 requ
   // A start that was sent before, and whose run is still to be read, is counted.
   expect(results.map(([runs, text]) => [runs, text])).toEqual([
     ...[0, 0].map((count) => [count, "nothing is running"]),
-    ...[1, 1].map((count) => [count, "1 run continues to its end"]),
-    ...[2, 2, 3, 3].map((count) => [count, `${count} runs continue to their end`]),
+    ...[1, 1].map((count) => [count, "1 active run continues"]),
+    ...[2, 2, 3, 3].map((count) => [count, `${count} active runs continue`]),
   ]);
 });
 

@@ -78,7 +78,7 @@ test("a second machine takes over from one that died in the middle of its work, 
     await world.clock.drive(world.clock.sleep(5 * MINUTE_MS));
     const view = await world.clock.drive(second.work("run"));
     expect(second.notices[0]).toMatch(
-      /^process 8 on "one", .* has not touched its writer file for 5 minutes: taken over$/,
+      /^took over from process 8 on "one", .*: it has not touched its writer file for 5 minutes$/,
     );
     expect(judge(world, verdictsOf(view))).toMatchObject({ right: 12, wrong: 0, secondRuns: 0, forgotten: 0 });
   } finally {

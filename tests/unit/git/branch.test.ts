@@ -81,7 +81,7 @@ for (
       const failure = await failureOf(() => world.branch.write(FILES, "x"));
       expect(failure).toStartWith('69 Cannot write to branch "state"');
       expect(failure).toContain(
-        `; the server says ${JSON.stringify(words)}; when the repository can be reached, start the same`,
+        `; the server says ${JSON.stringify(words)}; when the repository can be reached, run the same`,
       );
       expect(world.asked()).toBe(3);
     });

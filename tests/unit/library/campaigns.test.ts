@@ -306,7 +306,7 @@ test("run() cancels the open runs at its timeout when cancelOn has timeout, and 
   const more = world({ scenario: SLOW }, { limits: { parallel: 1 } });
   const error = await more.campaign.run({ ...options, throwOnFailure: true }).catch((error) => error);
   expect([error.exitCode, error.outcome, statuses(more)]).toEqual([75, "started", ["cancelled"]]);
-  expect(error.message).toContain("its time is up; 1 of 1 run was cancelled");
+  expect(error.message).toContain("the time limit has passed; 1 of 1 run was cancelled");
 });
 
 test("run() waits while it plans as it waits in its waves: for an outage of hours, a 429, and a network that is away", async () => {

@@ -41,7 +41,7 @@ test("home: git:origin#BRANCH is refused in a job whose CI system names no repos
   expect([code, stderr]).toEqual([
     2,
     "error: Cannot use the home of a campaign because this is neither a CI job with a known repository nor a " +
-    `clone with a remote origin: "git:origin#${BRANCH}"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n`,
+    `clone with a remote named origin: "git:origin#${BRANCH}"; use --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n`,
   ]);
   expect(remotes.git(remote, "for-each-ref")).toBe("");
 });

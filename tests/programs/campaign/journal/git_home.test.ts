@@ -203,7 +203,7 @@ test("`run` follows its runs and starts nothing while its branch cannot be writt
   const [from = 0] = held;
   // Three sandboxes were free long before.
   expect(Math.min(...starts.filter((at) => at > from)) - from).toBeGreaterThanOrEqual(8 * 60_000);
-  expect(world.notices).toContainEqual(expect.stringContaining("nothing starts until the branch can be written again"));
+  expect(world.notices).toContainEqual(expect.stringContaining("nothing starts until the branch is writable again"));
   expect(remotes.git(remote, "log", "-1", "--format=%s", "mogplex-campaign/moment")).toContain("end");
 });
 

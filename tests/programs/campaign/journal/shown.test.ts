@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { campaignWorld } from "../../../unit/campaign/world.ts";
 import { makeRemotes } from "../../git/remotes.ts";
 
-const PUBLIC = /^the repository is public, so everybody can read the branch of this campaign, /;
+const PUBLIC = /^the repository is public, so anyone can read the branch of this campaign, /;
 
 test("a campaign on a branch of a public repository is warned about once by each command that writes to it", async () => {
   const remotes = makeRemotes();

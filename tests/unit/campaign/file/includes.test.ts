@@ -109,8 +109,8 @@ test("readCampaignFile() reads names and globs of exclude-file, and adds them to
   expect((await readCampaignFile(path, io)).file.exclude).toEqual(["*/docs", "acme/web", "acme/legacy-*"]);
   writeFileSync(join(folder, "no.list"), "acme\n[x]\n");
   expect(await outcome(`prompt: x\n${WEB}\nexclude-file: no.list`)).toBe([
-    'campaigns/no.list:1:1: exclude-file: it is "acme"; it must be a name or a glob of names, as in acme/legacy-* or */docs; for all of acme write "acme/*"; one per line',
-    'campaigns/no.list:2:1: exclude-file: it is "[x]"; it must be a name or a glob of names, as in acme/legacy-* or */docs; the character "[" is not allowed, only *, ** and ? are special; one per line',
+    'campaigns/no.list:1:1: exclude-file: it is "acme"; it must be a name or a glob of names, as in acme/legacy-* or */docs; for all of acme write "acme/*"; write one per line',
+    'campaigns/no.list:2:1: exclude-file: it is "[x]"; it must be a name or a glob of names, as in acme/legacy-* or */docs; the character "[" is not allowed, only *, ** and ? are special; write one per line',
   ].join("\n"));
 });
 

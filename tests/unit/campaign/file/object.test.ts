@@ -143,7 +143,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
     'limits.runTimeot: there is no such key; did you mean "runTimeout"?',
     'nme: there is no such key; did you mean "name"?',
     'repositories[2]: "acme/web" appears twice, first in repositories[0]; remove one of the two',
-    'prompt: there is no variable "tiket"; give it in variables, or write {{{{ for the text {{; did you mean "{{ ticket }}"?',
+    'prompt: there is no variable "tiket"; define it in variables, or write {{{{ for a literal {{; did you mean "{{ ticket }}"?',
   ]);
 });
 

@@ -178,7 +178,7 @@ test("readCampaignFile() reads, skips or refuses the list of standard input as i
     "4:24 repositories[0].file: only plan reads standard input; write the list to a file",
   ]);
   expect(await mistakesOf(text, { input: "acme/one\nacme one", stdin: "read" })).toEqual([
-    '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be owner/name, the address or the id of a repository (a UUID); one per line',
+    '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be owner/name, the address or the id of a repository (a UUID); write one per line',
   ]);
 });
 
@@ -219,7 +219,7 @@ test("readCampaignFile() says so when the file is missing, a directory, or not U
     };
   }
   expect(await message(() => undefined)).toBe(
-    'Cannot read campaign file because it does not exist: "c.yaml"; check the path, or write one with `campaign new`',
+    'Cannot read campaign file because it does not exist: "c.yaml"; check the path, or create the file with `campaign new`',
   );
   expect(await message(throws("it is UTF-16: save it as UTF-8"))).toBe(
     'Cannot read campaign file "c.yaml": it is UTF-16: save it as UTF-8',

@@ -28,7 +28,7 @@ test.each([
 
 test("renderTemplate() throws when a variable has no value, inherited names included", () => {
   expect(() => renderTemplate("{{ toString }}", VALUES)).toThrow(
-    'Cannot fill in a template because a variable has no value: "toString"; give it in variables',
+    'Cannot fill in a template because a variable has no value: "toString"; set it in variables',
   );
 });
 
@@ -38,13 +38,13 @@ test("templateProblems() names place and nearest name when a variable is unknown
       offset: 2,
       length: 12,
       message:
-        'there is no variable "tikcet"; give it in variables, or write {{{{ for the text {{; did you mean "{{ ticket }}"?',
+        'there is no variable "tikcet"; define it in variables, or write {{{{ for a literal {{; did you mean "{{ ticket }}"?',
     },
     {
       offset: 15,
       length: 14,
       message:
-        'there is no variable "zzzzzzzz"; give it in variables, or write {{{{ for the text {{; valid names are ticket, root',
+        'there is no variable "zzzzzzzz"; define it in variables, or write {{{{ for a literal {{; valid names are ticket, root',
     },
   ]);
 });
@@ -55,7 +55,7 @@ test.each(["{{", "{{ }}", "{{ a b }}", "{{ a", "{{{ a }}", "{{ 1a }}", "{{\na }}
     const [problem, ...others] = templateProblems(text, ["a"]);
     expect(others).toEqual([]);
     expect(problem?.offset).toBe(text.indexOf("{{"));
-    expect(problem?.message).toEndWith("is not a variable; write {{ name }}, or {{{{ for the text {{");
+    expect(problem?.message).toEndWith("is not a variable; write {{ name }}, or {{{{ for a literal {{");
     expect(renderTemplate(text.replace("{{", "{{{{"), {})).toBe(text);
   },
 );

@@ -13,7 +13,7 @@ const TASKS: readonly WrongFile[] = [
   {
     name: "blank task",
     text: fileWith({ prompt: 'prompt: " "' }),
-    mistakes: [["3:9 prompt", "it is empty; give some text"]],
+    mistakes: [["3:9 prompt", "it is empty; enter text"]],
   },
   {
     name: "unknown variables",
@@ -32,12 +32,12 @@ const TASKS: readonly WrongFile[] = [
     name: "unknown variable in the file",
     text: fileWith({ prompt: "prompt-file: task.md" }),
     files: { "task.md": "# Task\n\nFix {{ this.that }} and ${{ github.ref }}" },
-    mistakes: [["task.md:3:5 prompt", 'there is no variable "this.that"; give it in variables, or write {{{{']],
+    mistakes: [["task.md:3:5 prompt", 'there is no variable "this.that"; define it in variables, or write {{{{']],
   },
   {
     name: "no variable",
     text: fileWith({ prompt: "prompt: 'Fix {{ a b }} and {{'" }),
-    mistakes: [["3:14 prompt", "write {{ name }}, or {{{{ for the text {{"], ["3:28 prompt", "is not a variable"]],
+    mistakes: [["3:14 prompt", "write {{ name }}, or {{{{ for a literal {{"], ["3:28 prompt", "is not a variable"]],
   },
   {
     name: "variable of some entries",
@@ -45,7 +45,7 @@ const TASKS: readonly WrongFile[] = [
       prompt: "prompt: Fix {{ ticket }}",
       repositories: "repositories:\n  - { repo: acme/web, variables: { ticket: A } }\n  - acme/api\n  - query: acme/",
     }),
-    mistakes: [["3:13 prompt", "has no value for 2 of 3 entries, first in c.yaml:6:5; give it in variables"]],
+    mistakes: [["3:13 prompt", "has no value for 2 of 3 entries, first in c.yaml:6:5; set it in variables"]],
   },
   {
     name: "prompt too long with its variables",
@@ -58,7 +58,7 @@ const TASKS: readonly WrongFile[] = [
   {
     name: "task of blank variables",
     text: fileWith({ prompt: "prompt: '{{ v }}'", v: 'variables: { v: " " }' }),
-    mistakes: [["3:9 prompt", "it is empty for the entry in c.yaml:4:16; give a task"]],
+    mistakes: [["3:9 prompt", "it is empty for the entry in c.yaml:4:16; describe the task"]],
   },
   {
     name: "no file",

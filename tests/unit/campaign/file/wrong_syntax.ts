@@ -7,18 +7,18 @@ export const SYNTAX: readonly WrongFile[] = [
   { name: "comments alone", text: "# a\n\n# b\n", mistakes: [["1:1 ", "the file is empty"]] },
   extra("tab in indentation", "limits:\n\tparallel: 1", [
     "6:1 parallel",
-    "a tab indents this line; indent with spaces",
+    "this line is indented with a tab; use spaces",
   ]),
-  extra("tab in brackets", "limits: {\n\tparallel: 1 }", ["6:1 parallel", "a tab indents this line"]),
-  extra("duplicate key", "name: other", ["5:1 name", "duplicate key: it is also in line 2; remove one of the two"]),
+  extra("tab in brackets", "limits: {\n\tparallel: 1 }", ["6:1 parallel", "this line is indented with a tab"]),
+  extra("duplicate key", "name: other", ["5:1 name", "duplicate key: it is also on line 2; remove one of the two"]),
   extra("duplicate key below", "limits: { parallel: 1, parallel: 1 }", [
     "5:24 limits.parallel",
-    "duplicate key: it is also in line 5",
+    "duplicate key: it is also on line 5",
   ]),
   {
     name: "duplicate key in JSON",
     text: `{"version": 1, "name": "fix",\n "name": "fix", "prompt": "x", "repositories": ["acme/web"]}`,
-    mistakes: [["2:2 name", "duplicate key: it is also in line 1"]],
+    mistakes: [["2:2 name", "duplicate key: it is also on line 1"]],
   },
   extra("anchor and alias", "exclude: &a [acme/x]\nbranch: *a", [
     "5:10 exclude",
@@ -42,7 +42,7 @@ export const SYNTAX: readonly WrongFile[] = [
   },
   extra("second document", "---\nversion: 1", [
     "5:1 ",
-    'a second document begins; one file is one campaign, remove "---"',
+    'a second document begins; a file contains one campaign, so remove "---"',
   ]),
   extra("unclosed quote", 'title: "Fix\nbranch: x', ["5:8 title", "a quote is not closed; close it"]),
   extra("unclosed bracket", "exclude: [acme/x\nbranch: x", ["5:10 exclude", 'is not closed by "]"']),
@@ -63,8 +63,8 @@ export const SYNTAX: readonly WrongFile[] = [
   ]),
   extra("reserved character", "branch: @x", ["5:9 branch", 'text cannot begin with "@"; put the text in quotes']),
   extra("percent", "branch: %x", ["5:9 branch", 'text cannot begin with "%"; put the text in quotes']),
-  extra("text after a quote", "title: 'it's broken'", ["5:12 title", "there is something after the end of a value"]),
-  extra("escape", 'title: "a\\q"', ["5:10 title", "no such escape exists in double quotes"]),
+  extra("text after a quote", "title: 'it's broken'", ["5:12 title", "there is extra text after a value"]),
+  extra("escape", 'title: "a\\q"', ["5:10 title", "this escape sequence is not valid in double quotes"]),
   extra("list behind its key", "exclude: - acme/x", ["5:10 exclude", "a list begins on the line of its key"]),
   extra("text behind a bar", "title: |text\n  more", ["5:9 title", 'there is text after "|" or ">"']),
   extra("control character", "title: a\x07b", ["5:9 ", "the control character U+0007 is not allowed; remove it"]),
@@ -80,7 +80,7 @@ export const SYNTAX: readonly WrongFile[] = [
   { name: "nested too deeply", text: `a: ${"[".repeat(50)}`, mistakes: [["1:24 ", "nested more than 20 levels deep"]] },
   extra("list as a key", "? [a]\n: b", ["5:3 ", "there is a list or a map where a key is expected"]),
   extra("empty key", ": b", ["5:1 ", "there is no key before the colon"]),
-  extra("proto", "__proto__: { name: x }", ["5:1 __proto__", 'there is no key "__proto__"; remove it']),
+  extra("proto", "__proto__: { name: x }", ["5:1 __proto__", 'the key "__proto__" is not allowed; remove it']),
   extra("constructor", "constructor: x", ["5:1 constructor", "there is no such key"]),
   { name: "a text", text: "version:1\n", mistakes: [["1:1 ", "write a space after the colon of a key"]] },
   {

@@ -34,9 +34,12 @@ export const VALUES: readonly WrongFile[] = [
   extra("round with a zero", "round: 0123", ["5:8 round", 'put it in quotes: "0123"']),
   extra("round as a date", "round: 2026-12-01", [
     "5:8 round",
-    'YAML readers read as a date; put it in quotes: "2026-12-01"',
+    'which some YAML parsers read as a date; put it in quotes: "2026-12-01"',
   ]),
-  extra("branch on", "branch: on", ["5:9 branch", 'YAML readers read as true or false; put it in quotes: "on"']),
+  extra("branch on", "branch: on", [
+    "5:9 branch",
+    'which some YAML parsers read as true or false; put it in quotes: "on"',
+  ]),
   extra("branch 1:30", "branch: 1:30", ["5:9 branch", 'put it in quotes: "1:30"']),
   extra("title as nothing", "title: ~", ["5:8 title", "it has no value"]),
   extra("title of two lines", 'title: "a\\nb"', ["5:8 title", "it must be one line"]),

@@ -90,7 +90,7 @@ test("Chain.read() says what is wrong with lines that are missing, doubled, move
   expect(await firstProblem([one, two, one])).toBe("3 damaged: the line is record 1, where 3 is expected");
   const other = (await chained([{ type: "wave" }, { type: "wave" }])).map(({ line }) => line);
   expect(await firstProblem([one, other[1] ?? "", three])).toBe(
-    "3 damaged: the line does not follow the one before: one of the two was replaced",
+    "3 damaged: the line does not follow the previous line: one of the two was replaced",
   );
   expect(await firstProblem([one, two, three, four.slice(0, -1)])).toBe("4 cut: the line is truncated");
   expect(await firstProblem([one, ""])).toBe("2 cut: the line is truncated");

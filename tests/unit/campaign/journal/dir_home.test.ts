@@ -183,7 +183,7 @@ test("readJournal() refuses a changed journal, with the place and what to do", a
         putLines(room, ONE, one.slice(0, 3));
         room.files.put(TWO, "");
       },
-      refused("the previous segment lacks some of its records", TWO),
+      refused("records are missing from the previous segment", TWO),
     ],
     [() => putLines(room, TWO, ["<<<<<<< HEAD", ...two]), refused("the line is truncated", `${TWO}:1`)],
     [() => putLines(room, TWO, ["[]"]), refused("the line was changed", `${TWO}:1`)],
@@ -203,7 +203,7 @@ test("readJournal() tells the journal of another campaign or round, and one of a
   const room = await roomWith([{ type: "wave" }]);
   expect(await failureOf(() => room.with((home) => home.readJournal(() => {}), { round: "" }))).toBe(
     `2 Cannot read journal because it belongs to a different campaign or round than "replace-moment", without a round: "${ONE}:1"; ` +
-      "use another directory, or the campaign that this one belongs to",
+      "use another directory, or the campaign that this directory belongs to",
   );
   const newer = room.files.text(ONE) + '{"schema":2}';
   room.files.put(ONE, newer);
@@ -223,7 +223,7 @@ test("readJournal() refuses a line that is longer than any record, and what cann
     if (step === "list") throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" });
   };
   expect(await failureOf(() => room.records())).toBe(
-    '69 Cannot read journal "c/journal": EACCES: permission denied; when the disk can be used, start the same command again: nothing is lost',
+    '69 Cannot read journal "c/journal": EACCES: permission denied; fix the disk problem, then run the same command again; nothing is lost',
   );
 });
 
@@ -236,11 +236,11 @@ test("append() and writeLock() fail with 69 when the disk is full, and nothing i
     throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
   };
   room.files.before = fail("append", "replace");
-  const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+  const advice = "check whether the disk is full, then run the same command again; nothing is lost";
   const message = `69 Cannot write journal "${ONE}": ENOSPC: no space left on device; ${advice}`;
   expect(await failureOf(() => home.append([note("x")]))).toBe(message);
   expect(await failureOf(() => home.writeLock(lockOf(1)))).toStartWith(
-    '69 Cannot write lock "c/lock.json": ENOSPC: no space left on device; when it',
+    '69 Cannot write lock "c/lock.json": ENOSPC: no space left on device; check whether',
   );
   room.files.before = undefined;
   expect(await failureOf(() => home.append([note("x")]))).toBe(message);
@@ -249,7 +249,7 @@ test("append() and writeLock() fail with 69 when the disk is full, and nothing i
   expect((await room.records()).map(({ type }) => type)).toEqual(["wave", "note"]);
   room.files.before = fail("create");
   expect(await failureOf(() => room.open())).toBe(
-    '69 Cannot write in "c": ENOSPC: no space left on device; when the disk can be used, start the same command again: ' +
+    '69 Cannot write in "c": ENOSPC: no space left on device; fix the disk problem, then run the same command again; ' +
       "nothing is lost",
   );
 });

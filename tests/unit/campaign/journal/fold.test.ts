@@ -348,11 +348,11 @@ test("applyRecord() refuses records that contradict those before them, with thei
     [[...run, intent(A, 1)], "the run of start 1 has not ended"],
     [[...run, ended(A, 1, "needs-input", { runId: uuidOf(1) }), intent(A, 2)], "the run of start 1 has not ended"],
     [[intent(A, 1), intent(A, 1, { key: keyOf(2) })], "start 1 has a different key"],
-    [[started(A, 1, uuidOf(1))], "start 1 was not sent, or another one was sent since"],
-    [[ended(A, 1, "failed")], "start 1 was not sent, or another one was sent since"],
+    [[started(A, 1, uuidOf(1))], "start 1 was not sent, or another start has been sent since"],
+    [[ended(A, 1, "failed")], "start 1 was not sent, or another start has been sent since"],
     [
       [...whole(A, 1, "failed", 1), intent(A, 2), ended(A, 1, "failed")],
-      "start 1 was not sent, or another one was sent since",
+      "start 1 was not sent, or another start has been sent since",
     ],
     [[...run, started(A, 1, uuidOf(2))], "start 1 has a different run"],
     [[...run, ended(A, 1, "failed", { runId: uuidOf(2) })], "start 1 has a different run"],
@@ -403,7 +403,7 @@ test("applyRecord() refuses records of items that the lock does not have", async
   ];
   for (const body of bodies) {
     await expect(after([body])).rejects.toThrow(
-      /^Cannot continue the campaign because the journal names item ".*", which the lock does not have: "record 1"; restore/,
+      /^Cannot continue the campaign because the journal names item ".*", which is not in the lock: "record 1"; restore/,
     );
   }
 });

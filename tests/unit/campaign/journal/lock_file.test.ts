@@ -16,7 +16,7 @@ import { propertyRuns } from "../../../property_runs.ts";
 
 const CHECKS: LockChecks = { path: "c/lock.json", campaign: CAMPAIGN, round: ROUND };
 const RESTORE =
-  "restore it from the previous wave (its artifact, commit or backup); without a journal next to it, remove it and plan again";
+  "restore it from the previous wave (its artifact, commit or backup); if there is no journal next to it, remove it and plan again";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 

@@ -64,7 +64,7 @@ test("readRecord() names the field that is not valid, and never its value", asyn
     '"seq" (it is not a whole number from 1 to 1000000000)',
     '"item" (it is empty)',
     '"state" (it has more than 64 characters)',
-    '"url" (it is not an address of a web page)',
+    '"url" (it is not a web address)',
     '"details.draft" (it is not a boolean)',
     '"details.checks" (it is not one of the allowed values)',
   ]);

@@ -6,10 +6,9 @@ const GITHUB = { GITHUB_ACTIONS: "true", GITHUB_SERVER_URL: "https://github.com"
 
 const GITLAB = { GITLAB_CI: "true", CI_PROJECT_URL: "https://gitlab.example/acme/ops" };
 
-const PUBLIC = /^the repository is public, so everybody can read the branch of this campaign, /;
+const PUBLIC = /^the repository is public, so anyone can read the branch of this campaign, /;
 
-const UNKNOWN =
-  /^everybody who can read the repository can read the branch .*; check whether the repository is public$/;
+const UNKNOWN = /^anyone who can read the repository can read the branch .*; check whether the repository is public$/;
 
 function said(
   variables: Record<string, string>,

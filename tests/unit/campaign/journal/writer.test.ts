@@ -16,7 +16,7 @@ const alive = (startedAt: string | null): ProcessState => ({ state: "alive", sta
 const opens = (room: Room, options: Partial<DirHomeOptions>) =>
   failureOf(async () => await (await room.open(options)).close());
 const BUSY = '75 Cannot work on the campaign: process 7 on "one" has been using "c" since 2026-09-01 00:00 UTC; ' +
-  "wait until it has ended, or end it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
+  "wait until it has ended, or stop it with Ctrl-C or by cancelling its job (its runs continue), then run this command again; " +
   'if you know that it has ended, remove "c/writer.json"';
 
 /** What happens to another process after some minutes without a touch, by what is known of the first one. */
@@ -63,7 +63,7 @@ test("openDirHome() takes over what it cannot look at after 5 minutes without a 
     expect([outcome, notices.length], name).toEqual(["none", 1]);
     const place = first.host === null ? "" : ` on "${first.host ?? "one"}"`;
     expect(notices[0]).toBe(
-      `process 7${place}, running since 2026-09-01 00:00 UTC, has not touched its writer file for 5 minutes: taken over`,
+      `took over from process 7${place}, running since 2026-09-01 00:00 UTC: it has not touched its writer file for 5 minutes`,
     );
   }
 });
@@ -86,12 +86,12 @@ test("openDirHome() takes over a writer file that cannot be understood after 5 m
     room.files.put(WRITER, text);
     expect(await opens(room, {})).toBe(
       `75 Cannot write in "c": "${WRITER}" is unreadable, and was changed in the last 5 minutes; ` +
-        "if no other process is running there, remove it; after 5 minutes this happens automatically",
+        "if no other process is using the directory, remove this file, or try again in 5 minutes",
     );
     room.clock.advance(5 * MINUTE);
     expect(await opens(room, {}), text).toBe("none");
     expect(room.notices.splice(0)).toEqual([
-      "the writer file was unreadable and untouched for 5 minutes: taken over",
+      "took over the directory: the writer file was unreadable and untouched for 5 minutes",
     ]);
   }
   room.files.put(WRITER, "");
@@ -99,7 +99,7 @@ test("openDirHome() takes over a writer file that cannot be understood after 5 m
   expect(await opens(room, {})).toBe("none");
   room.files.put(WRITER, "x".repeat(4097));
   expect(await opens(room, {})).toBe(
-    '2 Cannot write in "c": it is larger than 4096 bytes; name another directory with --dir',
+    '2 Cannot write in "c": it is larger than 4096 bytes; use another directory with --dir',
   );
 });
 
@@ -115,7 +115,7 @@ test("openDirHome() ends with an error for a chain of writer files that leads in
   room.files.put(WRITER, text);
   room.files.put(`c/writer.${"a".repeat(32)}.json`, text);
   expect(await opens(room, {})).toBe(
-    '75 Cannot write in "c": other processes keep taking the directory; try again later',
+    '75 Cannot write in "c": other processes keep claiming the directory; try again later',
   );
 });
 
@@ -150,7 +150,7 @@ test("append() and writeLock() refuse with 75 once another process has taken ove
   const other = await room.open();
   const lost =
     '75 Cannot write in "c": another process has taken over because this one did not touch its writer file for ' +
-    "5 minutes; start the same command again: nothing is lost";
+    "5 minutes; run the same command again; nothing is lost";
   expect(await failureOf(() => home.append([note("late")]))).toBe(lost);
   expect(await failureOf(() => home.readJournal(() => {}))).toBe(lost);
   const writer = room.files.text(WRITER);

@@ -25,7 +25,7 @@ test("mergeCampaign() merges what is approved and green at its head, and says wh
   if (bypass) bypass.reading.bypass = "this token can bypass the rules, and not all of them could be read";
   const dry = await world.words({ dryRun: true });
   expect([dry[0], forge.calls.some((call) => call.startsWith("merge "))]).toEqual([
-    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
+    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown on github.com",
     false,
   ]);
   const result = await world.merge();
@@ -129,7 +129,7 @@ test("mergeCampaign() counts no approval by a user who asked for work on the pul
   expect(await world.words({ dryRun: true })).toEqual([
     "review: 0 of 1 approval of the newest commit; ann's approval does not count: a comment by mogplex names ann as the requester",
     "review: 0 of 1 approval of the newest commit; the forge does not show whether ann asked for this work",
-    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
+    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown on github.com",
   ]);
 });
 
@@ -390,14 +390,14 @@ test("mergeCampaign() needs no review or no checks only within the limits", asyn
   expect(await world.words({ withoutReview: true, only, dryRun: true })).toEqual([
     "would-merge: without a review; green",
     'review: it changes ".github/workflows/ci.yml", which needs a review',
-    "review: not all changed files could be read, and CI files need a review",
+    "review: not all changed files could be read, and changes to CI files need a review",
     "review: the target branch requires 1 approval",
     "blocked: it has no checks",
     "blocked: it has no checks",
     "blocked: it has no checks",
   ]);
   expect((await world.words({ withoutChecks: true, only, dryRun: true })).slice(4)).toEqual([
-    "would-merge: without checks, because the repository has none; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
+    "would-merge: without checks, because the repository has none; 1 of 1 approval of the newest commit; the requester is unknown on github.com",
     "blocked: it has no checks, but the target branch has some",
     "blocked: it has no checks, and the target branch requires at least one",
   ]);
@@ -416,7 +416,9 @@ test("mergeCampaign() needs no review or no checks only within the limits", asyn
     /^2 .*names of the items/,
   );
   const job = (name: string) => name === "GITHUB_ACTIONS" ? "true" : undefined;
-  expect(await failureOf(() => world.merge({ ownApproval: true, env: job }))).toMatch(/^2 .*a job cannot approve/);
+  expect(await failureOf(() => world.merge({ ownApproval: true, env: job }))).toMatch(
+    /^2 .*--own-approval is not allowed in CI jobs/,
+  );
 });
 
 test("mergeCampaign() brings a branch up to date once, and only when it is told to", async () => {
@@ -429,14 +431,14 @@ test("mergeCampaign() brings a branch up to date once, and only when it is told 
     "blocked: it is behind the target branch; --update updates the pull request's branch, which can dismiss approvals",
   ]);
   expect(await world.words({ dryRun: true, update: true })).toEqual([
-    "would-update: it is behind the target branch, which dismisses 1 approval",
-    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown at github.com",
+    "would-update: it is behind the target branch; the update dismisses 1 approval",
+    "would-merge: green; 1 of 1 approval of the newest commit; the requester is unknown on github.com",
   ]);
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "updated: its branch is being updated",
   );
   expect(world.notices.at(-1)).toBe(
-    `${project(1)}: updating its branch: it is behind the target branch, which dismisses 1 approval`,
+    `${project(1)}: updating its branch: it is behind the target branch; the update dismisses 1 approval`,
   );
   expect((await world.words({ update: true, only: [project(1)] }))[0]).toBe(
     "review: 0 of 1 approval of the newest commit; ann approved an older commit",
@@ -487,8 +489,8 @@ test("mergeCampaign() warns when merges by its token start no workflow", async (
   const world = await mergeWorld(2);
   world.forge.isJobToken = true;
   await world.merge();
-  expect(world.notices.filter((text) => text.includes("start no workflow"))).toEqual([
-    "merges at github.com with this token start no workflows, because it is a job token",
+  expect(world.notices.filter((text) => text.includes("not start workflow"))).toEqual([
+    "merges on github.com with this token do not start workflows, because it is a job token",
   ]);
 });
 

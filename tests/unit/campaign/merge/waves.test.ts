@@ -192,7 +192,7 @@ test("waves need a token that merges for every forge, before anything is merged"
   await world.clock.sleep(15 * MINUTE);
   expect(await failureOf(() => world.advance())).toBe(
     "2 Cannot merge pull requests: no merge token is set for github.com; " +
-      "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds it",
+      "set MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=VARIABLE, with the name of the variable that holds the token",
   );
   expect(mergesOf(world)).toBe("00");
 });

@@ -75,7 +75,7 @@ test("campaign close refuses without a reason, without a selection, and without 
   expect(codes).toEqual([
     [2, "the reason is missing"],
     [2, "no items are selected"],
-    [2, "there is no token for a forge"],
+    [2, "no forge token is set"],
   ]);
 });
 
@@ -88,7 +88,7 @@ test("campaign ask and close advise no token for the pull requests of a local Mo
     expect([code, stderr]).toEqual([
       2,
       expect.stringContaining(
-        "there is no token for a forge; a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, set GITHUB_TOKEN",
+        "no forge token is set; a local Mogplex has no forge, so its pull requests cannot be changed; if this is a forge, set GITHUB_TOKEN",
       ),
     ]);
   }

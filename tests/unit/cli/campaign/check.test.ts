@@ -121,7 +121,7 @@ test("campaign check ends with 2 when no file is given, or one that is not there
     code: 2,
     stdout: "",
     stderr:
-      'error: Cannot read campaign file because it does not exist: "no.yaml"; check the path, or write one with `campaign new`\n',
+      'error: Cannot read campaign file because it does not exist: "no.yaml"; check the path, or create the file with `campaign new`\n',
   });
   expect(await cli(["campaign", "chek", "no.yaml"])).toMatchObject({
     code: 2,

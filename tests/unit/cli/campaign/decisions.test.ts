@@ -153,7 +153,7 @@ for (const [verb, args] of DECISIONS) {
 
 const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
   ["retry", [], /no items are selected; use --failed, --cause WORD or --only GLOB/],
-  ["retry", ["--cause", "nothing"], /there is no such cause: "nothing"; no item has a cause now/],
+  ["retry", ["--cause", "nothing"], /there is no such cause: "nothing"; no item currently has a cause/],
   ["retry", ["--only", ""], /no item matches: ""; it must be a name or a glob/],
   ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
   ["skip", ["--reason", "x"], /no items are selected/],
@@ -184,7 +184,7 @@ test("campaign stop while a process is running is confirmed by that process; any
   expect([code, stderr]).toEqual([
     75,
     expect.stringMatching(
-      /^error: Cannot resume the campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; a process that was asked to stop ends when its active runs have finished/,
+      /^error: Cannot resume the campaign: process \d+ on ".*" has been using "DIR" since [-\d]+ [\d:]+ UTC; a process that was asked to stop exits when its active runs have finished/,
     ),
   ]);
   expect((await world.campaign("status")).stdout).toMatch(/ {2}used by {7}process \d+ on /);
@@ -193,7 +193,7 @@ test("campaign stop while a process is running is confirmed by that process; any
     0,
     "",
     expect.stringMatching(
-      /^process \d+ on ".*" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 1 run continues to its end\n$/,
+      /^process \d+ on ".*" \(since [-\d]+ [\d:]+ UTC\) has stopped starting runs; 1 active run continues\n$/,
     ),
   ]);
   expect((await work).stderr).toContain("kim stopped the campaign from another process: nothing more will start");

@@ -48,7 +48,7 @@ test("--home is a directory or a branch, and every verb refuses anything else", 
       verb,
       2,
       "error: Cannot use the home of a campaign because this is neither a CI job with a known repository nor a " +
-      'clone with a remote origin: "git:origin#x"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n',
+      'clone with a remote named origin: "git:origin#x"; use --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME\n',
     ]);
   }
 });
@@ -127,7 +127,7 @@ test("home in the campaign file says for every verb where the campaign is; a fla
   expect((await status(["--dir", "other"])).stderr).toContain('there is no plan in "other"');
   file("git:origin#waves");
   expect((await status([])).stderr).toContain(
-    '"git:origin#waves"; give --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME',
+    '"git:origin#waves"; use --home git:ADDRESS#BRANCH, or set MOGPLEX_CAMPAIGN_HOME',
   );
   expect((await status(["--home", "dir"])).stderr).toContain('there is no plan in "mogplex-campaign"');
   const variable = { MOGPLEX_CAMPAIGN_HOME: "git:origin#others" };

@@ -144,7 +144,7 @@ test("campaign run ends with 75 at its timeout, and says that the same command g
   expect({ code, stderr }).toEqual({
     code: 75,
     stderr:
-      "note: the campaign is not done: 3 runs are active, and 1 item still has to start; the next call continues it\n",
+      "note: the campaign is not done: 3 runs are active, and 1 item has not started yet; the next call continues the campaign\n",
   });
   expect((await world.campaign("run")).code).toBe(0);
   expect(world.runs().length).toBe(4);
@@ -197,7 +197,7 @@ test("campaign run ends with 4 when a question of the canary keeps the others wa
   const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
   expect([code, stderr]).toEqual([
     4,
-    "note: the campaign is not done: 1 canary item waits for an answer, and 2 items cannot start before that; answer or cancel the run, then run the same command again\n",
+    "note: the campaign is not done: 1 canary item needs an answer, and 2 items cannot start until then; answer or cancel the run, then run the same command again\n",
   ]);
 });
 
@@ -206,7 +206,7 @@ test("campaign run ends with 4 when open questions hold every sandbox", async ()
   const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
   expect([code, stderr]).toEqual([
     4,
-    "note: the campaign is not done: 3 items wait for an answer, and 2 other items cannot start before that; answer or cancel the runs, then run the same command again\n",
+    "note: the campaign is not done: 3 items need an answer, and 2 other items cannot start until then; answer or cancel the runs, then run the same command again\n",
   ]);
 });
 
@@ -221,7 +221,7 @@ test("campaign run does not promise to continue when it is stopped and a run wai
   const json = await world.campaign("run", ["--json"]);
   expect([json.code, json.stderr]).toEqual([
     4,
-    `note: the campaign is not done: stopped by kim, and 1 run waits for an answer; to let it continue:\n  ${resume}\n`,
+    `note: the campaign is not done: stopped by kim, and 1 run needs an answer; to let it continue:\n  ${resume}\n`,
   ]);
 });
 
