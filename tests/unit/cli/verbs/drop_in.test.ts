@@ -240,7 +240,9 @@ test("repos list and sandboxes list ask for 200, and say when there may be more"
   emulator.control("bulk", { what: "sandboxes", user: "alice", count: 250 });
   const all = await cli(["repos", "list"]);
   expect(all.stdout.trimEnd().split("\n").length).toBe(200);
-  expect(all.stderr).toContain("these are the first 200 repositories; there may be more; the service lists at most 200");
+  expect(all.stderr).toContain(
+    "these are the first 200 repositories; there may be more; the service lists at most 200",
+  );
   const few = await cli(["repos", "list", "--limit", "5"]);
   expect(few.stdout.trimEnd().split("\n").length).toBe(5);
   expect(few.stderr).toContain("these are the first 5 repositories; there may be more; use a higher --limit");
