@@ -259,9 +259,12 @@ function endedView(opened: OpenedCampaign, stuckAfterMs: number | undefined): Ca
   return areRunsOver(view.state) ? view : undefined;
 }
 
-function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
+function commandOf(
+  source: CampaignSource,
+  { directory, home, memory, forge, stuckAfterMs }: CampaignOptions,
+): CampaignCommand | null {
   if (typeof source !== "string" || memory !== undefined) return null;
-  return { ...ANY_COMMAND, file: source, flags: placeFlags(directory, home) };
+  return { ...ANY_COMMAND, file: source, flags: placeFlags(directory, home), forge: { ...forge, stuckAfterMs } };
 }
 
 /** A wave that has nothing to do must also clear the error of an earlier wave. */

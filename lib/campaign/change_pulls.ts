@@ -93,7 +93,10 @@ export async function changePullRequests(
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {
       await pulls.refresh(store.memory, (body) => store.take(body, dryRun), change.kind === "close");
-      plan = await planChange({ opened, store, attempted, pulls, change, options }, view()).catch((error) => {
+      const before = view();
+      const { cause } = change.select;
+      if (cause !== undefined && before.causes.every(({ word }) => word !== cause)) pulls.checkAnswered(attempted);
+      plan = await planChange({ opened, store, attempted, pulls, change, options }, before).catch((error) => {
         // The requested changes may just have been finished.
         if (error instanceof UsageError && results.size > 0) return { changes: [], left: [] };
         throw error;
@@ -217,7 +220,8 @@ async function planClose(planning: Planning, items: readonly ItemMemory[]): Prom
   throw nothingFits(planning, left, "none of these items has an open pull request from its run");
 }
 
-function nothingFits({ opened, attempted }: Planning, left: ChangePlan["left"], why: string): UsageError {
+function nothingFits({ opened, attempted, pulls }: Planning, left: ChangePlan["left"], why: string): UsageError {
+  pulls.checkAnswered(attempted);
   const [first] = left;
   const lists = listsText(opened);
   const advice = first === undefined ? lists : `${first.item}: ${first.reason}; ${lists}`;

@@ -161,7 +161,9 @@ async function decideHere(
     let store = plannedStore(opened, attemptOf(decision));
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
-    const before = await viewForCause(view, store, cause, options);
+    // The word of a stuck pull request may come from a screen that has read the forge since the last wave.
+    const isOfRuns = view().causes.some(({ word, stuck }) => word === cause && stuck === null);
+    const before = await viewForCause(view, store, isOfRuns ? undefined : cause, options, attemptOf(decision));
     // After a lost race, the journal may already contain the decision, so it is not recorded again. The decision is shared before anything is sent.
     const result = recorded ??
       await recordDecision(
@@ -170,6 +172,7 @@ async function decideHere(
         decision,
         { ...options, by: opened.mask(options.by) },
         before,
+        view,
         () =>
           readSource(source, options, internals.io ?? processIo(), internalsWith(internals, { purpose: "compare" })),
       );
@@ -196,20 +199,24 @@ async function decideHere(
 }
 
 /**
- * The word of a cause may come from a screen that has read the forge since the last wave. Therefore pull requests are read first if the word is
- * unknown. With `always`, they are always read first.
+ * Reads the pull requests if a cause is selected.
+ *
+ * @throws {MogplexError} with exit code 64, 65 or 69 if no item has the cause, and a forge could not be read.
  */
 export async function viewForCause(
   view: () => CampaignView,
   store: Store,
   cause: string | undefined,
-  options: CampaignOptions & { dryRun?: boolean | undefined; always?: boolean },
+  options: CampaignOptions & { dryRun?: boolean | undefined },
+  attempted: string,
   random?: () => number,
 ): Promise<CampaignView> {
-  const before = view();
-  if (cause === undefined || !options.always && before.causes.some(({ word }) => word === cause)) return before;
-  await pullRequestsOf(options, random)?.refresh(store.memory, (body) => store.take(body, options.dryRun === true));
-  return view();
+  if (cause === undefined) return view();
+  const pulls = pullRequestsOf(options, random);
+  await pulls?.refresh(store.memory, (body) => store.take(body, options.dryRun === true));
+  const after = view();
+  if (!after.causes.some(({ word }) => word === cause)) pulls?.checkAnswered(attempted);
+  return after;
 }
 
 export function listsText(opened: OpenedCampaign): string {
@@ -421,6 +428,37 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = 
   throw new UsageError({ attempted, why, advice: "select the others with --only, and fix this one by hand" });
 }
 
+/**
+ * A new run would open a second pull request, although a run can fix the first one on its branch.
+ *
+ * @throws {UsageError} if a follow-up can fix the pull request of an item.
+ */
+async function checkNoFollowUp(
+  { opened, store, attempted, dryRun, options, viewNow }: Deciding,
+  all: readonly ItemMemory[],
+): Promise<void> {
+  const items = all.filter(({ pullRequest, state }) => pullRequest !== null && WELL.includes(state));
+  if (items.length === 0) return;
+  const pulls = pullRequestsOf(options);
+  const memory = { ...store.memory, items: new Map(items.map((item) => [item.item.id, item])) };
+  await pulls?.refresh(memory, (body) => store.take(body, dryRun));
+  pulls?.checkAnswered(attempted);
+  const view = viewNow();
+  const names = itemNames(view.items);
+  for (const item of items) {
+    const { id } = item.item;
+    const stuck = view.items.find((each) => each.id === id)?.stuck ?? null;
+    if (stuck === null || lookup(FOLLOW_UPS, stuck) === undefined || followUpBranch(item).branch === null) continue;
+    const name = names.get(id) ?? id;
+    const fix = ownCommand(opened, "retry", "--cause", stuck, "--only", name);
+    throw new UsageError({
+      attempted,
+      why: `a new run would open a second pull request for ${name}, whose pull request is stuck: ${stuck}`,
+      advice: `for a run that fixes it on the same branch, use ${fix}; to start the task again anyway, add --keep-task`,
+    });
+  }
+}
+
 interface Recorded {
   items: string[];
   text: string;
@@ -469,7 +507,9 @@ interface Deciding {
   by: string;
   dryRun: boolean;
   view: CampaignView;
+  viewNow: () => CampaignView;
   onNotice: DecideOptions["onNotice"];
+  options: DecideOptions;
   readTask: () => Promise<ReadCampaign>;
 }
 
@@ -479,12 +519,15 @@ async function recordDecision(
   opened: OpenedCampaign,
   store: Store,
   decision: Decision,
-  { by, dryRun = false, onNotice }: DecideOptions,
+  options: DecideOptions,
   view: CampaignView,
+  viewNow: Deciding["viewNow"],
   readTask: Deciding["readTask"],
 ): Promise<Recorded> {
   const masked = decision.reason === undefined ? decision : { ...decision, reason: opened.mask(decision.reason) };
-  const deciding = { opened, store, attempted: attemptOf(decision), by, dryRun, view, onNotice, readTask };
+  const { by, dryRun = false, onNotice } = options;
+  const attempted = attemptOf(decision);
+  const deciding = { opened, store, attempted, by, dryRun, view, viewNow, onNotice, options, readTask };
   switch (masked.kind) {
     case "retry":
       return await recordRetry(deciding, masked);
@@ -504,7 +547,10 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const followUp = followUpOf(view, select.cause);
   const items = retriable(selectItems(deciding, select, [...WELL, "skipped"]).items, attempted);
   if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
-  else if (adopt === undefined) await checkSameTask(deciding, items);
+  else if (adopt === undefined) {
+    if (select.cause === undefined) await checkNoFollowUp(deciding, items);
+    await checkSameTask(deciding, items);
+  }
   const { user } = opened;
   const open = items.filter(isOpenStart);
   const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);

@@ -117,6 +117,7 @@ export interface OpenedCampaign {
   user: ForgePerson | undefined;
   showTask: boolean;
   onLock: CampaignInternals["onLock"];
+  command: CampaignInternals["command"];
 }
 
 const ATTEMPTS = 5;
@@ -282,6 +283,7 @@ async function openAll(
     user: jobUser(ALL_FORGES, env, platform.name),
     showTask: internals.showTask ?? true,
     onLock: internals.onLock,
+    command: internals.command,
   };
   try {
     const store = await reopen(opened);
@@ -422,7 +424,7 @@ function planCommand(opened: OpenedCampaign): string {
 
 /** Returns a command that users can copy. For a campaign in a script, this is a method call. */
 export function ownCommand(
-  { directory, source, branch, file }: OpenedCampaign,
+  { directory, source, branch, file, command }: OpenedCampaign,
   verb: string,
   ...args: readonly string[]
 ): string {
@@ -432,5 +434,5 @@ export function ownCommand(
     directory === defaultPlace.directory ? undefined : directory,
     branch === null || branch.home === defaultPlace.home ? undefined : branch.home,
   );
-  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, verb, ...args)}\``;
+  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags, forge: command?.forge ?? {} }, verb, ...args)}\``;
 }

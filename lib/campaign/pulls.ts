@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
+import type { ExitName } from "../exit_codes.ts";
 import type { Findings, FindingsOf } from "../forge/findings.ts";
 import { ALL_FORGES, FORGE_NAMES_TEXT, FORGE_TOKENS_TEXT, parsePullRequest } from "../forge/all.ts";
 import type { PullRequestAddress, PullRequestFacts, ReviewState } from "../forge/model.ts";
@@ -91,7 +92,8 @@ export class PullRequests {
   readonly #tell: Tell;
   readonly #readAt = new Map<string, number>();
   readonly #told = new Set<string>();
-  #failed = new Set<string>();
+  readonly #failed = new Map<string, string>();
+  #exit: ExitName | undefined;
 
   constructor(forges: Forges, clock: Clock, tell: Tell) {
     this.#forges = forges;
@@ -122,7 +124,7 @@ export class PullRequests {
    * @param readsSkipped Whether to also read the pull requests of skipped items, because they may have been reopened.
    * @returns Names of the items that have changed.
    */
-  async refresh(memory: CampaignMemory, record: Take, readsSkipped = false): Promise<string[]> {
+  async refresh(memory: Pick<CampaignMemory, "lock" | "items">, record: Take, readsSkipped = false): Promise<string[]> {
     const changed = new Set<string>();
     const take = async (body: RecordBody & { item: string }) => {
       await record(body);
@@ -146,10 +148,12 @@ export class PullRequests {
     const due = [...byUrl.keys()].filter((url) => url !== null).filter((url) => this.#isDue(url));
     if (due.length > 0) {
       const reading = await this.#forges.read(due);
+      this.#exit = reading.exit;
       this.#tellProblems(reading);
       for (const url of due) {
         this.#failed.delete(url);
-        if (reading.failed.has(url)) this.#failed.add(url);
+        const failure = reading.failed.get(url);
+        if (failure !== undefined) this.#failed.set(url, failure);
         for (const item of byUrl.get(url) ?? []) {
           const body = recordOf(item, url, reading);
           if (body !== undefined) await take(body);
@@ -173,6 +177,16 @@ export class PullRequests {
       this.tell(`the ${of} of ${url} could not be read: ${error.message}`);
       return undefined;
     }
+  }
+
+  /**
+   * Checks that the forges have answered, before missing facts are treated as a mistake in the command.
+   *
+   * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token, otherwise 69.
+   */
+  checkAnswered(attempted: string): void {
+    const [why] = this.#failed.values();
+    if (why !== undefined) throw new MogplexError({ attempted, why }, this.#exit ?? "unavailable");
   }
 
   mayAsk(address: PullRequestAddress): boolean {
@@ -224,7 +238,7 @@ export class PullRequests {
    * another name.
    */
   async #settle(
-    { lock, items }: CampaignMemory,
+    { lock, items }: Pick<CampaignMemory, "lock" | "items">,
     item: ItemMemory,
   ): Promise<(RecordBody & { item: string }) | undefined> {
     const start = item.starts.at(-1);

@@ -1,5 +1,6 @@
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError, NetworkError } from "../errors.ts";
+import type { ExitName } from "../exit_codes.ts";
 import { readAddress } from "./address.ts";
 import { ForgeClient, type ForgeWorld, isTooMuch } from "./client.ts";
 import type { Findings, FindingsOf } from "./findings.ts";
@@ -17,10 +18,14 @@ export interface ForgeReading {
   failed: Map<string, string>;
   /** The value is the host, for which there is no token. It is empty if the address does not belong to a pull request. */
   unasked: Map<string, string>;
+  /** Exit code if a forge refused the token. */
+  exit?: ExitName;
 }
 
 /** Maximum time for reading from one host. A thousand merge requests take half of this time. */
 const READING_MS = 10 * 60_000;
+
+const TOKEN_EXITS: readonly ExitName[] = ["unauthorized", "forbidden"];
 
 /** Leaves out what was attempted, because the context already shows it. Errors of the network do not name the forge. */
 function reasonOf(error: unknown, host: string): string {
@@ -150,6 +155,7 @@ export class Forges {
         }
         // All further requests would fail in the same way, each after all of its attempts. However, a single request may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
+        if (error instanceof MogplexError && TOKEN_EXITS.includes(error.exit)) reading.exit = error.exit;
         for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error, host));
         at = reaches;
         worked = false;

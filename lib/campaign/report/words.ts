@@ -337,19 +337,37 @@ export interface CampaignCommand {
    * flags.
    */
   readonly permits?: readonly string[];
+  /** Flags for reading pull requests. */
+  readonly forge?: ForgeFlags;
+}
+
+interface ForgeFlags {
+  readonly hosts?: readonly string[] | undefined;
+  readonly stuckAfterMs?: number | undefined;
 }
 
 /** Verbs that record a person's decision. They do not read the files that the campaign file names. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
+/** Verbs that read no pull requests. */
+const LOCAL: readonly string[] = ["approve", "resume", "stop"];
+
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 export function campaignCommand(
-  { program, file, flags, permits = [] }: CampaignCommand,
+  { program, file, flags, permits = [], forge: { hosts = [], stuckAfterMs } = {} }: CampaignCommand,
   verb: string,
   ...args: readonly string[]
 ): string {
-  return commandLine(program, "campaign", verb, file, ...flags, ...DECISIONS.includes(verb) ? [] : permits, ...args);
+  const all = [
+    ...flags,
+    ...DECISIONS.includes(verb) ? [] : permits,
+    ...LOCAL.includes(verb) ? [] : hosts.flatMap((host) => ["--forge-host", host]),
+    ...stuckAfterMs === undefined || verb === "plan" || LOCAL.includes(verb)
+      ? []
+      : ["--stuck-after", stuckAfterMs % 3_600_000 === 0 ? `${stuckAfterMs / 3_600_000}h` : `${stuckAfterMs / 1_000}`],
+  ];
+  return commandLine(program, "campaign", verb, file, ...all, ...args);
 }
 
 export function placeFlags(directory: string | undefined, home: string | undefined): string[] {

@@ -392,6 +392,8 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   const { directory } = place;
   const allowOutside = flags.has(ALLOW_OUTSIDE);
   const webhookVariable = option(WEBHOOK_VARIABLE);
+  const hosts = flags.all(FORGE_HOST);
+  const stuckAfterMs = option(STUCK_AFTER);
   const command = {
     program: context.vocabulary.program,
     file: path,
@@ -400,6 +402,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       ...allowOutside ? ["--allow-outside"] : [],
       ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
     ],
+    forge: { hosts, stuckAfterMs },
   };
   const tasks: string[] = [];
   const showTask = option(SHOW_TASK) ?? true;
@@ -412,8 +415,8 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
       home: place.home,
       allowOutside,
       webhookVariable,
-      forge: { hosts: flags.all(FORGE_HOST) },
-      stuckAfterMs: option(STUCK_AFTER),
+      forge: { hosts },
+      stuckAfterMs,
       clock,
       fetch,
       env: io.env,

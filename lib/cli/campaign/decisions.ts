@@ -26,6 +26,7 @@ import {
   DECISION,
   DRY_RUN,
   FAILED,
+  FORGE,
   JSON_OBJECT,
   LOCAL_CODES,
   OF_DECISIONS,
@@ -81,7 +82,7 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
 
 export const campaignRetryVerb: Verb = campaignVerb("retry", {
   summary: "Allow another attempt for items that have finished",
-  flags: [WHERE, SELECTION, [ADOPT, KEEP_TASK, ALLOW_OUTSIDE], DECISION],
+  flags: [WHERE, SELECTION, [ADOPT, KEEP_TASK, ALLOW_OUTSIDE], DECISION, FORGE],
   codes: SETTLE_CODES,
   meanings: OF_SETTLING,
   examples: [
@@ -102,7 +103,7 @@ export const campaignRetryVerb: Verb = campaignVerb("retry", {
 
 export const campaignSkipVerb: Verb = campaignVerb("skip", {
   summary: "Skip items, so that they do not start again; --reason is required",
-  flags: [WHERE, SELECTION, CANCEL, DECISION],
+  flags: [WHERE, SELECTION, CANCEL, DECISION, FORGE],
   codes: SETTLE_CODES,
   meanings: {
     ...OF_SETTLING,

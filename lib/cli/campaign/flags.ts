@@ -169,7 +169,8 @@ export const OF_SETTLING: Meanings = {
   success: "the decision is recorded, and the next wave applies it; the service has answered all starts of these items",
   usage:
     "there is no plan, no item matches, or the decision does not apply now; a mistake in the file or the arguments; a modified journal",
-  unavailable: "the directory is not writable; or the service did not answer, and the next wave tries again",
+  unavailable:
+    "the directory is not writable; the forge did not answer; or the service did not answer, and the next wave tries again",
   rateLimited:
     "another process is running in the directory; or the start quota is used up, and the next wave looks up the starts without an answer",
 };

@@ -9,7 +9,7 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken } from "../context.ts";
 import { campaignVerb, readPlace, refreshReports } from "./campaign_job.ts";
 import { decider } from "./decisions.ts";
-import { BY, CAUSE, CHANGE_CODES, DRY_RUN, FORGE_HOST, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
+import { BY, CAUSE, CHANGE_CODES, DRY_RUN, FORGE, JSON_OBJECT, ONLY, WHERE } from "./flags.ts";
 
 const AT_MOST: Option<number> = {
   name: "at-most",
@@ -59,7 +59,7 @@ export const campaignMergeVerb: Verb = campaignVerb("merge", {
     [CAUSE, ONLY, AT_MOST],
     [METHOD, UPDATE, REQUIRE_UP_TO_DATE, DELETE_BRANCH],
     [WITHOUT_REVIEW, WITHOUT_CHECKS, OWN_APPROVAL],
-    [FORGE_HOST],
+    FORGE,
     [BY, DRY_RUN, JSON_OBJECT],
   ],
   codes: CHANGE_CODES,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { project } from "../../campaign/world.ts";
-import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
+import { aNode, githubForge, json, rollup } from "../../forge/github_forge.ts";
 import { GITHUB_TOKEN } from "../../forge/world.ts";
 import { cliWorld } from "./world.ts";
 
@@ -91,4 +91,48 @@ test("run, advance, status and the reports agree that a campaign is merging, and
   github.pulls.set(`${project(1)}#7`, aNode(rollup("SUCCESS")));
   await world.clock.sleep(3_600_000);
   expect((await world.campaign("advance", [], TOKEN)).stdout).toContain("Campaign replace-moment is done");
+});
+
+test("campaign retry takes what status prints, with the same --forge-host, when checks turn red after the campaign is done", async () => {
+  const { world, github } = await done();
+  const forge = ["--forge-host", "github.com=FORGE_KEY", "--stuck-after", "5d"];
+  const token = { env: { FORGE_KEY: GITHUB_TOKEN } };
+  github.pulls.set(`${project(2)}#7`, aNode({ updatedAt: "2099-01-01T00:00:00Z" }));
+  await world.clock.sleep(600_000);
+  await world.campaign("advance", forge, token);
+  github.pulls.set(`${project(2)}#7`, aNode(rollup("FAILURE")));
+  const { stdout } = await world.campaign("status", forge, token);
+  const flags = "--dir DIR --forge-host github.com=FORGE_KEY --stuck-after 120h";
+  expect(stdout).toContain(`mogplex-ci campaign retry campaign.yml ${flags} --cause failed-checks`);
+  // A new run would open a second pull request.
+  const only = await world.campaign("retry", [...forge, "--only", project(2)], token);
+  expect(only.code).toBe(2);
+  expect(only.stderr).toContain(
+    `a new run would open a second pull request for ${project(2)}, whose pull request is stuck: failed-checks`,
+  );
+  expect(only.stderr).toContain(`campaign retry campaign.yml ${flags} --cause failed-checks --only ${project(2)}`);
+  const again = await world.campaign("retry", [...forge, "--only", project(2), "--keep-task", "--dry-run"], token);
+  expect([again.code, again.stdout]).toEqual([0, expect.stringContaining("the campaign follows the new one")]);
+  const retry = await world.campaign("retry", [...forge, "--cause", "failed-checks"], token);
+  expect([retry.code, retry.stdout]).toEqual([0, expect.stringContaining("on the branch of the pull request")]);
+});
+
+test("campaign retry, ask and close exit with the forge's error if it cannot be read, not with a mistake in the command", async () => {
+  const { world, github } = await done();
+  const calls: [verb: string, ...args: string[]][] = [
+    ["retry", "--cause", "failed-checks"],
+    ["retry", "--only", project(2)],
+    ["ask", "--cause", "no-reviewer", "--reviewer", "ann"],
+    ["ask", "--only", project(1), "--reviewer", "ann"],
+    ["close", "--cause", "failed-checks", "--reason", "no"],
+    ["close", "--only", project(1), "--reason", "no"],
+  ];
+  for (const [status, exit] of [[503, 69], [401, 64]] as const) {
+    for (const [verb, ...args] of calls) {
+      github.faults.push(...Array.from({ length: 20 }, () => json(status, { message: "no" })));
+      const { code, stderr } = await world.campaign(verb, args, TOKEN);
+      github.faults.length = 0;
+      expect([verb, code, stderr]).toEqual([verb, exit, expect.stringContaining(`HTTP ${status}`)]);
+    }
+  }
 });
