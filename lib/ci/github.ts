@@ -19,7 +19,7 @@ function fence(): Fence {
 }
 
 /**
- * The part of the table that GitHub shares with Gitea and Forgejo.
+ * The variables that GitHub, Gitea and Forgejo have in common.
  *
  * The environment does not show three things:
  * - The node of a matrix, and the caller of a reusable workflow. Jobs that differ only in these look alike, and need `--key-part`.

@@ -1,5 +1,5 @@
 /**
- * GitLab CI. The programs inside the components import no other system.
+ * GitLab CI. The programs of the components import only this system.
  * @module
  */
 import { RETRY_JOB } from "./gitlab_retry.ts";
@@ -22,7 +22,7 @@ function stampsLines(env: ReadEnv): boolean {
 }
 
 /**
- * `CI_JOB_ID` is new for every retry, and `CI_PIPELINE_ID` and `CI_JOB_NAME` stay the same.
+ * Every retry has a new `CI_JOB_ID`. `CI_PIPELINE_ID` and `CI_JOB_NAME` stay the same.
  *
  * The log has sections and no other commands. Variables reach later jobs as an artifact (`outputs.env`, `reports: dotenv`).
  *

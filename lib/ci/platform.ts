@@ -1,5 +1,6 @@
 /**
- * Describes CI systems. The detection of the system's name is here because a client needs the name but not the tables.
+ * Describes CI systems. `systemName` is in this file because a client of the service needs the name of the CI system, but not the tables of all
+ * systems.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -362,8 +363,8 @@ const MARKS: readonly (readonly [mark: string, system: string])[] = [
   ["TEAMCITY_VERSION", "teamcity"],
   ["CI=woodpecker", "woodpecker"],
   ["JENKINS_URL", "jenkins"],
-  // These systems are known by name only. The entries come from `std-env`, without platforms that only run programs; a test compares them. The
-  // package is not imported, because it reads the environment on import, which needs a permission on Deno.
+  // These systems are known by name only. The entries come from `std-env`, without the platforms that only host programs. A test compares the two
+  // lists. The package is not imported, because it reads the environment on import, which needs a permission on Deno.
   ["APPVEYOR", "appveyor"],
   ["AC_APPCIRCLE", "appcircle"],
   ["APPCENTER_BUILD_ID", "appcenter"],
@@ -421,8 +422,8 @@ export function markVariables(): string[] {
 
 /**
  * Whether a value is the path that GitLab Runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. No
- * token or text has this form, so the file itself is not checked. Deno has no permission to check it. Source: GitLab Runner 18.11, shells/bash.go,
- * `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
+ * token or text has this form, so the file itself is not checked. On Deno, the program has no permission to check the file. Source: GitLab Runner
+ * 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
  */
 export function isFileVariable(name: string, value: string | undefined): boolean {
   const text = value?.trim() ?? "";

@@ -6,8 +6,8 @@ import { escapeLoggingData, escapeServiceMessage } from "../text/escape.ts";
 import { type AnnotationLevel, definePlatform, JOB_VARIABLE, type Platform } from "./platform.ts";
 
 /**
- * A retried stage or job keeps the build id and has a higher attempt number. A matrix job has a position. Source: Azure Pipelines, "Use predefined
- * variables" and, for schedules, "Configure schedules for pipelines".
+ * A retried stage or job keeps the build id and has a higher attempt number. The jobs of a matrix differ in their position in the phase. Source:
+ * Azure Pipelines, "Use predefined variables" and, for schedules, "Configure schedules for pipelines".
  *
  * There is no command for notices, so a notice is printed as a line of the log. `setOutput` sets output variables: a later step reads
  * `<step>.MOGPLEX_RUN_ID`, and a later job reads it through `dependencies`. The job's own variables keep their values. `showSummary` needs an
@@ -46,8 +46,8 @@ export const azure: Platform = definePlatform({
  * has a new id. A step has no name, only a UUID that is new in every pipeline. With the key scope `day`, no run would ever be found again, unless
  * `MOGPLEX_CI_JOB` names the step. `BITBUCKET_EXIT_CODE` is set only in `after-script`. Source: Bitbucket, "Variables and secrets".
  *
- * Variables reach later steps through a file, if the step lists them in `output-variables`. The log has no commands. Source: Bitbucket, "Step
- * options".
+ * Variables reach later steps through a file, if the step lists them in `output-variables`. The log does not support commands. Source: Bitbucket,
+ * "Step options".
  */
 export const bitbucket: Platform = definePlatform({
   name: "bitbucket",
@@ -71,7 +71,7 @@ export const bitbucket: Platform = definePlatform({
  * A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` counts the retries). A rebuild is a new build. The exit status is
  * set only in hooks that run after the command. Source: Buildkite, "Environment variables".
  *
- * The log has groups. Annotations and meta-data need the program `buildkite-agent`. The toolkit runs no other program, so the pipeline must pass
+ * The log supports groups. Annotations and meta-data need the program `buildkite-agent`. The toolkit runs no other program, so the pipeline must pass
  * `summary.md` and `outputs.env` to `buildkite-agent`. Source: Buildkite, "Managing log output".
  */
 export const buildkite: Platform = definePlatform({
@@ -96,11 +96,11 @@ export const buildkite: Platform = definePlatform({
 });
 
 /**
- * A workflow that is run again from its failed jobs is a new workflow with the workspace of the old one. A new pipeline has a new workspace. Source:
- * CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
+ * A workflow that is run again from its failed jobs is a new workflow with the workspace of the earlier workflow. A new pipeline has a new workspace.
+ * Source: CircleCI, "Project values and variables", "Rerun a workflow's failed jobs".
  *
- * The log has no commands. Variables reach later steps only through `BASH_ENV`, which the shell runs as code, so the toolkit writes nothing there. A
- * later step can read `outputs.env` as data.
+ * The log does not support commands. Variables reach later steps only through `BASH_ENV`, which the shell runs as code, so the toolkit writes nothing
+ * there. A later step can read `outputs.env` as data.
  */
 export const circle: Platform = definePlatform({
   name: "circle",
@@ -121,7 +121,7 @@ export const circle: Platform = definePlatform({
  * the cells. Steps of `post` pass `MOGPLEX_JOB_STATUS` from `currentBuild.currentResult`. Source: Jenkins, "Using environment variables"
  * (`env-vars.html` of every server), "Pipeline syntax", matrix.
  *
- * The log has no commands. A later stage can read `outputs.env` with `readProperties`.
+ * The log does not support commands. A later stage can read `outputs.env` with `readProperties`.
  */
 export const jenkins: Platform = definePlatform({
   name: "jenkins",
@@ -144,8 +144,8 @@ function serviceMessage(name: string, attributes: Record<string, string>): strin
 }
 
 /**
- * A rerun is a new build, and nothing in the environment connects it with the old one. `BUILD_URL` exists since 2022.04. Source: TeamCity, "List of
- * predefined build parameters".
+ * A rerun is a new build, and nothing in the environment connects it with the earlier build. `BUILD_URL` exists since 2022.04. Source: TeamCity,
+ * "List of predefined build parameters".
  *
  * `setOutput` sets an environment variable of later steps, which is also a parameter (`%dep.<build>.env.MOGPLEX_RUN_ID%`) of builds that depend on
  * this build. Source: TeamCity, "Service messages".
@@ -174,7 +174,7 @@ export const teamcity: Platform = definePlatform({
  * Steps are never retried within a pipeline, so the number of the pipeline is also the attempt. Each node of a matrix is a workflow with its own
  * number. Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
  *
- * The log has no commands. Steps share only their workspace, where a later step can read `outputs.env`.
+ * The log does not support commands. Steps share only their workspace, where a later step can read `outputs.env`.
  */
 export const woodpecker: Platform = definePlatform({
   name: "woodpecker",

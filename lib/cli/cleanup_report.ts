@@ -1,6 +1,6 @@
 /**
- * `cleanup` for programs whose job is not a script. It runs the verb, and then updates the reports and the job's note if they still show the run as
- * active. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
+ * `cleanup` for the GitLab components and the GitHub action. Runs the verb, and then updates the reports and the job's note if they still show the
+ * run as active. GitLab uploads reports after `after_script`, and GitHub shows a separate summary for a post step.
  *
  * @module
  */

@@ -15,7 +15,7 @@ export interface Variable {
   option?: VerbFlag | undefined;
   argument?: boolean | undefined;
   dropIn?: boolean | undefined;
-  /** Whether the variable selects the service or the token, so that every verb reads it. */
+  /** Whether the variable selects the service or the token. Every verb reads these variables. */
   service?: boolean | undefined;
   readWith?: VerbFlag | undefined;
 }

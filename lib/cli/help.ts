@@ -120,7 +120,7 @@ function exitParts(verb: Verb): string[] {
   const codes = codesOf(verb);
   const rows = exitTable(column, codes);
   const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
-  // The common table explains verdicts. Small differences in wording do not matter to users.
+  // If the exit codes of the verb are verdicts, the common table is enough, although its wording differs slightly.
   const exitCodes = meanings?.success === undefined ? "" : exitRows(
     column,
     (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),

@@ -46,8 +46,8 @@ function jobUrlOf({ platform, io: { env }, writer }: Context): string | null {
 function append(context: Context, path: string, record: HistoryRecord): void {
   const { writer: { redact }, writer, io } = context;
   try {
-    // A single write, because two jobs may write at the same time. If another program left the last line without a line break, the record starts with
-    // a line break.
+    // The record is appended with a single write, because two jobs may write at the same time. If another program left the last line without a line
+    // break, the record starts with a line break.
     const isOpen = /[^\n]$/.test(textOf(context, path));
     io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(record))}`, "refuse");
   } catch (error) {

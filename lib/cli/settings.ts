@@ -81,8 +81,8 @@ export function readDailyLimit({ option, variables }: Context): number {
 export type JobVariables = Pick<ForgeJob, "passesUnset">;
 
 /**
- * The lists of users who may ask, from the flag and from the variable. Only users in all lists may ask. Without a list, everyone who can push may
- * ask.
+ * The lists of users whose mentions start runs: from the flag and from the variable. A user must be in all lists. If there is no list, everyone who
+ * can push is allowed.
  * @param job Shows whether an empty variable is treated as unset. @default the job of the forge that runs this program
  * @throws {UsageError} if a list is invalid, or if the variable is set but empty.
  */
@@ -172,7 +172,7 @@ export function requiredRunId(context: Context, attempted: string): string {
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
   const repoOption = option(REPO);
-  // With a result file, the repository is read at the host in the option, so no note is necessary.
+  // If a result file is requested, the repository is read from the host in the option, so no note is necessary.
   const note = repoOption === undefined || option(RESULT) !== undefined ? undefined : laptop?.hostNote(repoOption);
   if (note !== undefined) writer.note(writer.untrusted(note));
   const repo = repoOption ?? (inFolder ? laptop?.repositoryOfFolder(context, attempted, true) : undefined);
@@ -283,7 +283,6 @@ export function readRunSettings(context: Context): RunSettings {
   return { ...readFollowSettings(context), key: readKeySettings(context) };
 }
 
-/** For a verb that triggers a run and waits without a log. */
 export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
   return { ...readWaitSettings(context), key: readKeySettings(context) };
 }

@@ -24,7 +24,7 @@ import { openTrace, readTraceSettings, type TraceContext, type TraceSettings } f
 import { renderDotenvFile } from "../text/escape.ts";
 import type { Context, ExtraEnd, JobExtra } from "./verb.ts";
 
-/** Contains the position in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
+/** The environment variable with the position in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
 const TRACEPARENT = "TRACEPARENT";
 
 class JobTrace {

@@ -332,8 +332,8 @@ export function codesOf({ codes }: Verb): ExitName[] | undefined {
 }
 
 /**
- * For programs whose output only people read. A CI runner merges stdout and stderr in the order of arrival, so an error could appear before or after
- * the verdict.
+ * Writes everything to stdout, for programs whose output only people read. A CI runner merges stdout and stderr in the order of arrival, so an error
+ * could appear before or after the verdict.
  */
 export function inOneStream(process: Io): Io {
   const closed = (_stream: Stream) => process.closed("stdout");

@@ -1,5 +1,5 @@
 /**
- * In the order of the help. The row of each verb is in the file of the verb.
+ * All verbs, in the order of the help. The row of each verb is in the file of the verb.
  *
  * @module
  */

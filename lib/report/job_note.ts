@@ -146,7 +146,7 @@ export async function endBegunNote(
 ): Promise<WrittenNote | undefined> {
   const { place, job } = plan;
   const text = noteText(context, plan, content, (before) => (before ?? 0) + 1);
-  // Only a note whose edits are counted names its run.
+  // Only a note whose edits are counted contains the id of its run.
   const isOurs = (before: string) => place.maxEdits === undefined || editsIn(before).run === content.state.runId;
   return await changeNote(place, noteMarker(...job), (before) => isOurs(before) ? text(before) : null, context);
 }

@@ -209,7 +209,7 @@ export function renderJunit(result: AnyResult, redact: Redact): string {
   const view = viewOf(result);
   const { automationId, repository, repoId } = view;
   const where = repository ?? repoId;
-  // A job may work on several automations or repositories, which distinguish its suites.
+  // A job may work on several automations or repositories, so the name of the suite contains them.
   const name = [
     className(view),
     ...(automationId ? [`of automation ${automationId}`] : []),

@@ -105,8 +105,8 @@ export function omittedOutputs(
 }
 
 /**
- * Leaves out a value of the result file if it is not safe in a script, or if it does not fit into the file of all outputs. Empty text would be a
- * wrong answer.
+ * Leaves out a value of the result file if it is not safe in a script, or if it does not fit into the file of all outputs. An empty output would be
+ * mistaken for an empty value.
  */
 function resultOutputs(
   result: AnyResult,
@@ -292,7 +292,7 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
 }
 
 /**
- * Checks that a file can be replaced, and removes it unless it stays.
+ * Checks that a file can be replaced, and removes it unless it must be kept.
  * @throws if the file is a device or behind a symbolic link.
  */
 export function proveReplaceable(io: ReportIo, path: string, stays: boolean): void {

@@ -1,6 +1,7 @@
 /**
  * The code that runs in the worker: the validator, and the messages about what to check. `npm run docs` combines this file and the package into one
- * text (`validator_source.ts`). A worker starts from a file or a text, and a bundled program is one file that already does something else.
+ * text (`validator_source.ts`). A worker starts from a file or a string. A bundled program is a single file, so there is no separate file for the
+ * worker.
  * @module
  */
 import { validate } from "@cfworker/json-schema";
@@ -26,7 +27,7 @@ const OUTER = [
   "unevaluatedItems",
   "unevaluatedProperties",
 ];
-/** Keywords whose own mistake is the relevant one. Mistakes in their branches may not be mistakes at all. */
+/** Keywords whose own mistake is the relevant one. A mistake in one of their branches does not make the value invalid. */
 const BRANCHING = ["anyOf", "contains", "not", "oneOf"];
 
 function mistakesOf(errors: readonly OutputUnit[], max: number): Mistake[] {
@@ -55,7 +56,7 @@ function answer({ value, schema, draft, max }: Check): CheckAnswer {
   try {
     all = validate(instance, rules, draft, undefined, false);
   } catch {
-    // There are too many mistakes for the stack. The first mistakes are known.
+    // The mistakes do not fit on the stack. The first check has already found some of them.
   }
   return { mistakes: mistakesOf(all.errors, max) };
 }

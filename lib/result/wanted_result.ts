@@ -162,7 +162,7 @@ async function checkBy(standard: Standard, value: unknown): Promise<{ value: unk
   } catch (error) {
     return { mistakes: [`the whole value could not be checked: ${shortened(messageOf(error))}`] };
   }
-  // The mistakes of ArkType are a list that has itself as `issues`.
+  // ArkType returns an array of mistakes whose property `issues` is the array itself.
   if (typeof answer !== "object" || answer === null) {
     return { mistakes: ["the whole value could not be checked: the validator returned no result"] };
   }

@@ -2,7 +2,7 @@
  * Claims a folder for a run outside CI, before a start is sent or a run is followed. If several processes find the folder free, only one process
  * claims it. The other processes then see the key or the run of that process.
  *
- * A state file can only be replaced as a whole. A lock therefore makes two steps one: checking that the file is unchanged, and replacing the file.
+ * A state file can only be replaced as a whole. A lock therefore makes two steps atomic: checking that the file is unchanged, and replacing the file.
  * The lock is held only for a few calls that do not wait. If a process is killed while it holds the lock, the next process removes the lock after
  * seeing it unchanged for two seconds. This method does not compare the clocks of two machines. It also does not look up a process, which would
  * require another permission on Deno.

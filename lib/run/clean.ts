@@ -145,7 +145,7 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Later masking of the object uses the same secrets. */
+/** Also stores the redactor, so that `mask` masks the same secrets later. */
 function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
   giveRedactor(value, redact);
   const show = { value: masked, configurable: true };
@@ -163,7 +163,7 @@ function hideFromDir(fields: Fields, name: string): void {
   });
 }
 
-/** Events are always included, because reading all of them would be slow. */
+/** If there are events, `events` is always in the list, because comparing all events would be slow. */
 function maskedFields(result: AnyResult, redact: Redactor): string[] {
   const withoutEvents = { ...result, events: [] } as unknown as AnyResult;
   const clean = cleanResult(withoutEvents, redact, redact.token) as unknown as Fields;

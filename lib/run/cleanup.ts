@@ -72,7 +72,7 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
  * - `always` is set.
  *
  * After a deadline, or if the service could not be reached, the run is left alone, because the retry will attach to it. A run that a signal would
- * have left alone is also left alone. With `--on-timeout cancel`, the process was cancelling the run, even if no answer named the run.
+ * have left alone is also left alone. With `--on-timeout cancel`, the process was cancelling the run, even if no answer contained the id of the run.
  *
  * A process that died while starting the run does not know its id. In that case, the start is sent again, with the same key and the same bytes. The
  * start finds the run, or starts a run that is cancelled immediately. This is done only for a file of the current execution of the job, and only if

@@ -18,7 +18,10 @@ function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
 
-/** An automation run has no events. The command writes all events to the file while it follows the run. See `EventFile`. */
+/**
+ * Empty for an automation run, which has no events. A result keeps only some events, so the command writes the file with {@linkcode EventFile}
+ * instead.
+ */
 export function renderNdjson(result: AnyResult): string {
   return viewOf(result).events.map(ndjsonLine).join("");
 }

@@ -156,7 +156,7 @@ export class RunFollower {
   #window: WindowState;
   #run: Run | undefined;
   #lastEventId: string | null = null;
-  /** A stream may show an event that ends a run even if a page with the first events never does. */
+  /** A stream may show an event that ends a run even if a page with the first events never shows it. */
   #complete = false;
   #facts = noFacts();
   #milestones: Milestones | undefined;

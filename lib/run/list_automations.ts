@@ -71,7 +71,7 @@ function stopAfter(page: number, repeated: boolean): string | undefined {
   return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
 }
 
-/** @returns A generator. Its return value is whether there are more automations than it yielded. */
+/** @returns A generator that returns whether there are more automations than it yielded. */
 export async function* automationsOf(
   session: Session,
   options: Omit<ListAutomationsOptions, keyof VerbOptions> & { limit?: number | undefined } = {},

@@ -126,7 +126,7 @@ export function runSeries(
 
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
-/** A variable in the prompt is probably a variable that a template did not replace. Later revisions may call a skill for `$name`. */
+/** A variable in the prompt is probably a variable that a template did not replace. Later revisions of the service may run a skill for `$name`. */
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;

@@ -12,7 +12,7 @@ import { NO_SANDBOX } from "./no_sandbox.ts";
 export interface ResultError {
   /** What was attempted: the words after "Cannot" in the message. `null` if the message is not about an attempt. */
   attempted: string | null;
-  /** Why it failed; the whole message if the error has no parts. */
+  /** Why the attempt failed; the whole message if the error has no parts. */
   why: string;
   /** The invalid value, quoted; `null` if there is no such value. */
   value: string | null;

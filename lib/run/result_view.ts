@@ -244,8 +244,8 @@ export function startWords(
 }
 
 /**
- * The duration of a run, and the duration of the command that reports it. A duration is `null` if it is unknown, or if it equals the other one. A
- * command that only reads the run of another command has no useful duration before the run ends.
+ * The duration of a run, and the duration of the command that reports it. A duration is `null` if it is unknown, or if it equals the other duration.
+ * A command that only reads the run of another command has no useful duration before the run ends.
  */
 export function timesOf(
   { times, tookMs, durationMs, replayed, outcome }: Pick<

@@ -56,7 +56,7 @@ export class StartSeries<R extends StartAnswer> {
 
   /**
    * @returns After {@linkcode MAX_KEYS} keys, the run may be one that failed or was cancelled earlier.
-   * @throws {StartUnknownError} if an attempt may have started a run although no answer confirms it. The error contains the key.
+   * @throws {StartUnknownError} if an attempt got no answer, and may have started a run. The error contains the key.
    * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt succeeded before the deadline. Nothing was started.
    */
   async start(): Promise<Started<R>> {

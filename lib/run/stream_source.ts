@@ -320,7 +320,7 @@ const SILENCE_GROWTH = 1.5;
 
 const MAX_SILENCE_MS = 300_000;
 
-/** The end of a stream that lasted at least this long does not count as a failure. */
+/** The end of a stream that lasted at least this long is not treated as a failure. */
 const LASTING_MS = 60_000;
 
 type Tick = { inTime: boolean } | { error: unknown };

@@ -8,7 +8,7 @@ import { inputText, isOn } from "./inputs.ts";
 
 // GitHub's environment does not contain the node of a matrix, but the default of an input of the action does.
 
-/** As JSON without spaces. Empty if the job has no matrix, `undefined` if the node is unknown. */
+/** The node of the matrix as JSON without spaces. Empty if the job has no matrix, `undefined` if the node is unknown. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;

@@ -43,7 +43,9 @@ import {
 import type { VariableName } from "../../variables.ts";
 import type { ReadOption, VerbFlag } from "../verb.ts";
 
-/** `null` if the input overrides neither an option nor a variable. `tools/build/action_yaml.ts` describes the inputs. */
+/**
+ * Each input with the option or the variable that it overrides. `null` if it overrides neither. `tools/build/action_yaml.ts` describes the inputs.
+ */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": REPO,
@@ -92,7 +94,7 @@ export const ACTION_INPUTS = {
 
 export type InputName = keyof typeof ACTION_INPUTS;
 
-/** Inputs with the same purpose. Each of them hides the variables of the other inputs. */
+/** Inputs that hide variables with the same purpose. */
 const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableName[]])[] = [
   ["prompt", [PROMPT_FILE.variable]],
   ["prompt-file", ["MOGPLEX_PROMPT"]],
@@ -110,7 +112,10 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);
 }
 
-/** `undefined` if only a variable has a token. If no variable has a token either, the result is empty, and the error names the input. */
+/**
+ * `undefined` if only a variable has a token. If neither the input nor a variable has a token, `token` is empty, so that the error message names the
+ * input.
+ */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
   const token = inputText(env, "token");
   const variables = ["MOGPLEX_API_KEY", "MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"];

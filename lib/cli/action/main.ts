@@ -115,7 +115,7 @@ function jobStatus(env: ReadEnv): string {
   return died && ["", "success"].includes(status) ? "cancelled" : status;
 }
 
-/** Outside the checkout, because other steps change and upload files of the checkout. */
+/** The file is outside the checkout, because other steps change and upload files in the checkout. */
 function newStatePath(env: ReadEnv): string {
   const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
   return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
@@ -161,7 +161,7 @@ function githubToken(env: ReadEnv): { token: string; place: string } {
   return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
 }
 
-/** A step with `continue-on-error` does not show its exit code otherwise. */
+/** Without this output, the exit code of a step with `continue-on-error` would not be visible. */
 function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
   const { outputs } = platform.files(io.env);
   const { problems, attempt } = collectProblems();

@@ -308,7 +308,7 @@ function pathOf({ directory }: Pick<CampaignPlace, "directory">, file: string): 
   return `${directory.replace(/\/+$/, "")}/${file}`;
 }
 
-/** Only writes reports that a wave has already written, because these reports show an old state of the items. */
+/** Rewrites only reports that already exist, because they show an old state of the items. */
 export async function refreshReports(context: Context, place: CampaignPlace, view: CampaignView): Promise<void> {
   if (!hasReports(context, place) || otherCampaign(context, place, view) !== null) return;
   await publishCampaign(context, place, view, { problem: null, note: null });
@@ -336,7 +336,7 @@ function otherCampaign(
     : campaignText({ name: lock.campaign, round: lock.round });
 }
 
-/** For a campaign with its home on a branch. Refuses to replace the reports of another campaign before anything starts. */
+/** If the home of the campaign is a branch, the reports of another campaign are not replaced. The check runs before anything starts. */
 export function ownReports(context: Context, place: CampaignPlace): CampaignInternals {
   return internalsWith(place.internals, {
     onLock(lock: Lock) {

@@ -1,6 +1,6 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: a user's decisions about a campaign. A decision only sends requests to cancel runs, or if
- * a start has no response yet. The next wave, or the process that is using the directory, applies the decision.
+ * `campaign approve`, `resume`, `stop`, `retry` and `skip`: a user's decisions about a campaign. A decision sends requests only to cancel runs, or to
+ * find the run of a start that got no response. The next wave, or the process that is using the directory, applies the decision.
  *
  * @module
  */
@@ -140,7 +140,10 @@ export function requiredReason(context: Context, attempted: string, advice: stri
   return reason;
 }
 
-/** The name of the user who decides: the flag, or otherwise a name from the environment. Outside CI, the last choice is the user of this machine. */
+/**
+ * The name of the user who decides: the value of `--by`, otherwise a name from the environment. Outside CI, the last choice is the user of this
+ * machine.
+ */
 export function decider(context: Context): string {
   const { option, io, writer } = context;
   const person = personOf(io.env);
@@ -158,7 +161,7 @@ function followingStep(
 ): [text: string, verb: string, ...args: string[]] {
   if (view.waitingFor === "stopped") return ["The campaign is stopped. To let it continue:", "resume"];
   if (view.waitingFor === "gate") {
-    // A retry precedes the approval, so only the approval is left. The text of a resume already names the gate.
+    // After `retry`, only the approval is missing. The message of `resume` already names the gate.
     if (kind !== "resume") return ["A gate is closed. To open it:", "approve"];
     const next = nextStep(view, "run");
     if (next === null) return ["To see what to do first:", "status"];

@@ -76,7 +76,7 @@ export class LiveCampaign {
       this.#section.begin(`wave_${view.waves}`, `wave ${view.waves}`, false);
     }
     this.#printItems(before, view);
-    // The final output begins with the line about this state.
+    // If the command ends in this state, its final output already shows the state.
     const { state: word, counts } = view;
     const isIdle = counts.running + counts["needs-input"] === 0;
     if (areRunsOver(word) || word === "stopped" || word === "gated" && isIdle) return;

@@ -86,7 +86,7 @@ const FROM_JOB: Option<string> = {
 export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   summary: "Write a CI pipeline whose jobs run the waves; send no request",
   flags: [
-    // Without `WEBHOOK_VARIABLE`, because the generated jobs do not pass this flag.
+    // `WEBHOOK_VARIABLE` is left out, because the generated jobs do not pass this flag.
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],

@@ -106,7 +106,7 @@ export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", JOB_LIMIT, PR
 const MAX_MINUTES = 24 * 60;
 // Time for unpacking before the wait, and for cancelling, the reports and the note after the wait.
 const RESERVE_SECONDS = 120;
-// Time for starting the job, two minutes for `after_script`, and uploading the artifacts.
+// Time for starting the job, running `after_script` (two minutes) and uploading the artifacts.
 const JOB_RESERVE_SECONDS = 240;
 // How much longer the input `job-timeout` should be than `timeout-minutes`, as the description of the input recommends.
 const JOB_EXTRA_MINUTES = 10;
@@ -164,10 +164,10 @@ function timeout(env: ReadEnv): string | undefined {
   return seconds ?? String(most);
 }
 
-/** Variables with the same purpose. If one of them has an input, the others are ignored. */
+/** Variables with the same purpose. If the input for one of them is set, the others are ignored. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
-/** Ignored if the input `idempotency-key` is set. The input for the scope has a default, so its variable is always set. */
+/** These variables are ignored if the input `idempotency-key` is set. The input for the scope has a default, so its variable is always set. */
 const DERIVED: readonly string[] = [KEY_SCOPE.variable, KEY_PART.variable];
 
 /**

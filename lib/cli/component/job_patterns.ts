@@ -7,7 +7,7 @@
 import { HISTORY, OUT } from "../options.ts";
 import { type InputPattern, TOKEN_PATTERN } from "./inputs.ts";
 
-/** Source: the templates. A test compares both. */
+/** Source: the templates. A test compares the templates with this list. */
 export const JOB_PATTERNS: readonly InputPattern[] = [
   TOKEN_PATTERN,
   [OUT.variable, OUT.name, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],

@@ -115,7 +115,7 @@ async function makeRequest(
   return request;
 }
 
-/** For a job that is not allowed to start a run, although an earlier attempt of the job may have started one. */
+/** Advice for a job that is not allowed to start a run, although an earlier attempt of the job may have started one. */
 function adviceFor({ platform, io: { env } }: Context): string | undefined {
   const job = platform.identity(env);
   if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;

@@ -47,8 +47,8 @@ interface Remembered {
 }
 
 /**
- * A command attaches to a run that succeeded unseen at most this long ago. The limit lets users come back within the hour, and still lets a nightly
- * command start a new run.
+ * If no command has seen the end of a successful run, a command attaches to the run for this long after its end. The limit lets users come back
+ * within the hour, and still lets a nightly command start a new run.
  */
 const UNSEEN_MS = 3_600_000;
 
@@ -236,8 +236,8 @@ function attachableState(earlierRun: Remembered): string {
 }
 
 /**
- * Prints why the run does not use the first folder. The message prefers a run that waits for an answer, because the run does not end until the user
- * acts.
+ * Prints why the run does not use the first folder. If one of the other runs waits for an answer, the message is about that run, because the run does
+ * not end until the user acts.
  * @param others The runs in the folders before `out`.
  */
 function noteOtherFolder(

@@ -30,7 +30,7 @@ export function openOptions(
 }
 
 export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
-  // This resolves the Mogplex token, which must not be sent to a forge.
+  // This call resolves and masks the Mogplex token, which must not be sent to a forge.
   context.connection();
   return openForge(openOptions(context, onNotice));
 }

@@ -39,8 +39,8 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
 /**
  * The result file of an existing run: from the flags, or otherwise from the state file of its start.
  * @param state Path of the state file, which another job may have passed on.
- * @throws {UsageError} if the path in the flag contains `{id}` and no state file names the file. Also if the state file names a result file but was
- * not written with this token. Otherwise, the job would succeed without the check of the result file.
+ * @throws {UsageError} if the path in the flag contains `{id}` and no state file names the file. Also throws if the state file names a result file
+ * but was not written with this token. Otherwise, the job would succeed without the check of the result file.
  */
 export function resultOfRun(
   context: Context,

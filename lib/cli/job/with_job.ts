@@ -38,7 +38,7 @@ export interface JobAsked extends Partial<WaitSettings> {
 interface JobPlan<R, A, F> {
   nothing: R;
   read(): A | Promise<A>;
-  /** For the report of a job that ends before its work starts. @default none */
+  /** Fields for the report of a job that ends before its work starts. @default none */
   named?(asked: A): Partial<R>;
   place?(asked: A, session: Session): Promise<F>;
   /** Whether the followed operation was started before this job. @default {false} */
@@ -60,9 +60,9 @@ export interface OpenJob<A, F> {
 }
 
 /**
- * Runs a job and publishes its end. In CI, an error before there is a result is also reported. Otherwise, users could mistake the reports of an
- * earlier job for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier job stay until
- * this job has a run, or might have started one.
+ * Runs a job and publishes its result. In CI, an error that occurs before there is a result is also reported. Otherwise, users could mistake the
+ * reports of an earlier job for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier
+ * job stay until this job has a run, or might have started one.
  * @returns The result in the program's own terms, and the places of the reports.
  * @throws {UsageError} if files in the checkout cannot be trusted. In this case, no report is written.
  */

@@ -54,7 +54,7 @@ interface LiveLogOptions {
   json: boolean;
   /** The status line shows this text until the status of the run is known. @default {"starting"} */
   status?: string | undefined;
-  /** There is only a status line if a person watches stdout. */
+  /** Whether a person watches stdout. The log has a status line only in this case. */
   interactive: boolean;
   /** Whether each event line begins with its time. `false` if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
@@ -131,7 +131,7 @@ export class LiveLog {
   }
 
   /**
-   * Fences untrusted output after this call, without opening a section. For work that has no phases.
+   * Fences untrusted output after this call, without opening a section. Use this method for work that has no phases.
    * @param status A status that was already printed.
    */
   begin(status: string): void {
@@ -166,7 +166,7 @@ export class LiveLog {
     writer.transient();
   }
 
-  /** For a process that must exit now. Only the section and the fence are closed. */
+  /** Closes the section and the fence immediately, for a process that must exit now. */
   leave(): void {
     this.#ticker.abort();
     this.#section.end();

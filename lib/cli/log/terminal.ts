@@ -27,7 +27,7 @@ export interface ScreenOptions {
 }
 
 const MIN_WIDTH = 40;
-/** In cells: longer than the longest names that forges permit, and about five lines of a narrow screen. */
+/** Maximum width of a text, in cells: wider than the longest names that forges permit, and about five lines of a narrow screen. */
 const MAX_TEXT = 400;
 /** Maximum number of UTF-16 units that are read from a text. Most characters of a text may be invisible. */
 const MAX_READ = 20_000;
@@ -88,7 +88,7 @@ export class Screen {
 
   /**
    * Adds parts of a document. Headings are preceded by an empty line.
-   * @param indent Number of spaces before each line. Commands have two more.
+   * @param indent Number of spaces before each line. Commands are indented by two more spaces.
    */
   print(blocks: readonly ScreenBlock[], indent: number): void {
     for (const block of blocks) {

@@ -190,7 +190,7 @@ function passesOnly(only: unknown, except: unknown, values: Values): boolean {
 const TOKEN =
   /\s*(?:(\$\{?\w+\}?)|"([^"]*)"|'([^']*)'|\/((?:[^/\\]|\\.)+)\/[a-z]*|(null)\b|(==|!=|=~|!~|&&|\|\||[()]))/y;
 
-/** `undefined` if the truth is unknown, or if the expression cannot be parsed. */
+/** `undefined` if the value of the expression is unknown, or if the expression cannot be parsed. */
 function truthOf(expression: string, values: Readonly<Record<string, Value>>): Truth {
   const tokens: RegExpExecArray[] = [];
   TOKEN.lastIndex = 0;

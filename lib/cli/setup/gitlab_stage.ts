@@ -32,7 +32,7 @@ function documentsOf(text: string) {
   }
 }
 
-/** Such as `line 3, column 5`. `undefined` if the file is valid. */
+/** The position of the first syntax error, such as `line 3, column 5`. `undefined` if the file is valid. */
 export function invalidPlaceIn(text: string): string | undefined {
   const [start] = documentsOf(text).flatMap(({ errors }) => errors).map(({ linePos }) => linePos?.[0]);
   return start && `line ${start.line}, column ${start.col}`;
@@ -57,7 +57,7 @@ function includedPaths(include: unknown): string[] | undefined {
 
 /**
  * The stages of a file override the stages of its includes, and a later include overrides an earlier include.
- * @param read Returns `undefined` if the repository does not contain the file. Only called for paths.
+ * @param read Returns `undefined` if the repository does not contain the file. Called only for paths.
  */
 export function stagesOf(read: (path: string) => string | undefined): Stages {
   let budget = MAX_FILES;

@@ -641,7 +641,7 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   const jobPaths = [...new Set(jobs.flatMap(({ paths }) => paths))];
   for (const path of [...jobPaths, TASK_FILE, ATTRIBUTES_FILE]) {
     const isJob = jobPaths.includes(path);
-    // The pipeline of another system can be a link. `init` never writes links.
+    // The pipeline file of another CI system can be a link. `init` never writes links.
     const old = isJob && !isNamed ? readOrNothing(context, path) : present(context, path);
     if (old === undefined) continue;
     const job = jobs.find((each) => each.paths.includes(path) && isSameJob(old, each));
@@ -726,7 +726,7 @@ interface GitlabJob {
   name: string;
   place: string;
   pipelines: readonly JobPipeline[];
-  /** How to keep other jobs out. `undefined` if a setup step already explains this. */
+  /** How to keep other jobs out of the pipelines. `undefined` if a setup step already explains this. */
   advice: string | undefined;
 }
 

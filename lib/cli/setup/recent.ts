@@ -1,5 +1,5 @@
 /**
- * `runs recent` prints the runs that this machine started, newest first. It requests the status of runs without a known end from the service.
+ * `runs recent` prints the runs that this machine started, newest first. For a run whose end is unknown, it requests the status from the service.
  *
  * @module
  */
@@ -25,14 +25,14 @@ interface RecentRun {
   runId: string;
   /** Origin of the run's service. Empty if the record has no origin. */
   origin: string;
-  /** Name of the repository. If the user gave an id, this is the id until a command has seen the end of the run. */
+  /** Name of the repository. If the user gave an id, this is the id until a command has recorded the end of the run. */
   repository: string;
   branch: string;
   /** Folder of the reports. `null` if the run has no reports, or if the folder is unknown. */
   folder: string | null;
   /** First line of the task. `undefined` if the user turned off storing tasks. */
   task?: string;
-  /** The verdict, or the last outcome that a command saw. `null` if no command has seen an end. */
+  /** The verdict, or the last outcome that a command recorded. `null` if no command recorded an outcome. */
   outcome: string | null;
   /** The service's status of a run without a known end. `null` if the status was not requested. */
   status: string | null;
@@ -133,8 +133,8 @@ function branchCell(branch: string): string {
 }
 
 /**
- * The verdict of a finished run, or the status of an active run. For an active run, the last outcome that a command saw is ignored, because the
- * outcome may be out of date.
+ * The verdict of a finished run, or the status of an active run. For an active run, the last outcome that a command recorded is ignored, because it
+ * may be out of date.
  */
 function knownStatus({ outcome, status }: Pick<RecentRun, "outcome" | "status">): string {
   return status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";

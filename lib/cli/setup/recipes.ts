@@ -73,7 +73,7 @@ export interface Recipe {
    * @param stage The line with the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
-  /** How to prepare what `needs` lists, up to the commit. A step can have several lines. Indented lines are for copying. */
+  /** How to prepare what `needs` lists, before the commit. A step can have several lines. Indented lines are for copying. */
   steps: readonly string[];
   /** What to do after the commit. Before the job exists, these steps would start other jobs or do nothing. @default {[]} */
   laterSteps?: readonly string[];
@@ -267,13 +267,13 @@ const variablesOfRespond = (page: string) =>
 const READERS =
   "Anyone who can push can read the secret. To prevent this, move it into an environment that is limited to the default branch, and add `environment: NAME` to the job: docs/ask.md.";
 
-/** For GitLab projects that also use trigger tokens for other pipelines. Source: GitLab, "CI/CD job rules", values of `CI_PIPELINE_SOURCE`. */
+/** Advice for GitLab projects that also use trigger tokens for other pipelines. Source: GitLab, "CI/CD job rules", values of `CI_PIPELINE_SOURCE`. */
 const TRIGGERS =
   "If you also start other pipelines of this project with trigger tokens, those pipelines no longer run their jobs. Start them through the pipelines API with an access token instead: docs/ask.md.";
 
 export const REPO_PLACES = "in two places, for doctor and for respond";
 
-/** For forges other than GitHub. The service only has repositories of installations of its GitHub app. */
+/** A step for forges other than GitHub. The service has only repositories in which its GitHub app is installed. */
 const FIND_REPOSITORY =
   `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job (${REPO_PLACES}).`;
 
@@ -765,7 +765,7 @@ export function respondRecipe(
 }
 
 export const TERMINAL = "terminal";
-/** For users who call the program by hand or only publish a dashboard. */
+/** A recipe for users who call the program by hand or only publish a dashboard. */
 export const NO_SYSTEM: Recipe = {
   title: "the program without a job",
   file: "",

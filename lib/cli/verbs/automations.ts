@@ -119,7 +119,7 @@ export const automationsListVerb: Verb = {
     const automations = automationsOf(session, options);
     let next = await automations.next();
     for (; !next.done; next = await automations.next()) rows.push(shownAutomation(next.value));
-    // If the list is incomplete, another notice already says so.
+    // If the list is incomplete, another notice already reports this.
     const more = next.value && !incomplete;
     printList(writer, flags.has(JSON_LINES), rows, automationCells);
     if (more) writer.note(`there are more automations than the ${most} shown: see --limit and --all`);

@@ -189,7 +189,7 @@ async function checkGateHere(context: Context, checkout: Check): Promise<Check[]
   return [...await checkProgram(context), ...await checkGateOf(context)];
 }
 
-/** Purposes whose job does not find its run by an identity. */
+/** Purposes whose job does not use its identity to find a run. */
 const WITHOUT_IDENTITY: readonly Purpose[] = ["respond", "gate", "dashboard"];
 /** Purposes whose job has no run settings. A dashboard has its own `--out`. */
 const WITHOUT_RUN: readonly Purpose[] = ["gate", "dashboard"];

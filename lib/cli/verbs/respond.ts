@@ -80,7 +80,7 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
     allowUsers: commonUsers(userLists) ?? null,
     userLists,
     limit,
-    // If both are set, the lower limit applies.
+    // If the flag and the variable are both set, the lower limit applies.
     limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,
     template,
     checks: checksOf(context),
