@@ -91,7 +91,7 @@ export function checkOptions<T>(
         : near === undefined
         ? `use one of ${Object.keys(keys).join(", ")}`
         : `did you mean '${near}'?`;
-      throw new UsageError({ attempted, why: `${what} have no '${key.slice(0, 80)}'`, advice });
+      throw new UsageError({ attempted, why: `unknown key '${key.slice(0, 80)}' in ${what}`, advice });
     }
     checkKind(attempted, key, value, kind);
   }

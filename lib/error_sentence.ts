@@ -29,7 +29,7 @@ export function messageOf(thrown: unknown): string {
   if (isNotPermitted(thrown)) {
     return thrown.message.replace(
       /, run again with the --allow-\w+ flag$/,
-      ": start it with the flags that the permissions command prints",
+      ": start Deno with the flags that the permissions command prints",
     );
   }
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -55,7 +55,7 @@ function kindsOf(own: typeof MogplexError): string[] {
 export function otherVersion(thrown: unknown): string | undefined {
   const brand = brandOf(thrown);
   if (brand === undefined || isCompatible(brand)) return undefined;
-  return `this error comes from @mogplex/ci ${brand.version}, and the caller uses ${VERSION}: install one version`;
+  return `this error comes from @mogplex/ci ${brand.version}, and the caller uses ${VERSION}: install only one version`;
 }
 
 /**

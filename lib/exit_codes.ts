@@ -41,7 +41,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["success"],
     toolkit: "the run succeeded (`success`)",
-    dropIn: "the request worked",
+    dropIn: "the request succeeded",
   },
   {
     names: ["failed"],
@@ -50,7 +50,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   },
   {
     names: ["usage"],
-    toolkit: "wrong flag, value or configuration; unknown repository or run; key conflict; a file cannot be written",
+    toolkit: "invalid flag, value or configuration; unknown repository or run; key conflict; a file cannot be written",
     dropIn: "bad arguments; unknown repository",
   },
   { names: ["cancelled"], toolkit: "the run was cancelled (`cancelled`)", dropIn: "–" },
@@ -71,7 +71,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   },
   {
     names: ["unavailable"],
-    toolkit: "service or network down after all retries, or an answer that is not from the API",
+    toolkit: "service or network unavailable after all retries, or an answer that is not from the API",
     dropIn: "the service answered 503",
   },
   { names: ["internal"], toolkit: "internal error (please report)", dropIn: "–" },
@@ -83,7 +83,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   {
     names: ["deadline"],
     toolkit:
-      "`--timeout` passed, or a `TimeoutError` ended a script; the run continues unless `--on-timeout` is `cancel`. Also: an automation's run is waiting for a slot",
+      "`--timeout` expired, or a `TimeoutError` ended a script; the run continues unless `--on-timeout` is `cancel`. Also: an automation's run is waiting for a slot",
     dropIn: "–",
   },
   {

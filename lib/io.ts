@@ -114,7 +114,7 @@ export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
   for (let count = from; count <= parts.length; count++) {
     const prefix = parts.slice(0, count).join("/");
     if (prefix !== "" && prefix !== "." && fs.lstatSync(prefix, { throwIfNoEntry: false })?.isSymbolicLink()) {
-      throw new Error(`it is reached through the symbolic link ${JSON.stringify(prefix)}`);
+      throw new Error(`its path contains the symbolic link ${JSON.stringify(prefix)}`);
     }
   }
 }
@@ -344,7 +344,7 @@ function isClosedPipe({ code, name }: { code?: string; name?: string }): boolean
 }
 
 export function unwrittenLine(error: unknown): string {
-  return `Cannot write standard output: ${messageOf(error)}; what was printed is incomplete\n`;
+  return `Cannot write to standard output: ${messageOf(error)}; the output is incomplete\n`;
 }
 
 function writeTerminal(text: string): boolean {

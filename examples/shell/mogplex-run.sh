@@ -137,7 +137,7 @@ if [ -n "$key" ]; then :
 elif [ -n "${CI_PIPELINE_ID:-}" ]; then key=gitlab/${CI_SERVER_HOST:-}/$CI_PIPELINE_ID/${CI_JOB_NAME:-}
 elif [ -n "${GITHUB_RUN_ID:-}" ]; then key=github/${GITHUB_REPOSITORY:-}/$GITHUB_RUN_ID/${GITHUB_JOB:-}
 else
-  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY to a text that contains the build number'
+  leave 2 'Cannot make a key because this is not a GitLab or GitHub job: without one, a lost answer could start two runs; set MOGPLEX_IDEMPOTENCY_KEY to a value that contains the build number'
 fi
 [ -n "${MOGPLEX_IDEMPOTENCY_KEY:-}" ] || key=$(printf '%s' "$key" | jq -Rrs @uri)
 case $key:$((${#key} > 200)) in

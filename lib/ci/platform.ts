@@ -431,7 +431,7 @@ export function isFileVariable(name: string, value: string | undefined): boolean
 }
 
 export function fileVariableAdvice(forFile?: string): string {
-  return `${forFile === undefined ? "" : `name it ${forFile}, or `}change its type to Variable`;
+  return `${forFile === undefined ? "" : `rename it to ${forFile}, or `}change its type to Variable`;
 }
 
 /**

@@ -108,7 +108,7 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
     if (cause instanceof UsageError) throw cause;
     if (isNotPermitted(cause)) {
       const advice =
-        "start it with --allow-read for that file; the permissions command prints all flags (permissions --prompt-file FILE)";
+        "start Deno with --allow-read for that file; the permissions command prints all flags (permissions --prompt-file FILE)";
       throw new UsageError({ attempted, why: `Deno is not allowed to read ${file}`, advice }, { cause });
     }
     const reason = cause instanceof Error ? `: ${cause.message}` : "";

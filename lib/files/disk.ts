@@ -78,7 +78,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     } catch (error) {
       if (!isNotPermitted(error)) throw error;
       const isLink = fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
-      if (isLink) throw new Error(`it is reached through the symbolic link ${JSON.stringify(path)}`);
+      if (isLink) throw new Error(`its path contains the symbolic link ${JSON.stringify(path)}`);
     }
   }
 

@@ -37,11 +37,11 @@ export async function openGitFiles(options: GitFilesOptions): Promise<GitFiles> 
   };
   const git = await openGit({ remote, env, clock, signal }).catch((cause) => {
     if (!isNotPermitted(cause)) throw cause;
-    const why = "Deno is not allowed to make a temporary folder for it";
+    const why = "Deno is not allowed to create a temporary directory for Git";
     throw new UsageError({
       attempted: "run git",
       why,
-      advice: "start it with the flags that the permissions command prints",
+      advice: "start Deno with the flags that the permissions command prints",
     }, {
       cause,
     });

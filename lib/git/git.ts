@@ -250,7 +250,7 @@ function cannotRun(cause: unknown): UsageError {
     why: permitted ? "it is not installed" : "Deno is not allowed to run it",
     advice: permitted
       ? "install Git (a campaign can be kept in a directory instead: --home dir)"
-      : "start it with --allow-run=git",
+      : "start Deno with --allow-run=git",
   }, { cause });
 }
 
@@ -282,13 +282,13 @@ const TROUBLE: readonly RegExp[] = [
 ];
 
 const TOKEN =
-  "check the address, and put a token that can write to this branch into MOGPLEX_GIT_TOKEN; if the branch is protected, allow this token to push to it";
+  "check the address, and set MOGPLEX_GIT_TOKEN to a token that can write to this branch; if the branch is protected, allow this token to push to it";
 const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN can see the repository";
-const BRANCH = "name another branch with --home, or remove the branch that conflicts with it";
+const BRANCH = "choose another branch with --home, or remove the branch that conflicts with it";
 const PROXY = "allow the host in the proxy, or list it in NO_PROXY";
 const TRUST =
-  "name the file with the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or put the server's host key into known_hosts";
-const SERVER = "allow this in the settings of the repository, or name another repository with --home";
+  "set GIT_SSL_CAINFO or SSL_CERT_FILE to the certificate file of the server's authority, or add the server's host key to known_hosts";
+const SERVER = "allow this in the settings of the repository, or choose another repository with --home";
 
 /** Refusals that only a person can fix, each with its source and advice. The first match is used. */
 const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [

@@ -107,7 +107,7 @@ export class GitBranch {
       attempted,
       why: "the repository now has a different address",
       value: JSON.stringify(this.#options.redact(maskAddress(new URL(location, this.#remote).href).slice(0, MAX_SAID))),
-      advice: "use that address in --home, MOGPLEX_CAMPAIGN_HOME or home in the campaign file",
+      advice: "use that address in --home, in MOGPLEX_CAMPAIGN_HOME, or as the home in the campaign file",
     });
   }
 
@@ -246,7 +246,7 @@ export function said({ stderr, code }: GitAnswer): string {
     lines.filter((line) => line.startsWith("remote:") === isServer)
   );
   const line = own?.find((each) => /rejected|denied|fatal|error/i.test(each)) ?? own?.at(-1) ??
-    `git ended with ${code}`;
+    `git exited with ${code}`;
   const words = (ofServer ?? []).map((each) => each.slice("remote:".length).trim()).filter((each) =>
     /\p{L}/u.test(each)
   );
@@ -289,10 +289,10 @@ export function checkRemote(text: string): string {
     throw refused(
       text.slice(0, MAX_CHARS),
       "it is empty, too long, or has spaces or control characters",
-      `write ${FORMS}`,
+      `use ${FORMS}`,
     );
   }
-  if (text.startsWith("//")) throw refused(text, "it begins with two slashes", `write ${FORMS}`);
+  if (text.startsWith("//")) throw refused(text, "it begins with two slashes", `use ${FORMS}`);
   if (text.startsWith("/")) return text;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && ["https:", "ssh:", "file:"].includes(url.protocol) && text.includes("://")) {
@@ -308,7 +308,7 @@ export function checkRemote(text: string): string {
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
-  throw refused(text, "it has none of the allowed forms", `write ${FORMS}`);
+  throw refused(text, "it has none of the allowed forms", `use ${FORMS}`);
 }
 
 function refused(text: string, why: string, advice: string): UsageError {
@@ -339,9 +339,9 @@ function checkUrl(text: string, url: URL): void {
   if (url.password !== "" || url.protocol === "https:" && url.username !== "") {
     throw withCredentials(text);
   }
-  if (url.search !== "" || url.hash !== "") throw refused(text, "it has a query or a fragment", `write ${FORMS}`);
+  if (url.search !== "" || url.hash !== "") throw refused(text, "it has a query or a fragment", `use ${FORMS}`);
   if (url.protocol === "ssh:" && !SSH_PLACE.test(`${url.username === "" ? "" : `${url.username}@`}${url.hostname}`)) {
-    throw refused(text, "the user or host has a character that is not allowed", `write ${FORMS}`);
+    throw refused(text, "the user or host has a character that is not allowed", `use ${FORMS}`);
   }
 }
 

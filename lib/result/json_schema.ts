@@ -159,7 +159,9 @@ class SchemaChecker {
   }
 
   schema(value: unknown, at: string): void {
-    if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema has at most ${MAX_LEVELS} levels`);
+    if (at.split("/").length > MAX_LEVELS) {
+      throw new SchemaMistake(at, `a schema can have at most ${MAX_LEVELS} levels`);
+    }
     if (typeof value !== "boolean" && !isObject(value)) {
       throw new SchemaMistake(at, "a schema must be an object, true or false");
     }

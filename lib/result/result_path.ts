@@ -11,14 +11,14 @@ export function checkResultPath(path: string): string {
     new UsageError({ attempted: "use the path of the result", why, value: JSON.stringify(path), advice });
   const parts = path.split("/");
   const advice = "use a path such as .mogplex/result-{id}.json";
-  if (path === "" || path.endsWith("/")) throw refuse("it must name a file", advice);
+  if (path === "" || path.endsWith("/")) throw refuse("it must be the path of a file", advice);
   if (parts.some((part) => ["", ".", ".."].includes(part))) {
-    throw refuse("it must begin at the root of the repository, without . and ..", advice);
+    throw refuse("it must be relative to the root of the repository, without . or ..", advice);
   }
   if (parts.some((part) => !/^[\w.,@+={}-]+(?: [\w.,@+={}-]+)*$/.test(part))) {
     throw refuse("it must contain only letters, digits, spaces and . _ , @ + = -", advice);
   }
-  if (parts.some((part) => part.toLowerCase() === ".git")) throw refuse("Git keeps its own files there");
+  if (parts.some((part) => part.toLowerCase() === ".git")) throw refuse(".git is reserved for Git");
   if (/[{}]/.test(path.replaceAll("{id}", ""))) throw refuse("{id} is the only placeholder");
   if (path.length > MAX_BYTES) throw refuse(`it must have at most ${MAX_BYTES} characters`);
   return path;

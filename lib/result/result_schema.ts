@@ -23,7 +23,7 @@ export function checkResultSchema(value: unknown): ResultSchema {
 
 /** JSON would write some values as something else. Without this check, a different schema would be sent and checked. */
 function checkIsJson(value: unknown, at = ""): void {
-  if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema has at most ${MAX_LEVELS} levels`);
+  if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema can have at most ${MAX_LEVELS} levels`);
   if (Array.isArray(value)) return value.forEach((item, index) => checkIsJson(item, pointerTo(at, index)));
   if (isObject(value) && Object.prototype.toString.call(value) === "[object Object]" && !isFunction(value.toJSON)) {
     for (const [name, inner] of Object.entries(value)) {
@@ -49,7 +49,7 @@ export function shownSchema(value: unknown): string {
   const text = JSON.stringify(value);
   const bytes = new TextEncoder().encode(text).length;
   if (bytes <= MAX_BYTES) return text;
-  throw new SchemaMistake("", `the schema must have at most ${MAX_BYTES} bytes as one line of JSON: it has ${bytes}`);
+  throw new SchemaMistake("", `the schema must have at most ${MAX_BYTES} bytes as one line of JSON, not ${bytes}`);
 }
 
 /**
@@ -69,7 +69,7 @@ export function outputNames(schema: unknown): string[] {
       throw new SchemaMistake(at, `an output cannot have the name ${JSON.stringify(name)}`, advice);
     }
     const lower = name.toLowerCase();
-    if (lower === "path") throw new SchemaMistake(at, `"result_path" is reserved for the path of the copy`, advice);
+    if (lower === "path") throw new SchemaMistake(at, `"result_path" is reserved for the path of value.json`, advice);
     if (names.slice(0, index).some((other) => other.toLowerCase() === lower)) {
       throw new SchemaMistake(at, `two outputs differ only in case: ${JSON.stringify(name)}`, advice);
     }

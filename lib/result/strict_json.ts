@@ -169,7 +169,7 @@ class Reader {
       value += this.#escape();
     }
     this.#at++;
-    if (/\p{Surrogate}/u.test(value)) this.#refuse("a string contains half of a surrogate pair", start);
+    if (/\p{Surrogate}/u.test(value)) this.#refuse("a string contains an unpaired surrogate", start);
     return value;
   }
 

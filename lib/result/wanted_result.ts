@@ -83,7 +83,7 @@ const MAX_MESSAGE = 300;
 
 export function checkResultRequest(request: ResultRequest): WantedResult {
   const keys: Keys<ResultRequest> = { path: "string", schema: "any", jsonSchema: "any", retries: "number" };
-  checkOptions("start run", request, keys, "fields of 'result'");
+  checkOptions("start run", request, keys, "'result'");
   const { schema, jsonSchema, retries = 0 } = request;
   const path = checkResultPath(typeof request.path === "string" ? request.path : "");
   if (!Number.isInteger(retries) || retries < 0 || retries > MAX_RETRIES) {
@@ -138,7 +138,7 @@ function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   if (jsonSchema !== undefined) return writtenBy(vendor, () => jsonSchema.input({ target: "draft-2020-12" }));
   throw new UsageError({
     attempted: ATTEMPTED,
-    why: `the ${vendor} schema has no JSON Schema that the agent can read`,
+    why: `the ${vendor} schema does not provide a JSON Schema for the agent`,
     advice: "pass one as 'result.jsonSchema'",
   });
 }

@@ -116,7 +116,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   /** A suppressed trigger is repeated, because it may succeed after other runs have finished. */
   async start(): Promise<void> {
     const request = this.#target;
-    if (typeof request === "string") throw new Error("Cannot trigger a run that exists");
+    if (typeof request === "string") throw new Error("Cannot trigger a run that already exists");
     const plan = await planTrigger(this.#session, this.#automationId, request, this.#options);
     this.#plan = plan;
     this.#series = triggerSeries(this.#session, plan, this.#options, true);
@@ -144,7 +144,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     if (runId === undefined) {
       const key = JSON.stringify(this.#series?.key);
       const text = this.mayExist
-        ? `the automation may have been triggered; to find its run, use the key ${key}`
+        ? `the automation may have been triggered; to find its run, trigger it again with idempotency key ${key}`
         : "nothing was triggered";
       return { answered: false, text };
     }
@@ -413,11 +413,11 @@ function checkReplay(
   const otherRepo = typeof repoId === "string" && repoId.toLowerCase() !== request.repoId;
   const otherInput = key.scope === "given" && hasOtherInput(request.input ?? {}, facts, outcome);
   if (!otherRepo && !otherInput) return;
-  const what = otherRepo ? "of another repository" : "that was triggered with a different input";
+  const what = otherRepo ? " of another repository" : ", which was triggered with a different input";
   throw new ConflictError(
     {
       attempted: `trigger automation "${automationId}"`,
-      why: `the idempotency key ${JSON.stringify(idempotencyKey)} belongs to run "${run.id}" ${what}`,
+      why: `the idempotency key ${JSON.stringify(idempotencyKey)} belongs to run "${run.id}"${what}`,
       advice: OTHER_KEY,
     },
     "usage",

@@ -20,8 +20,10 @@ const DROPPED =
 function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;
-  return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")} because it reserves ` +
-    "such names: it passes them on only if the automation's API trigger declares them";
+  return `the service may drop the input ${
+    names.map((name) => JSON.stringify(name)).join(", ")
+  }, because it passes on ` +
+    "reserved names only if the automation's API trigger declares them";
 }
 
 /** Request to trigger an automation. `repo` or `repoId` names the repository. */
@@ -108,14 +110,14 @@ function prefixed(prefix: string, automationId: string, key: StartKey): StartKey
       attempted,
       why,
       value: JSON.stringify(key.key),
-      advice: `such a key begins with "${prefix}"`,
+      advice: `keys for this automation and repository begin with "${prefix}"`,
     });
   }
   const full = prefix + key.key;
   if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
   const most = MAX_KEY_LENGTH - prefix.length;
   const why =
-    `it must have at most ${most} characters, because the ids of the automation and the repository are added before it`;
+    `it must have at most ${most} characters (the ids of the automation and the repository are added in front)`;
   throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
 }
 

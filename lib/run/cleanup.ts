@@ -56,7 +56,7 @@ const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
 const WAYS =
-  `To cancel the run, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
+  `To cancel the run, set ${STATUS_VARIABLE} to cancelled when the job is cancelled, or run cleanup --always`;
 const STAYS = "the run continues when its job is stopped";
 
 function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
@@ -83,7 +83,7 @@ function decideCleanup(
   { job, rebuilds, always }: { job: JobState; rebuilds: boolean; always: boolean },
 ): CleanupDecision {
   const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
-  if (state === undefined) return nothing("found no run of this job");
+  if (state === undefined) return nothing("no run of this job was found");
   const { parting, phase, request } = state;
   if (parting === "ended") return nothing("the run has ended, or none was started");
   const stopped = job === "cancelled" || job === "timed_out";
@@ -99,7 +99,7 @@ function decideCleanup(
   const why = always
     ? "--always is set"
     : parting === "cancelling"
-    ? "its cancellation had begun"
+    ? "it was already being cancelled"
     : job === "timed_out"
     ? "the job timed out"
     : "the job was cancelled";
@@ -108,7 +108,7 @@ function decideCleanup(
     (state.job.attempt !== null || rebuilds);
   if (request === null || !named) {
     return nothing(
-      `the run's id is unknown, and too little is known about the job to send its start again; ` +
+      `the run's id is unknown, and there is too little information about the job to repeat its start; ` +
         `to find the run, start again with idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs`,
     );
   }
@@ -146,7 +146,7 @@ async function stop(options: StopOptions): Promise<Omit<CleanupEnd, "unended">> 
       const cancels = always || match.begun || wouldCancel(state, match.owned);
       writer.update({ runId, owned: match.owned, parting: cancels ? "cancelling" : "detached" });
       if (!cancels) {
-        const text = `the key of the start belongs to run "${runId}", which another job started`;
+        const text = `the idempotency key belongs to run "${runId}", which another job started`;
         return { action: "nothing", text, runId, status: null };
       }
     }
@@ -164,7 +164,9 @@ async function stop(options: StopOptions): Promise<Omit<CleanupEnd, "unended">> 
 
 function cancelWords(status: string): string {
   if (status === "cancelled") return "was cancelled";
-  return hasEnded(status) ? `had already ended: ${status}` : `was asked to stop and is ${JSON.stringify(status)}`;
+  return hasEnded(status)
+    ? `had already ended: ${status}`
+    : `was asked to stop; its status is ${JSON.stringify(status)}`;
 }
 
 function tokenOf(options: CleanupOptions, env: (name: string) => string | undefined): string | UnauthorizedError {

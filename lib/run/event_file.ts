@@ -94,7 +94,7 @@ export function openEventsFile(path: string, session: Connected, token?: string)
   const file = new EventFile(path, processIo(), {
     redact,
     redactToken: redact.token,
-    onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} any more: ${messageOf(error)}` }),
+    onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} anymore: ${messageOf(error)}` }),
   });
   try {
     file.open();

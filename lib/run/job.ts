@@ -148,7 +148,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       : isSeen
       ? `${label} continues`
       : this.#following
-      ? `${label} was not read yet`
+      ? `${label} has not been read yet`
       : mayExist
       ? "the run may have been started"
       : "nothing was started";

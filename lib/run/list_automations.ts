@@ -62,7 +62,7 @@ function endsList(error: unknown): error is MogplexError {
 
 function missingPage(page: number, error: MogplexError): string {
   const detail = failureOf(error, { worked: true })?.detail ?? "it refused its own cursor";
-  return `the service failed on page ${page} (${detail}); some revisions of it cannot return a second page`;
+  return `the service failed on page ${page} (${detail}); some revisions cannot return a second page`;
 }
 
 function stopAfter(page: number, repeated: boolean): string | undefined {

@@ -112,7 +112,7 @@ function shown(value: unknown): string {
 }
 
 function refuse({ path }: ReadFile, why: string, value?: string): never {
-  const advice = "give the result.json or the events.ndjson of a job";
+  const advice = "use a job's result.json or events.ndjson";
   throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
 }
 
@@ -194,7 +194,7 @@ export function readResult(files: readonly ReadFile[]): AnyResult {
     // Several lines of JSON are not one JSON value.
     const value = parseJson(file.text);
     const isResult = isObject(value) && !isEvent(value);
-    if ((isResult ? result : events) !== undefined) refuse(file, "another file has the same content");
+    if ((isResult ? result : events) !== undefined) refuse(file, "another file is of the same kind");
     if (isResult) result = resultIn(file, value);
     else events = eventsIn(file);
   }

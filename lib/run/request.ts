@@ -43,8 +43,8 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   if (request.result !== undefined) {
     throw new UsageError({
       attempted: "start run",
-      why: "nothing would check its result file",
-      advice: "call run(), which follows the run and checks it",
+      why: "start() does not check result files",
+      advice: "call run(), which follows the run and checks its file",
     });
   }
   const session = openSession(options, detected(options));
@@ -174,7 +174,7 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
   if ((result?.retries ?? 0) > 0 && key.key.length > MAX_RETRIED_KEY) {
     throw new UsageError({
       attempted: "ask for a result again",
-      why: "the idempotency key leaves no room for '.result.1' at its end",
+      why: "the idempotency key is too long to append '.result.1'",
       advice: `give a key of at most ${MAX_RETRIED_KEY} characters`,
     });
   }
@@ -211,7 +211,7 @@ export async function planLater(
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
     // The earlier start was not answered. Sending the same bytes with the same key finds the run of that start, or starts it. No other key is used.
     const message =
-      "the start of an earlier attempt got no answer, so it is sent again unchanged, without reading the forge again";
+      "an earlier attempt got no answer to its start, so the same start is repeated without reading the forge again";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
     const result = plannedResult(later.result, key);

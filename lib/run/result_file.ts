@@ -67,7 +67,7 @@ const REFUSALS: Readonly<Record<FileRefusal, string>> = {
   submodule: "a submodule",
   lfs: "a Git LFS pointer",
   folder: "a folder",
-  mode: "of a type that Git does not write",
+  mode: "of a type that Git does not support",
   "too large": "larger than 1 MB",
 };
 
@@ -96,9 +96,9 @@ export async function readResultFile(
   });
   const attempted = `read the result file ${JSON.stringify(path)}`;
   if (branch === undefined) {
-    throw new MogplexError({ attempted, why: "the events of the run do not name its branch" }, "unavailable");
+    throw new MogplexError({ attempted, why: "the events of the run do not show its branch" }, "unavailable");
   }
-  if (branch === null) return bad("result-missing", "the run has changed nothing");
+  if (branch === null) return bad("result-missing", "the run changed nothing");
   return await withFiles(place, async (files) => {
     const commit = await files.head(branch);
     if (commit === null) {

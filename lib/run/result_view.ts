@@ -34,11 +34,11 @@ const STEPS: Readonly<Record<string, string>> = {
   model_access_denied: "Choose an agent with a model that the account can use.",
   rate_limited: "The account has used up the limit of its model. Wait until the limit resets, then start again.",
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
-  prepare: "Check the access to the repository and its branches, then start again.",
+  prepare: "Check access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, permissions of the Mogplex app), then start again.",
-  "result-missing": "Look at the run's branch. To ask the agent again, start a new run or set --result-retries.",
+  "result-missing": "Check the run's branch. To ask the agent again, start a new run or set --result-retries.",
   "result-missing without branch": "Read what the agent did. To ask it again, start a new run or set --result-retries.",
-  "result-not-json": "Look at the file. To ask the agent again, start a new run or set --result-retries.",
+  "result-not-json": "Check the file. To ask the agent again, start a new run or set --result-retries.",
   "result-invalid":
     "Compare the file with the schema. To ask the agent again, start a new run or set --result-retries.",
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
@@ -56,7 +56,7 @@ function causeOf(result: AnyResult): ResultCause | null {
 
 // Untracked files that the agent leaves behind make delivery fail. Git's message names the files. Source: API reference, "Branches and pull
 // requests".
-const UNTRACKED = "The agent left new files uncommitted. Tell it in the task to commit them (git add), " +
+const UNTRACKED = "The agent left new files uncommitted. In the task, tell it to commit them (git add), " +
   "then start again.";
 
 function nextStep(result: AnyResult): string | null {
@@ -70,7 +70,7 @@ function nextStep(result: AnyResult): string | null {
   if (outcome === "awaiting_input") return toAnswer(result);
   if (outcome === "error" && result.runId !== null && result.resume !== null) return FOLLOW;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
-  if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
+  if (kind === "automation-run") return "Check the run in the app, then trigger the automation again.";
   const { failureCode, phases, reason, finalMessage } = result;
   const phase = phases.at(-1)?.name ?? "";
   if (phase === "deliver" && /\buntracked files?\b/i.test(reason ?? "")) return UNTRACKED;
@@ -262,7 +262,7 @@ export function noPullRequestWords(
   view: Pick<ResultView, "git" | "outcome" | "status" | "verdict">,
 ): string {
   if (view.git?.pullRequest.state === "none" || isNotStarted(view)) return "none";
-  if (view.outcome === "success") return "unknown: no event names one";
+  if (view.outcome === "success") return "unknown: no event shows one";
   return mayPush(view) ? "none yet" : "none reported";
 }
 

@@ -142,7 +142,7 @@ async function withResultFile(
       session.notify({ kind: "text", message: "no time is left to ask for the result file again" });
       return ended;
     }
-    session.notify({ kind: "text", message: `${ended.result.reason}; a follow-up asks for it` });
+    session.notify({ kind: "text", message: `${ended.result.reason}; asking for it again in a follow-up run` });
     const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
     mistakesBefore = blob !== null && blob === blobBefore ? [...new Set([...mistakesBefore, ...mistakes])] : mistakes;
     const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakesBefore);
@@ -270,7 +270,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
     state?.writer.begin({ ...unknown, owned: false, startedAt, onInterrupt, result, job, runId });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    session.notify({ kind: "text", message: `${error.message}; cleanup will not know this run` });
+    session.notify({ kind: "text", message: `${error.message}; cleanup will not find this run` });
   }
 }
 
@@ -288,7 +288,7 @@ interface RunStart {
 /** Time limit of one repeated start. A second repeated start and the cancel request must also fit into the remaining time. */
 const RESEND_MS = 1_500;
 const STATE_MS = 5_000;
-const WITHOUT_SANDBOX = "it was waiting for a sandbox, and no agent has started";
+const WITHOUT_SANDBOX = "the run was waiting for a sandbox, and no agent has started";
 
 class RunOperation implements Operation<FollowItem, RunResult> {
   readonly #session: Session;
@@ -403,7 +403,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async start(): Promise<void> {
-    if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
+    if (typeof this.#target === "string") throw new Error("Cannot start a run that already exists");
     const { request } = this.#target;
     const earlierRun = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
     if (earlierRun !== undefined && await this.#attachTo(earlierRun)) return;
@@ -425,7 +425,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const started = await this.#series.start().catch((error) => {
       if (isLater(request) && error instanceof ConflictError) {
         const message =
-          "an earlier attempt or step of this job has a run with this key, and its log shows the id; to attach to that run, give --resume " +
+          "an earlier attempt or step of this job has already started a run with this key; to attach to that run, use --resume " +
           "with the state file of that attempt";
         this.#session.notify({ kind: "text", message });
       }
@@ -485,7 +485,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (run === undefined) {
       notify({
         kind: "text",
-        message: `run "${runId}" of an earlier attempt no longer exists, so the forge is read again for a new start`,
+        message: `run "${runId}" of an earlier attempt no longer exists; reading the forge again to start a new run`,
       });
       return false;
     }
@@ -495,7 +495,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       const isLast = keyScope === "pipeline" && splitSuffix(idempotencyKey).suffix >= LAST_SUFFIX;
       if (requestedKey === undefined && !isLast) {
         const message = `run "${runId}" of an earlier attempt has ${end === "failed" ? "failed" : "been cancelled"}, ` +
-          "so the forge is read again for a new start";
+          "so a new run is started after reading the forge again";
         notify({ kind: "text", message });
         return false;
       }
@@ -541,15 +541,15 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const why = cancelled?.aborted
       ? "it was cancelled"
       : typeof this.#target === "string" || look.kind !== "all"
-      ? "this job starts no other run"
+      ? "this job does not start another run"
       : series === undefined
-      ? "it is the run of an earlier attempt"
+      ? "the run belongs to an earlier attempt"
       : !series.hasNext
-      ? "a key from the caller starts only one run"
+      ? "this idempotency key can start only one run"
       : pauseMs === undefined
-      ? "four starts got no sandbox"
+      ? "all four attempts failed"
       : !waitsForSandbox && waitMs > 0
-      ? `this job does not wait for the next attempt, in ${formatDuration(waitMs)}`
+      ? `this job does not wait ${formatDuration(waitMs)} for the next attempt`
       : clock.now() + waitMs >= deadline
       ? `the next attempt would be after the time limit of ${formatDuration(deadline - startedAt)}`
       : undefined;
@@ -629,7 +629,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       return { answered: true, text: WITHOUT_SANDBOX };
     }
     const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
-    const after = outcome === undefined ? " after its cancellation" : "";
+    const after = outcome === undefined ? " after the cancel request" : "";
     const text = outcome === "cancelled" && !alreadyTerminal
       ? "the run was cancelled"
       : `the run is ${JSON.stringify(status)}${after}`;

@@ -121,7 +121,7 @@ export class StartSeries<R extends StartAnswer> {
     if (ageMs < OLD_END_MS) return;
     const when = ageMs === Infinity ? "earlier" : `${formatDuration(ageMs)} ago`;
     const message = `no agent was started: this key belongs to run "${run.runId}", which ended ${when} ` +
-      `(${run.status}); for another run, use another key`;
+      `(${run.status}); to start another run, use another key`;
     this.#session.notify({ kind: "text", message });
   }
 

@@ -426,7 +426,7 @@ export class StateWriter {
       this.#broken = true;
       this.#notify({
         kind: "text",
-        message: `state file ${JSON.stringify(this.#path)} can no longer be written: cleanup will not know this run`,
+        message: `state file ${JSON.stringify(this.#path)} can no longer be written: cleanup will not find this run`,
       });
     }
   }

@@ -338,7 +338,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   if (!(thrown instanceof NetworkFailure)) return thrown;
   if (isNotPermitted(thrown.cause)) {
     const { host } = new URL(origin);
-    const advice = `start it with --allow-net=${host}; the permissions command prints all flags`;
+    const advice = `start Deno with --allow-net=${host}; the permissions command prints all flags`;
     return new UsageError({ attempted, why: `Deno is not allowed to reach ${host}`, advice }, { cause: thrown.cause });
   }
   const { detail, cause } = explainLoss(thrown, redact);

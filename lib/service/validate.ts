@@ -24,11 +24,11 @@ function quoted(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** The service's database cannot store NUL or half of a surrogate pair, and always answers 500 to such a text. Source: contract, section 12. */
+/** The service's database cannot store NUL or an unpaired surrogate, and always answers 500 to such a text. Source: contract, section 12. */
 export function textProblem(text: string): string | undefined {
   if (text.includes("\0")) return "it contains a NUL character (U+0000)";
   const half = /\p{Surrogate}/u.exec(text)?.[0];
-  return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
+  return half === undefined ? undefined : `it contains an unpaired surrogate, ${JSON.stringify(half)}`;
 }
 
 function wasUtf16(text: string): boolean {

@@ -82,7 +82,7 @@ export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
   if (URL_LIKE.test(value)) return "is an address";
-  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word that our output uses" : undefined;
+  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word that the output uses" : undefined;
 }
 
 function base64(bytes: Uint8Array): string {

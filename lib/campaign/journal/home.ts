@@ -162,7 +162,7 @@ export function diskError(
 ): MogplexError {
   const why = messageOf(cause);
   if (isNotPermitted(cause)) {
-    const flags = "start it with --allow-read and --allow-write for the directory; " +
+    const flags = "start Deno with --allow-read and --allow-write for the directory; " +
       "the permissions command prints all flags (permissions --out DIR)";
     return new UsageError({ attempted, why: "Deno is not allowed to use it", advice: flags }, { cause });
   }

@@ -62,7 +62,7 @@ export const automationsGetVerb: Verb = {
   group: "toolkit",
   flags: [JSON_LINES],
   codes: ASKING,
-  meanings: { success: "the request worked" },
+  meanings: { success: "the request succeeded" },
   examples: ['mogplex-ci automations get "$AUTOMATION_ID"'],
   async run(context) {
     const { flags, writer } = context;
@@ -94,7 +94,7 @@ export const automationsListVerb: Verb = {
   group: "toolkit",
   flags: [LIMIT, ALL, JSON_LINES],
   codes: ASKING,
-  meanings: { success: "the request worked" },
+  meanings: { success: "the request succeeded" },
   examples: [`mogplex-ci automations list --all --json | jq -r '.id + " " + .name'`],
   async run(context) {
     const { flags, writer, option } = context;

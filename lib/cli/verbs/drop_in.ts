@@ -181,7 +181,7 @@ function impatient(client: ServiceClient, remainingMs: () => number): ServiceCli
       return await client.getRunEvents(...args);
     } catch (error) {
       const tooLong = error instanceof ApiError && (error.retryAfterMs ?? 0) > remainingMs();
-      throw tooLong ? new NoTimeLeft("Cannot wait for as long as the service asks", { cause: error }) : error;
+      throw tooLong ? new NoTimeLeft("Cannot wait for as long as the service requested", { cause: error }) : error;
     }
   };
   return Object.assign(Object.create(client) as ServiceClient, { getRunEvents });

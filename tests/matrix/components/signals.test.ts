@@ -138,7 +138,7 @@ for (const shell of ["bash", "sh"] as const) {
         expect(job.recorder.of(CANCEL).length).toBeGreaterThan(0);
         expect(job.state()).toMatchObject({ runId, left: "cancelling" });
         expect(await job.service.status(runId)).toBe("pending");
-        await expectCancelled(job, runId, "its cancellation had begun");
+        await expectCancelled(job, runId, "it was already being cancelled");
       }),
     );
   });
@@ -168,7 +168,7 @@ withJobs("a job leaves at once at a second signal, and after_script cancels its 
     process.kill(-leader, "SIGTERM");
   });
   expect(job.state()).toMatchObject({ runId, left: "cancelling" });
-  await expectCancelled(job, runId, "its cancellation had begun");
+  await expectCancelled(job, runId, "it was already being cancelled");
 });
 
 test.skipIf(NO_USER !== undefined)(
@@ -263,7 +263,7 @@ for (const [form, follow] of FORM_NAMES.map((name) => [name, followTemplate] as 
       await EXECUTORS.shell(running.child.pid ?? 0);
       await running.ended;
       expect(await job.service.status(runId)).toBe("pending");
-      await expectCancelled(follower, runId, "its cancellation had begun");
+      await expectCancelled(follower, runId, "it was already being cancelled");
       follower.recorder.close();
     },
   );

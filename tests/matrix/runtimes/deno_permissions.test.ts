@@ -97,7 +97,7 @@ test("cleanup and the drop-in verbs run on Deno with the same list", async () =>
   const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, built("mogplex.mjs")];
   expect(await launch([...deno, "cleanup"], { cwd, env }).ended).toMatchObject({
     code: 0,
-    stdout: "nothing to clean up: found no run of this job\n",
+    stdout: "nothing to clean up: no run of this job was found\n",
   });
   const repos = await launch([...deno, "repos", "list"], { cwd, env }).ended;
   expect({ code: repos.code, stdout: repos.stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });
@@ -144,7 +144,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
     stderr:
-      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start it with --allow-read for that file; the ` +
+      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start Deno with --allow-read for that file; the ` +
       "permissions command prints all flags (permissions --prompt-file FILE)\n",
   });
   const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })
@@ -155,7 +155,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unsent.code, stderr: unsent.stderr }).toEqual({
     code: 2,
     stderr: `note: sending requests and the token to ${service.url}, unencrypted\n` +
-      `error: Cannot start run: Deno is not allowed to reach ${host}; start it with --allow-net=${host}; the permissions command ` +
+      `error: Cannot start run: Deno is not allowed to reach ${host}; start Deno with --allow-net=${host}; the permissions command ` +
       "prints all flags\n",
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
@@ -206,7 +206,7 @@ test("without any permission each verb ends with 2 and names the verb that print
       args,
       2,
       expect.stringMatching(
-        /^error: Cannot .*Requires read access to "[^"]+": start it with the flags that the permissions command prints\n$/,
+        /^error: Cannot .*Requires read access to "[^"]+": start Deno with the flags that the permissions command prints\n$/,
       ),
     ]);
   }
@@ -292,7 +292,7 @@ test("permissions prints what a campaign needs in any directory, and a link in i
     expect(existsSync(resolve(cwd, directory, "lock.json"))).toBe(true);
   }
   const linked = await plan(join(other, "link"));
-  expect([linked.code, linked.stderr]).toEqual([2, expect.stringContaining("it is reached through the symbolic link")]);
+  expect([linked.code, linked.stderr]).toEqual([2, expect.stringContaining("its path contains the symbolic link")]);
   expect(readdirSync(join(other, "target"))).toEqual([]);
 });
 
@@ -313,7 +313,7 @@ test("a campaign's directory that Deno is not allowed to write ends with 2, and 
   expect({ code, stderr }).toEqual({
     code: 2,
     stderr:
-      'error: Cannot write in "mogplex-campaign": Deno is not allowed to use it; start it with --allow-read and --allow-write for ' +
+      'error: Cannot write in "mogplex-campaign": Deno is not allowed to use it; start Deno with --allow-read and --allow-write for ' +
       "the directory; the permissions command prints all flags (permissions --out DIR)\n",
   });
 });

@@ -31,7 +31,7 @@ onEveryRuntime("a command whose output cannot be written ends with 69 in place o
     const { code, stderr } = await launch(line, to).ended;
     return {
       code,
-      reason: /^Cannot write standard output: .*no space.*; what was printed is incomplete$/im.test(stderr),
+      reason: /^Cannot write to standard output: .*no space.*; the output is incomplete$/im.test(stderr),
     };
   };
   const lost = { code: 69, reason: true };
@@ -136,7 +136,7 @@ onEveryRuntime("run --follow leaves at once at a signal 1.5 s after the first, a
   child.kill("SIGINT");
   expect((await ended).code).toBe(130);
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation had begun"));
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "it was already being cancelled"));
   job.recorder.close();
 });
 

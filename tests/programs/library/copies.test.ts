@@ -25,7 +25,7 @@ test("main() ends with the code of an error of another copy, and with 2 and both
     expect(same).toEqual({ code: 64, stdout: "", stderr: "error: the vault is closed\n" });
     expect(next?.code).toBe(2);
     expect(next?.stderr).toBe(
-      `error: the vault is closed\nerror: this error comes from @mogplex/ci 9.1.0, and the caller uses ${VERSION}: install one version\n`,
+      `error: the vault is closed\nerror: this error comes from @mogplex/ci 9.1.0, and the caller uses ${VERSION}: install only one version\n`,
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });

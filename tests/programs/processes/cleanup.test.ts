@@ -146,7 +146,7 @@ withJob("cleanup repeats the cancel that follow --on-interrupt cancel lost, or t
   expect((await lost.ended).code).toBe(143);
   expect(job.state()).toMatchObject({ runId, owned: false, left: "cancelling" });
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation had begun"));
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "it was already being cancelled"));
   expect(await service.status(runId)).toBe("cancelled");
 });
 
@@ -167,7 +167,7 @@ withJob("cleanup sends nothing for a state file that was changed without the tok
     writeFileSync(path, forgery);
     const before = job.recorder.requests.length;
     const { code, stdout, stderr } = await job.launchWith({ CI_JOB_STATUS: "canceled" }, "cleanup", "--always").ended;
-    expect({ code, stdout }).toEqual({ code: 0, stdout: "nothing to clean up: found no run of this job\n" });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "nothing to clean up: no run of this job was found\n" });
     expect(stderr).toMatch(/^note: state file "mogplex-ci\/run\.json" is ignored: .*\n$/);
     expect(job.recorder.requests.length).toBe(before);
   }
@@ -216,7 +216,7 @@ withJob("outside CI cleanup takes the state file of its own directory, and no co
   const elsewhere = mkdtempSync(join(service.folder, "elsewhere-"));
   cpSync(join(job.cwd, "mogplex-ci"), join(elsewhere, "mogplex-ci"), { recursive: true });
   const copy = await at(elsewhere, "cleanup", "--always").ended;
-  expect(copy.stdout).toBe("nothing to clean up: found no run of this job\n");
+  expect(copy.stdout).toBe("nothing to clean up: no run of this job was found\n");
   expect(copy.stderr).toBe(
     `note: state file "mogplex-ci/run.json" is ignored: it was written in another directory\n`,
   );

@@ -83,7 +83,7 @@ withJob("run --follow leaves at once at a signal 1.5 s after the first, and clea
   expect(stdout).not.toMatch(/^verdict /m);
   expect(job.state()).toMatchObject({ runId, left: "cancelling" });
   job.recorder.intercept = undefined;
-  expect(await job.cleanup("failed")).toEqual(cancels(runId, "its cancellation had begun"));
+  expect(await job.cleanup("failed")).toEqual(cancels(runId, "it was already being cancelled"));
   expect(await job.cleanup("failed")).toEqual(ENDED);
 });
 
@@ -206,7 +206,7 @@ withJob("cleanup cancels when the cancel of the signal was told to wait for long
   expect(code).toBe(143);
   expect(stdout).toContain("the run may still be running, because it could not be cancelled");
   expect(await service.status(runId)).toBe("pending");
-  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "its cancellation had begun"));
+  expect(await job.cleanup("canceled")).toEqual(cancels(runId, "it was already being cancelled"));
 });
 
 withJob(

@@ -107,7 +107,7 @@ test("readTextVariable() refuses a variable of type File, and names the one that
   const env = (name: string) => `/builds/acme/web.tmp/${name}`;
   const read = (name: string, forFile?: string) => () => readTextVariable(env, name, forFile);
   expect(read("MOGPLEX_PROMPT", "MOGPLEX_PROMPT_FILE")).toThrow(
-    "so its value is the path of a file; name it MOGPLEX_PROMPT_FILE, or change its type to Variable",
+    "so its value is the path of a file; rename it to MOGPLEX_PROMPT_FILE, or change its type to Variable",
   );
   expect(read("MOGPLEX_MODE")).toThrow("so its value is the path of a file; change its type to Variable");
   expect(read("MOGPLEX_PROMPT_FILE")()).toBe("/builds/acme/web.tmp/MOGPLEX_PROMPT_FILE");

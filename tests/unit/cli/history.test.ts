@@ -112,7 +112,7 @@ test("run --follow adds a line when the job is stopped while it waits for a sand
       before: (io) => void clock.sleep(90_000).then(() => io.signal(signal)),
     });
     const [runId] = [...emulator.world.store.runs.keys()];
-    const reason = `Stopped by ${signal}; it was waiting for a sandbox, and no agent has started`;
+    const reason = `Stopped by ${signal}; the run was waiting for a sandbox, and no agent has started`;
     const facts = { runId, repository: "acme/api", exitCode, reason };
     const { error, ...result } = JSON.parse(io.files.get("mogplex-ci/result.json") ?? "");
     expect(result).toMatchObject({ ...facts, outcome: "interrupted", status: "failed", resume: null });

@@ -95,7 +95,7 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => createEmulator({ repos: ["acme/"] }), `each of 'repos' must be owner/name: "acme/"`],
     [() => createEmulator({ repos: "acme/web" as never }), `'repos' must be a list of names: "acme/web"`],
     [() => createEmulator({ automations: [7] as never }), "'automations' must be a list of names: a list"],
-    [() => service.fault({ kind: "503", time: 3 } as Fault), "faults have no 'time'; did you mean 'times'?"],
+    [() => service.fault({ kind: "503", time: 3 } as Fault), "unknown key 'time' in faults; did you mean 'times'?"],
     [() => service.fault({ kind: "504" as "503" }), 'unknown kind "504"'],
     [() => service.fault({ kind: "resetmid" as "503" }), 'did you mean "resetMid"? use one of 429'],
     [() => service.fault({ kind: "503", times: -1 }), '"times" must be a whole number of 1 or more'],

@@ -113,7 +113,7 @@ test("GitBranch names the new address of a repository that has moved, ends with 
     ]);
     expect(await failureOf(() => world.branch.read())).toBe(
       `2 Cannot read branch "state" of "${REMOTE}" because the repository now has a different address: "${to}"; use that address ` +
-        "in --home, MOGPLEX_CAMPAIGN_HOME or home in the campaign file",
+        "in --home, in MOGPLEX_CAMPAIGN_HOME, or as the home in the campaign file",
     );
     expect(world.calls.at(-1)).toEqual({
       args: ["ls-remote", "-q", "--", REMOTE],

@@ -128,7 +128,7 @@ const FOR_A_PERSON: readonly (readonly [source: string, stderr: string, advice: 
   ["OpenSSH", "git@x: Permission denied (publickey).", "GIT_TOKEN"],
   ["OpenSSH", "Host key verification failed.", "known_hosts"],
   ["curl", "fatal: unable to access 'https://x/': CONNECT tunnel failed, response 403", "proxy"],
-  ["curl", "fatal: unable to access 'https://x/': SSL certificate problem: self-signed certificate", "certificates"],
+  ["curl", "fatal: unable to access 'https://x/': SSL certificate problem: self-signed certificate", "GIT_SSL_CAINFO"],
 ];
 
 test.each(PASSING)("adviceOn() has no advice for a person where it passes by itself: %# %s", (_source, stderr) => {

@@ -48,9 +48,9 @@ test("a call of api refuses what only the client below it knows, and values out 
   const { api, sent } = world();
   for (
     const [options, part] of [
-      [{ deadline: 5 }, "options have no 'deadline'"],
-      [{ overrun: true }, "options have no 'overrun'"],
-      [{ requestTimeoutMs: 5 }, "options have no 'requestTimeoutMs'"],
+      [{ deadline: 5 }, "unknown key 'deadline' in options"],
+      [{ overrun: true }, "unknown key 'overrun' in options"],
+      [{ requestTimeoutMs: 5 }, "unknown key 'requestTimeoutMs' in options"],
       [{ timeoutMs: 0 }, "'timeoutMs' must be more than 0"],
       [{ timeoutMs: Date.now() }, "'timeoutMs' must be more than 0"],
       [{ maxAttempts: 0 }, "'maxAttempts' must be a whole number of at least 1: 0"],
@@ -140,7 +140,7 @@ test("api.request() refuses a path that leaves the API, before anything is sent"
   for (const route of ["/runs", "get /runs", "TRACE /runs", "GET  /runs", "GET", 5 as unknown as string]) {
     await expect(api.request(route)).rejects.toBeInstanceOf(UsageError);
   }
-  await expect(api.request("GET /runs", { retries: 1 } as object)).rejects.toThrow("options have no 'retries'");
+  await expect(api.request("GET /runs", { retries: 1 } as object)).rejects.toThrow("unknown key 'retries' in options");
   expect(sent).toEqual([]);
 });
 
@@ -161,7 +161,7 @@ test("a derived client has its own options, and shares token, budget and what is
   expect(`${JSON.stringify(run)}`).not.toContain("hunter2-hunter2");
   for (const name of ["token", "url", "fetch", "env", "clock", "headers"]) {
     expect(() => mogplex.withOptions({ [name]: "x" })).toThrow(
-      `options have no '${name}'; only createMogplex() accepts it: create another client`,
+      `unknown key '${name}' in options; only createMogplex() accepts it: create another client`,
     );
   }
 });

@@ -262,7 +262,7 @@ test("approve() refuses a campaign without a closed gate, one that is at work el
   expect(await messageOf("kim")).toContain("2 Cannot approve the campaign: no gate is closed");
   expect(await messageOf(" ")).toContain("the name of the person who approves");
   expect(await messageOf({ by: "kim" })).toContain("the name of the person who approves");
-  expect(await messageOf("kim", { nte: "x" })).toContain("options have no 'nte'");
+  expect(await messageOf("kim", { nte: "x" })).toContain("unknown key 'nte' in options");
   const atWork = campaigns.of(definition, { home }).run({ throwOnFailure: false });
   await atWork.started;
   expect(await messageOf("kim")).toStartWith("75 ");
@@ -275,7 +275,7 @@ test("merge() refuses a person without a name, options that do not fit, and a ho
     campaign.merge(given as string, options).catch((error) => `${error.exitCode} ${error.message}`);
   expect(await messageOf("kim")).toContain("there is no plan");
   expect(await messageOf(" ")).toContain("the name of the person who merges");
-  expect(await messageOf("kim", { nly: ["x"] })).toContain("options have no 'nly'");
+  expect(await messageOf("kim", { nly: ["x"] })).toContain("unknown key 'nly' in options");
   await campaign.run();
   expect(await messageOf("kim", { only: ["other/*"] })).toContain("2 Cannot merge pull requests");
   expect(await messageOf("kim", { dryRun: true })).toContain("2 Cannot merge pull requests: no merge token is set for");

@@ -321,8 +321,8 @@ test("an aborted handle on a run that no answer has shown says that it was not r
   for (const [call, label] of calls) {
     const error = await call().catch((thrown) => thrown);
     expect(error).toBeInstanceOf(AbortedError);
-    expect(error.message).toBe(`The signal ended the call; ${label} was not read yet`);
-    expect(error.result).toMatchObject({ outcome: "interrupted", reason: `Stopped; ${label} was not read yet` });
+    expect(error.message).toBe(`The signal ended the call; ${label} has not been read yet`);
+    expect(error.result).toMatchObject({ outcome: "interrupted", reason: `Stopped; ${label} has not been read yet` });
   }
   const { runId } = await mogplex.start(request);
   const stop = new AbortController();
@@ -388,11 +388,11 @@ test("follow() and run() reject for what is wrong with their options, and throw 
     [() => follow(service.repos[0]?.id ?? "", rest), "MOGPLEX_API_KEY is not set"],
     [
       () => follow("x", { ...service.options, throwOnFailure: true } as object),
-      "options have no 'throwOnFailure'; follow() does not throw if the run failed: leave it out",
+      "unknown key 'throwOnFailure' in options; follow() does not throw if the run failed: leave it out",
     ],
     [() => run(request, { ...rest, tokn: "mog_x" } as object), "did you mean 'token'?"],
     [() => run(request, { ...rest, token: "no token" }), "the token in the option token"],
-    [() => run(request, { ...service.options, client: {} } as object), "options have no 'client'"],
+    [() => run(request, { ...service.options, client: {} } as object), "unknown key 'client' in options"],
   ];
   for (const [call, part] of cases) {
     const error = await call().catch((thrown) => thrown);

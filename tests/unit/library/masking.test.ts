@@ -144,7 +144,7 @@ test("createMogplex() refuses secrets that cannot be masked", () => {
     ["short", "has fewer than 8 characters"],
     ["8f3a2b1c-1234-4abc-9def-1234567890ab", "is a UUID"],
     ["https://vault.example", "is an address"],
-    ["Streaming", "is a word that our output uses"],
+    ["Streaming", "is a word that the output uses"],
   ];
   for (const [secret = "", reason] of reasons) {
     expect(() => createMogplex({ secrets: [SECRET, secret] })).toThrow(

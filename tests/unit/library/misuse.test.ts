@@ -51,8 +51,8 @@ const OPTIONS: [unknown, string][] = [
   [{ cancelOn: ["kill"] }, "'cancelOn' must be one of timeout, abort"],
   [{ cancelOn: ["timeot"] }, 'must be one of timeout, abort: "timeot"; did you mean "timeout"?'],
   [{ cancelOn: "abort" }, "'cancelOn' must be a list"],
-  [{ constructor: 1 }, "options have no 'constructor'"],
-  [JSON.parse('{"__proto__": {"timeoutMs": 1}}'), "options have no '__proto__'"],
+  [{ constructor: 1 }, "unknown key 'constructor' in options"],
+  [JSON.parse('{"__proto__": {"timeoutMs": 1}}'), "unknown key '__proto__' in options"],
   [60_000, "options must be an object: 60000"],
   ["fast", "options must be an object"],
 ];
@@ -129,7 +129,7 @@ test("a word of another library, or an option under another name, is refused wit
     for (const [word, ours] of Object.entries(words)) {
       expect(await thrownBy(() => call({ [word]: "x" } as never)), `${word} of ${call}`).toMatchObject({
         name: "UsageError",
-        why: expect.stringMatching(new RegExp(`^\\w+ have no '${word}'$`)),
+        why: expect.stringMatching(new RegExp(`^unknown key '${word}' in \\w+$`)),
         advice: `did you mean '${ours}'?`,
       });
     }
@@ -153,7 +153,7 @@ test("start() and cancel() refuse what only following uses, and say which calls 
     for (const call of [() => mogplex.start(REQUEST, given), () => mogplex.cancel(id, given)]) {
       expect(await thrownBy(call)).toMatchObject({
         name: "UsageError",
-        why: `options have no '${name}'`,
+        why: `unknown key '${name}' in options`,
         advice: "only run() and attach(), which follow the run, have it",
       });
     }
@@ -191,11 +191,11 @@ test("a missing result, text, list or function is refused", async () => {
     ["entry 2 of 'secrets' cannot be masked", () => library.mask("a short b", { secrets: ["long enough", "short"] })],
     ["entry 1 of 'secrets' cannot be masked", () => library.createLogText({ secrets: ["   short   "] })],
     ["entry 1 of 'secrets' cannot be masked", () => library.mask("x", { secrets: ["https://hooks.example/1"] })],
-    ["options have no 'client'", () => mogplex.run(REQUEST, { client: {} } as never)],
+    ["unknown key 'client' in options", () => mogplex.run(REQUEST, { client: {} } as never)],
     ["'clock' must be a clock with now(), wallTime() and sleep()", () => createMogplex({ clock: {} } as never)],
     ["'signal' must be an AbortSignal", () => mogplex.api.listRepos({}, { signal: new AbortController() } as never)],
-    ["options have no 'idempotencyKey'", () => mogplex.attach(id, { idempotencyKey: "k" } as never)],
-    ["options have no 'onStarted'", () => library.follow(id, { ...options, onStarted: () => {} } as never)],
+    ["unknown key 'idempotencyKey' in options", () => mogplex.attach(id, { idempotencyKey: "k" } as never)],
+    ["unknown key 'onStarted' in options", () => library.follow(id, { ...options, onStarted: () => {} } as never)],
     ["the repository is missing", () => mogplex.run({ prompt: "x" } as never)],
     ["'repo' and 'repoId' both name a repository", () => mogplex.run({ ...REQUEST, repo: "acme/web" } as never)],
     ["did you mean 'auto'?", () => virtualClock({ auot: false } as never)],

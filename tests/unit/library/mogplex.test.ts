@@ -177,7 +177,7 @@ test("no verb has an option of the client", async () => {
     ];
     for (const call of calls) {
       const error = await (call() as Promise<unknown>).catch((thrown) => thrown);
-      expect(error).toMatchObject({ message: expect.stringContaining(`options have no '${name}'`) });
+      expect(error).toMatchObject({ message: expect.stringContaining(`unknown key '${name}' in options`) });
     }
   }
   expect(service.runs).toEqual([]);

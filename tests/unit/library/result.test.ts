@@ -94,7 +94,7 @@ test("run() awaits a validator of any library, and asks for the JSON Schema that
   const error = await thrown(mogplex.run(request({ path, schema })));
   expect(error).toBeInstanceOf(UsageError);
   expect((error as UsageError).message).toBe(
-    "Cannot use 'result': the acme schema has no JSON Schema that the agent can read; pass one as 'result.jsonSchema'",
+    "Cannot use 'result': the acme schema does not provide a JSON Schema for the agent; pass one as 'result.jsonSchema'",
   );
   expect(runs()).toBe(0);
   const { value } = await mogplex.run(request({ path, schema, jsonSchema: { type: "object" } }));
@@ -143,12 +143,12 @@ test("run() starts nothing when the result is wrong", async () => {
   const cases: [result: unknown, message: string][] = [
     [{ path, schema: { type: "objekt" } }, "Cannot use the schema of the result because"],
     [{ path: "../x", schema: {} }, "Cannot use the path of the result because"],
-    [{ schema: {} }, "Cannot use the path of the result because it must name a file"],
+    [{ schema: {} }, "Cannot use the path of the result because it must be the path of a file"],
     [{ path, schema: "x" }, "Cannot use the schema of the result because a schema must be an object"],
     [{ path, schema: {}, retries: 3 }, "'retries' must be a whole number from 0 to 2: 3"],
     [
       { path, schema: {}, retry: 1 },
-      "fields of 'result' have no 'retry'; use one of path, schema, jsonSchema, retries",
+      "unknown key 'retry' in 'result'; use one of path, schema, jsonSchema, retries",
     ],
     [
       { path, schema: { type: "integer" }, jsonSchema: {} },
@@ -169,7 +169,7 @@ test("run() starts nothing when the result is wrong", async () => {
     expect((error as UsageError).message).toContain(message);
   }
   const detached = await thrown(mogplex.start({ repo: "acme/web", prompt: "x", result: { path, schema: {} } }));
-  expect((detached as UsageError).message).toContain("nothing would check its result file");
+  expect((detached as UsageError).message).toContain("start() does not check result files");
   expect(runs()).toBe(0);
 });
 

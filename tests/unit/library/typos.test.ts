@@ -114,7 +114,7 @@ test("a misspelt option of any call is refused, with the option that was meant o
       fc.asyncProperty(typo, fc.anything(), async ({ key, written }, value) => {
         fc.pre(value !== undefined);
         const message = await messageOf(call, Object.fromEntries([[written, value]]));
-        expect(message).toContain(`have no '${written}'`);
+        expect(message).toContain(`unknown key '${written}'`);
         const meant = /did you mean '(\w+)'\?$/.exec(message)?.[1];
         if (meant === undefined) expect(key.length).toBeLessThan(3);
         else expect(keys).toContain(meant);
@@ -134,7 +134,7 @@ test("a value of a wrong type is refused by every option of every call, and show
       const messages = await Promise.all(values.map((value) => messageOf(call, { [key]: value, [ALIEN]: 1 })));
       expect(messages.filter((message) => !message.startsWith("Cannot "))).toEqual([]);
       // All but one type, or none where the call looks at the value itself. A signal and a clock are objects, too.
-      const taken = messages.filter((message) => message.includes(`have no '${ALIEN}'`)).length;
+      const taken = messages.filter((message) => message.includes(`unknown key '${ALIEN}'`)).length;
       expect([`${call} ${key}`, [1, 3, 4, values.length].includes(taken)]).toEqual([`${call} ${key}`, true]);
       if (["token", "secrets", "headers", "prompt", "input", "idempotencyKey"].includes(key)) {
         expect(messages.join()).not.toContain(secret);
@@ -158,7 +158,7 @@ test("a message about options names the verb that was called", async () => {
   for (const [call, attempted] of Object.entries(attempts)) {
     expect([call, await messageOf(call, { [ALIEN]: 1 })]).toEqual([
       call,
-      expect.stringMatching(new RegExp(`^Cannot ${attempted}: options have no 'zzz`)),
+      expect.stringMatching(new RegExp(`^Cannot ${attempted}: unknown key 'zzz`)),
     ]);
   }
 });

@@ -156,7 +156,7 @@ test("renderRunPage() shows what was asked, where, and what was done, and works 
 
 test("renderRunPage() does not claim that there is no pull request when it could not be seen", () => {
   const page = renderRunPage(sampleResult({ pullRequest: { state: "unknown", url: null }, events: [] }));
-  expect(factsOf(page).get("Pull request")).toBe("unknown: no event names one");
+  expect(factsOf(page).get("Pull request")).toBe("unknown: no event shows one");
   expect(factsOf(renderRunPage(sampleResult(FAILED))).get("Pull request")).toBe("none");
 });
 

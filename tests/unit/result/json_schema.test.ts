@@ -125,7 +125,7 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     ],
     [
       { properties: { Path: { type: "string" } } },
-      '"schema.json:1:23" | "result_path" is reserved for the path of the copy | rename it, or move it into an object',
+      '"schema.json:1:23" | "result_path" is reserved for the path of value.json | rename it, or move it into an object',
     ],
     [
       { properties: { a: { type: "string" }, A: { type: "number" } } },
@@ -133,7 +133,7 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
     ],
     [
       { description: "x".repeat(33_000) },
-      '"schema.json:1:1" | the schema must have at most 32768 bytes as one line of JSON: it has 33018',
+      '"schema.json:1:1" | the schema must have at most 32768 bytes as one line of JSON, not 33018',
     ],
   ];
   for (const [schema, mistake] of cases) expect([schema, mistakeIn(schema)]).toEqual([schema, mistake]);
@@ -208,5 +208,5 @@ test("checkResultSchema() refuses what JSON cannot hold", () => {
   for (const value of [Infinity, NaN, 1n, () => 1, new Map(), new Date(0), undefined]) {
     expect(() => checkResultSchema({ enum: [value] }), String(value)).toThrow("JSON cannot contain this value");
   }
-  expect(() => checkResultSchema({ const: circle })).toThrow("a schema has at most 64 levels");
+  expect(() => checkResultSchema({ const: circle })).toThrow("a schema can have at most 64 levels");
 });

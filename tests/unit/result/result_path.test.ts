@@ -19,11 +19,11 @@ test("checkResultPath() accepts a path below the root of the repository", () => 
 });
 
 test("checkResultPath() refuses every other path", () => {
-  const root = "it must begin at the root of the repository, without . and ..";
+  const root = "it must be relative to the root of the repository, without . or ..";
   const characters = "it must contain only letters, digits, spaces and . _ , @ + = -";
   const cases: [string, string][] = [
-    ["", "it must name a file"],
-    ["a/", "it must name a file"],
+    ["", "it must be the path of a file"],
+    ["a/", "it must be the path of a file"],
     ["/etc/passwd", root],
     ["a//b", root],
     ["./a", root],
@@ -35,8 +35,8 @@ test("checkResultPath() refuses every other path", () => {
     ["-", "none"],
     [" a", characters],
     ["é.json", characters],
-    [".git/config", "Git keeps its own files there"],
-    ["a/.GIT/b", "Git keeps its own files there"],
+    [".git/config", ".git is reserved for Git"],
+    ["a/.GIT/b", ".git is reserved for Git"],
     ["{key}.json", "{id} is the only placeholder"],
     ["a".repeat(201), "it must have at most 200 characters"],
     [`${"a".repeat(5_000)}!`, characters],

@@ -61,7 +61,7 @@ test("parseStrictJson() names the place when the text is not JSON or means diffe
     ['"ab', "1:1: a string is not closed"],
     ['"\\x41"', "1:2: a backslash must begin a JSON escape"],
     ['"\\u12g4"', "1:2: a backslash must begin a JSON escape"],
-    ['["\\ud800"]', "1:2: a string contains half of a surrogate pair"],
+    ['["\\ud800"]', "1:2: a string contains an unpaired surrogate"],
     [nested(65), "1:65: it is nested more than 64 levels deep"],
     [nested(100_000), "1:65: it is nested more than 64 levels deep"],
     [new Uint8Array([0x22, 0x0a, 0xff, 0x22]), "2:1: the text is not UTF-8"],

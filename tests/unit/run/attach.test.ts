@@ -118,7 +118,7 @@ test("attachJob() follows although its state cannot be written, and says so once
   expect(result).toMatchObject({ outcome: "success", exitCode: 0 });
   expect(notices).toEqual([{
     kind: "text",
-    message: `Cannot write state file "${PATH}": it is not a regular file; cleanup will not know this run`,
+    message: `Cannot write state file "${PATH}": it is not a regular file; cleanup will not find this run`,
   }]);
 });
 
@@ -153,7 +153,7 @@ for (const [name, job] of Object.entries({ attachJob, lookJob })) {
       outcome: "error",
       exitCode: 75,
       status: "failed",
-      reason: `Cannot start an agent: no sandbox was free (${NO_SANDBOX}), and this job starts no other run; ` +
+      reason: `Cannot start an agent: no sandbox was free (${NO_SANDBOX}), and this job does not start another run; ` +
         "a sandbox becomes free 10 to 35 minutes after its run ends; retry the job later, or raise its time limit",
       code: "NO_SANDBOX",
     });

@@ -142,7 +142,7 @@ test("cleanup() leaves the run of a killed job alone when a signal would have", 
 
 test("cleanup() does nothing without a state file of this job", async () => {
   const { result, calls } = await tried(undefined, {}, {}, true);
-  expect([result.action, result.text, calls]).toEqual(["nothing", "found no run of this job", []]);
+  expect([result.action, result.text, calls]).toEqual(["nothing", "no run of this job was found", []]);
 });
 
 test("cleanup() finds the run when the process died while it started it", async () => {
@@ -242,7 +242,7 @@ test("cleanup() ignores the file of another job", async () => {
   const others: Record<string, string>[] = [{ CI_JOB_ID: "9002" }, { CI_PIPELINE_ID: "1002" }, { CI_PROJECT_ID: "43" }];
   for (const env of others) {
     const { result, calls } = await tried(FOLLOWING, {}, env);
-    expect(result).toMatchObject({ action: "nothing", text: "found no run of this job" });
+    expect(result).toMatchObject({ action: "nothing", text: "no run of this job was found" });
     expect(calls).toEqual([]);
   }
 });
@@ -251,7 +251,7 @@ test("cleanup() ignores damaged files and those of schema 1, and says so", async
   const old = { ...JSON.parse(stateText(FOLLOWING, SEAL)), schema: 1 };
   for (const content of ["", "{", `{"schema":2,"phase":"started","runId":"../x"}`, JSON.stringify(old)]) {
     const { result, calls, notices } = await tried(content);
-    expect(result).toMatchObject({ action: "nothing", text: "found no run of this job", runId: null });
+    expect(result).toMatchObject({ action: "nothing", text: "no run of this job was found", runId: null });
     expect(calls).toEqual([]);
     expect(notices).toHaveLength(1);
   }
@@ -271,7 +271,7 @@ test("cleanup() lets the run go on that it finds under a key of others, and says
   for (const dying of [{ ...STARTING, owned: null }, { ...STARTING, owned: null, parting: "cancelling" as const }]) {
     const { result, parting, calls } = await tried(dying, { start: [theirs] });
     expect(calls).toEqual(["start k"]);
-    const text = `the key of the start belongs to run "${RUN_ID}", which another job started`;
+    const text = `the idempotency key belongs to run "${RUN_ID}", which another job started`;
     expect(result).toEqual({ action: "nothing", text, runId: RUN_ID, status: null, unended: UNENDED });
     expect(parting).toBe("detached");
     for (const ours of [started("pending", false), started("pending", true)]) {
@@ -380,7 +380,7 @@ test("cleanup() sends nothing for a file that was made up or changed without the
   for (const content of [...planted, stateText({ ...FOLLOWING, parting: "cancelling" }, other)]) {
     const { end, sent, notices } = await attacked(content);
     expect(end).toEqual({
-      ...{ action: "nothing", text: "found no run of this job", runId: null, status: null, unended: null },
+      ...{ action: "nothing", text: "no run of this job was found", runId: null, status: null, unended: null },
     });
     expect(sent).toEqual([]);
     expect(notices).toEqual([{

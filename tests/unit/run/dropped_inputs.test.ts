@@ -31,12 +31,12 @@ test("triggerAutomation() names the inputs that the service keeps for itself, an
   const exact = ["working_branch", "installation_id", "team_id", "default_branch", "webhook", "slack", "schedule"];
   for (const name of [...dropped, ...exact, "repo_\n"]) {
     const { warnings } = await triggered({ depth: 1, [name]: 1 });
-    expect(warnings).toEqual([expect.stringContaining(`the input ${JSON.stringify(name)} because`)]);
+    expect(warnings).toEqual([expect.stringContaining(`the input ${JSON.stringify(name)}, because`)]);
   }
 });
 
 test("triggerAutomation() warns of an input that the service may drop, and sends it all the same", async () => {
   const { warnings, sent } = await triggered({ source: "nightly", depth: 1 });
-  expect(warnings).toEqual([expect.stringContaining('the input "source" because')]);
+  expect(warnings).toEqual([expect.stringContaining('the input "source", because')]);
   expect(sent).toMatchObject({ depth: 1 });
 });

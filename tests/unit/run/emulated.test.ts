@@ -260,7 +260,7 @@ test("runJob() ends when the caller aborts while it waits for a sandbox, and doe
   expect({ outcome, status, reason, code: error?.code }).toEqual({
     outcome: "interrupted",
     status: "failed",
-    reason: "Stopped; it was waiting for a sandbox, and no agent has started",
+    reason: "Stopped; the run was waiting for a sandbox, and no agent has started",
     code: "NO_SANDBOX",
   });
 });

@@ -84,7 +84,7 @@ test("listAutomations() ends with what is there when the service gives a cursor 
   expect(stops).toEqual([{ page: 3, count: 3, error: expect.any(MogplexError) }]);
 });
 
-test("listAutomations() goes on when a later page works again, and waits as long as the service asks", async () => {
+test("listAutomations() goes on when a later page works again, and waits as long as the service requested", async () => {
   const passing = await listed([page(0, 100, "c1"), bad(500, "INTERNAL_ERROR"), page(100, 7, null)]);
   expect([passing.names, passing.stops]).toEqual([107, []]);
   const limited = bad(429, "RATE_LIMITED", "x", { "retry-after": "30" });

@@ -144,7 +144,7 @@ test("runJob() takes a deleted branch for unreadable, and a run without changes 
   expect([none.exitCode, none.resultFile?.cause, none.resultFile?.mistakes]).toEqual([
     1,
     "result-missing",
-    ["the run has changed nothing"],
+    ["the run changed nothing"],
   ]);
 });
 
@@ -197,6 +197,6 @@ test("runJob() refuses follow-ups that could have no branch or no key", async ()
   const { error } = await runJob({ ...request({ retries: 1 }), harness: "mogplex" }, options());
   expect((error as UsageError).message).toContain('the agent "mogplex" always creates a branch');
   const long = await runJob(request({ retries: 1 }), options({ idempotencyKey: "k".repeat(195) }));
-  expect((long.error as UsageError).message).toContain("leaves no room");
+  expect((long.error as UsageError).message).toContain("is too long to append");
   expect(runs().length).toBe(0);
 });

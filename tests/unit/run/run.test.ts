@@ -369,7 +369,9 @@ test("runAutomationJob() names the key on a signal in the middle of a trigger, a
   world.emulator.control("fault", { kind: "500", processed: true, times: 99 });
   const { result } = await interrupted(world, 1_000);
   expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, runId: null });
-  expect(result.reason).toContain(`may have been triggered; to find its run, use the key "${result.idempotencyKey}"`);
+  expect(result.reason).toContain(
+    `may have been triggered; to find its run, trigger it again with idempotency key "${result.idempotencyKey}"`,
+  );
   const waiting = automationWorld("automation-suppressed");
   const nothing = await interrupted(waiting, 1_000);
   expect(nothing.result.reason).toEndWith("; nothing was triggered");

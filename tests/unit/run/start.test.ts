@@ -237,7 +237,7 @@ test("start() takes the verdict of a run that this process started although the 
   expect(keys).toEqual([KEY, KEY]);
 });
 
-test("start() waits for a start slot as long as the service asks, and says so", async () => {
+test("start() waits for a start slot as long as the service requested, and says so", async () => {
   const { result, slept, notices } = await tried([limited(45_000), started("pending")]);
   expect(result.replayed).toBe(false);
   expect(slept).toEqual([45_000]);
@@ -366,7 +366,7 @@ test("start() reports that no agent starts when its key finds a run that ended e
   const key = { idempotencyKey: "web-nightly/agent" };
   const yesterday = "2026-08-31T00:00:00+00:00";
   const ended = (how: string) => [
-    `no agent was started: this key belongs to run "${RUN_ID}", which ended ${how}; for another run, use another key`,
+    `no agent was started: this key belongs to run "${RUN_ID}", which ended ${how}; to start another run, use another key`,
   ];
   expect(await noticed("success", yesterday, key)).toEqual(ended("24 h ago (success)"));
   expect(await noticed("failed", yesterday, key)).toEqual(ended("24 h ago (failed)"));

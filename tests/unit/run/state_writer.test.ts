@@ -86,7 +86,7 @@ test("StateWriter.begin() throws UsageError when the file cannot be written", ()
   const files = {
     ...memoryFiles(),
     writeFile() {
-      throw new Error("it is reached through the symbolic link");
+      throw new Error("its path contains the symbolic link");
     },
   };
   const writer = new StateWriter(files, PATH, SEAL, () => {});

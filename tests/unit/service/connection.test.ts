@@ -76,7 +76,7 @@ test("resolveConnection() names the page of the CI system on which a missing tok
 
 test("resolveConnection() knows a variable of type File by its path, and says what to call it", () => {
   const why = "is of type File, so its value is the path of a file";
-  const advice = "name it MOGPLEX_API_KEY_FILE, or change its type to Variable";
+  const advice = "rename it to MOGPLEX_API_KEY_FILE, or change its type to Variable";
   for (const name of ["MOGPLEX_API_KEY", "OTHER_TOKEN"]) {
     for (
       const path of [

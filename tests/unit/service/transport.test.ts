@@ -56,7 +56,7 @@ test("call() does not try what Deno does not permit, and says what to permit", a
   const error = await thrown(client.getRun(RUN_ID));
   expect([error.name, sent.length, clock.slept]).toEqual(["UsageError", 1, []]);
   expect(error.message).toBe(
-    `Cannot read run "${RUN_ID}": Deno is not allowed to reach mogplex.com; start it with --allow-net=mogplex.com; the ` +
+    `Cannot read run "${RUN_ID}": Deno is not allowed to reach mogplex.com; start Deno with --allow-net=mogplex.com; the ` +
       "permissions command prints all flags",
   );
 });

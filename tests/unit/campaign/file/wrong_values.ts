@@ -50,7 +50,7 @@ export const VALUES: readonly WrongFile[] = [
   ]),
   extra("NUL and half a pair", 'title: "a\\0"\nround: "\\ud800"', ["5:8 title", "NUL"], [
     "6:8 round",
-    "half of a surrogate pair",
+    "an unpaired surrogate",
   ]),
   extra("agent", 'agent: { harness: "co\\ndex", mode: auto }', ["5:19 agent.harness", "at most 100 characters"], [
     "5:36 agent.mode",

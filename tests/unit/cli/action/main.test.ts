@@ -257,7 +257,7 @@ test("the post step fails for a token or a setting that is wrong, and for nothin
       { token: "mog_otherToken00000000000000000000001" },
       undefined,
       0,
-      /^nothing to clean up: found no run of this job$/m,
+      /^nothing to clean up: no run of this job was found$/m,
     ],
     [{ out: "/etc\0x" }, undefined, 0, /cleaned up/],
     [{}, "500", 0, /^error: Cannot clean up: /m],

@@ -161,7 +161,7 @@ const BAD: readonly [args: string[], message: RegExp][] = [
   [["--mean-run", "soon"], /--mean-run.*it must be a duration such as .*"soon"/],
   [["--mean-run", "0"], /--mean-run/],
   [["--home", "git:origin#x"], /home.*neither a CI job.*"git:origin#x"/],
-  [["--home", "s3://bucket"], /no such kind of home: "s3:\/\/bucket"; write dir, git:ADDRESS#BRANCH/],
+  [["--home", "s3://bucket"], /no such kind of home: "s3:\/\/bucket"; use dir, git:ADDRESS#BRANCH/],
   [["--home", "git:/srv/x.git"], /it does not name a branch/],
   [["--home", "git:/srv/x.git#-x"], /the branch cannot be used: it starts with "-"/],
   [["--home", "git:ext::sh -c id#x"], /the address of a Git repository/],

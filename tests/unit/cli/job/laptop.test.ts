@@ -79,7 +79,7 @@ test("run --follow outside CI starts another run when the run of its folder that
     },
   });
   expect([again.code, runs()]).toEqual([124, 2]);
-  expect(again.stdout + again.stderr).toContain("and no agent has begun: starting again in");
+  expect(again.stdout + again.stderr).toContain("and no agent has started: trying again in");
 });
 
 test("run --follow --new, and one with a key of its own, start another run in a folder of its own", async () => {

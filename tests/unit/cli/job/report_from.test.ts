@@ -41,11 +41,11 @@ test("report --from ends with 2 and leaves files alone when it cannot read them 
     [["report", "--from", "none.json"], 'Cannot read "none.json": there is no such file'],
     [
       ["report", "--from", "old/notes.txt"],
-      "line 1 is not valid JSON; give the result.json or the events.ndjson of a job",
+      "line 1 is not valid JSON; use a job's result.json or events.ndjson",
     ],
     [[...FROM, "--report", "json=./old/result.json"], 'Cannot write report "json" because --from reads the same file'],
     [["report", "--from", "old/result.json", "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"], "cannot be used together"],
-    [["report", "--from", "old/result.json", "--from", "old/result.json"], "another file has the same content"],
+    [["report", "--from", "old/result.json", "--from", "old/result.json"], "another file is of the same kind"],
   ] as const;
   for (const [args, message] of cases) {
     const { code, stderr, io } = await world().cli([...args], { files: FILES });

@@ -160,7 +160,7 @@ test.each(BAD)("run --result ends without a value when the run commits %s", asyn
   expect(emulator.world.store.runs.size).toBe(1);
 });
 
-test("run --result speaks of no branch when the run has changed nothing", async () => {
+test("run --result speaks of no branch when the run changed nothing", async () => {
   const scenario = `match: { attempt: [1] }
 steps:
   - { after: 5, sandbox: up }
@@ -197,7 +197,7 @@ test("run --result starts nothing when a flag or the schema is wrong", async () 
     [
       ["--result", "../a", "--schema", "schema.json"],
       FILES,
-      "Cannot use the path of the result because it must begin at the root",
+      "Cannot use the path of the result because it must be relative to the root",
     ],
     [["--result", "a.json", "--schema", "none.json"], {}, 'file "none.json" does not exist'],
     [
@@ -238,7 +238,7 @@ test("run --result-retries asks for the file alone on the same branch, with a ke
   expect([second?.working_branch, second?.create_branch]).toEqual([first?.working_branch, false] as unknown[] as never);
   expect(second?.prompt).toContain('\n- "/ok" must be of type boolean, but is of type string (type)\n');
   expect(second?.prompt).not.toContain("yes");
-  expect(stderr).toContain("; a follow-up asks for it");
+  expect(stderr).toContain("; asking for it again in a follow-up run");
 });
 
 test("run --result-retries ends with the last cause, and takes a file that a follow-up has left alone for missing", async () => {

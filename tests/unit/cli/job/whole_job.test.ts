@@ -372,7 +372,7 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   expect([unknown.code, unknown.stdout]).toEqual([
     0,
     'run "<run>" is still running: it is unknown how the job ended. To cancel the run, set MOGPLEX_JOB_STATUS to cancelled when the job ' +
-    "was cancelled, or call cleanup --always\n",
+    "is cancelled, or run cleanup --always\n",
   ]);
   expect(statuses()).toEqual(["streaming"]);
   const { code, stdout } = await clean(following, "cancelled");
@@ -509,7 +509,7 @@ test("a file that Deno is not allowed to read is said to be one, with the way to
   });
   expect([code, stderr]).toEqual([
     2,
-    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start it with --allow-read for that file; the permissions command ' +
+    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start Deno with --allow-read for that file; the permissions command ' +
     "prints all flags (permissions --prompt-file FILE)\n",
   ]);
 });

@@ -118,12 +118,12 @@ test("run --follow tells the second node of a GitHub matrix that the key is shar
   expect(again.stdout + again.stderr).not.toContain("--key-part");
   const second = await cli(RUN, { env: GITHUB });
   expect(`\n${second.stdout}`).toContain(
-    "\n::warning title=This job shares the run of another job::Run <run> was already started under the key of this job",
+    "\n::warning title=This job shares the run of another job::Run <run> was already started with the key of this job",
   );
   expect(second.stderr).not.toContain("--key-part");
   const json = await cli([...RUN, "--json"], { env: GITHUB });
   expect(json.stdout).not.toContain("::warning");
-  expect(json.stderr).toContain("nodes of a matrix and repeated steps look the same");
+  expect(json.stderr).toContain("matrix jobs and repeated steps look the same");
   expect(await text({ ...GITHUB, GITHUB_RUN_ATTEMPT: "2" })).not.toContain("--key-part");
 });
 
@@ -146,7 +146,7 @@ test("commandResult() gives the outputs of an automation run, and names it in it
       return `##teamcity[setParameter name='env.MOGPLEX_${name}' value='${value}']`;
     }),
     "##teamcity[message text='Mogplex automation run failed: automation run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 " +
-    "(failed), exit code 1: No luck. Look at the run in the app, then trigger the automation again.' status='ERROR']",
+    "(failed), exit code 1: No luck. Check the run in the app, then trigger the automation again.' status='ERROR']",
   ]);
 });
 

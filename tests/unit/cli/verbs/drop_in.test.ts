@@ -166,14 +166,14 @@ test("runs events --follow prints the documented error and ends with 1 when the 
   expect(clock.now() - began).toBe(600_000);
 });
 
-test("runs events --follow waits as long as the service asks when it fits, and ends at once when it does not", async () => {
+test("runs events --follow waits as long as the service requested when it fits, and ends at once when it does not", async () => {
   const { cli, start, emulator, clock } = world();
   const runId = await start();
   emulator.control("fault", { kind: "429", route: "GET /runs/*/events", retryAfter: 60 });
   const fits = await cli(["runs", "events", runId, "--follow", "--timeout", "100"]);
   expect(fits.code).toBe(0);
   // What follows the minute is our own spread, so that jobs which were refused together do not come back together.
-  expect(fits.stderr).toMatch(/trying again in 1 min( \d+ s)?, as the service asks/);
+  expect(fits.stderr).toMatch(/trying again in 1 min( \d+ s)?, as the service requested/);
   const began = clock.now();
   for (const [kind, expected] of [["429", 75], ["503", 69]] as const) {
     emulator.control("fault", { kind, route: "GET /runs/*/events", retryAfter: 60 });

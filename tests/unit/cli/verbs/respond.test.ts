@@ -201,7 +201,7 @@ test("respond starts again 10 minutes after a run found no sandbox, and its note
   expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 0, runs: ["failed", "success"] });
   const [first = "", second] = keysOf(at);
   expect(second).toBe(`${first}.2`);
-  expect(stdout + stderr).toContain(", and no agent has begun: starting again in 10 min\n");
+  expect(stdout + stderr).toContain(", and no agent has started: trying again in 10 min\n");
   expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[1]?.id} ended [0-9a-f]{32} -->`))]);
   expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 white_check_mark"]);
 });
@@ -221,7 +221,7 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   // The second run found no sandbox a moment ago.
   const early = await respond(at, "", ["--poll"]);
   expect([early.code, runsOf(at).length]).toEqual([75, 2]);
-  expect(early.stderr).toContain("and this job does not wait for the next attempt, in ");
+  expect(early.stderr).toContain("and this job does not wait ");
   await at.clock.sleep(100 * 60_000);
   const late = await respond(at, "", ["--poll"]);
   expect([late.code, runsOf(at).length]).toEqual([0, 3]);

@@ -227,13 +227,13 @@ test("run --after in a retried job says why it asks for another start, or sends 
   const again = await runAfter(at, args, stateOf(first), RETRIED);
   const [failed] = runsOf(at);
   expect(again.stderr).toContain(
-    `run "${failed?.id}" of an earlier attempt has failed, so the forge is read again for a new start`,
+    `run "${failed?.id}" of an earlier attempt has failed, so a new run is started after reading the forge again`,
   );
   at.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true, times: 100 });
   const lost = await runAfter(at, args, stateOf(again), { ...RETRIED, CI_JOB_ID: "602" });
   at.emulator.control("clearFaults", {});
   const sent = await runAfter(at, args, stateOf(lost), { ...RETRIED, CI_JOB_ID: "603" });
-  expect(sent.stderr).toContain("the start of an earlier attempt got no answer, so it is sent again unchanged");
+  expect(sent.stderr).toContain("an earlier attempt got no answer to its start, so the same start is repeated");
   expect(runsOf(at).length).toBe(3);
 });
 
@@ -324,7 +324,7 @@ test("run --after in a retried job whose state file is lost says that its run ex
   expect(again).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
-      "an earlier attempt or step of this job has a run with this key, and its log shows the id",
+      "an earlier attempt or step of this job has already started a run with this key",
     ),
   });
   expect(runsOf(at).length).toBe(1);
