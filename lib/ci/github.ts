@@ -1,5 +1,5 @@
 /**
- * GitHub Actions, and the systems whose runners support its actions: Forgejo and Gitea. The action's program imports no other system.
+ * GitHub Actions, and the systems whose runners support its actions: Forgejo and Gitea. The program of the action imports only these systems.
  * @module
  */
 import { escapeWorkflowData, escapeWorkflowProperty } from "../text/escape.ts";
@@ -50,8 +50,8 @@ const githubTable = {
 } as const satisfies Partial<PlatformTable>;
 
 /**
- * Whether act invented the id of the workflow run. The id is then 1 in every run, so a new run would find yesterday's run. `act --env
- * GITHUB_RUN_ID=…` sets another id. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
+ * Whether act invented the id of the workflow run. The id is then 1 in every workflow run, so a new job would find the Mogplex run of an earlier job.
+ * `act --env GITHUB_RUN_ID=…` sets another id. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
  */
 function isInvented(env: ReadEnv): boolean {
   return env("ACT") === "true" && env("GITHUB_RUN_ID") === "1";
@@ -71,7 +71,10 @@ const table = definePlatform({
 const withoutInvented = (env: ReadEnv): ReadEnv => (name) =>
   name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name);
 
-/** See {@linkcode githubTable} for what the environment does not show. With act, there is no pipeline to attach or link to. */
+/**
+ * See {@linkcode githubTable} for what the environment does not show. With act, the pipeline has no id, so jobs do not find earlier runs, and have no
+ * links.
+ */
 export const github: Platform = {
   ...table,
   identity: (env) => table.identity(withoutInvented(env)),

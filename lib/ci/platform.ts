@@ -121,7 +121,7 @@ export interface Platform {
    * Returns lines that fold a part of the log.
    * @param name `[A-Za-z0-9_.-]+`, unique within the job.
    * @param header Title of the section; made inert.
-   * @param folded Whether the section starts closed, on systems where the log decides.
+   * @param folded Whether the section is initially collapsed, on systems where the log controls this.
    */
   section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
   fence?(): Fence;

@@ -16,7 +16,7 @@ export const FULL_WIDTH = 50_000;
 const PROSE_WIDTH = 160;
 const MAX_TOOLS = 100;
 const MAX_TOOL_TEXT = 1_000;
-/** Longer text is cut off in one piece, and broken after masking. Otherwise, the remaining text would be masked again for each line. */
+/** Longer text is taken from the buffer as a whole and broken after masking. Otherwise, the remaining text would be masked again for each line. */
 const MAX_LINEWISE = 1_000;
 const MAX_PENDING = 10_000;
 

@@ -23,7 +23,7 @@ export interface HistoryRecord {
   repoId: string | null;
   repository: string | null;
   harness: string | null;
-  /** The beginning of the SHA-256 of the task; `null` if unknown. */
+  /** The first hex digits of the SHA-256 of the task; `null` if unknown. */
   task: string | null;
   /** First line of the task, shortened; `null` if unknown or not shown. Untrusted text. */
   title: string | null;

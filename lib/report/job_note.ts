@@ -112,7 +112,7 @@ function noteText(
     const isKept = typeof before === "string" && keeps?.(before) === true;
     if (count === undefined || place.maxEdits === undefined) return isKept ? null : first + text;
     const earlier = editsIn(before ?? "");
-    // A job without a run may come between two jobs that follow the earlier run.
+    // A job without a run keeps the id of the earlier run, because a later job may follow that run again.
     const run = about ?? earlier.run;
     const edits = count(typeof before === "string" ? run === earlier.run ? earlier.edits : 0 : before, isKept);
     return edits === null ? null : `${first}${text}\n<!-- mogplex:edits ${edits} of ${run} -->\n`;

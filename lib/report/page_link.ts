@@ -1,5 +1,5 @@
 /**
- * Links to the page of a run on the CI system, which shows the page once the job has uploaded its files.
+ * Links to the page of a run on the CI system, which can show the page after the job has uploaded its files.
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";

@@ -1,8 +1,8 @@
 /**
  * Checks a JSON Schema before it is used. Every keyword must exist in its draft, with a value that the draft's metaschema permits. Every reference
  * must lead to a place inside the schema, without endless loops. Without this check, a keyword with a typo would be a rule that never fails. Source:
- * JSON Schema 2020-12, 2019-09 and draft-07, their metaschemas. The check uses a table instead of the metaschemas, because those permit unknown
- * keywords, and the validator does not support their `$dynamicRef`.
+ * the metaschemas of JSON Schema 2020-12, 2019-09 and draft-07. The check uses a table instead of the metaschemas, because the metaschemas permit
+ * unknown keywords, and the validator does not support their `$dynamicRef`.
  * @module
  */
 import { isObject, lookup } from "../lookup.ts";

@@ -21,7 +21,7 @@ export function checkResultSchema(value: unknown): ResultSchema {
   return { text, draft: checkJsonSchema(value), outputs: outputNames(value) };
 }
 
-/** JSON would write some values as something else. Without this check, a different schema would be sent and checked. */
+/** `JSON.stringify` changes or drops some values. Without this check, a different schema would be sent and checked. */
 function checkIsJson(value: unknown, at = ""): void {
   if (at.split("/").length > MAX_LEVELS) throw new SchemaMistake(at, `a schema can have at most ${MAX_LEVELS} levels`);
   if (Array.isArray(value)) return value.forEach((item, index) => checkIsJson(item, pointerTo(at, index)));

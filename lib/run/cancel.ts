@@ -28,7 +28,7 @@ interface CancelLimits {
 }
 
 const CANCEL_TIMEOUT_MS = 60_000;
-/** If no more than this time is left, a single attempt gets all of it. The limit is slightly longer than the time after a signal. */
+/** If at most this much time is left, a single attempt uses all of it. The limit is slightly longer than the time after a signal. */
 const ONE_ATTEMPT_MS = 5_000;
 const AGAIN_MS = 500;
 /** The service answers 409 while the state of a run is changing. */
@@ -70,7 +70,7 @@ export async function cancelWith(
 ): Promise<CancelResult> {
   const { deadline, signal, untilAnswered = false } = limits;
   const leftMs = Math.max(deadline - clock.now(), 1);
-  // A connection that hangs must not use all the time, unless there is too little time for a second attempt.
+  // A connection that hangs must not use up the remaining time, unless there is too little time for a second attempt.
   const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
   const call = { deadline, signal, requestTimeoutMs };
   const ask = () => untilAnswered ? askUntilAnswered(client, clock, runId, call) : client.cancelRun(runId, call);

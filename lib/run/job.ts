@@ -103,8 +103,8 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
   }
 
   /**
-   * Cancels at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it. A cancel request
-   * also makes the service correct the status of a run that is stuck although its work is done.
+   * Cancels the operation at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it. A
+   * cancel request also makes the service correct the status of a run that is stuck although its work is done.
    */
   async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });

@@ -53,7 +53,7 @@ export class RepositoryName {
     };
   }
 
-  /** The request ends with the last job that needs the name, so it does not keep the process alive. */
+  /** Ends the request if no other job needs the name, so that the request does not keep the process alive. */
   take(repoId: string | undefined): string | undefined {
     this.#leave?.();
     this.#leave = () => {};

@@ -135,7 +135,8 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
- * @param byTask Whether a derived key also depends on the request, so that two tasks of one job are two runs. The command has one task for each job.
+ * @param byTask Whether a derived key also depends on the request, so that two tasks of one job get separate runs. The command has one task for each
+ * job.
  */
 export async function planStart(
   session: Session,

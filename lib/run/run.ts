@@ -436,7 +436,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async #planOf({ request, resumed }: RunStart, left: RunState | undefined): Promise<StartPlan> {
-    // A claim means that another process is starting the same request.
+    // A claim means that another process is starting a run for the same request.
     const claimed = resumed !== undefined && isClaim(resumed) ? resumed.idempotencyKey : null;
     const options = { ...this.#options, randomKey: claimed ?? this.#options.state?.claim?.key };
     if (isLater(request)) return await planLater(this.#session, request, options, claimed === null ? left : undefined);

@@ -222,7 +222,9 @@ const IDLE_AFTER_MS = 120_000;
 /** This limit applies to runs with few events. Some services report nothing while the agent is running. */
 const SPARSE_IDLE_AFTER_MS = 20_000;
 
-/** Boot and preparation take two to five polls with news. A run with more news is not treated as a run with few events. Source: contract 4.2. */
+/**
+ * While a run boots and prepares, two to five polls return news. A run with more news is not treated as a run with few events. Source: contract 4.2.
+ */
 const SPARSE_NEWS = 5;
 
 /** An idle run takes at most 72 requests in ten minutes. */

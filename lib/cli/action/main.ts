@@ -131,7 +131,7 @@ function readMark(env: ReadEnv, mark: Mark): string | undefined {
   return env(`STATE_${mark}`) || undefined;
 }
 
-/** Without the runner's file, there is no `post` stage either. @throws {UsageError} if the file cannot be written. */
+/** If the runner does not provide the file, it has no `post` stage either. @throws {UsageError} if the file cannot be written. */
 function leaveMark(io: Io, mark: Mark, value: string): void {
   const path = io.env("GITHUB_STATE");
   if (!path) return;
@@ -259,7 +259,7 @@ function chosenWork(env: ReadEnv): VerbFunction {
   return kind?.run ?? startAndFollow;
 }
 
-/** The message does not contain the line, because its value may be a secret. */
+/** The message does not contain the line, because the line may contain a secret. */
 function checkAutomationInput(env: ReadEnv): void {
   const attempted = "use input automation-input";
   if (inputText(env, "automation-input") === undefined) return;

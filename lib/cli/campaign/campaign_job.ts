@@ -315,8 +315,8 @@ export async function refreshReports(context: Context, place: CampaignPlace, vie
 }
 
 /**
- * Another campaign whose plan is in the directory of the reports, as text. `null` if there is no other plan. Also `null` if the home is a directory,
- * because opening the campaign checks that plan.
+ * The name of another campaign whose plan is in the directory of the reports. `null` if there is no such plan. Also `null` if the home is a
+ * directory, because opening the campaign checks that plan.
  */
 function otherCampaign(
   { io }: Context,

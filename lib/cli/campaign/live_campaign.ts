@@ -173,7 +173,7 @@ interface LiveTableOptions extends ScreenOptions {
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;
-  /** Time of the next request, in milliseconds since 1970. In the past if no request waits. */
+  /** Time of the next request, in milliseconds since 1970. The time is in the past if no request is waiting. */
   waitsUntilMs: number;
 }
 
@@ -289,7 +289,7 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs
 
 /**
  * The items that fit in the table: running items, items that need attention, and items that finished last. Within each group, the order is the same
- * as in all other tables: by verdict, then by the plan.
+ * as in all other tables: by verdict, then by position in the plan.
  */
 function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
@@ -297,7 +297,7 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
   const good = judged.filter(({ verdict }) => !isTrouble(verdict));
   const free = rows - working.length;
-  // Each group gets half of the free rows, and any rows that the other group does not need.
+  // Items that need attention and finished items get half of the free rows each, and any rows that the other group does not need.
   const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
   const inOrder = (part: readonly CampaignItem[]) => items.filter((item) => part.includes(item)).sort(byVerdict);
   return [...working, ...inOrder(trouble.slice(0, troubles)), ...inOrder(good.slice(0, free - troubles))];

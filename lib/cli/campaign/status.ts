@@ -87,7 +87,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
   return await interruptible({ io, clock, inJob: platform.isCi }, async ({ signal }) => {
     let last: CampaignView | undefined;
     const json = context.flags.has(JSON_OBJECT);
-    // A single reader is used, because it does not repeat a recent read.
+    // All rounds share one reader, because a reader does not repeat a recent read.
     const pulls = pullRequestsOf({ ...place.options, signal });
     const internals = internalsWith(place.internals, { pulls });
     for (;;) {

@@ -24,7 +24,7 @@ import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB
 import { JOB_PATTERNS } from "./job_patterns.ts";
 import { AFTER, ALLOW_URL, DETACH, STATE } from "../options.ts";
 
-/** A pipeline of GitLab uses no other forge. */
+/** A GitLab pipeline uses no other forge. */
 const FORGES = [GITLAB_FOR_JOBS];
 
 /** Directory of the component inside the project, for the unpacked program and the state. It must never be an artifact. */

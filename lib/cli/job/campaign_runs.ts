@@ -111,7 +111,7 @@ interface CampaignFolder {
   /** The campaign's file. `null` if this machine has no record of the campaign. */
   file: string | null;
   home: string | null;
-  /** The file to assume if the report names no file. `null` for no file. */
+  /** The file to assume if the report does not contain the path of the file. `null` if no file is assumed. */
   usualFile: string | null;
 }
 

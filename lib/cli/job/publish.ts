@@ -205,7 +205,7 @@ function block(context: Context, { log, places }: Published): Publish<AnyResult>
   };
 }
 
-/** {@linkcode block} for a job without a log. Outside CI, the error line alone is enough. */
+/** Prints the {@linkcode block} of a job without a log. Outside CI, the error line is enough. */
 function blockInCi(context: Context, job: Published): Publish<AnyResult> {
   return isLaptop(context) ? { ended() {} } : block(context, job);
 }

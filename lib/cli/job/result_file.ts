@@ -14,7 +14,7 @@ import { openOptions } from "./open_forge.ts";
 
 /**
  * `undefined` without the flags.
- * @throws {UsageError} if one of the two flags is missing, or if the schema is invalid. The message names the invalid place.
+ * @throws {UsageError} if one of the two flags is missing, or if the schema is invalid. The message contains the position of the mistake.
  */
 export function readResultRequest(context: Context): ResultRequest | undefined {
   const { option } = context;

@@ -74,7 +74,7 @@ export function wholeRunId(context: Context, text: string): string {
 /** The newest run in the state files of this folder. `undefined` in CI, or if there is no such run. */
 export function lastRunId(context: Context): string | undefined {
   if (!isLaptop(context)) return undefined;
-  // Without a token, or with a damaged file, the error must still be about the missing id.
+  // If there is no token, or if a file is damaged, the error must still be about the missing id.
   return foldersOf(outDirectory(context))
     .flatMap((out) => valueOr(() => provenRun(context, statePath(context, out)), undefined) ?? [])
     .sort((one, other) => Date.parse(other.startedAt) - Date.parse(one.startedAt))[0]?.runId;

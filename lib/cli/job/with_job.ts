@@ -102,7 +102,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
     },
   };
   const openExtra = async () => await context.extras?.open(context);
-  // The extras are opened before old reports are removed, so that an invalid setting does not remove the reports.
+  // The extras are opened before old reports are removed, so that an invalid setting does not cost the user these reports.
   const early = await step(
     inFolder,
     async () => earlierFiles(context, readPlaces(context)).length > 0 ? await openExtra() : undefined,
@@ -396,8 +396,8 @@ function isUnanswered({ memory, requests }: Session): boolean {
 }
 
 /**
- * Adds advice to the result if something was unavailable and the job saw no run. If the network prevented every response, the advice is the same as
- * in `doctor`.
+ * Adds advice to the result if something was unavailable and the status of the run is unknown. If the network prevented every response, the advice is
+ * the same as in `doctor`.
  */
 function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknown, isUnanswered: boolean): R {
   const { error, status } = result;

@@ -42,14 +42,14 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
 // The text formats of the drop-in verbs, exactly as documented for the `mogplex` command. Source: CLI, "Headless runs". The lines contain untrusted
 // text.
 
-/** Where sandboxes can be stopped. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
+/** The page on which users can stop sandboxes. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
 export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";
 
 function branchText({ branch }: Run): string {
   return `${branch.working} (base ${branch.base}${branch.createBranch ? ", created" : ""})`;
 }
 
-/** @param program The command as the user called it. After `init`, no other command exists. */
+/** @param program The command as the user called it. After `init`, the user has no other command. */
 export function startLines(run: StartResult, program: string): string[] {
   return [
     `${run.replayed ? "matched existing" : "started"} run ${run.runId} (${run.status})`,

@@ -69,7 +69,7 @@ const MAX_EVENT_BYTES = 1_800_000;
 const KEPT_LINES = 200;
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-/** How long the agent's text waits for a line break. A CI runner only notices a cancelled job when the log grows. */
+/** How long the agent's text waits for a line break. A CI runner detects that a job was cancelled only when the log grows. */
 const HELD_MS = 5_000;
 // The first section is collapsed, because users only need it after a failure.
 const SECTIONS = ["boot", "agent", "delivery"];
@@ -211,7 +211,7 @@ export class LiveLog {
     );
   }
 
-  /** Prints a fact that became known late, in the form of the lines at the start. Prints nothing with JSON lines. */
+  /** Prints a fact that was unknown at the start, in the format of the lines at the start. Prints nothing with JSON lines. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;

@@ -380,8 +380,8 @@ export function logWidth(io: Pick<Io, "isTerminal">): number {
   return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;
 }
 
-// Commands to the CI system in the log: the outputs, the path of the summary, and a verdict other than success. Some systems read files instead,
-// which `lib/report/write.ts` writes. With `--json` there are no commands, because programs read stdout.
+// Commands to the CI system in the log: the outputs, the path of the summary, and a verdict other than success. Other systems read files, which
+// `lib/report/write.ts` writes. With `--json` there are no commands, because programs read stdout.
 
 /** In UTF-16 units. The log and the reports contain the full text. */
 const MAX_ANNOTATION_TEXT = 1_000;

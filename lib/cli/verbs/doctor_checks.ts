@@ -159,7 +159,7 @@ const STARTS: Readonly<Record<string, string>> = {
   random: "each call starts a new run",
 };
 
-/** The state file in the folder remembers the run. */
+/** The state file in the folder identifies the run. */
 const LAPTOP =
   "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it";
 

@@ -49,7 +49,7 @@ const STATUS: VerbFlag = {
 
 /**
  * @returns The address, or the number in the job's own repository. `undefined` without `--pull-request`.
- * @throws {UsageError} for another text.
+ * @throws {UsageError} for any other text.
  */
 function pullAddress({ flags, forges }: Context): PullRequestAddress | number | undefined {
   const url = flags.get(PULL_REQUEST);

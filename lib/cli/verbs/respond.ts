@@ -120,7 +120,7 @@ function checkAddress(context: Context): void {
   });
 }
 
-/** Each answer opens the service again, but the warning about an unusual address of the service is only printed once. */
+/** Each answer to a mention opens the service again, but the warning about an unusual address of the service is only printed once. */
 function toldOnce(context: Context): Context {
   const { writer } = context;
   let isTold = false;
