@@ -355,7 +355,7 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   }
   const why = `there is no plan in ${JSON.stringify(directory)}`;
   const advice =
-    `if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the ` +
+    `if it was planned elsewhere, specify that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the ` +
     `campaign file; for a new campaign, run ${planCommand(opened)}`;
   throw new UsageError({ attempted, why, advice });
 }
@@ -415,7 +415,7 @@ export function changedNote(opened: OpenedCampaign): string | null {
     return `the task in ${what} has changed since the plan, but items start with the planned task; ${next}; ` +
       `for other changes, ${change}`;
   }
-  return `${what}, or a file that it names, has changed since the plan; to use the change, ${change}`;
+  return `${what}, or a file that it references, has changed since the plan; to use the change, ${change}`;
 }
 
 function planCommand(opened: OpenedCampaign): string {

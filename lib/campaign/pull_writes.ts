@@ -153,7 +153,7 @@ async function requestAll(writer: PullRequestWriter, { users, teams, labels }: W
   };
   if (missing.users.length + missing.teams.length === 0) {
     const isAsked = now.users.length + now.teams.length > 0 || users.length + teams.length === 0;
-    return isAsked ? null : "only its author would be asked";
+    return isAsked ? null : "the only reviewer would be its author";
   }
   const answer = await writer.requestReview(missing);
   if (answer === "requested") return null;

@@ -227,7 +227,7 @@ export class PullRequests {
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
         ? `the service returned addresses that are not pull requests of ${FORGE_NAMES_TEXT}; they are not read`
-        : `pull requests at ${host} are not read: there is no token for that host. If the forge is yours, name it: --forge-host HOST`;
+        : `pull requests on ${host} are not read: there is no token for that host. If you run that forge, add --forge-host HOST`;
       this.tell(message);
     }
   }
@@ -439,7 +439,7 @@ const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "conflict": "the pull request conflicts with its base branch",
   "failed-checks": "the checks of the pull request failed",
   "changes-requested": "a review requests changes",
-  "no-reviewer": "nobody was asked to review the pull request",
+  "no-reviewer": "no review of the pull request was requested",
   "inactive": "the pull request has had no activity for some time",
   "no-pull-request": "the run succeeded and changed something, but there is no pull request",
   "unreadable": "the forge does not show the pull request",

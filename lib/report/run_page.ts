@@ -314,7 +314,7 @@ function successCall(view: ResultView, tone: Tone): Html {
     ? null
     : git?.branch.pushed
     ? "No pull request was reported. Check the branch."
-    : "No event names a branch or pull request. Look in the repository for the agent's work.";
+    : "No event reports a branch or pull request. Check the repository for the agent's work.";
   return call({ id: "why", tone, heading, line: [files, line] });
 }
 
@@ -395,7 +395,7 @@ function words(view: ResultView): Html | null {
   return panel(
     task !== null && markup`<h3>Task</h3>${longText(task, MAX_TASK)}`,
     task === null && isFromService &&
-      markup`<h3>Task</h3><p class="soft">Only the job that started the run knows its task: the service does not return it.</p>`,
+      markup`<h3>Task</h3><p class="soft">The task is known only to the job that started the run: the service does not return it.</p>`,
     finalMessage !== null && markup`<h3>Last message from the agent</h3>${longText(finalMessage)}`,
     names.length > 0 && markup`<h3>Files changed</h3>${htmlOf(files(names))}`,
     names.length === 0 && view.git?.files && view.git.changed === true &&
@@ -587,11 +587,13 @@ function eventNotes({ eventsOmitted, eventCount, events, kind: { noun } }: Resul
   const { seen = 0, missed = false, windowFull = false } = eventCount ?? {};
   const hidden = eventsOmitted + Math.max(0, events.length - MAX_EVENTS);
   const more = [
-    ...(hidden > 0 ? [`${hidden} of them are not on this page, but in the ndjson report.`] : []),
+    ...(hidden > 0 ? [`${hidden} of them are only in the ndjson report.`] : []),
     ...(missed ? ["Some were missed."] : []),
-    ...(windowFull ? ["The service shows only 200 events of a run: later ones could not be seen."] : []),
+    ...(windowFull ? ["The service shows only the first 200 events of a run."] : []),
   ];
-  return [`${seen} seen, times from the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(" ");
+  return [`${seen} seen; times are relative to the start of the ${noun}${more.length > 0 ? "." : ""}`, ...more].join(
+    " ",
+  );
 }
 
 function beginning({ createdAt, events }: ResultView): number {
@@ -742,7 +744,7 @@ function startCommand(
   if (isSet("fix")) return { text: "Start the task again", command: start };
   if (task === null || task.length > MAX_TYPED_TASK) {
     const missing = task === null
-      ? "This page does not have the task. Save your task as task.md"
+      ? "This page does not contain the task. Save your task as task.md"
       : "Save the task as task.md";
     return { text: `${missing}, then start it again`, command: `${start} --prompt-file task.md` };
   }

@@ -194,7 +194,7 @@ export type ReportFormatName =
   | "openmetrics";
 
 export const REPORT_FORMATS = {
-  json: { file: REPORT_FILES.json, help: "the result for programs (JSON Schema in the package)", render: renderJson },
+  json: { file: REPORT_FILES.json, help: "the result as JSON (JSON Schema in the package)", render: renderJson },
   ndjson: { file: REPORT_FILES.ndjson, help: "all events, one JSON object per line", render: renderNdjson },
   dotenv: { file: REPORT_FILES.dotenv, help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
   markdown: { file: REPORT_FILES.markdown, help: "summary for people", render: renderMarkdown },
@@ -284,7 +284,7 @@ export function defaultTargets(
     .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
 }
 
-const FREE_SPACE = "free some space on the disk, or write to another one";
+const FREE_SPACE = "free some space on the disk, or write to another disk";
 
 function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
   const advice = isFull(error) ? FREE_SPACE : undefined;
@@ -313,7 +313,7 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, kep
     const name = plainPath(path);
     const other = seen.get(name);
     if (other !== undefined) {
-      const why = `report "${other}" goes to the same file`;
+      const why = `report "${other}" is written to the same file`;
       throw new UsageError({ attempted: `write report "${format}"`, why, value: JSON.stringify(path) });
     }
     seen.set(name, format);

@@ -162,7 +162,7 @@ const EVENTS: Readonly<Record<NotifyEvent, string>> = {
   done: "is done",
 };
 
-const TOO_MANY_FAILURES = "stopped after too many failures: fix the cause, retry what failed, then approve";
+const TOO_MANY_FAILURES = "stopped after too many failures: fix the cause, retry the failed items, then approve";
 
 const MERGES_STOPPED =
   "is gated: nothing more is merged until somebody approves, because merges have broken their targets";
@@ -287,7 +287,7 @@ async function callNotifier(
       return null;
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof TimedOut) return `it did not end within ${WHOLE_MS / 1_000} seconds`;
+      if (error instanceof TimedOut) return `it did not finish within ${WHOLE_MS / 1_000} seconds`;
       const waitMs = AGAIN_MS[tried];
       if (waitMs === undefined || clock.now() + waitMs >= until) return messageOf(error);
       await clock.sleep(waitMs, { signal });

@@ -73,7 +73,7 @@ function isPlain(text: string): boolean {
  */
 export function checkCarriedPath(what: string, path: string): string {
   const short = path.replace(/^(?:\.\/+)+/, "");
-  const advice = "run the command at the root of the repository, and give the file's path from there";
+  const advice = "run the command in the root of the repository, and give the path relative to it";
   if (short.startsWith("/") || short.split("/").some((part) => part === ".." || part === "" || part === ".")) {
     throw refused(what, "is not below the working directory", path, advice);
   }

@@ -45,7 +45,7 @@ function carriedOf({ file, includes, program }: PipelineInput): Map<string, Pick
   const all = new Map([file, ...includes].map((each) => [each.path, each]));
   for (const path of all.keys()) {
     if ([WAVES, DIRECTORY, PROGRAM].includes(path.split("/")[0] ?? "")) {
-      throw refused("a file of the campaign", "has a name that the jobs need", path, "rename it");
+      throw refused("a file of the campaign", "has a name that is reserved for the jobs", path, "rename it");
     }
   }
   return new Map<string, Pick<CarriedFile, "path" | "sha256">>([
@@ -157,7 +157,7 @@ function reportScript(input: PipelineInput, waves: number): string {
     `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${WAVES}/$mogplex_wave/lock.json" ]; do`,
     "  mogplex_wave=$((mogplex_wave - 1))",
     "done",
-    `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave left a directory", 2)}`,
+    `[ "$mogplex_wave" -ge 0 ] || ${fail("no wave saved a directory", 2)}`,
     `rm -rf ${DIRECTORY}`,
     `mv "${WAVES}/$mogplex_wave" ${DIRECTORY}`,
   ];
@@ -356,8 +356,8 @@ class PipelineDocument {
     const bytes = new TextEncoder().encode(text).length;
     if (bytes <= MAX_BYTES) return { path, text };
     throw impossible(
-      `GitLab takes a file of at most ${MAX_BYTES} bytes`,
-      "put fewer or shorter names of files into the campaign file",
+      `GitLab accepts files of at most ${MAX_BYTES} bytes`,
+      "use fewer or shorter file names in the campaign file",
       `${path} has ${bytes}`,
     );
   }

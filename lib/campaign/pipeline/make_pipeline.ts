@@ -62,7 +62,7 @@ export async function makePipelineWith(
   const all = {
     campaign: file.name,
     file: carried(io, "the campaign file", path),
-    includes: includes.map((each) => carried(io, "a file that the campaign file names", each)),
+    includes: includes.map((each) => carried(io, "a file that the campaign file references", each)),
     program: programOf(io, program),
     home,
     directory,
@@ -86,9 +86,9 @@ function checkFormat(format: string | undefined): void {
   if (format === FORMAT) return;
   throw new UsageError({
     attempted: "make a pipeline",
-    why: format === undefined ? "no CI system is given" : "this CI system has no generated pipeline",
+    why: format === undefined ? "no CI system was given" : "this CI system has no generated pipeline",
     value: format === undefined ? undefined : JSON.stringify(format),
-    advice: `give --format ${FORMAT}, or use a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
+    advice: `use --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
   });
 }
 
@@ -100,11 +100,11 @@ function programOf(io: Io, program: string): PipelineProgram {
       "the command of the image",
       "is not the name of a command",
       name,
-      "letters, digits, dots, dashes and slashes are permitted",
+      "use only letters, digits, dots, dashes and slashes",
     );
   }
   if (io.realPath(program) === undefined) {
-    const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
+    const advice = "run `mogplex-ci init`, which creates it, or give its path with --program";
     throw refused("the program that jobs run", "does not exist", program, advice);
   }
   return { kind: "file", ...carried(io, "the program", program) };
@@ -113,7 +113,7 @@ function programOf(io: Io, program: string): PipelineProgram {
 function carried(io: Io, what: string, path: string): CarriedFile {
   const short = checkCarriedPath(what, path);
   const text = io.readFile(path, MAX_LIST_BYTES, "follow");
-  if (text === undefined) throw refused(what, "does not exist", path, "name another one");
+  if (text === undefined) throw refused(what, "does not exist", path, "check the path");
   return { path: short, sha256: sha256Hex(text) };
 }
 

@@ -235,11 +235,11 @@ function settingsNotes(file: CampaignFile, lock: Lock): string[] {
 function notesOn(locked: LockItem, now: ResolvedItem): string[] {
   const notes = [];
   if (locked.repository !== now.repository) {
-    notes.push(`${locked.repository} is now called ${now.repository}; its item keeps the name`);
+    notes.push(`${locked.repository} is now called ${now.repository}; its item keeps the old name`);
   }
   if (identityOf({ ...locked, repositoryId: "" }) !== identityOf({ ...now, repositoryId: "" })) {
     const [old, fresh] = [locked, now].map(({ baseBranch, root }) => `${baseBranch}${root === null ? "" : `:${root}`}`);
-    notes.push(`${locked.repository} now has the default ${fresh}; its item keeps ${old}`);
+    notes.push(`${locked.repository} now defaults to ${fresh}; its item keeps ${old}`);
   }
   return notes;
 }

@@ -134,7 +134,7 @@ export async function planLock(
   const plannedAt = new Date(clock.wallTime()).toISOString();
   const plan = makeLock({ file, fileHash, resolved, origin, plannedAt, before: store?.memory });
   if (plan.lock.items.length === 0) {
-    const why = "the file names no repository that is not excluded";
+    const why = "the file excludes all of its repositories";
     throw new UsageError({ attempted: "plan the campaign", why, advice: "check repositories and exclude" });
   }
   checkBranches(plan.lock);

@@ -110,7 +110,7 @@ export class RequestPace {
         const restMs = (this.#refused?.until ?? 0) - clock.now();
         if (!(error instanceof RateLimitedError) || restMs <= 0 || restMs > this.patienceMs) throw error;
         this.patienceMs -= restMs;
-        this.#tell(`more were sent, so it refuses the next one for ${formatDuration(restMs)}`);
+        this.#tell(`more were sent, so it refuses requests for ${formatDuration(restMs)}`);
         await clock.sleep(restMs, { signal });
       }
     }
@@ -294,8 +294,8 @@ export class Listing {
   #cannotSplit(prefix: string): UsageError {
     return new UsageError({
       attempted: `read the repositories whose names begin with ${JSON.stringify(prefix)}`,
-      why: `the service shows ${PAGE} names at most, has no second page, and longer prefixes do not shorten the list`,
-      advice: "name the repositories of the campaign one by one, or by their ids",
+      why: `the service returns at most ${PAGE} names, has no second page, and longer prefixes do not shorten the list`,
+      advice: "list the repositories one by one, by name or id",
     });
   }
 }
@@ -432,11 +432,11 @@ class Collector {
 
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
   if (name.length > MAX_FULL_NAME || !NAME.test(name) || /(?:^|\/)(?:-|\.\.?(?:\/|$))|\.\./.test(name)) {
-    return "the service gives it a name that no repository can have";
+    return "the service returned a name that no repository can have";
   }
   if (baseBranch.length > MAX_BRANCH) return `its base branch has more than ${MAX_BRANCH} characters`;
   if (root !== null && (root.length > MAX_ROOT || !isVisible(root))) {
-    return `its root directory has more than ${MAX_ROOT} characters, or invisible ones`;
+    return `its root directory has more than ${MAX_ROOT} characters, or contains invisible characters`;
   }
   const branch = branchNameProblem(baseBranch);
   if (branch !== undefined) return `its base branch ${JSON.stringify(baseBranch)} is not accepted: ${branch}`;
@@ -462,7 +462,7 @@ function addListed(
     const ids = rows.map(({ id }) => id.toLowerCase());
     into.add({ repository: repo.full_name, repositoryId, baseBranch, root, variables, isDefault, rows: ids }, place);
   } else {
-    const advice = "give base-branch and root in the file, or rename it";
+    const advice = "set base-branch and root in the file, or rename the repository";
     into.refuse({ place: entry.place, value, why, advice }, { repositoryId });
   }
 }
@@ -496,7 +496,7 @@ function addNamed(into: Collector, entry: Named, byName: ReposByName): void {
     return into.refuse({ place, value, why: "the service lists no repository with this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {
-    const advice = "if it is hidden, give base-branch and root in the file";
+    const advice = "if it is hidden, set base-branch and root in the file";
     return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
   }
   const repositoryId = value.toLowerCase();

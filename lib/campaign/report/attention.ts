@@ -84,7 +84,7 @@ export function newestParts(
       lines: each.lines,
     })),
     more: others.length === 0 ? null : [
-      `And ${formatCount(others.length, "other ending")}, in `,
+      `And ${formatCount(others.length, "other log ending")}, in `,
       namesOf(others.flatMap(({ names }) => names)),
       `: ${rest}`,
     ],
@@ -104,7 +104,7 @@ function namesOf(names: readonly string[]): Words {
 
 export function endingsText({ newest }: Attention): string {
   const { endings: { length } } = newest ?? { endings: [] };
-  return length > 1 ? `, ${length} different endings` : "";
+  return length > 1 ? `, ${length} different log endings` : "";
 }
 
 export function newestBlocks(entry: Attention, options: NewestOptions): ({ text: Words } | { code: string })[] {
@@ -284,7 +284,7 @@ function mergesEntry(reason: string, command: CampaignCommand): Attention {
   return ofCampaign(
     "merges stopped",
     reason,
-    step("Fix these target branches, or revert the merges. To merge the rest:", campaignCommand(command, "approve")),
+    step("Fix these target branches, or revert the merges. To continue merging:", campaignCommand(command, "approve")),
   );
 }
 
@@ -297,9 +297,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     const isRetryFirst = needsRetry(view);
     const approve = campaignCommand(command, "approve");
     const resume = step(
-      isRetryFirst
-        ? "Deal with the items below first. Then let the campaign continue:"
-        : "To start the rest after all:",
+      isRetryFirst ? "Deal with the items below first. Then let the campaign continue:" : "To resume the campaign:",
       campaignCommand(command, "resume"),
     );
     // The campaign's state contains the reason. Runs that continue without a process do not prevent a resume.
@@ -310,7 +308,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       ...(writer === null ? [resume] : []),
       ...(gateReason === undefined || writer !== null ? [] : [
         step(
-          isRetryFirst ? "To start the rest anyway, resume the campaign, then approve:" : "Then open the gate:",
+          isRetryFirst ? "To start the others anyway, resume the campaign, then approve:" : "Then open the gate:",
           approve,
         ),
       ]),
@@ -333,7 +331,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
     return ofCampaign(
       "not started",
       "",
-      step("To start it and follow it until it is done:", campaignCommand(command, "run")),
+      step("To start the campaign and follow it until it is done:", campaignCommand(command, "run")),
       step("Or one wave at a time, from a schedule:", campaignCommand(command, "advance")),
     );
   }
@@ -369,8 +367,8 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
       again > 0 ? `; ${start} first` : ""
     }:`
     : isLater
-    ? `${retryFirst(view)} To start the rest anyway:`
-    : "Review what has finished. To start the rest:";
+    ? `${retryFirst(view)} To start the others anyway:`
+    : "Review the finished items. To start the others:";
   const steps = [
     step(text, campaignCommand(command, "approve")),
     ...isStopped ? [] : [step("To stop the campaign instead:", campaignCommand(command, "stop"))],
@@ -378,7 +376,7 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
   return { ...ofCampaign(GATE_CLOSED, "", ...steps), isLater };
 }
 
-const FIX_FIRST = "Fix the cause and retry what failed, as shown above. Then";
+const FIX_FIRST = "Fix the cause and retry the failed items, as shown above. Then";
 
 export function retryFirst({ canaryGate }: Pick<CampaignView, "canaryGate">): string {
   const then = canaryGate?.gate === "automatic" ? " If they succeed, the campaign continues without approval." : "";
@@ -426,14 +424,14 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
   const runId = first?.runId ?? null;
   const retry = campaignCommand(command, "retry", "--cause", word);
   const skip = (reason: string) => campaignCommand(command, "skip", "--cause", word, "--reason", reason);
-  const leaveOut = isOne ? "Or leave it out:" : "Or leave them out:";
+  const leaveOut = isOne ? "Or skip it:" : "Or skip them:";
   const limit = view.quota.sandboxes.limit;
   switch (verdict) {
     case "needs-input": {
       const run = runId !== null && /^[\w-]{1,100}$/.test(runId) ? runId : null;
-      const holds = isOne ? "the run keeps" : "each of these runs keeps";
+      const holds = isOne ? "the run occupies" : "each of these runs occupies";
       return [
-        step(`Answer the agent in the app: until then, ${holds} one of the ${limit} sandboxes.`),
+        step(`Answer the agent in the app. Until then, ${holds} one of the ${limit} sandboxes.`),
         ...(run === null ? [] : [
           step(
             isOne ? "Or cancel the run:" : "Or cancel one of the runs:",
@@ -445,7 +443,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
     case "unknown":
       if (first?.runId === null) {
         return [
-          step("Check in the app whether it has a run and what the run did. To try again:", retry),
+          step("Check in the app whether the item has a run and what the run did. To try again:", retry),
           step("If its work is good:", skip("checked by hand")),
         ];
       }
@@ -453,16 +451,16 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
         step(
           isOne
             ? "The run succeeded, but nothing shows whether it produced what the file requires. Review its work. If it is good:"
-            : "The runs succeeded, but nothing shows whether they produced what the file requires. Review their work. If all of " +
-              "it is good (--only NAME instead of --cause selects one of them):",
+            : "The runs succeeded, but nothing shows whether they produced what the file requires. Review their work. If all of it " +
+              "is good (use --only NAME instead of --cause to select one item):",
           skip("checked by hand"),
         ),
         step(isOne ? "Otherwise, try again:" : "Otherwise, try all or one of them again:", retry),
       ];
     case "conflict":
       return [
-        step("An earlier request with the same key asked for something else. If this one is right, try again:", retry),
-        step("If the earlier one is right:", skip("done by an earlier run")),
+        step("An earlier request with the same key was different. If this request is right, try again:", retry),
+        step("If the earlier request is right:", skip("done by an earlier run")),
       ];
     case "failed":
       if (first?.reason === NO_CHANGE) {
@@ -516,8 +514,8 @@ function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: C
     case "unreadable": {
       const isOne = items.length === 1;
       const text = isOne
-        ? "Give the token access to this repository. If it is gone, leave its item out:"
-        : "Give the token access to these repositories. To leave out items whose repositories are gone, delete the other names from this command:";
+        ? "Give the token access to this repository. If the repository no longer exists, skip its item:"
+        : "Give the token access to these repositories. To skip items whose repositories no longer exist, delete the other names from this command:";
       const visibleNames = items.slice(0, MAX_NAMED).map((id) => names.get(id) ?? id);
       return [step(text, campaignCommand(command, "skip", ...only(visibleNames), "--reason", "gone"))];
     }
@@ -534,7 +532,10 @@ function stepsForStuck({ stuck, word, items }: CauseGroup, { command, names }: C
           "Remind the people who have to act. To merge what is approved and green:",
           campaignCommand(command, "merge"),
         ),
-        step("To close it instead:", campaignCommand(command, "close", "--cause", word, "--reason", "not wanted")),
+        step(
+          `To close ${items.length === 1 ? "it" : "them"} instead:`,
+          campaignCommand(command, "close", "--cause", word, "--reason", "not wanted"),
+        ),
       ];
   }
 }

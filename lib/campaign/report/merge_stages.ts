@@ -10,10 +10,10 @@ import { type CampaignCommand, campaignCommand } from "./words.ts";
 
 const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string]>> = {
   merged: ["is merged", "are merged"],
-  queued: ["waits in a queue", "wait in a queue"],
+  queued: ["is in a queue", "are in a queue"],
   ready: ["is ready to merge", "are ready to merge"],
-  review: ["waits for review", "wait for review"],
-  checks: ["waits for checks", "wait for checks"],
+  review: ["is waiting for review", "are waiting for review"],
+  checks: ["is waiting for checks", "are waiting for checks"],
   blocked: ["is blocked", "are blocked"],
 };
 
@@ -56,7 +56,7 @@ function countText(stage: MergeStage, count: number): string {
   return `${count} ${STAGES[stage][count === 1 ? 0 : 1]}`;
 }
 
-/** For example, `3 wait for review: acme 2, ben 1; the oldest for 4 days`. */
+/** For example, `3 are waiting for review: acme 2, ben 1; the oldest for 4 days`. */
 function lineOf({ stage, owners }: MergeGroup, count: number, nowMs: number): Words {
   const text = countText(stage, count);
   if (stage === "merged") return text;

@@ -19,13 +19,13 @@ export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
   unread: "that could not be read",
 };
 
-/** For example, `3 pull requests wait to be merged: 2 for a review, 1 with failed checks`. */
+/** For example, `3 pull requests are waiting to be merged: 2 for a review, 1 with failed checks`. */
 export function pendingText({ merges, groups }: PendingPulls): string {
   const count = groups.reduce((sum, { items }) => sum + items.length, 0);
   const parts = groups.map(({ reason, items }) => `${items.length} ${PENDING_WORDS[reason]}`);
-  return `${formatCount(count, "pull request")} ${count === 1 ? "waits" : "wait"}${merges ? " to be merged" : ""}: ${
-    parts.join(", ")
-  }`;
+  return `${formatCount(count, "pull request")} ${count === 1 ? "is" : "are"} waiting${
+    merges ? " to be merged" : ""
+  }: ${parts.join(", ")}`;
 }
 
 export const NEEDS_PEOPLE: readonly PendingReason[] = [

@@ -67,7 +67,7 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
 }
 
 export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
-  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by ended runs` : ""}`;
+  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} by finished runs` : ""}`;
 }
 
 export function startsText({ minute, hour, day }: QuotaView): string {
@@ -100,7 +100,7 @@ export function boundText(
     window: "the next window in the campaign file",
     gate: "your approval",
     stopped: "somebody to resume the campaign",
-    home: "the branch of the campaign to become writable again",
+    home: "the campaign's branch to become writable again",
   };
   return texts[bound];
 }
@@ -139,7 +139,7 @@ function nextStart(view: CampaignView, stays: boolean): string {
     ? "no item is waiting to start"
     : `the next start ${text}`;
   const retry = view.waitingFor === "nothing" ? null : canaryRetryText(view);
-  return retry === null ? next : `${next}; the rest waits for ${retry}`;
+  return retry === null ? next : `${next}; the others wait for ${retry}`;
 }
 
 function canaryRetryText({ canaryGate, items }: CampaignView): string | null {

@@ -209,7 +209,7 @@ function pullRequests(items: readonly CampaignItem[]): Family[] {
     },
     {
       name: "pull_requests_stuck",
-      help: "Items whose pull request waits until somebody acts, by cause.",
+      help: "Items whose pull request needs attention, by cause.",
       samples: STUCK_CAUSES.map((cause) => [{ cause }, items.filter(({ stuck }) => stuck === cause).length] as const),
     },
   ];
@@ -332,7 +332,7 @@ export type CampaignFormatName =
 export const CAMPAIGN_FORMATS = {
   json: {
     file: CAMPAIGN_FILES.json,
-    help: "the campaign for programs (JSON Schema in the package)",
+    help: "the campaign as JSON (JSON Schema in the package)",
     render: renderCampaignJson,
   },
   csv: { file: CAMPAIGN_FILES.csv, help: "the items as a table for spreadsheets", render: renderCampaignCsv },

@@ -433,7 +433,7 @@ export function campaignState(
   }
   if (stop !== null || gates.threshold.closed) {
     const gate = closedGateReason(memory);
-    const by = stop === null || gate === null ? stop ?? gate : `${stop}; a gate is closed as well: ${gate}`;
+    const by = stop === null || gate === null ? stop ?? gate : `${stop}; a gate is also closed: ${gate}`;
     const open = openStarts(memory).length;
     const advice = stopped?.cancel ? "" : ": to find out, run `campaign stop --cancel`";
     const reason = open === 0 ? by : `${by}; ${openStartsText(open)}${advice}`;

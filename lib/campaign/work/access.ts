@@ -19,7 +19,7 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
     throw new UsageError({
       attempted: `continue with run "${run.runId}" of ${item.repository}`,
       why: `the run belongs to another repository, "${run.repoId}": the journal was changed`,
-      advice: "find out who can write to the directory of the campaign, and begin again with another `round`",
+      advice: "check who can write to the campaign's directory, then start over with another `round`",
     });
   }
   const runId = run.runId.toLowerCase();
@@ -158,7 +158,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
     why:
       "the service finds none of the campaign's runs and repositories, so either this token belongs to a different user " +
       "than the one who started the campaign, or all of them were removed",
-    advice: "use that user's token; or start your own campaign, with another directory and another `round`; " +
+    advice: "use that user's token, or start your own campaign with another directory and `round`; " +
       "if the run's repository was removed, skip its item with `campaign skip`",
   }, { cause });
 }
@@ -184,6 +184,6 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
     why:
       `this token cannot access the repository${also}: it belongs to a different user than the one who planned the campaign, or that ` +
       "user has lost access",
-    advice: "use that user's token, or restore the access: nothing is lost",
+    advice: "use that user's token, or restore the access; nothing is lost",
   });
 }

@@ -118,7 +118,7 @@ export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
   if (run !== undefined) {
     await recordEnd(work, open, run, [], {
       as: "cancelled",
-      reason: "cancelled when the process of the campaign ended",
+      reason: "cancelled when the campaign's process ended",
     });
   }
 }
@@ -128,7 +128,7 @@ class UnavailableRun extends MogplexError {
     super({
       attempted: `cancel run "${runId}" of campaign "${campaign}"`,
       why: "the service restarts it each time",
-      advice: "the next wave cancels it again; look at it in the app",
+      advice: "the next wave cancels it again; check the run in the app",
     }, "unavailable");
   }
 }

@@ -61,7 +61,7 @@ function judgeSuccess(
   }
   if (require === "run") return { as: "succeeded", reason: null };
   if (changed === null) {
-    return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
+    return { as: "unknown", reason: "the run succeeded, but its events do not show whether it changed anything" };
   }
   if (require === "changes") return { as: "succeeded", reason: null };
   if (pullRequest.state === "open") {
@@ -70,7 +70,7 @@ function judgeSuccess(
   }
   return pullRequest.state === "none"
     ? { as: "failed", reason: "changes without a pull request" }
-    : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
+    : { as: "unknown", reason: "the run succeeded, but its events do not show whether there is a pull request" };
 }
 
 export function seemsUnbegun(run: Pick<Run, "status" | "error" | "runtime">): boolean {

@@ -269,19 +269,19 @@ function doubtOf(
   const repository = nameOf(item);
   const address = parsePullRequest(text, origin);
   const quotedUrl = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
-  if (address === undefined) return `the run names ${quotedUrl}, which is not the address of a pull request`;
+  if (address === undefined) return `the run reports ${quotedUrl}, which is not the address of a pull request`;
   if (!repository.includes("/")) {
     return "only the id of the repository is known, so its pull request cannot be identified";
   }
   if (address.repository.toLowerCase() !== repository.toLowerCase()) {
-    return `the run names ${quotedUrl}, which is in another repository`;
+    return `the run reports ${quotedUrl}, which is in another repository`;
   }
   if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${quotedUrl}`;
   // An emulator on this machine serves its own pages.
   if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
     return null;
   }
-  return `the run names ${quotedUrl}, which is on an unknown host: add your own forge with --forge-host`;
+  return `the run reports ${quotedUrl}, which is on an unknown host: if you run that forge, add it with --forge-host`;
 }
 
 export async function recordEnd(

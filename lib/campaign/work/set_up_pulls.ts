@@ -36,7 +36,7 @@ export async function setUpPullRequests({ store, pulls }: { store: Store; pulls:
     for (const { item: { id: item }, pullRequest } of due) {
       const url = pullRequest ?? "";
       const names = await pulls.reviewersFor(url, rules?.reviewers ?? [], COMMAND);
-      if (typeof names === "string") pulls.tell(`${url} gets no reviewers: ${names}`);
+      if (typeof names === "string") pulls.tell(`no reviewers were requested for ${url}: ${names}`);
       else {
         const intent = { item, act: "setup" as const, url, by: BY, labels: rules?.labels ?? [] };
         intents.push({ ...intent, ...namedReviewers(names) });

@@ -37,8 +37,8 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
     return { starts, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
   const { nextMs } = rest;
-  const why = "looking up a start uses one start of the quota, but none is left";
-  const from = nextMs === null ? advice : `${advice}: one is available at ${isoTime(nextMs)}`;
+  const why = "looking up a start uses one start from the quota, but none is left";
+  const from = nextMs === null ? advice : `${advice}; a start is available at ${isoTime(nextMs)}`;
   return { starts, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
 
@@ -115,29 +115,31 @@ async function ask(
       return [];
     }
     const what = as === "quota"
-      ? "no start is left to look up its run"
+      ? "the quota has no start left to look up its run"
       : as === "service"
-      ? "the service did not answer again"
+      ? "the service again did not answer"
       : "the service refused its start, so there is no run";
     report({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
     return [];
   }
   const { start, replayed } = outcome;
   if (!cancels) {
-    const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: the item continues with run ${start.runId}`;
+    const text = `${
+      replayed ? "its start had reached the service" : NOT_ARRIVED
+    }: the item continues with run ${start.runId}`;
     report({ item: id, text, unanswered: false });
     return [];
   }
   const made = `${NOT_ARRIVED}, cancelled`;
   report({
     item: id,
-    text: replayed ? `its start had arrived: run ${start.runId} was found` : made,
+    text: replayed ? `its start had reached the service: run ${start.runId} was found` : made,
     unanswered: false,
   });
   return [{ item, start, isFound: true, why: replayed ? null : made }];
 }
 
-const NOT_ARRIVED = "the start had not arrived; looking it up started a run";
+const NOT_ARRIVED = "the start had not reached the service; looking it up started a run";
 
 /**
  * Returns when an open start is repeated, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, it is

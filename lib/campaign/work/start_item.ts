@@ -379,7 +379,7 @@ async function recordFailure(
   // The client has noticed that the response names another repository.
   const isForeign = error instanceof ConflictError && error.status < 400;
   if (mayExist && as === "conflict" && !isForeign) {
-    const reason = "its key has a run that the service does not show: check the app";
+    const reason = "its key belongs to a run that the service does not show: check the app";
     return await recordRefused(work, id, start, { as: "unknown", slot: true, reason });
   }
   // The service checks the repository and the request before it checks the key. Source: contract 1.6.

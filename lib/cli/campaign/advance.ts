@@ -30,7 +30,7 @@ const EXIT_STATUS: VerbFlag = {
 };
 
 export const campaignAdvanceVerb: Verb = campaignVerb("advance", {
-  summary: "Run one wave: collect, start what the limits allow, report, exit",
+  summary: "Run one wave: collect results, start what the limits allow, report, and exit",
   flags: [
     PLACE,
     [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],

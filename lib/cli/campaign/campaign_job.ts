@@ -347,7 +347,7 @@ export function ownReports(context: Context, place: CampaignPlace): CampaignInte
         attempted: "write reports",
         why: `the directory belongs to ${other}`,
         value: JSON.stringify(place.directory),
-        advice: "give another directory with --dir",
+        advice: "use another directory with --dir",
       });
     },
   });

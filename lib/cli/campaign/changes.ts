@@ -76,7 +76,7 @@ export const campaignCloseVerb: Verb = campaignVerb("close", {
   examples: ["mogplex-ci campaign close campaign.yml --only acme/web --reason 'not wanted'"],
   // deno-lint-ignore require-await
   async run(context) {
-    const advice = "give --reason TEXT, which the comment and the reports show";
+    const advice = "use --reason TEXT, which the comment and the reports show";
     const reason = requiredReason(context, "close pull requests", advice);
     return changePulls(context, { kind: "close", select: readSelection(context), reason });
   },
@@ -119,7 +119,7 @@ async function changePulls(context: Context, change: PullChange): Promise<number
       for (const { item, reason } of left.slice(0, MAX_LINES)) writer.note(`left out: ${item}: ${reason}`);
     }
     if (dryRun || changes.length === 0 || flags.has(YES)) return;
-    const why = isInteractive(context) ? whyConfirm(plan) : "nobody can confirm the list outside a terminal";
+    const why = isInteractive(context) ? whyConfirm(plan) : "the list cannot be confirmed outside a terminal";
     if (why !== null) throw new UsageError({ attempted, why, advice: "check the list, then add --yes" });
   }
 

@@ -12,7 +12,7 @@ import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
 
 export const campaignCheckVerb: Verb = campaignVerb("check", {
-  summary: "Check a campaign file and the files that it names, offline",
+  summary: "Check a campaign file and the files that it references, offline",
   flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },

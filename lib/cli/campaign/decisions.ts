@@ -114,7 +114,7 @@ export const campaignSkipVerb: Verb = campaignVerb("skip", {
   },
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
   async run(context) {
-    const reason = requiredReason(context, "skip items", "give --reason TEXT, which the reports show");
+    const reason = requiredReason(context, "skip items", "use --reason TEXT, which the reports show");
     const cancel = context.flags.has(CANCEL);
     const code = await decide(context, { kind: "skip", select: readSelection(context), reason, cancel });
     context.writer.note(
@@ -211,7 +211,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
     const print = (text: string, ...command: [verb: string, ...args: string[]]) =>
       writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, ...command))}`);
     print(nextText, ...nextCommand);
-    if (decision.kind === "resume" && needsRetry(view)) print("To start the rest anyway:", "approve");
+    if (decision.kind === "resume" && needsRetry(view)) print("To start the others anyway:", "approve");
   }
   const cancel = dryRun || isElsewhere ? null : cancelCommand(place, masked, items, view);
   if (cancel !== null) writer.out(own`To cancel what is still running:`, own`  ${writer.untrusted(cancel)}`);

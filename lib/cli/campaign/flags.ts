@@ -31,11 +31,11 @@ export const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON objec
 export const BY: Option<string> = {
   name: "by",
   value: "NAME",
-  help: "Who decides, recorded in the journal (default: the user of the CI job or of this machine)",
+  help: "Name of the person who decides, for the journal (default: the user of the CI job or of this machine)",
   parse: anyText,
 };
 
-export const RUN_HISTORY: Option<string> = { ...HISTORY, help: "Append a line for each finished run of an item" };
+export const RUN_HISTORY: Option<string> = { ...HISTORY, help: "Add each finished run of an item to this file" };
 
 export const REASON: Option<string> = {
   name: "reason",
@@ -73,7 +73,7 @@ export const FAILED: VerbFlag = { name: "failed", help: "Select items that faile
 export const CAUSE: Option<string> = {
   name: "cause",
   value: "WORD",
-  help: "Select items with this cause, as named in `campaign status`",
+  help: "Select items with this cause, as shown by `campaign status`",
   parse: anyText,
 };
 export const ONLY: Option<string> = {
@@ -151,7 +151,7 @@ export const OF_WAVES: Meanings = {
     "all runs have ended, but items failed or are unknown; or the campaign stopped after too many failures; with --exit-status also: a start has had no answer for two hours",
   usage: "a mistake in the file or the arguments; a modified lock or journal; another user's token",
   awaitingInput:
-    "only items waiting for an answer are left; with --exit-status also: such items keep others from starting, a gate is closed, or the campaign was stopped",
+    "only items waiting for an answer are left; with --exit-status also: these items keep others from starting, a gate is closed, or the campaign was stopped",
   unavailable: "service or directory unreachable; nothing is lost, and the next wave continues",
   rateLimited: "with --exit-status: the campaign is not done; or another process is running in its directory",
 };

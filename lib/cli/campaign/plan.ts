@@ -82,8 +82,8 @@ function canaryLines({ view, canaryGate }: CampaignPlan, all: boolean): string[]
     `The canary starts first (${formatCount(canary.length, "item")}${begun > 0 ? `, ${begun} already started` : ""}):`,
     ...nameLines(canary.map(({ id }) => id), all),
     canaryGate === "manual"
-      ? "Then a gate waits until somebody runs `campaign approve`"
-      : "The others start if the whole canary succeeds; otherwise a gate waits until somebody runs `campaign approve`",
+      ? "Then the campaign waits until somebody runs `campaign approve`"
+      : "The others start if the whole canary succeeds; otherwise, the campaign waits until somebody runs `campaign approve`",
   ];
 }
 

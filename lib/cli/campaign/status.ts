@@ -103,7 +103,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
       const text = view.state === "done" ? undefined : "stopped watching: the campaign is waiting for a decision";
       const command = campaignCommand(place.command, "status");
       if (isFirst || json) { if (text !== undefined) writer.note(text); }
-      else writer.note(`${text ?? "the campaign is done"}; this shows what to do:`, command);
+      else writer.note(`${text ?? "the campaign is done"}; to see what to do:`, command);
       return view;
     }
   });

@@ -240,7 +240,7 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
     screen.print([{ heading: "The canary is being retried", level: 3 }], 0);
     screen.print([{ text: then }], 2);
     if (writer !== null) return;
-    return screen.print([{ text: "To start the rest anyway:" }, { code: campaignCommand(command, "approve") }], 2);
+    return screen.print([{ text: "To start the others anyway:" }, { code: campaignCommand(command, "approve") }], 2);
   }
   if (state !== "gated") return;
   const isFailed = failedGroups(view).length > 0;
@@ -255,10 +255,10 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
   screen.print([
     {
       text: isFailed
-        ? "To start the rest anyway:"
+        ? "To start the others anyway:"
         : pulls.length > 0
         ? "Then open the gate:"
-        : "Review what has finished, then open the gate:",
+        : "Review the finished items, then open the gate:",
     },
     { code: campaignCommand(command, "approve") },
     { text: "To stop the campaign instead:" },

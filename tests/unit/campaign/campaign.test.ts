@@ -172,7 +172,7 @@ test("a campaign of a script is planned, advanced, followed and read in a direct
     .of(file, { home: directory, onEvent: ({ type }) => seen.push(type) });
   expect(await failureOf(() => campaign.read())).toBe(
     `2 Cannot read the campaign: there is no plan in ${JSON.stringify(directory)}; ` +
-      `if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run \`mogplex-ci campaign plan ${file} --dir ${directory}\``,
+      `if it was planned elsewhere, specify that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run \`mogplex-ci campaign plan ${file} --dir ${directory}\``,
   );
   expect((await campaign.plan()).view.state).toBe("planned");
   expect((await campaign.advance()).counts.running).toBe(1);

@@ -223,7 +223,7 @@ for (const what of ["at work", "ended"] as const) {
         else {
           expect(code).toBe(2);
           expect(problem).toMatch(
-            /the run belongs to another repository, ".*": the journal was changed; find out who can write/,
+            /the run belongs to another repository, ".*": the journal was changed; check who can write/,
           );
         }
       }

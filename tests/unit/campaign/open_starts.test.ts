@@ -62,7 +62,9 @@ for (const kind of ["html502", "reset0", "truncated"]) {
     const world = await lost(true, {}, kind);
     const { text, view, error } = await world.decide(stop(true));
     expect(error).toBeUndefined();
-    expect(text).toMatch(/nothing more will start; 1 start has no answer.*: its start had arrived: run \S+ was found$/);
+    expect(text).toMatch(
+      /nothing more will start; 1 start has no answer.*: its start had reached the service: run \S+ was found$/,
+    );
     expect([running(world), view.state, view.counts.cancelled]).toEqual([[], "done", 1]);
     expect((await history(world)).slice(-4)).toEqual(["stopped", "intent", "started", "cancelled with a run"]);
     const requests = world.requests.length;
@@ -73,9 +75,9 @@ for (const kind of ["html502", "reset0", "truncated"]) {
 test("campaign stop --cancel cancels the run that it makes by asking, and says so", async () => {
   const world = await lost(false);
   const { text, view } = await world.decide(stop(true));
-  expect(text).toEndWith(`${NAME}: the start had not arrived; looking it up started a run, cancelled`);
+  expect(text).toEndWith(`${NAME}: the start had not reached the service; looking it up started a run, cancelled`);
   expect([running(world), world.runs().length]).toEqual([[], 1]);
-  expect(view.items[0]?.reason).toBe("the start had not arrived; looking it up started a run, cancelled");
+  expect(view.items[0]?.reason).toBe("the start had not reached the service; looking it up started a run, cancelled");
 });
 
 test("the decision is recorded before a request is sent, and a wave finishes what the verb could not do", async () => {
@@ -123,7 +125,7 @@ test("with no free start the verb ends with 75 and the time, and the next wave g
   const { error } = await world.decide(stop(true));
   expect(error).toMatchObject({
     exitCode: 75,
-    message: expect.stringMatching(/one is available at 2026-09-01T00:2\d/),
+    message: expect.stringMatching(/a start is available at 2026-09-01T00:2\d/),
   });
   world.emulator.control("clearFaults");
   const sent = world.starts.length;
@@ -172,8 +174,8 @@ for (const arrived of [true, false]) {
     const { text, view } = await world.decide(retry());
     expect(text).toMatch(
       arrived
-        ? /^1 start without an answer is looked up first; .*: its start had arrived: the item continues with run \S+$/
-        : /: the start had not arrived; looking it up started a run: the item continues with run \S+$/,
+        ? /^1 start without an answer is looked up first; .*: its start had reached the service: the item continues with run \S+$/
+        : /: the start had not reached the service; looking it up started a run: the item continues with run \S+$/,
     );
     expect([view.counts.running, world.runs().length, new Set(world.starts.map(({ key }) => key)).size]).toEqual([
       1,
@@ -382,11 +384,11 @@ for (const [what, decision] of [["stop", stop(true)], ["skip", skip(true)]] as c
         ? Response.json({ ok: false, error: { code: "CONFLICT", message: "x" } }, { status: 409 })
         : undefined;
     const { text, view, error } = await world.decide(decision);
-    expect(text).toEndWith(`${NAME}: its key has a run that the service does not show: check the app`);
+    expect(text).toEndWith(`${NAME}: its key belongs to a run that the service does not show: check the app`);
     expect([error, verdicts(view), view.items[0]?.reason, view.exitCode]).toEqual([
       undefined,
       { [project(1)]: "unknown" },
-      "its key has a run that the service does not show: check the app",
+      "its key belongs to a run that the service does not show: check the app",
       1,
     ]);
     // Somebody has looked, and ended it there.
@@ -419,7 +421,7 @@ for (const [what, status, code, isGone, verdict, as] of ANSWERS) {
     // The others continue at once.
     expect(view.counts.running).toBe(2);
     if (verdict === "unknown") {
-      expect(view.items[0]?.reason).toBe("its key has a run that the service does not show: check the app");
+      expect(view.items[0]?.reason).toBe("its key belongs to a run that the service does not show: check the app");
     }
   });
 }

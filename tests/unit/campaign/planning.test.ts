@@ -45,7 +45,7 @@ const BAD: readonly [what: string, repositories: unknown[], lines: string[]][] =
   ]],
   ["an unknown id", ["00000000-0000-4000-8000-00000000000f"], [
     `"00000000-0000-4000-8000-00000000000f": the service lists no repository with this id; ` +
-    "if it is hidden, give base-branch and root in the file",
+    "if it is hidden, set base-branch and root in the file",
   ]],
   ["a query that finds nothing", [{ query: "nobody/" }], ["no repository's name begins with it"]],
 ];
@@ -194,8 +194,8 @@ test("a plan that is made again keeps name and branch of a repository that was r
     skipped: [],
     kept: [],
     notes: [
-      `${project(2)} is now called acme/renamed; its item keeps the name`,
-      `${project(3)} now has the default trunk; its item keeps main`,
+      `${project(2)} is now called acme/renamed; its item keeps the old name`,
+      `${project(3)} now defaults to trunk; its item keeps main`,
     ],
   });
   expect((await world.run()).code).toBe(0);
@@ -335,7 +335,7 @@ test("an excluded repository is not an item, and a file that excludes all of its
   const world = campaignWorld({ count: 3, file: { exclude: ["acme/*2"] } });
   expect(Object.keys(verdicts((await world.plan()).view))).toEqual([project(1), project(3)]);
   world.write({ exclude: ["acme/*"] });
-  expect(await failureOf(() => world.plan())).toMatch(/^2 .*names no repository that is not excluded/);
+  expect(await failureOf(() => world.plan())).toMatch(/^2 .*excludes all of its repositories/);
 });
 
 test("planCampaign() counts the time that sandboxes stay in use after their runs, until a run has finished", async () => {

@@ -559,7 +559,7 @@ const ADDRESSES: readonly [address: string, verdict: string, reason: RegExp | nu
   [
     "https://forge.evil.example/${repo}/pull/7",
     "unknown",
-    /which is on an unknown host: add your own forge with --forge-host/,
+    /which is on an unknown host: if you run that forge, add it with --forge-host/,
   ],
   ["https://github.com/${repo}/issues/7", "unknown", /not the address of a pull request/],
   ["https://github.com/${repo}/pull/7?x=1", "unknown", /not the address of a pull request/],

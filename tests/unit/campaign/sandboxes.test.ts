@@ -220,7 +220,7 @@ test("a wave whose first requests are refused by 429 goes on after the time that
   const { problem, view } = await world.advance();
   expect([problem, view.counts.succeeded, view.counts.running]).toEqual([null, 3, 3]);
   expect(world.notices).toContain(
-    "the service allows 60 requests a minute per token; more were sent, so it refuses the next one for 1 min",
+    "the service allows 60 requests a minute per token; more were sent, so it refuses requests for 1 min",
   );
 });
 

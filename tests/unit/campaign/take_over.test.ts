@@ -98,7 +98,7 @@ test("a token of another user ends with 2, names both remedies, and starts nothi
       const { code, message } = await failureOf(() => world.clock.drive(second.work(way)));
       expect(code).toBe(2);
       expect(message).toMatch(/this token belongs to a different user than the one who started the campaign/);
-      expect(message).toMatch(/use that user's token; or start your own campaign/);
+      expect(message).toMatch(/use that user's token, or start your own campaign/);
       expect((await second.view()).counts).toEqual((await first.view()).counts);
     }
     expect(world.wire.starts).toBe(starts);

@@ -238,7 +238,7 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
     "Quiet for 8 min",
   ]);
   expect(page).toContain(
-    "7 seen, times from the start of the run. 4 of them are not on this page, but in the ndjson report. Some were missed.",
+    "7 seen; times are relative to the start of the run. 4 of them are only in the ndjson report. Some were missed.",
   );
   expect(textsOf(page, "option")).toEqual(["All events", "log (2)", "failed (1)"]);
 });
@@ -386,7 +386,7 @@ test("renderRunPage() has what the agent wrote after its last tool, below the ou
 
 test("renderRunPage() says why it has no task when another job has started the run", () => {
   const about = (fields: object) => textsOf(renderRunPage(sampleResult(fields)), "section")[2] ?? "";
-  const why = "TaskOnly the job that started the run knows its task: the service does not return it.";
+  const why = "TaskThe task is known only to the job that started the run: the service does not return it.";
   expect(about({ replayed: null })).toContain(why);
   for (const fields of [{ replayed: false }, { replayed: null, task: "Fix it" }, { replayed: null, runId: null }]) {
     expect([fields, about(fields).includes(why)]).toEqual([fields, false]);
@@ -407,7 +407,7 @@ test("renderRunPage() has commands that start the task again as it was asked for
   expect(harness("default")).toBe("mogplex-ci run --follow --repo acme/web --new x");
   expect(harness("MOGPLEX_HARNESS")).toBe("mogplex-ci run --follow --repo acme/web --harness claude-code --new x");
   const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
-  expect(hidden).toContain("This page does not have the task. Save your task as task.md");
+  expect(hidden).toContain("This page does not contain the task. Save your task as task.md");
   expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
   expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "code")).toContain(
     "export MOGPLEX_URL=http://127.0.0.1:8080 MOGPLEX_DEV=1",

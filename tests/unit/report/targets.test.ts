@@ -69,7 +69,7 @@ test("defaultTargets() are the files of all formats, in the directory", () => {
 test("checkTargets() throws UsageError when two reports go to one file", () => {
   const targets = [{ format: "json", path: "out/a" }, { format: "dotenv", path: "./out//./a" }] as const;
   expect(() => checkTargets(targets, memoryIo())).toThrow(
-    'Cannot write report "dotenv" because report "json" goes to the same file: "./out//./a"',
+    'Cannot write report "dotenv" because report "json" is written to the same file: "./out//./a"',
   );
 });
 
@@ -86,7 +86,7 @@ test("checkTargets() throws one UsageError that says what to do when the disk is
   };
   expect(() => checkTargets(defaultTargets("out"), { ...io, writeFile, removeFile: () => {} } as never)).toThrow(
     new UsageError(
-      'Cannot write report "json" to "out/result.json": ENOSPC: no space left on device, write; free some space on the disk, or write to another one',
+      'Cannot write report "json" to "out/result.json": ENOSPC: no space left on device, write; free some space on the disk, or write to another disk',
     ),
   );
 });

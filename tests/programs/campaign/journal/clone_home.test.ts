@@ -66,7 +66,7 @@ test("a campaign on a branch never replaces the reports of a campaign in the sam
       2,
       expect.stringContaining(
         'error: Cannot write reports because the directory belongs to campaign "first", round "2": ' +
-          '"mogplex-campaign"; give another directory with --dir\n',
+          '"mogplex-campaign"; use another directory with --dir\n',
       ),
     ]);
   }

@@ -292,7 +292,7 @@ test("a campaign that a person has stopped stays merging, and merges nothing unt
     ["resume"],
   ]);
   expect(plainWords(stateClause(view))).toContain(
-    "1 pull request waits to be merged: 1 blocked; stopped by kim; nothing is merged until somebody resumes the campaign",
+    "1 pull request is waiting to be merged: 1 blocked; stopped by kim; nothing is merged until somebody resumes the campaign",
   );
   expect(attentionOf(view, ANY_COMMAND, null)[0]?.steps[0]?.command).toBe("mogplex-ci campaign resume FILE");
   await world.decide({ kind: "resume" });
@@ -316,7 +316,7 @@ test("a campaign notifies people when all pull requests that are left wait for p
   const finished = "1 of 1 has finished: 1 succeeded";
   expect(events).toEqual([
     `stuck: Campaign replace-moment is stuck until somebody acts. ${finished}. ` +
-    "1 pull request waits to be merged: 1 for a review",
+    "1 pull request is waiting to be merged: 1 for a review",
     `done: Campaign replace-moment is done. ${finished}`,
   ]);
 });

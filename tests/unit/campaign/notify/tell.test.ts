@@ -89,7 +89,7 @@ test("`run` reports a closed gate at once, while runs are still at work", async 
     ["done", "done", 0],
   ]);
   expect(calls[0]?.body.text).toBe(
-    "Campaign replace-moment stopped after too many failures: fix the cause, retry what failed, then approve. " +
+    "Campaign replace-moment stopped after too many failures: fix the cause, retry the failed items, then approve. " +
       "1 of 3 has finished: 1 failed. 2 running\n" +
       `Next: mogplex-ci campaign status campaign.yml --dir d\nMessage ${calls[0]?.body.id}`,
   );

@@ -168,7 +168,7 @@ test("renderGitlab() refuses a file that GitLab would not take, and files whose 
   expect(() => renderGitlab(sampleInput({ includes }))).toThrow("at most 5000000 bytes");
   for (const path of ["mogplex.mjs", "mogplex-waves/1/lock.json", "mogplex-campaign/x"]) {
     expect(() => renderGitlab(sampleInput({ includes: [carriedFile(path)] }))).toThrow(
-      "has a name that the jobs need",
+      "has a name that is reserved for the jobs",
     );
   }
 });

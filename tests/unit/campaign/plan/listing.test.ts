@@ -108,13 +108,13 @@ test("Listing.read() takes a page of 199 as the whole list, and splits one of 20
 test("Listing.read() throws when the names that only contain the prefix hide those that begin with it", async () => {
   const others = Array.from({ length: 300 }, (_, index) => `aaa/acme/web-${index}`);
   const { listing } = service([...others, "acme/web"]);
-  await expect(listing.read("acme/", ["acme/web"])).rejects.toThrow("name the repositories of the campaign one by one");
+  await expect(listing.read("acme/", ["acme/web"])).rejects.toThrow("list the repositories one by one");
 });
 
 test("Listing.read() throws when a name may be hidden although all longer ones are shown", async () => {
   const others = Array.from({ length: 300 }, (_, index) => `B/acme/web-${index}`);
   const { listing } = service([...others, "ACME/abc", "acme/web"]);
-  await expect(listing.read("acme/")).rejects.toThrow("name the repositories of the campaign one by one");
+  await expect(listing.read("acme/")).rejects.toThrow("list the repositories one by one");
 });
 
 test("Listing.read() reads past names that only contain the prefix when they sort behind those that begin with it", async () => {

@@ -84,12 +84,12 @@ test("resolveEntries() tells every entry that cannot become an item, with its pl
     [
       id(9),
       "the service lists no repository with this id",
-      "if it is hidden, give base-branch and root in the file",
+      "if it is hidden, set base-branch and root in the file",
     ],
     [
       "acme/odd",
       'its base branch "dependabot/@types/node" is not accepted: the character "@" is not allowed',
-      "give base-branch and root in the file, or rename it",
+      "set base-branch and root in the file, or rename the repository",
     ],
     ["acme/web", "it is the same item as another one in campaign.yml:7", "remove one of them"],
     [

@@ -178,7 +178,7 @@ test("renderCampaignPage() shows after too many failures what failed, then its r
   expect(asks.length).toBe(2);
   expect(asks[0]).toMatch(new RegExp(`^1 item: failed${reason}.*ENOSPC.*mogplex-ci report .*${retry}$`));
   expect(asks[1]).toBe(
-    "gate closedFix the cause and retry what failed, as shown above. Then let the campaign continue:" +
+    "gate closedFix the cause and retry the failed items, as shown above. Then let the campaign continue:" +
       "mogplex-ci campaign approve FILE",
   );
   expect(mainsOf(page).map((text) => text.includes("approve"))).toEqual([false]);
@@ -235,7 +235,7 @@ test("renderCampaignPage() has the groups of pull requests until they are merged
       "Merge status",
       "1 is merged",
       "Pull requestshttps://github.com/acme/service-0/pull/7",
-      "2 wait for review: ann <b> 1, ben 1; the oldest for 2 d",
+      "2 are waiting for review: ann <b> 1, ben 1; the oldest for 2 d",
       "mogplex-ci campaign merge FILE --dry-run",
       "Pull requestshttps://github.com/acme/service-1/pull/8https://github.com/acme/service-2/pull/9",
       "1 is blocked: acme 1; the oldest for 3 h",
@@ -494,7 +494,7 @@ test("renderCampaignPage() links why an item failed to the last lines of its own
     "Last lines from the agents in 2 items (acme/service-2, acme/service-0):401 Unauthorized",
   );
   expect(textOf("c0-1")).toBe("Last lines from the agent in acme/service-1:TypeError: x");
-  expect(textOf("c0")).toContain("4 items: failed, 2 different endings");
+  expect(textOf("c0")).toContain("4 items: failed, 2 different log endings");
 });
 
 test("renderCampaignPage() shows when the first and the newest item of a cause ended, and the owner of a pull request, not of a repository", () => {

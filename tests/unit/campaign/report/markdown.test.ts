@@ -43,7 +43,7 @@ test("renderCampaignMarkdown() puts what needs attention first, one cause at a t
 
 \`acme/service-3 (run 3f0f6f0a-6f0e-4a7e-9a0b-000000000003)\`
 
-Answer the agent in the app: until then, the run keeps one of the 3 sandboxes.
+Answer the agent in the app. Until then, the run occupies one of the 3 sandboxes.
 
 Or cancel the run:
 
@@ -154,9 +154,9 @@ test("renderCampaignMarkdown() shows how many items have each set of last lines,
     ["Last lines from the agents in 2 items (`acme/service-4`, `acme/service-3`):", " ```text\n no Temporal\n ```"],
     ["Last lines from the agents in 2 items (`acme/service-2`, `acme/service-1`):", " ```text\n E403 after 14 s\n ```"],
   ]);
-  expect(blocks.slice(blocks.indexOf("#### failed (6), 4 different endings"))).toEqual(
+  expect(blocks.slice(blocks.indexOf("#### failed (6), 4 different log endings"))).toEqual(
     expect.arrayContaining([
-      "And 1 other ending, in `acme/service-5`: see `campaign.html`",
+      "And 1 other log ending, in `acme/service-5`: see `campaign.html`",
       "To see more of `acme/service-6`:",
     ]),
   );

@@ -50,7 +50,7 @@ steps:
     file: { success: { require: "changes" } },
     item: "unknown",
     code: 1,
-    reason: "the run succeeded, and its events do not show whether it changed anything",
+    reason: "the run succeeded, but its events do not show whether it changed anything",
   },
   {
     row: "failed",
@@ -274,7 +274,7 @@ test("another user's token is refused by the first look, before anything is star
     const { code, problem } = await world[way]();
     expect(code).toBe(2);
     expect(problem).toMatch(
-      /this token belongs to a different user .*use that user's token; or start your own campaign/,
+      /this token belongs to a different user .*use that user's token, or start your own campaign/,
     );
   }
   expect([started, world.starts.length]).toEqual([3, 3]);

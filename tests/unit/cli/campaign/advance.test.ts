@@ -67,7 +67,7 @@ test("campaign advance --dry-run sends and writes nothing", async () => {
   expect(await world.campaign("advance", ["--dry-run"])).toMatchObject({
     code: 2,
     stderr: 'error: Cannot preview the next wave: there is no plan in "DIR"; ' +
-      `if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run \`mogplex-ci campaign plan ${FILE} --dir DIR\`\n`,
+      `if it was planned elsewhere, specify that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run \`mogplex-ci campaign plan ${FILE} --dir DIR\`\n`,
   });
   expect(existsSync(world.directory)).toBe(false);
   await world.campaign("plan");
@@ -102,7 +102,7 @@ test("campaign advance starts nothing when its directory has no plan, or was los
     code: 2,
     stdout: "",
     stderr: 'error: Cannot continue the campaign: there is no plan in "DIR"; ' +
-      "if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the " +
+      "if it was planned elsewhere, specify that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the " +
       `campaign file; for a new campaign, run \`mogplex-ci campaign plan ${FILE} --dir DIR\`\n`,
   };
   expect(await world.campaign("advance")).toMatchObject(refusal);
@@ -139,7 +139,7 @@ test("campaign advance ends with 4 when only runs are left that wait for an answ
   const { code, stdout } = await world.campaign("advance");
   expect(code).toBe(4);
   expect(stdout).toMatch(
-    /needs-input \(1\): .*\n.*Answer the agent in the app: until then, the run keeps one of the 3 sandboxes/s,
+    /needs-input \(1\): .*\n.*Answer the agent in the app. Until then, the run occupies one of the 3 sandboxes/s,
   );
 });
 

@@ -47,7 +47,7 @@ test("campaign close and ask change nothing without a person's word", async () =
     const job = await world.campaign(verb, args, TOKEN);
     expect([job.code, job.stderr]).toEqual([
       2,
-      expect.stringContaining("nobody can confirm the list outside a terminal; check the list, then add --yes"),
+      expect.stringContaining("the list cannot be confirmed outside a terminal; check the list, then add --yes"),
     ]);
     // It is not known here who has worked on them.
     const terminal = await world.campaign(verb, args, { ...TOKEN, terminal: true });

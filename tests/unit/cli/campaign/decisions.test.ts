@@ -155,7 +155,7 @@ const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
   ["retry", [], /no items are selected; use --failed, --cause WORD or --only GLOB/],
   ["retry", ["--cause", "nothing"], /there is no such cause: "nothing"; no item currently has a cause/],
   ["retry", ["--only", ""], /no item matches: ""; it must be a name or a glob/],
-  ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
+  ["skip", ["--only", project(1)], /the reason is missing; use --reason TEXT/],
   ["skip", ["--reason", "x"], /no items are selected/],
   [
     "approve",
@@ -436,7 +436,7 @@ test("a stop that has cancelled the canary is followed by a retry, and approval 
   expect(stopped).toContain(`
     Deal with the items below first. Then let the campaign continue:
       ${line("resume")}
-    To start the rest anyway, resume the campaign, then approve:
+    To start the others anyway, resume the campaign, then approve:
       ${line("approve")}
 `);
   expect((await world.campaign("resume")).stdout).toBe(
@@ -445,7 +445,7 @@ test("a stop that has cancelled the canary is followed by a retry, and approval 
     } cancelled, ${project(2)} cancelled; 2 cancelled items stay as they are until you retry them
 To continue:
   ${line("retry", "--cause", word)}
-To start the rest anyway:
+To start the others anyway:
   ${line("approve")}
 `,
   );
@@ -456,7 +456,7 @@ To start the rest anyway:
   expect(stdout).toContain(`
 The canary is being retried
   If the whole canary succeeds, the campaign continues without approval.
-  To start the rest anyway:
+  To start the others anyway:
     ${line("approve")}
 
 Page: DIR/campaign.html
@@ -473,11 +473,11 @@ test("a stop on top of too many failures is shown with them, and resume names wh
   await world.campaign("run");
   await world.campaign("stop", ["--reason", "wait for Ann"]);
   const failures = "the first item failed (stop-after-failures: 1)";
-  const both = `stopped by kim: wait for Ann; a gate is closed as well: ${failures}`;
+  const both = `stopped by kim: wait for Ann; a gate is also closed: ${failures}`;
   const { stdout } = await world.campaign("status");
   expect(stdout.replace(/\s+/g, " ")).toContain(`was ${both}; nothing more will start`);
   expect(stdout).toContain(
-    "To start the rest after all:\n      mogplex-ci campaign resume campaign.yml --dir DIR\n" +
+    "To resume the campaign:\n      mogplex-ci campaign resume campaign.yml --dir DIR\n" +
       "    Then open the gate:\n      mogplex-ci campaign approve campaign.yml --dir DIR\n",
   );
   expect((await world.campaign("run")).stdout).toEndWith(

@@ -96,11 +96,11 @@ test("campaign pipeline refuses what is missing or hostile, with words", async (
   const cases: [args: string[], message: string][] = [
     [
       ["--format", "jenkins"],
-      'this CI system has no generated pipeline: "jenkins"; give --format gitlab, or use a recipe',
+      'this CI system has no generated pipeline: "jenkins"; use --format gitlab, or a recipe',
     ],
     [
       ["--format", "github"],
-      'this CI system has no generated pipeline: "github"; give --format gitlab, or use a recipe',
+      'this CI system has no generated pipeline: "github"; use --format gitlab, or a recipe',
     ],
     [["--image", "$(touch x)"], "it must be the name of an image"],
     [["--image", "node\n"], "it must be the name of an image"],
@@ -120,7 +120,7 @@ test("campaign pipeline refuses what is missing or hostile, with words", async (
   const none = cliWorld();
   none.files.set("ci/mogplex.mjs", "");
   expect((await pipeline(none)).stderr).toContain("there is no plan");
-  expect((await world.campaign("pipeline")).stderr).toContain("no CI system is given");
+  expect((await world.campaign("pipeline")).stderr).toContain("no CI system was given");
   await world.campaign("stop");
   expect((await pipeline(world)).stderr).toContain("the campaign was stopped by kim");
 });

@@ -13,7 +13,7 @@ test("without --dir a campaign is in mogplex-campaign, and no command names it",
     const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
     expect((await world.cli(["campaign", "status", "campaign.yml"])).stderr).toBe(
       'error: Cannot read the campaign: there is no plan in "mogplex-campaign"; ' +
-        "if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; " +
+        "if it was planned elsewhere, specify that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; " +
         "for a new campaign, run `mogplex-ci campaign plan campaign.yml`\n",
     );
     const { code, stdout } = await world.cli(["campaign", "run", "campaign.yml"]);

@@ -38,7 +38,7 @@ test("campaign plan names the canary and its gate, until the gate is open", asyn
   const { stdout } = await world.campaign("plan");
   expect(stdout).toContain(
     `The canary starts first (2 items):\n  ${project(1)}@main\n  ${project(2)}@main\n` +
-      "Then a gate waits until somebody runs `campaign approve`\n",
+      "Then the campaign waits until somebody runs `campaign approve`\n",
   );
   const wait = "These times do not include the wait for approval after the canary.\n";
   expect(stdout).toContain(wait);
@@ -48,7 +48,7 @@ test("campaign plan names the canary and its gate, until the gate is open", asyn
   expect([again.includes("canary"), again.includes("Earliest end")]).toEqual([false, true]);
   const automatic = await cliWorld({ count: 2, file: { canary: { size: 1 } } }).campaign("plan");
   expect(automatic.stdout).toContain(
-    "The others start if the whole canary succeeds; otherwise a gate waits until somebody runs `campaign approve`\n",
+    "The others start if the whole canary succeeds; otherwise, the campaign waits until somebody runs `campaign approve`\n",
   );
   expect(automatic.stdout).not.toContain(wait);
 });

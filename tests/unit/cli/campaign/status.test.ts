@@ -71,7 +71,7 @@ test("campaign status --watch prints the status once, then a line for each chang
     [1, 2].map((number) => `succeeded    ${project(number)}  http://localhost/${project(number)}/pull/1  (5 min)\n`)
       .join("") + "campaign replace-moment is done: all 2 items succeeded\n",
   );
-  expect(stderr).toContain("the campaign is done; this shows what to do:\n");
+  expect(stderr).toContain("the campaign is done; to see what to do:\n");
 });
 
 test("campaign status --watch --json prints the whole view at each change", async () => {
@@ -124,7 +124,7 @@ test("campaign status ends with 2 for a changed journal, and for a directory wit
   const world = cliWorld();
   expect((await world.campaign("status")).stderr).toBe(
     'error: Cannot read the campaign: there is no plan in "DIR"; ' +
-      "if it was planned elsewhere, name that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
+      "if it was planned elsewhere, specify that place with --dir, --home, MOGPLEX_CAMPAIGN_HOME, or the key home in the campaign file; for a new campaign, run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
   );
   await world.campaign("advance", ["--plan"]);
   appendFileSync(`${world.directory}/journal/000001.ndjson`, '{"schema":1,"check":"0"}\n{}\n');

@@ -69,7 +69,7 @@ test("run, advance, status and the reports agree that a campaign is merging, and
   const github = githubForge();
   github.pulls.set(`${project(1)}#7`, aNode({ ...rollup("PENDING"), updatedAt: "2099-01-01T00:00:00Z" }));
   world.forge = github;
-  const waits = "1 pull request waits: 1 for checks";
+  const waits = "1 pull request is waiting: 1 for checks";
   const run = await world.campaign("run", [], TOKEN);
   const first = `Campaign replace-moment is merging: its item succeeded; ${waits}`;
   expect([run.code, run.stdout]).toEqual([0, expect.stringContaining(first)]);

@@ -94,7 +94,7 @@ test("statusText() shows which items have which last lines, and how many other e
   const begin = [
     "Needs attention: 6 items",
     "",
-    "  failed (6), 5 different endings: Agent run exited with code 1.",
+    "  failed (6), 5 different log endings: Agent run exited with code 1.",
     `    ${[0, 1, 2, 3, 4, 5].map((number) => `acme/service-${number}`).join(", ")}`,
     "    Last lines from the agent in acme/service-5, the newest:",
     "      ENOSPC",
@@ -105,7 +105,7 @@ test("statusText() shows which items have which last lines, and how many other e
   ];
   expect(attention(false)).toEqual([
     ...begin,
-    "    And 2 other endings, in acme/service-2, acme/service-1: `campaign status --all` shows them",
+    "    And 2 other log endings, in acme/service-2, acme/service-1: `campaign status --all` shows them",
     ...end,
   ]);
   expect(attention(true)).toEqual([
@@ -153,7 +153,7 @@ test("statusText() tells for every cause what to do, with commands that can be c
   expect(attention.slice(2, 8)).toEqual([
     "  needs-input (1): Should dates without a zone be read as UTC?",
     "    acme/service-0 (run 3f0f6f0a-6f0e-4a7e-9a0b-000000000000)",
-    "    Answer the agent in the app: until then, the run keeps one of the 3",
+    "    Answer the agent in the app. Until then, the run occupies one of the 3",
     "    sandboxes.",
     "    Or cancel the run:",
     "      mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
@@ -214,8 +214,8 @@ test("statusText() shows after too many failures what failed, then its retry, th
   ]);
   expect(attention.slice(-4)).toEqual([
     "  gate closed",
-    "    Fix the cause and retry what failed, as shown above. Then let the campaign",
-    "    continue:",
+    "    Fix the cause and retry the failed items, as shown above. Then let the",
+    "    campaign continue:",
     "      mogplex-ci campaign approve campaign.yaml",
   ]);
   const retried = part(status(viewOf([anItem(3, "waiting", { attempts: 1 })], closed)), "Needs attention");
@@ -239,7 +239,7 @@ test("statusText() says at its end, and only there, what opens a canary that fai
   ]);
   expect(lines.slice(-5)).toEqual([
     "  Deal with the items above first. Retried items do not wait for the gate.",
-    "  To start the rest anyway:",
+    "  To start the others anyway:",
     "    mogplex-ci campaign approve campaign.yaml",
     "  To stop the campaign instead:",
     "    mogplex-ci campaign stop campaign.yaml",

@@ -113,7 +113,7 @@ test("all reports that a full disk has no room for are one error line", async ()
   });
   expect(io.text.stderr).toBe(
     `error: Cannot write reports because the disk is full: ${paths.map((path) => `"${path}"`).join(", ")}; ` +
-      "free some space on the disk, or write to another one\n",
+      "free some space on the disk, or write to another disk\n",
   );
 });
 
