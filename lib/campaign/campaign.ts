@@ -1,5 +1,5 @@
 /**
- * Runs campaigns, for scripts and for the command line: makes one wave, follows a campaign to its end, or reads its state.
+ * Runs campaigns, for scripts and for the command line: runs one wave, follows a campaign until it is done, or reads its state.
  *
  * @module
  */
@@ -96,7 +96,7 @@ export type CampaignStand =
   | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
   /**
    * A signal ended the step. The campaign can be continued. `view` is `null` if there is no plan yet. `why` says what happened to the runs. `by` is
-   * the reason of the signal.
+   * the signal's abort reason.
    */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
@@ -113,9 +113,9 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
 }
 
 /**
- * The exit code for users who want to know whether a campaign is done. If the campaign has an exit code, that code is returned. Otherwise 4 if only a
- * person can make the campaign continue, so that no scheduler repeats the command; 1 if a start has been unanswered for two hours; 75 in all other
- * cases.
+ * The exit code for users who want to know whether a campaign is done. If the campaign has an exit code, that code is returned. Otherwise, the code
+ * is 4 if the campaign needs a person to continue, so that no scheduler repeats the command. The code is 1 if a start has been unanswered for two
+ * hours, and 75 in all other cases.
  */
 export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt" | "causes">): number {
   const { exitCode, state, nextWaveAt, causes } = view;
@@ -140,7 +140,7 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 }
 
 export interface StepInternals extends CampaignInternals {
-  /** Called after each change, with a function that makes the view. For `brief`, see `ViewInput.brief`. */
+  /** Called after each change, with a function that returns the view. For `brief`, see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** What a signal does to open runs. @default {"auto"} (the runs continue) */
   onInterrupt?: OnInterrupt | undefined;
@@ -162,14 +162,14 @@ type StepFunction = (
 ) => Promise<CampaignStand>;
 
 /**
- * Makes one wave, as `campaign advance` does. Throws the error that stopped the wave, after passing the view to {@linkcode StepInternals.onFailed}.
+ * Runs one wave, as `campaign advance` does. Throws the error that stopped the wave, after passing the view to {@linkcode StepInternals.onFailed}.
  */
 export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
 
 /** Runs waves, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
 export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
-/** Reading 10,000 repositories takes five minutes. */
+/** Default time limit for one wave. Reading 10,000 repositories takes five minutes. */
 const WAVE_MS = 60 * 60_000;
 
 async function makeStep(
@@ -380,7 +380,7 @@ class Step {
       for (const [id, item] of memory.items) this.#items.set(id, this.#itemView(work, item));
       await work.store.record({ type: "wave" });
       this.#tell(work, { type: "wave", wave: memory.wave });
-      // A process that follows the campaign must learn early whether it can write. Its lost races are counted from here on.
+      // A process that follows the campaign must find out early whether it can write.
       if (!this.#settings.once) await work.store.share();
       await this.#advance(work);
     } else await clearTrouble(work.store);
@@ -397,7 +397,7 @@ class Step {
   async #advance(work: Work): Promise<void> {
     const { once } = this.#settings;
     if (once) this.#pace.patienceMs = PATIENCE_MS;
-    // A campaign at rest may continue: the wave checks whether people have ended the open runs.
+    // If people have answered or cancelled the open runs, the wave detects this, and the campaign continues.
     if (once || isAtRest(work.store.memory)) await runWave(work);
     if (!once) await followToRest(work);
   }
@@ -482,7 +482,7 @@ class Step {
       };
     }
     const { running, "needs-input": asking } = memory.counts;
-    // A stopped campaign remains stopped after an answered run has ended.
+    // A stopped campaign remains stopped even if a person answers a run and the run then ends.
     if (state === "stopped" || memory.stopped !== null && isAtRest(memory)) {
       const advice = needsRetry(view)
         ? "retry the canary's items with `campaign retry`, then run `campaign resume`"

@@ -188,7 +188,7 @@ export interface WavesForecast {
   endsAt: string | null;
   /** Number of waves; 1 if one process runs the whole campaign. */
   waves: number;
-  /** Number of minutes that runners are busy. */
+  /** Total runner time, in minutes. */
   computeMinutes: number;
 }
 

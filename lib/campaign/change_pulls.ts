@@ -62,7 +62,7 @@ export interface ChangeOptions extends CampaignOptions {
 const DAY_MS = 86_400_000;
 
 /**
- * Changes pull requests. Unanswered changes that earlier commands requested are finished first.
+ * Changes pull requests. First finishes the changes of earlier commands whose requests got no response.
  *
  * @throws {UsageError} if nothing is selected, if no selected pull request can be changed, if a run is working on a branch that would be closed, or
  * if no forge token is set.
@@ -89,7 +89,7 @@ export async function changePullRequests(
     if (pulls === undefined) throw withoutToken(store, attempted);
     const work: WriteWork = { store, writer: (url) => pulls.writer(url, `campaign ${change.kind}`) };
     const view = () => viewOf(opened, store, { stuckAfterMs });
-    // Also needed after a lost race, because the journal may have the intents without their results.
+    // Also needed after a lost race, because the journal may contain the intents without their results.
     if (!dryRun) take(await finishWrites(work));
     if (plan === undefined) {
       await pulls.refresh(store.memory, (body) => store.take(body, dryRun), change.kind === "close");
@@ -97,14 +97,14 @@ export async function changePullRequests(
       const { cause } = change.select;
       if (cause !== undefined && before.causes.every(({ word }) => word !== cause)) pulls.checkAnswered(attempted);
       plan = await planChange({ opened, store, attempted, pulls, change, options }, before).catch((error) => {
-        // The requested changes may just have been finished.
+        // If `finishWrites` has already made the requested changes, nothing is left to plan.
         if (error instanceof UsageError && results.size > 0) return { changes: [], left: [] };
         throw error;
       });
       onPlan?.(plan);
     }
     if (!dryRun) {
-      // An unanswered change is not requested again.
+      // A change whose request got no response is not requested again.
       const hasResult = ({ item }: PlannedChange) =>
         ["done", "refused"].includes(results.get(`${change.kind} ${item}`)?.state ?? "") ||
         store.memory.items.get(item)?.writes[change.kind]?.state === "open";
@@ -154,7 +154,7 @@ function whyNot({ pullRequest, pull }: ItemMemory): string | null {
   return pullRequest === null ? "it has no pull request" : whyNotOwn(pull);
 }
 
-/** Reading the people of a pull request takes several requests, so the people of further pull requests remain unknown. */
+/** Maximum number of pull requests whose participants are read, because each pull request takes several requests. */
 const MAX_PEOPLE = 100;
 
 async function peopleOf({ pulls, change }: Planning, url: string, count: number): Promise<readonly string[] | null> {

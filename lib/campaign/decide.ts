@@ -153,8 +153,8 @@ async function decideHere(
     });
   }
   let recorded: Recorded | undefined;
-  // Most decisions need only the campaign's place. Therefore a campaign can be stopped even if its file names other files that are missing or not
-  // permitted.
+  // Most decisions need only the location of the campaign's home. A campaign can therefore be stopped even if its file names other files that are
+  // missing or not permitted.
   const purpose = decision.kind === "retry" && decision.adopt ? "task" : "place";
   const reading = internalsWith(internals, { purpose } as const);
   return await withCampaign(source, options, reading, dryRun ? "read" : "write", async (opened) => {
@@ -181,7 +181,7 @@ async function decideHere(
       return { items, text: `dry run, nothing was recorded; without --dry-run, ${text}`, elsewhere, view: view() };
     }
     store = await reopen(opened) ?? store;
-    // The end of a cancelled or skipped canary may close a gate.
+    // Cancelling or skipping canary items may close a gate.
     const recordGate = async (store: Store) => {
       const gate = decision.kind === "stop" || decision.kind === "skip" ? gateDue(store.memory) : undefined;
       if (gate !== undefined) await store.record(gate);
@@ -332,7 +332,8 @@ function noMatchError(
   const more = globs.length > first.length ? ` and ${globs.length - first.length} more` : "";
   const value = first.length > 0 ? first.map((glob) => JSON.stringify(glob)).join(", ") + more : undefined;
   const near = [...new Set(first.flatMap((glob) => nearest(glob, names) ?? []))];
-  // Names with a "/" are not checked, because names on the screen may have other characters. The id of a run has no "/".
+  // Names with a "/" are not checked, because names that users copy from the screen may contain characters that are not allowed in a glob. The id of
+  // a run contains no "/".
   const isRunId = (glob: string) => isUuid(glob) || isShortRunId(glob);
   const problem = first.filter((glob) => !glob.includes("/") && !isRunId(glob)).map(globProblem).find((each) =>
     each !== undefined
@@ -345,7 +346,8 @@ function noMatchError(
 }
 
 /**
- * The run that a text names by its id or by the first digits of its id. If the text has only the first digits, the complete id is reported.
+ * Returns the id of the run that a text identifies by its id or by the first digits of its id. If the text contains only the first digits, a notice
+ * shows the complete id.
  *
  * @throws {UsageError} if several run ids begin with the digits.
  */
@@ -367,7 +369,7 @@ function runIdOf(
   throw new UsageError({ attempted, why, value: JSON.stringify(text), advice: `give one of ${matches.join(", ")}` });
 }
 
-/** Open runs must end first. Items that the plan found invalid need another plan. */
+/** An item with an open run cannot be retried until the run ends. An item that is invalid in the plan needs a new plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
   const matches = items.filter((item) =>
     (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
@@ -480,9 +482,9 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
 }
 
 /**
- * Other machines may use the branch, and a cache loses the work of a killed job.
+ * Other machines may use the branch. A cache does not contain the work of a killed job.
  *
- * @param what Number of items that a `run` on another machine no longer starts once it has read the decision.
+ * @param what Number of items that `campaign run` on another machine does not start after it has read the decision.
  */
 function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: number | "all"): string | undefined {
   if (branch !== null) {
@@ -557,7 +559,7 @@ async function recordRetry(deciding: Deciding, { select, adopt, reason }: Of<"re
   const ids = items.map(({ item }) => item.id);
   const pulls = followUp === undefined ? items.flatMap(openPull) : [];
   const { lock } = store.memory;
-  // A canary tries the task for all items, so the items that wait for the canary get its task.
+  // The canary tests the task for all items, so the items that wait for the canary get the canary's new task.
   const waiting = adopt ? waitingWithOtherTask(deciding, ids) : [];
   const followers = items.some(({ item }) => item.canary) ? waiting : [];
   const next = adopt ? sealLock(adoptTask(lock, opened.file, opened.fileHash, new Set([...ids, ...followers]))) : lock;

@@ -1,6 +1,7 @@
 /**
  * Changes pull requests: adds the reviewers and labels from the campaign file, requests reviews, and closes pull requests. Each change is recorded in
- * the journal and shared before it is sent. If a request is not answered, the forge is asked what happened, so nothing is sent twice.
+ * the journal and shared before it is sent. If a request gets no response, the pull request is read to find out what happened, so nothing is sent
+ * twice.
  *
  * @module
  */
@@ -52,7 +53,7 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
 }
 
 /**
- * Finishes unanswered changes that earlier commands requested: reads the forge, and sends what is missing.
+ * Finishes the changes of earlier commands whose requests got no response: reads the pull requests, and sends what is missing.
  *
  * @param isDue Whether a change is finished now. @default all changes
  */
@@ -89,7 +90,7 @@ export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[
       try {
         results.push(await carryOut(work, item, act));
       } catch (error) {
-        // Part of the failed change may have been sent, so the forge is asked about it later. No part of the other changes was sent.
+        // Part of the failed change may have been sent, so its result is read from the forge later. Nothing of the remaining changes was sent.
         if (!(error instanceof LostRaceError)) await withdraw(store, batch.slice(index + 1));
         throw error;
       }
@@ -162,7 +163,7 @@ async function requestAll(writer: PullRequestWriter, { users, teams, labels }: W
     ...missing.teams.map((name) => ({ users: [], teams: [name] })),
   ];
   if (single.length === 1) return answer.refused;
-  // If the forge does not accept one name, it refuses the whole request.
+  // If the forge rejects one name, it rejects the whole request.
   let isRequested = false;
   for (const each of single) isRequested = await writer.requestReview(each) === "requested" || isRequested;
   return isRequested ? null : answer.refused;

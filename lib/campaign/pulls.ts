@@ -460,7 +460,7 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
 }
 
 /**
- * @param item Only a succeeded item can have a stuck pull request. The verdict explains all others.
+ * @param item Only a `succeeded` or `unchanged` item can have a stuck pull request.
  * @param changed Whether the item's newest run changed something; `null` if unknown.
  */
 export function stuckCause(
@@ -515,8 +515,8 @@ export function pullRequestText(
 }
 
 /**
- * For example, `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If no pull request was read, the sentence has only their number. `null` if
- * there are none.
+ * For example, `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If no pull request was read, the sentence contains only the number of pull
+ * requests. `null` if there are none.
  */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);

@@ -64,7 +64,7 @@ export interface Concern {
   readonly subject: string;
   /** Why it needs attention, or what to do. Empty if nothing is known. Untrusted text. */
   readonly line: string;
-  /** The command that the line announces. `null` if there is no command. Untrusted text. */
+  /** The command that is shown after the line. `null` if there is no command. Untrusted text. */
   readonly command: string | null;
   /** When the problem occurred or began, in milliseconds since 1970. `null` if unknown. */
   readonly at: number | null;
@@ -299,7 +299,7 @@ function answerUrl(origin: string, runId: string | null = null): string | null {
   return appAddress(origin, runId) ?? null;
 }
 
-/** How a line names a run: `acme/web (nightly): “Fix it”`. Untrusted text. */
+/** The text that identifies a run in a line: `acme/web (nightly): “Fix it”`. Untrusted text. */
 function runName({ repository, job, runId, file }: RunEntry, task: string | null): string {
   const where = repository ?? (runId === null ? file : runIdText(runId));
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
@@ -350,7 +350,7 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
   });
 }
 
-/** A run that has not ended after this time needs attention. So does a sandbox that has existed and been idle for this time. */
+/** A run that has not ended after this time needs attention. A sandbox needs attention if it was created, and last used, longer ago than this. */
 const LONG_RUN_MS = 6 * 3_600_000;
 
 function longText(ms: number): string {
@@ -789,7 +789,7 @@ function ofSandboxes(data: DashboardData): Concern[] {
   ];
 }
 
-/** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log of the job has the reason. */
+/** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log of the job contains the reason. */
 function missingText({ file, why }: FileProblem): string {
   const isReport = why === NO_SUCH_FILE && /(^|\/)campaign\.json$/.test(file);
   return isReport ? `${why}. If a job runs "campaign report", its log shows the reason.` : why;

@@ -418,7 +418,7 @@ const PASSED_OVER: readonly string[] = ["node_modules"];
 
 interface GlobCut {
   pattern: string;
-  /** The folder that was being read at the limit. Untrusted text. */
+  /** The folder that was being read when the limit was reached. Untrusted text. */
   folder: string;
 }
 

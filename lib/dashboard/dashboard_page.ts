@@ -242,7 +242,7 @@ function jobLink(url: string): Html {
 function partLink(part: string, words: Part, rows?: RowFilter): Html {
   if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
   const { repository, kind = "" } = rows;
-  // In quotes, because "acme/web" must not show acme/website.
+  // The quotes make the search exact, so that acme/web does not match acme/website.
   return markup`<a href="#${part}" data-search="${`"${repository}"`}" data-kind="${kind}">${words}</a>`;
 }
 
@@ -328,7 +328,6 @@ function days(data: DashboardData): Html | null {
       ),
       "up",
       curve(shareOf),
-      // The summary of the page lists the other runs.
       ratedOf(last) === last.runs || ratedOf(last) < LEAST_RUNS ? null : `of ${ratedOf(last)} finished runs`,
     ),
     last.medianMs !== null &&
@@ -633,7 +632,7 @@ function pullRow(
         : markup`${!isUnchecked && state(...CHECKS.get(checks) ?? [checks, "none"])}${
           conflict === true && markup` ${state("conflict", "warn")}`
         }`,
-      // In one line, because the column is narrow beside a long task.
+      // On one line, because a long task leaves little space for this column.
       oneLine(reviewText(entry) || null),
       oneLine(owner),
       ms === null ? null : { show: time(ms, ageText(nowMs - ms)), value: nowMs - ms },
@@ -844,12 +843,12 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
 
 const MAX_WHY = 60;
 
-/** If the run has no page, also says where to find out more. */
+/** If the run has no page, also shows where to find more information. */
 function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html | null {
   if (page !== null || runId === null || outcome === "success") {
     return oneLine(reason, page === null ? undefined : pageAddress(page));
   }
-  // With the host, because the history may come from another project.
+  // The host is shown, because the history may come from another project.
   const log = jobUrl?.startsWith("https:") ? link(jobUrl, `job log on ${hostOf(jobUrl)}`) : null;
   const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
   return more(
@@ -939,7 +938,7 @@ function sandboxes(data: DashboardData, nowMs: number): Html | null {
   }</div>`;
 }
 
-/** At full width, because a row has two long names. */
+/** The table has the full width, because a row contains two long names. */
 function sandboxTable({ sandboxes, lists }: DashboardData, nowMs: number): Html | null {
   if (!isRead(lists.sandboxes) || sandboxes.length === 0) return null;
   const rows = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }): TableRow => {

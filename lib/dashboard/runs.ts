@@ -36,7 +36,7 @@ function completed(run: RunEntry, other: RunEntry): RunEntry {
   return { ...both, outcome, exitCode, reason, lastLine, endedAt, durationMs };
 }
 
-/** Outcomes of jobs that did not see the end of their run. */
+/** Outcomes of jobs that ended before their run did. */
 const OPEN_OUTCOMES: readonly string[] = ["started", "deadline", "interrupted", "error", "awaiting_input"];
 
 function isOpen({ runId, outcome }: RunEntry): boolean {

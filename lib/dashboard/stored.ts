@@ -174,7 +174,7 @@ export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | 
   return { ...stored, runs, campaigns, pulls: newestPulls([...stored.pulls, ...more]) };
 }
 
-/** The campaign's count that includes a run, by the outcome of the run. All other outcomes are left to the campaign's next wave. */
+/** The campaign's count that includes a run, by the outcome of the run. The campaign's next wave counts runs with other outcomes. */
 const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   awaiting_input: "asking",
   started: "running",
@@ -194,7 +194,7 @@ function withRun(
   // A cancelled run is never repeated.
   const now = run.outcome === "failed" && hasAttempt ? undefined : lookup(COUNTED_AS, run.outcome);
   if (now !== undefined) counts[now]++;
-  // A run that waits for an answer is listed itself.
+  // A run that waits for an answer has its own entry, so it is removed from the causes.
   const causes = question === null ? entry.causes : withoutQuestion(entry.causes, question, name);
   if (now !== "failed") return { ...entry, ...counts, causes };
   counts.ended++;
@@ -221,7 +221,7 @@ function withFailure(causes: readonly CampaignCause[], run: RunEntry, name: stri
 
 const MAX_JOBS = 50;
 
-/** The reason of an error without the path, which is shown beside the reason. */
+/** The reason for an error, without the path, because the path is shown beside the reason. */
 function whyOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value } = error;

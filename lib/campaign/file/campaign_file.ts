@@ -97,7 +97,7 @@ export interface MergeRules {
   afterMs: number;
   atMost: number | null;
   method: MergeMethod | null;
-  /** Whether to update branches that must be up to date. */
+  /** Whether to update branches that must be up to date before a merge. */
   update: boolean;
   withoutChecks: readonly string[];
 }

@@ -144,7 +144,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   function add(start: number, end: number, path: Path, message: string): void {
     if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
   }
-  /** Whether an empty value directly precedes the syntax error. Its real value may follow the error. */
+  /** Whether an empty value directly precedes the syntax error. The real value may follow the error. */
   function isCut(node: TreeNode): boolean {
     const isEmpty = node.kind === "scalar" && (node.value === null || node.value === "");
     return isEmpty && brokenFrom < Infinity && source.text.slice(node.end, brokenFrom).trim() === "";

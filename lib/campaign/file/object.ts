@@ -75,11 +75,11 @@ export interface CampaignDefinition {
   readonly excludeFile?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
   readonly agent?: {
-    /** Harness of the agent. A name that this version does not know requires `unverified`. @default {"codex"} */
+    /** Harness of the agent. A name that this version does not recognize requires `unverified`. @default {"codex"} */
     readonly harness?: OpenWord<Harness> | undefined;
     /** How much the agent may do. @default the service decides */
     readonly mode?: Mode | undefined;
-    /** Permits a harness that this version does not know. @default {false} */
+    /** Permits a harness that this version does not recognize. @default {false} */
     readonly unverified?: boolean | undefined;
   } | undefined;
   /** A file with the result of each run, as JSON that must match a schema. See docs/results.md. @default none */
@@ -138,7 +138,7 @@ export interface CampaignDefinition {
     readonly atMost?: number | undefined;
     /** @default a method that the repository allows */
     readonly method?: "merge" | "squash" | "rebase" | undefined;
-    /** Whether to update a branch that must be up to date. @default {false} */
+    /** Whether to update a branch that must be up to date before a merge. @default {false} */
     readonly update?: boolean | undefined;
     /** Globs of repositories without CI: their pull requests are merged without checks. @default {[]} */
     readonly withoutChecks?: readonly string[] | undefined;

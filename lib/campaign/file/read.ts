@@ -408,7 +408,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 }
 
-/** Reports a `#` in unquoted text that was read as the beginning of a comment. */
+/** Reports a `#` in unquoted text that was read as the start of a comment. */
 function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
   for (const key of SENTENCES) {
     const node = nodeAt(root, [key]);

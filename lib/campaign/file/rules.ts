@@ -373,8 +373,8 @@ function windowOf(text: string): StartWindow {
 }
 
 /**
- * The days of a window are the days on which it begins. If its end is not after its beginning, the window ends on the next day. The default time zone
- * is UTC.
+ * The days of a window are the days on which the window begins. If the end time is not after the start time, the window ends on the next day. The
+ * default time zone is UTC.
  */
 export function parseWindow(text: string): WindowResult {
   if (text.length > 200) return { ok: false, problem: FORM };

@@ -40,7 +40,7 @@ interface TornLine {
 
 interface Segments {
   /**
-   * Reads all records into the chain, which must be at its beginning.
+   * Reads all records into the chain. The chain must not contain any records yet.
    *
    * @returns The last line if it was not completely written. With `repair`, the line is completed or removed on the disk.
    * @throws {UsageError} See `Home.readJournal`.
@@ -206,7 +206,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 export interface DirHomeOptions {
   files: DurableFiles;
   processes: Processes;
-  /** For the times of records, which are only for people. */
+  /** Sets the times of records. Only people use these times. */
   clock: Clock;
   campaign: string;
   round: string;
@@ -221,7 +221,7 @@ export interface DirHomeOptions {
   onNotice: OnNotice;
 }
 
-/** Maximum size in bytes. A minute has at most 60 requests. */
+/** Maximum size in bytes. The file contains the times of the requests of the last minute, at most 60. */
 const MAX_REQUESTS_BYTES = 4096;
 
 function requestsPath(directory: string): string {
@@ -253,7 +253,7 @@ function writeSent(
     files.makeDirectory(`${directory}/ci`);
     files.replace(requestsPath(directory), `${JSON.stringify(recent.map((at) => Math.round(at + offset)))}\n`);
   } catch {
-    // Without this file, the next process only waits longer.
+    // Without this file, the next process only has to wait longer.
   }
 }
 

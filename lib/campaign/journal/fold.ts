@@ -404,8 +404,8 @@ function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): v
 }
 
 /**
- * Records the delay between the end of a run and the check that noticed it. The record's time is corrected to the service's clock. A run that ended
- * before its start was answered is ignored, because its end could not have been noticed earlier.
+ * Records the delay between the end of a run and the check that detected the end. The record's time is corrected to the service's clock. A run that
+ * ended before its start was answered is ignored, because its end could not have been detected earlier.
  */
 function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
   if (slotAt !== null && Date.parse(updatedAt ?? "") < Date.parse(slotAt)) return;
@@ -415,7 +415,7 @@ function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, {
   if (lateMs.length > MAX_LATE) lateMs.shift();
 }
 
-/** A follow-up is about the pull request, so the item usually stays `succeeded`. The forge shows whether the follow-up fixed the problem. */
+/** A follow-up only fixes the pull request, so the item usually stays `succeeded`. The forge shows whether the follow-up fixed the problem. */
 function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason, result }: Of<"ended">): void {
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
@@ -633,7 +633,7 @@ function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): vo
   else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
 }
 
-/** `sentAt` and `slotAt` are times of the service's clock; `at` is by the machine's clock. */
+/** `sentAt` and `slotAt` are by the service's clock; `at` is by the machine's clock. */
 function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
   const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
   if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
@@ -768,7 +768,7 @@ type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: str
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
 /**
- * Checks that every start that will be sent again under its number still has the key that follows from the lock. This check must run after the
+ * Checks that every start that will be sent again under its number still has the key that is derived from the lock. This check must run after the
  * journal is read and before anything is sent.
  *
  * @throws {UsageError} if a start was sent with another lock.

@@ -1,9 +1,9 @@
 /**
- * A home that is a branch of a Git repository. Every wave reads the branch, adds commits before it sends starts, and adds a commit at its end. During
- * a wave, the lock and the journal are in a directory that only this process knows.
+ * A home that is a branch of a Git repository. Every wave reads the branch, adds commits before it sends starts, and adds a commit when it ends.
+ * During a wave, the lock and the journal are in a directory that only this process uses.
  *
- * If two jobs make a wave at the same time, the second push fails, and the second job reads the branch again. The job finds the runs that it has
- * started by their keys, because the same start always has the same key.
+ * If two jobs run a wave at the same time, the second push fails, and the second job reads the branch again. That job finds the runs that it has
+ * already started, because the same start always has the same key.
  *
  * @module
  */

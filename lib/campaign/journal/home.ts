@@ -49,10 +49,10 @@ export interface Home {
    */
   append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
   /**
-   * Shares what was written with other machines. Called at the end of a wave, a plan or a decision. A directory shares nothing.
+   * Shares what was written with other machines. Called at the end of a wave, a plan or a decision. Does nothing if the home is a directory.
    *
-   * @param onlyNews Whether to omit records that only report a wave and what stopped it. A wave that refuses to continue must not block a wave on
-   * another machine. @default {false}
+   * @param onlyNews Whether to share nothing if all new records only report a wave and the error that stopped it. Sharing such records would make a
+   * wave on another machine lose the race. @default {false}
    * @throws {LostRaceError} if another machine has written in the meantime. What this machine wrote is then lost and must be decided again.
    * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without write access.
    */
@@ -61,15 +61,15 @@ export interface Home {
   readonly isShared: boolean;
   /**
    * Checks whether another machine has written to the home since this process last read or wrote it. Nothing else is read, so the next {@linkcode
-   * Home.flush} still notices the change.
+   * Home.flush} still detects the change.
    *
    * @throws {LostRaceError} if another machine has written.
    * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without read access.
    */
   checkUnmoved(): Promise<void>;
   /**
-   * When requests were sent in the last minute, by this process's clock, oldest first. The list exists because the service limits a token's requests per minute. A directory
-   * also includes the requests of earlier processes. {@linkcode Home.close} keeps the times for the next process.
+   * When requests were sent in the last minute, by this process's clock, oldest first. The list exists because the service limits a token's requests
+   * per minute. For a directory, the list includes the requests of earlier processes. {@linkcode Home.close} keeps the times for the next process.
    */
   readonly sentAt: number[];
   /** Stop requests of other processes on this machine; see `stop_request.ts`. Never throws. */

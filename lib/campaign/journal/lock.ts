@@ -212,8 +212,8 @@ export interface LockChecks {
   campaign: string;
   round: string;
   /**
-   * Computes the hash of an item's request from its task, to compare it with the hash in the lock. This requires the templates of the campaign file,
-   * which this folder does not have. @default the hash is not compared
+   * Computes the hash of an item's request from its task, to compare it with the hash in the lock. Passed in, because this module cannot parse the
+   * templates of the campaign file. @default the hash is not compared
    */
   requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }

@@ -18,7 +18,7 @@ export interface StartMemory {
   key: string;
   /** The working branch in the request; `null` if the service chooses the name. */
   branch: string | null;
-  /** The working branch in the answer, if the request named none; otherwise `null`. */
+  /** The working branch in the response; `null` if the request named a branch, or if there is no response. */
   answered: string | null;
   /** An estimate of the service's time when the start was last sent, in ISO 8601. */
   sentAt: string;
@@ -159,7 +159,9 @@ export interface CampaignMemory {
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
   /** Total delay and number of sandboxes that ended after their runs did. */
   readonly lingered: { sumMs: number; count: number };
-  /** For each of the last {@linkcode MAX_LATE} finished runs, the time between the end of the run and the check that noticed it. Oldest first. */
+  /**
+   * For each of the last {@linkcode MAX_LATE} finished runs, the time between the end of the run and the check that detected the end. Oldest first.
+   */
   readonly lateMs: number[];
   /** How far the machine's clock was ahead of the service's clock when the last start was sent. */
   skewMs: number;
@@ -263,8 +265,8 @@ export function isSpent({ end, runId }: StartMemory): boolean {
 }
 
 /**
- * Whether the last start of an item is open: its request may have arrived, but no answer shows what happened, so an agent may be running. A refused
- * connection and a refusal by the service are answers.
+ * Whether the last start of an item is open: its request may have arrived, but no response shows what happened, so an agent may be running. A refused
+ * connection and a refusal by the service are treated as responses.
  */
 export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
   const last = starts.at(-1);

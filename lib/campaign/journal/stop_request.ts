@@ -89,6 +89,6 @@ export function removeStop(directory: string, files: DurableFiles, { id }: Pick<
   try {
     files.remove(pathOf(directory, id));
   } catch {
-    // A file that remains is not recorded again.
+    // A remaining file does no harm: the request in it is not recorded again.
   }
 }

@@ -38,7 +38,7 @@ export function applyWrite(item: WriteItem, record: WriteRecord): void {
   if (record.type === "write-intent") {
     if (last?.state === "open") throw new Contradiction(`an earlier change to its pull request (${act}) has no answer`);
     const { url, by, at, users = [], teams = [], labels = [], why = null } = record;
-    // A change that was not carried out may have left its comment, so its number is used again.
+    // A change that was not carried out may already have its comment, so its number is used again.
     const number = last === undefined ? 1 : last.state === "done" ? last.number + 1 : last.number;
     const write = { url, by, at, number, users, teams, labels, why };
     item.writes = { ...item.writes, [act]: { ...write, state: "open", reason: null } };

@@ -5,9 +5,10 @@
  *
  * - `writer.json`, if it does not exist.
  * - `writer.ID.json`, if the writer with this id is dead. Only the process that has created this file may then replace `writer.json`, by renaming its
- *   own file. Ids are random and never used again. A slow process may therefore create a file that no writer refers to; it notices this, and starts
- *   again.
- * - To release the directory, a writer first creates `writer.ID.json` with its own id, so that no other process can. It then removes both files.
+ *   own file. Ids are random and never used again. A slow process may therefore create a file that does not follow the current writer. The process
+ *   detects this and starts again.
+ * - To release the directory, a writer first creates `writer.ID.json` with its own id, so that no other process can create this file. The writer then
+ *   removes both files.
  *
  * @module
  */
@@ -126,7 +127,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       try {
         if (isOurs()) files.touch(writerPath(directory));
       } catch {
-        // If touches keep failing, the file becomes stale. `check` then notices that another process has taken over.
+        // If touches keep failing, the file becomes stale. `check` then detects that another process has taken over.
       }
     }
   }
@@ -155,7 +156,7 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
         if (readWriters(files, directory).at(-1)?.id === guardToken) files.remove(writerPath(directory));
         files.remove(guard);
       } catch {
-        // The next process notices that this process has ended.
+        // The next process detects that this process has ended.
       }
     },
   };

@@ -22,7 +22,7 @@ export interface MergePolicy {
   readonly afterMs: number;
   /** `null` if any method that the repository allows can be used. */
   readonly method: MergeMethod | null;
-  /** Whether to update branches that must be up to date. */
+  /** Whether to update branches that must be up to date before a merge. */
   readonly update: boolean;
   readonly requireUpToDate: boolean;
   readonly withoutReview: boolean;

@@ -35,7 +35,7 @@ export interface MergeSettings {
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
-  /** Whether to update branches that must be up to date. An update can dismiss approvals. @default {false} */
+  /** Whether to update branches that must be up to date before a merge. An update can dismiss approvals. @default {false} */
   update?: boolean | undefined;
   /** Whether branches must be up to date even if the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;

@@ -3,8 +3,8 @@
  * pull requests that qualify.
  *
  * Each merge is first recorded in the journal as an intent, which is shared with other machines. Immediately before the request, everything is read
- * again. If the request is not answered, the forge is asked what happened. Therefore no pull request is merged twice, and no commit is merged that
- * was not checked.
+ * again. If the request gets no response, the pull request is read again to find out what happened. Therefore no pull request is merged twice, and no
+ * unchecked commit is merged.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export interface MergeOrders {
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
   readonly isDryRun: boolean;
-  /** Whether pull requests were read recently. If so, a pull request that could not be merged then is not read again. */
+  /** Whether pull requests were read recently. If so, a pull request that could not be merged at that time is not read again. */
   readonly isRead: boolean;
   /** Whether a wave started the round. If the forge has removed a merge from its queue, a wave does not request the merge again. */
   readonly isWave: boolean;
@@ -126,7 +126,7 @@ const UNANSWERED_MS = 60_000;
 const QUEUE_MS = 86_400_000;
 /** How long the checks of a target branch can take to begin and to finish. */
 const [BEGIN_MS, FINISH_MS] = [1_800_000, 86_400_000];
-/** Delay after an unanswered request, delay after "try again later", and maximum number of requests that get the latter answer. */
+/** Delay after a request without a response, delay after the response "try again later", and maximum number of requests that get this response. */
 const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
 /** After this number of consecutive errors, a host gets no more requests. */
 const MAX_ERRORS = 2;
@@ -562,7 +562,7 @@ class Round {
     return false;
   }
 
-  /** The canary comes first. Updates come after merges. Pull requests that the forge refused before come last. */
+  /** The canary comes first. Updates come after merges. Pull requests that the forge refused earlier come last. */
   #select(ready: readonly (Mergeable | Outdated)[]): (Mergeable | Outdated)[] {
     const { counted, pause } = this.#orders;
     const rank = ({ item, judgement: { kind } }: Examined) =>
@@ -743,7 +743,7 @@ class Round {
     }
   }
 
-  /** If the forge does not return the pull request, the intent stays open, and the next round asks again. */
+  /** If the forge does not return the pull request, the intent stays open, and the next round reads the pull request again. */
   async #readBack(entry: Mergeable, merge: MergeMemory, reason: string): Promise<void> {
     const { item, url } = entry;
     const { clock, signal, clean } = this.#work;

@@ -1,7 +1,7 @@
 /**
  * Notifies a webhook or a script's function that a campaign needs a person's attention or is done. Each event is sent at least once. The journal
- * records what was sent, for all machines. If the webhook fails, the call is repeated several times, and the next call of the campaign sends the
- * event again. Nothing else changes.
+ * records what was sent, for all machines. If the webhook fails, the request is repeated several times. If all requests fail, the next command or
+ * call that continues the campaign sends the event again. A failure has no other effect.
  *
  * A message contains no text from an agent, from the service or from the task, and no name of a repository of the campaign.
  * @module

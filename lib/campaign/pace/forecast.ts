@@ -36,7 +36,7 @@ export interface ForecastInput {
   lingerMs?: number | undefined;
   refusedUntilMs?: number | null | undefined;
   waveEveryMs?: number | undefined;
-  /** Whether a single process notices the end of a run only at its next read, instead of at once. */
+  /** Whether a single process detects the end of a run only at its next read, instead of immediately. */
   looks?: boolean | undefined;
 }
 
@@ -47,7 +47,7 @@ interface Relaxation {
 }
 
 export interface Forecast {
-  /** When the end of the last run is noticed, in milliseconds since 1970; `null` if no window opens. */
+  /** When the end of the last run is detected, in milliseconds since 1970; `null` if no window opens. */
   endsAtMs: number | null;
   /** Includes the last wave. 0 if there is nothing to do; 1 for a single process. */
   waves: number;

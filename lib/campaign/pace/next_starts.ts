@@ -33,8 +33,8 @@ export function quotasFor(env: (name: string) => string | undefined): readonly Q
 
 /**
  * How much longer than its window a start is counted. One second covers the time of a slot, which may be rounded down to the second (`Date` header),
- * and a service that still counts a start exactly one window ago. Another second covers the error in the estimate of the service's time. The guard
- * delays the 150 starts of a day by two seconds.
+ * and a service that still counts a start that is exactly one window old. Another second covers the error in the estimate of the service's time. The
+ * guard delays the 150 starts of a day by two seconds.
  */
 const SLOT_GUARD_MS = 2_000;
 

@@ -53,7 +53,7 @@ function clamp(value: number, [low, high]: readonly [number, number]): number {
 }
 
 /**
- * The end of a run of 20 minutes is noticed 10 to 20 seconds late on average, about one percent of its duration.
+ * The end of a run of 20 minutes is detected 10 to 20 seconds late on average, about one percent of its duration.
  * @param ageMs Age of the run at the last read.
  */
 function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {

@@ -90,7 +90,7 @@ export function checkCarriedPath(what: string, path: string): string {
 
 /**
  * Quotes a word for a POSIX shell in a file that the CI system expands first. The CI system would replace `$[[ … ]]` and `${{ … }}`, so quotes split
- * their opening. The shell joins the parts again.
+ * their opening characters. The shell joins the parts again.
  */
 export function shellWord(text: string): string {
   return posixWord(text).replace(/\$(?=[[{(])/g, "$$''");

@@ -131,7 +131,7 @@ function waveScript(input: PipelineInput): string {
   return call(input, "advance", directoryOf(input));
 }
 
-/** For the manual job that opens the gate. The first wave records finished runs, so a gate that is due is closed before its approval. */
+/** For the manual job that opens the gate. The wave before the approval records finished runs, and closes the gate if it is due. */
 function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/ci/outputs.env` : `"${WAVES}/$mogplex_wave/ci/outputs.env"`;
   const early = isGit(input)

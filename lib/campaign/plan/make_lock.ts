@@ -377,8 +377,8 @@ export function requestOf(lock: UnsealedLock, item: LockItem, start: number): St
     repoId: item.repositoryId,
     prompt: withResult(prompt, task, resultPathOf(lock, item, key)),
     harness,
-    // Both are always sent, because the service compares them when a request is repeated. If a default changed, a repeated request would become a
-    // conflict.
+    // The base branch and the root directory are always sent, because the service compares them when a request is repeated. If a default changed, a
+    // repeated request would become a conflict.
     baseBranch: item.baseBranch,
     rootDirectory: item.root,
     createBranch: true,

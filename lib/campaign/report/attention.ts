@@ -207,7 +207,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   ];
 }
 
-/** For a campaign without a next wave. A stop remains in effect after a retry. */
+/** The step after a retry, for a campaign without a next wave. A stopped campaign must be resumed, because a retry does not revoke the stop. */
 function afterwardsEntry({ view, command }: Context): Attention {
   const { stateReason, causes } = view;
   const asks = causes.some(({ verdict }) => verdict === "needs-input");

@@ -23,7 +23,7 @@ interface CampaignNames {
 
 // Twice the limit for reasons in the journal.
 const MAX_REASON = 1_000;
-// Longer names are recognized by their digits or hashes, which names from the service contain.
+// Names with more parts are not compared. If they come from the service, they contain digits or hashes, which are removed from causes anyway.
 const MAX_NAME_PARTS = 6;
 
 /** A word with the punctuation after it. This fast check covers most tokens. */
@@ -232,7 +232,7 @@ interface Group {
   readonly word?: string | undefined;
 }
 
-/** FNV-1a, 32 bits, as 8 hex digits. Words must only be unique within a campaign. */
+/** FNV-1a, 32 bits, as 8 hex digits. Words need to be unique only within a campaign. */
 function hashOf(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
@@ -256,7 +256,7 @@ function wordOf(group: Group, digits: number): string {
   return texts.length === 1 && texts[0] === "" ? verdict : `${slugOf(group)}-${hashOf(group.key).slice(0, digits)}`;
 }
 
-/** Words are unique. They do not depend on other groups, unless two groups have the same slug and the same short hash. */
+/** Words are unique. The word of a group does not depend on other groups, unless two groups have the same slug and the same short hash. */
 function wordsOf(groups: readonly Group[], taken: readonly string[]): string[] {
   const short = groups.map((group) => wordOf(group, SHORT_HASH));
   const times = new Map<string, number>();

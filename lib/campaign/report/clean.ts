@@ -57,7 +57,7 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
 /**
  * Puts every text on one line, normalizes it with `plainText`, redacts it and truncates it. Only this program's own token is removed from ids. An
  * address of a pull request that must not be a link becomes `null`. An invalid time becomes `null` or is omitted. In a field that requires a time, an
- * invalid time becomes the beginning of 1970.
+ * invalid time becomes `1970-01-01T00:00:00.000Z`.
  * @param redactToken Removes only this program's own token.
  */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {

@@ -45,7 +45,7 @@ export interface CampaignMarkdownOptions {
   /** Whether an address can be shown as a link. Other addresses are shown as code. @default all addresses */
   mayLink?: ((url: string) => boolean) | undefined;
   links?: PlatformLinks | undefined;
-  /** Whether the campaign is on a Git branch, where commands also work while a process runs. */
+  /** Whether the campaign is stored on a Git branch. Commands then also work while another process is running the campaign. */
   isShared?: boolean | undefined;
   /** Tasks for the HTML page, after redaction. */
   prompts?: readonly string[] | undefined;

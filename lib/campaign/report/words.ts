@@ -107,7 +107,7 @@ export function boundText(
 
 /**
  * Returns the text after the label "next start"; `null` if no item is ready to start.
- * @param stays Whether this process makes the starts, so there is no wave to wait for. @default whether a process is running the campaign
+ * @param stays Whether this process sends the starts, so there is no wave to wait for. @default whether a process is running the campaign
  */
 export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
   const { waitingFor, quota, counts, items } = view;

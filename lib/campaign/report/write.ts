@@ -110,8 +110,8 @@ function renderCampaignJson(view: CampaignView): string {
 }
 
 /**
- * The mark of a test case (`null` if it passed), and its text if nothing else is known. `failure`: the agent did not deliver. `error`: something else
- * prevented success.
+ * The mark of a test case (`null` if it passed), and its text if nothing else is known. `failure`: the run did not produce what was required, or took
+ * too long. `error`: something else prevented success.
  */
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
   "needs-input": ["error", "The run waits for an answer"],

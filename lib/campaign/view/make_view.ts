@@ -57,8 +57,8 @@ export interface ViewInput {
   /** Describes the other process that is working on the campaign. @default {null} */
   writer?: string | null | undefined;
   /**
-   * Whether a process follows the campaign until its end, so no further wave is needed to notice the end. @default whether another process is working
-   * on the campaign
+   * Whether a process follows the campaign until the campaign is done, so no further wave is needed to detect the end. @default whether another
+   * process is working on the campaign
    */
   stays?: boolean | undefined;
   /** Whether to omit the causes and the end of the campaign, which take most of the time to compute. @default {false} */
@@ -137,7 +137,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     writer,
     nextWaveAt: isoTimeOrNull(nextMs),
     waitingFor: isOver ? null : closed ?? (pace.starts > 0 ? null : pace.because),
-    // If no process follows the campaign, the end is noticed only by a wave.
+    // If no process follows the campaign, only a wave can detect its end.
     endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
     ...openEndMs !== null && { endsAtIfApproved: new Date(openEndMs).toISOString() },
     exitCode: exitCodeOf(memory),
@@ -260,7 +260,8 @@ function sandboxesView(
 }
 
 /**
- * A run keeps its place until its end is noticed. While a run waits for an answer, the end is `null`, because nobody knows when a person will answer.
+ * Estimates the end of the campaign. A run blocks other starts until its end is detected. `null` while a run waits for an answer, because the time of
+ * the answer cannot be predicted.
  *
  * @param isApproved Whether a closed gate is treated as open. @default {false}
  */

@@ -43,7 +43,7 @@ export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory)
   return stopped?.cancel === true || skipped?.cancel === true;
 }
 
-/** Whether a person has decided that the service must be asked for the run of the open start. */
+/** Whether the run of the open start must be looked up because of a person's decision. */
 function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
@@ -66,8 +66,8 @@ function byLastTry(a: ItemMemory, b: ItemMemory): number {
 }
 
 /**
- * How long all starts pause, by the number of consecutive unanswered starts. They pause because each start may begin a run that nobody sees, and uses
- * one of the 150 starts per day.
+ * How long all starts pause, by the number of consecutive unanswered starts. Starts pause because each start may begin an unknown run, and uses one
+ * of the 150 starts per day.
  */
 const PAUSES_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
 /** How long an open start waits before it is sent again, by the number of unanswered attempts. */
@@ -427,7 +427,7 @@ export function campaignState(
   const stop = stopped === null ? null : stoppedText(stopped);
   if (openCount(memory) === 0 && !settles) {
     if (counts["needs-input"] > 0) return { state: "waiting", reason: stop };
-    // The stop affects only items that are started again.
+    // After all runs have ended, a stop affects only items that are started again.
     if (pendingPulls(memory, nowMs) === null) return { state: "done", reason: totalsOf(counts).bad > 0 ? stop : null };
     return { state: "merging", reason: stop ?? (mergeHold(memory) === "gate" ? closedGateReason(memory) : null) };
   }

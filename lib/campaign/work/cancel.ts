@@ -11,8 +11,8 @@ import { type OpenRun, runIdOf } from "./store.ts";
 import type { Work } from "./work.ts";
 
 /**
- * Waits between reads of runs that were cancelled before they had a sandbox. A worker may still start such a run, so all of these reads must show its
- * end.
+ * Waits between reads of runs that were cancelled before they had a sandbox. A worker may still start such a run, so all of these reads must show
+ * that the run has ended.
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 

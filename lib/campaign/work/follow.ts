@@ -105,8 +105,8 @@ class Follower {
   }
 
   /**
-   * Reads runs that are waiting for an answer before the campaign is left to a person. A person may have answered or cancelled them since the last
-   * read.
+   * Reads runs that are waiting for an answer before this process stops following the campaign. A person may have answered or cancelled these runs
+   * since the last read.
    */
   async #lookAtWaiting(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;

@@ -168,8 +168,8 @@ function isJudged({ status }: Run): boolean {
 }
 
 /**
- * Whether the events of a finished run may still show its result, or that its agent never started. This is possible if no earlier read has seen the
- * end of the run, or if the run ended recently.
+ * Whether the events of a finished run may still show its result, or that its agent never started. This is possible if no earlier read showed that
+ * the run had ended, or if the run ended recently.
  */
 function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   const { status, updatedAt } = run;

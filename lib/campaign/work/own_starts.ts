@@ -1,6 +1,6 @@
 /**
- * The starts of this process that are missing from the journal because another machine wrote to the home first. Sending them again would use slots of
- * the quota. If a decision on another machine prevented this, no journal would contain their runs.
+ * The starts of this process that are missing from the journal because another machine wrote to the home first. Sending these starts again would use
+ * slots of the quota. If a decision on another machine prevented the new starts, no journal would contain the runs.
  * @module
  */
 import { UsageError } from "../../errors.ts";
@@ -19,7 +19,7 @@ export interface OwnStart {
 
 export interface OwnStarts {
   readonly accepted: Map<string, OwnStart>;
-  /** Intents that other machines may know and that have started no run, by key. Their requests were not sent, or were refused. */
+  /** Intents that other machines may have read but that have not started a run, by key. Their requests were not sent, or were refused. */
   readonly unsent: Map<string, Intent>;
 }
 
@@ -49,7 +49,7 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
   if (bodies.length > 0) await store.record(...bodies);
 }
 
-/** Updates the journal after it was read again: records missing starts of this process, and withdraws the intents that have started nothing. */
+/** Updates the journal after it was read again: records missing starts of this process, and withdraws the intents that have not started a run. */
 export async function recordOwnStarts(
   store: Store,
   starts: OwnStarts,

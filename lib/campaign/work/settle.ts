@@ -1,6 +1,7 @@
 /**
- * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have started a run that has not been
- * seen. The service has no request that only finds this run. If the first request never arrived, repeating it starts a run.
+ * Carries out people's decisions about runs: cancels active runs, and settles open starts. An open start may have started an unknown run. To find the
+ * run, the request of the start must be repeated, because the service has no endpoint that only looks up a run by its key. If the first request never
+ * arrived, the repeated request starts a run.
  * @module
  */
 import { MogplexError } from "../../errors.ts";

@@ -70,7 +70,8 @@ interface Announced {
 const ANNOUNCED_MS = 4 * 60_000;
 
 /**
- * Tells other machines which starts are about to be sent. If this machine is lost, the other machines know each request that may have arrived.
+ * Announces to other machines which starts are about to be sent. If this machine fails, the journal on the other machines contains each request that
+ * may have arrived.
  * @param batch Receives the starts, unless the campaign was stopped in the meantime or the starts could not be shared.
  * @throws the errors of {@linkcode Store.share}. In this case, nothing was announced.
  */
@@ -376,7 +377,7 @@ async function recordFailure(
   if (!(error instanceof MogplexError)) throw error;
   const as = endOf(error, failure);
   const text = work.reason(messageOf(error));
-  // The client has noticed that the response names another repository.
+  // The client has detected that the response names another repository.
   const isForeign = error instanceof ConflictError && error.status < 400;
   if (mayExist && as === "conflict" && !isForeign) {
     const reason = "its key belongs to a run that the service does not show: check the app";

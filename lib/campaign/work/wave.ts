@@ -1,5 +1,5 @@
 /**
- * Makes one wave: reads every run, starts what the quotas allow, and ends. A wave continues for a few seconds if something is about to happen.
+ * Runs one wave: reads every run, starts what the quotas allow, and ends. A wave continues for a few seconds if something is about to happen.
  * Otherwise, a start that becomes possible one second later would have to wait for the next wave.
  * @module
  */

@@ -65,8 +65,8 @@ export function troubleBody(reason: string, error: MogplexError): Extract<Record
 }
 
 /**
- * If the journal shows that the token has worked before, tells the client. In this case, a first 401 response may be temporary. This does not apply
- * after a wave that ended with a refused token.
+ * Tells the client if the journal shows that the token has worked before. A first 401 response may then be temporary. This does not apply after a
+ * wave that ended with a refused token.
  */
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
   if (store === undefined || store.memory.tokenRefused) return;
@@ -136,8 +136,8 @@ export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">)
 }
 
 /**
- * Asks the service for the name of an item's repository if the address of its pull request contains another name. A repository that was renamed or
- * transferred keeps its id. The service is asked once for each address.
+ * Requests the name of an item's repository from the service if the address of its pull request contains another name. A repository that was renamed
+ * or transferred keeps its id. One request is sent for each address.
  */
 export async function noteName(work: Work, item: ItemMemory, url: string | null): Promise<void> {
   const { session: { client }, pace, store, lock: { origin }, named } = work;
