@@ -425,8 +425,8 @@ class Step {
   }
 
   /**
-   * Notifies people of questions from agents and of unanswered starts while this process follows the campaign. For a campaign at rest, the
-   * notification is sent when the step ends.
+   * While this process follows the campaign, notifies people of agents' questions and of unanswered starts. For a campaign at rest, the notification
+   * is sent when the step ends.
    */
   async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
     if (hasUntoldStarts(memory, serviceNow(this.#session))) await this.#settings.sendNotification();

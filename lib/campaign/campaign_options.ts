@@ -222,7 +222,7 @@ export interface CampaignPlan {
 
 /** Options of {@linkcode Campaigns.advance}. */
 export interface AdvanceCampaignOptions extends CampaignOptions {
-  /** If there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
+  /** Whether repositories that cannot be used are kept as `invalid` items, if this call makes the plan. @default {false} */
   skipInvalid?: boolean | undefined;
   /** Name of the person who approves. Closed gates are opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;

@@ -161,7 +161,7 @@ async function decideHere(
     let store = plannedStore(opened, attemptOf(decision));
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
-    // The word of a stuck pull request may come from a screen that has read the forge since the last wave.
+    // The user may have copied the word of a stuck pull request from a screen that read the forge after the last wave.
     const isOfRuns = view().causes.some(({ word, stuck }) => word === cause && stuck === null);
     const before = await viewForCause(view, store, isOfRuns ? undefined : cause, options, attemptOf(decision));
     // After a lost race, the journal may already contain the decision, so it is not recorded again. The decision is shared before anything is sent.

@@ -826,7 +826,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       { link: { words: "Show", part: "pulls" } },
     )
   );
-  // One command is used for many projects. A pattern without a match only matters if no other file was read.
+  // One command is used for many projects. A pattern without a match matters only if no other file was read.
   const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const [files, partial] = [problemsOf("file"), problemsOf("lines")];

@@ -426,7 +426,7 @@ interface GlobCut {
  * The files that match the patterns, sorted and without duplicates. A match may come from another user's job. After the first `*` or `?` of a
  * pattern, no symbolic link is followed and only regular files match.
  * @param patterns Patterns with `/` between folders. A pattern without `*` and `?` is a path and is returned unchanged.
- * @returns `found` has the files of each pattern, in the order of the patterns. `cut` is `null` unless {@linkcode MAX_ENTRIES} was exceeded.
+ * @returns `found` contains the files of each pattern, in the order of the patterns. `cut` is `null` unless {@linkcode MAX_ENTRIES} was exceeded.
  */
 export function filesOf(
   patterns: readonly string[],

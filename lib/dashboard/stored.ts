@@ -56,7 +56,7 @@ interface OpenItem {
 }
 
 export interface StoredFiles {
-  /** Results, events and campaigns. */
+  /** Paths of files that contain results, events or campaigns. */
   results: readonly string[];
   histories: readonly string[];
   /** Returns `undefined` if the file does not exist. May throw. */
@@ -117,7 +117,7 @@ export function readStored(
       const { records, unread: sources, skipped: [first], skippedCount } = readHistory(text);
       for (const each of sources) unread.set(each.source, each);
       const isUnusable = first !== undefined && records.length + sources.length === 0;
-      // A file that contains only problems shows what is missing.
+      // A file that lists only unread sources is not counted as a history.
       if (!isUnusable && (sources.length === 0 || records.length > 0)) historyCount++;
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {

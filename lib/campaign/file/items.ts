@@ -535,7 +535,7 @@ class Branches {
   /** Keys are prefixes of branch names that end before a slash. Values are branches below these prefixes. */
   readonly #above = new Map<string, string>();
 
-  /** Returns a problem if Git cannot have this branch together with the earlier branches. Otherwise, records the branch. */
+  /** Returns a problem if this branch cannot exist in Git together with the earlier branches. Otherwise, records the branch. */
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {
     const same = this.#first.get(branch);
     if (same !== undefined) {

@@ -82,7 +82,7 @@ export interface CampaignDefinition {
     /** Permits a harness that this version does not recognize. @default {false} */
     readonly unverified?: boolean | undefined;
   } | undefined;
-  /** A file with the result of each run, as JSON that must match a schema. See docs/results.md. @default none */
+  /** A file in which each run stores its result, as JSON that must match a schema. See docs/results.md. @default none */
   readonly result?: {
     /** Path in the repository. It must contain `{id}`. @default {".mogplex/result-{id}.json"} */
     readonly path?: string | undefined;

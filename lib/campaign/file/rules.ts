@@ -39,7 +39,7 @@ export function globProblem(glob: string): string | undefined {
  */
 export function matchesGlob(glob: string, name: string): boolean {
   const letters = [...name.toLowerCase()];
-  /** At index n: whether the part of the glob that was read so far matches the first n characters of the name. */
+  /** Element n says whether the part of the glob that was read so far matches the first n characters of the name. */
   let fits = [true, ...letters.map(() => false)];
   for (const [step] of glob.toLowerCase().matchAll(/\*+|[^*]/gs)) {
     const next = fits.map(() => false);

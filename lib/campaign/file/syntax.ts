@@ -198,7 +198,7 @@ class Converter {
 
   /**
    * Recursive, so the caller must limit the nesting depth of `node`.
-   * @param at Place of an empty value.
+   * @param at Position of an empty value.
    */
   convert(node: unknown, at: number, path: Path): TreeNode {
     if (node === null || node === undefined) {
@@ -412,7 +412,7 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   const keyMistake = { ...plain, path: path.slice(0, -1) };
   const before = source.placeAt(offset).column - 1;
   if (/:(?:\s|$)/.test(line.slice(before))) return keyMistake;
-  // The text of this line continues on the next line, which has a key.
+  // The text of this line continues on the next line, which contains a key.
   const from = source.text.indexOf("\n", offset) + 1;
   const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
   const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
@@ -457,7 +457,7 @@ function tokensOf(text: string): Tokens {
       tokens.push(token);
       if (token.type === "error") errors++;
     }
-    // The parser's stack has the document and one element for each level.
+    // The parser's stack contains the document and one element for each level.
     if (parser.stack.length > MAX_DEPTH + 2) return { tokens, properties, tooDeepAt: offset };
     if (errors > MAX_ERRORS) return { tokens, properties, tooDeepAt: undefined };
     if (!["\x02", "\x18", "\x1f"].includes(lexeme)) offset += lexeme.length;

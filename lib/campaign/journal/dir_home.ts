@@ -206,7 +206,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 export interface DirHomeOptions {
   files: DurableFiles;
   processes: Processes;
-  /** Sets the times of records. Only people use these times. */
+  /** Sets the times of records, which are shown to people but not used in decisions. */
   clock: Clock;
   campaign: string;
   round: string;

@@ -582,7 +582,7 @@ function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   setState(memory, item, "starting", "none");
 }
 
-/** A record can only be about the last start. */
+/** A record can refer only to the last start. */
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
   if (last?.number === number) return last;

@@ -15,7 +15,7 @@ import { person, reason, type StopRequest } from "./record.ts";
 export const STOPS_FOLDER = "stops";
 
 const MAX_BYTES = 8_192;
-/** People do not create more requests than this. */
+/** Far more requests than users make. */
 const MAX_FILES = 100;
 const FILE_NAME = /^([0-9a-f]{32})\.json$/;
 

@@ -13,8 +13,8 @@ function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
 }
 
 /**
- * The address must have the host that the campaign file names. A request to a secret address can do more than notify, such as start a deployment, and
- * users who can edit the file might not be allowed to see the values of variables.
+ * The host of the address must be the host in the campaign file. A request to a secret address can do more than notify, such as start a deployment,
+ * and users who can edit the file might not be allowed to see the values of variables.
  */
 export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
   const text = env(variable)?.trim() ?? "";

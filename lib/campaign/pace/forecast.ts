@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000;
 
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
 
-/** How long a sandbox stays in use after its run. The service does not document this time. Source: README.md, limits. */
+/** How long a sandbox stays in use after its run. The service does not document this duration. Source: README.md, limits. */
 export const LINGER_MS = { least: 10 * MINUTE_MS, most: 35 * MINUTE_MS };
 
 /** The default standard deviation of the logarithm of run durations. Two thirds of the runs take between 0.6 and 1.6 times the median. */
@@ -102,7 +102,7 @@ function planOf(input: ForecastInput): Plan {
     windows,
     slotsMs: recentSlots(input.slotsMs, nowMs),
     runsMs: looks ? seenAfterMs(runsMs, meanRunMs) : runsMs,
-    // A run that has exceeded the mean duration is not expected to end at once.
+    // A run that has exceeded the mean duration is not expected to end immediately.
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),
   };

@@ -207,7 +207,7 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
 function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
   const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe is sent at once. A probe whose result is not known yet is treated as failed.
+  // The first probe is sent immediately. A probe whose result is not known yet is treated as failed.
   if (failures === 1) return -Infinity;
   const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;

@@ -30,7 +30,7 @@ export interface PipelineSettings {
   readonly rehearsalMs: number | undefined;
   /** Whether jobs are also retried after their runner was interrupted. Older servers reject the keyword for these retries. */
   readonly retryInterrupted: boolean;
-  /** The CI job that creates the pipeline and has all files in its artifacts; `undefined` if jobs use the files of their checkout. */
+  /** The CI job that creates the pipeline, and whose artifacts contain all files; `undefined` if jobs use the files of their checkout. */
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }
 

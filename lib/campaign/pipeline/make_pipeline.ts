@@ -121,10 +121,10 @@ interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "run
   everyMs: number;
 }
 
-/** Waves between the expected end of the canary and the gate, because canary runs may take longer. */
+/** Number of spare waves between the expected end of the canary and the gate, because canary runs may take longer. */
 const SPARE_AT_GATE = 2;
 
-/** Waves after the expected end, because runs may take longer or be retried. */
+/** Number of spare waves after the expected end of the campaign, because runs may take longer or be retried. */
 const SPARE = { least: 2, share: 0.1 };
 
 /**

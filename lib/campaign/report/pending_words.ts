@@ -1,5 +1,5 @@
 /**
- * Describes what pull requests are waiting for while they still need waves.
+ * Describes what the pull requests that still need waves are waiting for.
  * @module
  */
 import { formatCount } from "../../text/duration.ts";

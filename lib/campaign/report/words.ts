@@ -34,8 +34,8 @@ const PHRASES: Readonly<Partial<Record<ItemState, string>>> = {
 };
 
 /**
- * The word for a state in text for people. `waiting` becomes `queued`, because a campaign can be `waiting`, too. Data and `--cause` use the state
- * itself.
+ * The word for a state in human-readable text. `waiting` becomes `queued`, because a campaign can be `waiting`, too. Data formats and `--cause` use
+ * the state itself.
  */
 export function stateWord(state: ItemState): string {
   return state === "waiting" ? "queued" : state;
@@ -313,8 +313,8 @@ export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: numb
 }
 
 /**
- * Names of items for people, by id: the repository, with its root if it has one. The base branch is added only if the same repository and root occur
- * twice.
+ * Display names of items, by item id. A name consists of the repository and, if the item has one, its root directory. The base branch is added only
+ * if the same repository and root occur twice.
  */
 export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
   const named = items.map((item) => {
@@ -346,10 +346,10 @@ interface ForgeFlags {
   readonly stuckAfterMs?: number | undefined;
 }
 
-/** Verbs that record a person's decision. They do not read the files that the campaign file names. */
+/** Commands that record a person's decision. These commands do not read the files that the campaign file names. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
-/** Verbs that read no pull requests. */
+/** Commands that do not read pull requests. */
 const LOCAL: readonly string[] = ["approve", "resume", "stop"];
 
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };

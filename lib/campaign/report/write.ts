@@ -314,7 +314,7 @@ function renderCampaignGithubOutputs(view: CampaignView): string {
 interface CampaignFormat {
   readonly file: string;
   readonly help: string;
-  /** Renders a view from `cleanCampaign`, without side effects. Only formats for people use the options. */
+  /** Renders a view from `cleanCampaign`, without side effects. Only human-readable formats use the options. */
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 

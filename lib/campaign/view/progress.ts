@@ -66,8 +66,8 @@ function byLastTry(a: ItemMemory, b: ItemMemory): number {
 }
 
 /**
- * How long all starts pause, by the number of consecutive unanswered starts. Starts pause because each start may begin an unknown run, and uses one
- * of the 150 starts per day.
+ * How long all starts pause, by the number of consecutive unanswered starts. Starts pause because each start may begin a run that the campaign cannot
+ * find, and uses one of the 150 starts per day.
  */
 const PAUSES_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
 /** How long an open start waits before it is sent again, by the number of unanswered attempts. */
@@ -269,7 +269,7 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   const canaries = canaryOf(memory);
   if (canaries.length === 0 || canaries.some(({ state }) => !isFinal(state))) return undefined;
   const reason = canaryReason(canaries, canary.gate);
-  // A gate that is already closed is recorded again if retried items have ended differently.
+  // A gate that is already closed is recorded again if retries changed its reason.
   if (reason === null || gate.closed && gate.reason === reason) return undefined;
   return { type: "gate", gate: "canary", reason };
 }

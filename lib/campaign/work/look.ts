@@ -277,7 +277,7 @@ function doubtOf(
     return `the run reports ${quotedUrl}, which is in another repository`;
   }
   if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${quotedUrl}`;
-  // An emulator on this machine serves its own pages.
+  // An emulator on this machine serves its own pull request pages.
   if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
     return null;
   }

@@ -1,6 +1,6 @@
 /**
- * The event streams of a campaign's runs, if the service has streams. Each stream reports at once that its run has ended, and one request replaces
- * many reads. An event only triggers a read: verdicts come from the run itself.
+ * The event streams of a campaign's runs, if the service has streams. Each stream reports the end of its run immediately, and one stream request
+ * replaces many reads. An event only triggers a read: verdicts come from the run itself.
  * @module
  */
 import { Reader } from "../../run/events.ts";

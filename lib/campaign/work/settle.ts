@@ -143,8 +143,8 @@ async function ask(
 const NOT_ARRIVED = "the start had not reached the service; looking it up started a run";
 
 /**
- * Returns when an open start is repeated, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, it is
- * repeated at once.
+ * Returns when an open start is repeated, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, the start
+ * is repeated immediately.
  */
 function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory): number {
   if (item.settleTries === 0) return -Infinity;

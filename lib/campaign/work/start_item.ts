@@ -29,7 +29,7 @@ import { type Rest, serviceNow, takeStops, troubleBody, type Work } from "./work
 /** Statuses of a sandbox that counts toward the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
 
-/** Number of consecutive refusals for which the service is responsible, after which starts pause. */
+/** Starts pause after this number of consecutive refusals that the service is responsible for. */
 const MAX_TROUBLE = 2;
 
 const TROUBLE_MS = 60_000;
@@ -70,8 +70,7 @@ interface Announced {
 const ANNOUNCED_MS = 4 * 60_000;
 
 /**
- * Announces to other machines which starts are about to be sent. If this machine fails, the journal on the other machines contains each request that
- * may have arrived.
+ * Announces to other machines which starts are about to be sent. If this machine fails, the shared journal lists each request that may have arrived.
  * @param batch Receives the starts, unless the campaign was stopped in the meantime or the starts could not be shared.
  * @throws the errors of {@linkcode Store.share}. In this case, nothing was announced.
  */

@@ -1,5 +1,5 @@
 /**
- * The journal of a campaign and its memory. Each record that is written is applied to the memory at once.
+ * The journal of a campaign and its memory. Each record that is written is immediately applied to the memory.
  * @module
  */
 import { MogplexError } from "../../errors.ts";

@@ -17,8 +17,8 @@ import type { OpenRun, Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /**
- * @throws the worst error about anything that could not be read, cancelled or settled, after everything else was done. Other errors are thrown at
- * once.
+ * @throws the worst error about anything that could not be read, cancelled or settled, after everything else was done. Other errors are thrown
+ * immediately.
  */
 export async function runWave(work: Work): Promise<void> {
   const unread: unknown[] = [];
