@@ -258,10 +258,10 @@ async function stop(
   const { clock, writer, forge: { threads } } = job;
   const { thread } = asked.news;
   await react(job, asked, "seen");
-  let { runs, starting, waiting } = await decider.toStop(decision);
+  let { runs, starting, waiting, unverified } = await decider.toStop(decision);
   // A job that has not seen the stop adds its run to the note within seconds.
   while (await waitForNotes(job, starting.map(({ note }) => note))) {
-    ({ runs, starting, waiting } = await decider.toStop(decision));
+    ({ runs, starting, waiting, unverified } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
   for (const { id: runId } of runs) {
@@ -278,10 +278,11 @@ async function stop(
   }
   // The authors of the waiting requests see the reaction even if other users delete the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const isSure = starting.every(({ mark }) => mark.lacksSandbox === true);
+  const isSure = unverified.length === 0 && starting.every(({ mark }) => mark.lacksSandbox === true);
   const nothing = `${isSure ? "Nothing is" : "No run is known to be"} running in this thread.`;
   const lines = stopped.length > 0 ? stopped : [nothing];
   if (starting.length + waiting.length > 0) lines.push("Tasks that had not started are withdrawn.");
+  lines.push(...unverified);
   if (decision.hasMore) {
     lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
   }
@@ -292,7 +293,11 @@ async function stop(
   await react(job, asked, "done");
   await endStopped(job, asked.news, { decider, runs });
   writer.out(
-    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no earlier task is running`,
+    runs.length > 0
+      ? own`runs stopped: ${runs.length}`
+      : unverified.length > 0
+      ? own`nothing stopped: notes that cannot be verified: ${unverified.length}`
+      : own`nothing to stop: no earlier task is running`,
   );
   return EXIT.success;
 }

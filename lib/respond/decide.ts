@@ -30,7 +30,16 @@ import {
 import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention } from "./mention.ts";
 import { lastTaskQuote, leftOutOf, MAX_TASK, NOTES_UNSEEN, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
-import { isStarting, ofRun, type Refusal, Rivals, rivalsOf, type RivalsWorld } from "./rivals.ts";
+import {
+  isStarting,
+  ofRun,
+  type Refusal,
+  Rivals,
+  rivalsOf,
+  type RivalsWorld,
+  UNVERIFIED,
+  unverifiedIn,
+} from "./rivals.ts";
 import { type Place, placeNow } from "./where.ts";
 
 export interface Wanted {
@@ -97,6 +106,7 @@ interface Answer {
 const DAY_MS = 86_400_000;
 export const MAX_POLL_MS = 7 * DAY_MS;
 const MAX_LEFT = 5;
+const MAX_UNVERIFIED = 3;
 const LATE_MS = 60 * 60_000;
 /** Maximum number of users in a thread whose permission is checked. Comments by all other users are left out. */
 const MAX_USERS = 30;
@@ -324,6 +334,8 @@ export class Decider {
     runs: readonly StoppedRun[];
     starting: readonly MarkedNote[];
     waiting: readonly CommentPlace[];
+    /** Sentences about notes that may name an active run. */
+    unverified: readonly string[];
   }> {
     const me = await this.#world.threads.me();
     const seal = await this.#world.sealOf(thread);
@@ -342,7 +354,7 @@ export class Decider {
       if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
     const { running: runs } = await this.#rivals.openRuns(marks);
-    return { runs, starting, waiting };
+    return { runs, starting, waiting, unverified: this.#unverified(thread, marks) };
   }
 
   /**
@@ -645,6 +657,14 @@ export class Decider {
     return "reason" in task ? task : { ...task, of };
   }
 
+  /** The claimed runs are not read: their ids are untrusted, so a run that has finished proves nothing. */
+  #unverified({ url }: Thread, marks: readonly MarkedNote[]): string[] {
+    const { threads: { anchor } } = this.#world;
+    return unverifiedIn(marks).slice(-MAX_UNVERIFIED).map(({ note }) =>
+      `[A note in this thread](${url}#${anchor}${note.id}) ${UNVERIFIED}. If its run is still active, cancel it in the app.`
+    );
+  }
+
   async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
     const { threads: { anchor }, settings: { name, checks: { schedule } } } = this.#world;
     const link = (note: ThreadComment | undefined) =>
@@ -666,10 +686,12 @@ export class Decider {
     const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}.`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start${link(note)}.${advice}`);
-    const lines = [...running, ...starting, ...ended, ...forgotten];
-    return lines.length === 0
-      ? "No run is active in this thread, and no task is waiting to start."
-      : lines.join("\n\n");
+    const unverified = this.#unverified(thread, marks);
+    const known = [...running, ...starting, ...ended, ...forgotten];
+    const none = `No run is ${
+      unverified.length === 0 ? "active" : "known to be active"
+    } in this thread, and no task is waiting to start.`;
+    return [...known.length === 0 ? [none] : known, ...unverified].join("\n\n");
   }
 
   async #told(

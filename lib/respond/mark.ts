@@ -73,7 +73,11 @@ export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: M
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
 
-type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
+type FoundMark = Omit<Mark, "state"> & {
+  readonly state: MarkState | "changed";
+  /** The unfinished run that a changed mark names. Untrusted: it can prevent a start, but must never be cancelled or shown. */
+  readonly claims?: string;
+};
 
 export function isNote(text: string): boolean {
   return /^<!-- mogplex:[0-9a-f]{40} -->\r?\n/.test(text);
@@ -96,6 +100,7 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
     state: isSealed ? state : "changed",
     ...(lacksSandbox && { lacksSandbox }),
+    ...(!isSealed && typeof state !== "string" && state.isOpen && { claims: state.runId }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { PlacedComment, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { utcText } from "../run/result.ts";
@@ -38,6 +39,8 @@ const MAX_OTHER_RUNS = 20;
 const MAX_OTHER_PULLS = 5;
 /** How long another request is assumed to be starting its run. After this time, its job may have been killed. */
 export const STARTING_MS = 10 * 60_000;
+
+export const UNVERIFIED = "cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`";
 
 const IN_THREAD = { noun: "another run", place: "in this thread", where: "" };
 const ON_BRANCH = { noun: "a run from another thread", place: "on this branch", where: " there" };
@@ -115,8 +118,33 @@ export class Rivals {
       running.find(({ id }) => ofRun(rivals, id) !== undefined);
     const note = busy === undefined ? undefined : ofRun(marks, busy.id)?.note;
     return busy === undefined || note === undefined
-      ? null
+      ? await this.#busyUnverified(thread, marks)
       : this.#busy(IN_THREAD, thread, { note, isWaiting: busy.isWaiting });
+  }
+
+  /** A claimed run blocks all tasks in the thread, because the mark may also name a wrong task. */
+  async #busyUnverified({ url }: Thread, marks: readonly MarkedNote[]): Promise<Refusal | null> {
+    const { threads: { anchor } } = this.#world;
+    for (const { mark: { claims = "" }, note } of unverifiedIn(marks).slice(-MAX_OTHER_RUNS)) {
+      if (!await this.#isActive(claims)) continue;
+      const { noun, place } = IN_THREAD;
+      return {
+        reason: `${noun} is active ${place}, but its note cannot be verified`,
+        text: `[${noun}](${url}#${anchor}${note.id}) is active ${place}, but its note ${UNVERIFIED}. ` +
+          "Write the task again when the run has finished, or cancel the run in the app",
+      };
+    }
+    return null;
+  }
+
+  async #isActive(runId: string): Promise<boolean> {
+    try {
+      return await this.#world.runs.workOf(runId) != null;
+    } catch (error) {
+      // With an invalid token, the start fails as well, and its note says so.
+      if (error instanceof MogplexError && error.exit === "unauthorized") return false;
+      throw error;
+    }
   }
 
   #busy(
@@ -273,6 +301,11 @@ function othersOf(
 function openRuns(marks: readonly MarkedNote[]): string[] {
   const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
   return [...new Set(ids)];
+}
+
+/** Notes that name an unfinished run, but whose marks cannot be verified. */
+export function unverifiedIn(marks: readonly MarkedNote[]): readonly MarkedNote[] {
+  return marks.filter(({ mark: { claims } }) => claims !== undefined);
 }
 
 export function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {

@@ -570,17 +570,79 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     mark(forge, { kind: "comment", id: 50 }, AT_WORK, { seal });
     const decides = decider(forge, {}, [RUN]);
     const stop = await stopOf(forge, decides);
-    expect(await decides.toStop(stop)).toEqual({ runs: [], starting: [], waiting: [] });
+    const unverified = [expect.stringMatching(UNVERIFIED_NOTE)];
+    expect(await decides.toStop(stop)).toEqual({ runs: [], starting: [], waiting: [], unverified });
     forge.notes.pop();
     expect(decides.open).toEqual([]);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith(
       "no: the notes of earlier runs in this thread cannot be verified: they were edited, or written with another",
     );
-    expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
+    expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"))).toStartWith("more");
     // Nor may its text go along as that of a member, or lower the count of the day.
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"))).not.toContain("At work.");
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), { limit: 2 })).toStartWith("no: the limit of 2");
   }
+});
+
+const UNVERIFIED_NOTE =
+  /^\[A note in this thread\]\(https:\/\/git\.example\/acme\/web\/-\/merge_requests\/7#note_\d+\) cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`\. If its run is still active, cancel it in the app\.$/;
+
+test("decide() starts nothing while a run is active whose note cannot be verified, on issues as well", async () => {
+  for (const thread of [PULL, ISSUE]) {
+    const forge = fakeForge();
+    const seal = sealOf(thread, "mog_of-last-year");
+    for (const [at, state] of [AT_WORK, { ...AT_WORK, isUnwanted: true }].entries()) {
+      mark(forge, { kind: "comment", id: 50 + at }, state, { thread, seal });
+      const decision = await decide(forge, forge.say(thread, KIM, "@mogplex more"), {}, [RUN]);
+      if (decision.kind !== "none") throw new Error(JSON.stringify(decision));
+      expect(decision.reason).toBe("another run is active in this thread, but its note cannot be verified");
+      expect(decision.tell?.text).toMatch(
+        /^\[another run\]\(https:\/\/\S+#note_\d+\) is active in this thread, but its note cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`\. Write the task again when the run has finished, or cancel the run in the app$/,
+      );
+      expect(decision.tell?.text).not.toContain(RUN);
+      expect(await outcome(forge, forge.say(thread, KIM, "@mogplex more"))).toStartWith("more");
+      forge.notes = forge.notes.filter(({ author }) => author.id !== BOT.id);
+    }
+    mark(forge, { kind: "comment", id: 52 }, { ...AT_WORK, isOpen: false }, { thread, seal });
+    expect(await outcome(forge, forge.say(thread, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
+    // Anyone can write such a line in a comment.
+    mark(forge, { kind: "comment", id: 53 }, AT_WORK, { thread, seal, author: EVE });
+    expect(await outcome(forge, forge.say(thread, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
+  }
+});
+
+test("rival() and busy() find an active run whose note cannot be verified", async () => {
+  const forge = fakeForge();
+  const news = forge.say(PULL, KIM, "@mogplex go");
+  const decision = await wanted(forge, news);
+  mark(forge, { kind: "comment", id: 50 }, AT_WORK, { seal: sealOf(PULL, "mog_of-last-year") });
+  mark(forge, decision.ask, "starting");
+  const notes = marksOf(forge.notes, BOT, sealOf(PULL));
+  const noteId = notes.at(-1)?.note.id ?? 0;
+  const reason = "another run is active in this thread, but its note cannot be verified";
+  expect(await decider(forge, {}, [RUN]).rival(decision, notes, noteId)).toMatchObject({ reason });
+  expect(await decider(forge, {}, [RUN]).busy(decision, notes)).toMatchObject({ reason });
+  expect(await decider(forge).rival(decision, notes, noteId)).toBe(null);
+});
+
+test("decide() names the last notes that cannot be verified in the answer to `status`, without the runs that they claim", async () => {
+  const forge = fakeForge();
+  const status = async () => {
+    const decision = await decide(forge, forge.say(PULL, KIM, "@mogplex status"), {}, [RUN]);
+    return decision.kind === "reply" ? decision.text.split("\n\n") : [];
+  };
+  expect(await status()).toEqual(["No run is active in this thread, and no task is waiting to start."]);
+  const seal = sealOf(PULL, "mog_of-last-year");
+  for (const id of [50, 51, 52, 53]) mark(forge, { kind: "comment", id }, AT_WORK, { seal });
+  expect(await status()).toEqual([
+    "No run is known to be active in this thread, and no task is waiting to start.",
+    ...Array(3).fill(expect.stringMatching(UNVERIFIED_NOTE)),
+  ]);
+  mark(forge, { kind: "comment", id: 54 }, AT_WORK);
+  expect(await status()).toEqual([
+    expect.stringMatching(/^Run `\S+` is running \(/),
+    ...Array(3).fill(expect.stringMatching(UNVERIFIED_NOTE)),
+  ]);
 });
 
 test("decide() finds the notes that do not tell the end of their run", async () => {

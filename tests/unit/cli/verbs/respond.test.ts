@@ -245,6 +245,33 @@ test("a stop says that no agent has started for a task that found no sandbox, an
   expect(runsOf(at).length).toBe(runs);
 });
 
+test("a stop, a status and a task with another token say that the note of the active run cannot be verified", async () => {
+  for (const token of [`${TOKEN.slice(0, -4)}0000`, READ_ONLY_TOKEN]) {
+    const at = place("stuck-streaming");
+    await respond(at, go(at), ["--timeout", "60"]);
+    const ask = async (text: string) => {
+      await at.clock.sleep(1_000);
+      const news = payload(at.gitlab.say("merge_requests/7", "kim", text));
+      const { stdout, code } = await respond(at, news, ["--timeout", "60"], { MOGPLEX_API_KEY: token });
+      return { note: ours(at).at(-1), last: stdout.split("\n").at(-2), code };
+    };
+    const sentence =
+      /\n\n\[A note in this thread\]\(https:\S+#note_\d+\) cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`\. If its run is still active, cancel it in the app\.\n$/;
+    const stopped = await ask("@mogplex stop");
+    expect(stopped.note).toContain("\n\nNo run is known to be running in this thread.\n\n");
+    expect(stopped.note).toMatch(sentence);
+    expect(stopped).toMatchObject({ code: 0, last: "nothing stopped: notes that cannot be verified: 1" });
+    const status = await ask("@mogplex status");
+    expect(status.note).toContain("\n\nNo run is known to be active in this thread, and no task is waiting to start.");
+    expect(status.note).toMatch(sentence);
+    const task = await ask("@mogplex another task");
+    expect(task.note).toContain(
+      token === READ_ONLY_TOKEN ? "is active in this thread, but its note cannot be verified: " : "replace the token",
+    );
+    expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
+  }
+});
+
 test("status without a schedule says how to repeat a task that no check starts", async () => {
   for (const schedule of ["none", "hourly"]) {
     const at = crowded(600);
