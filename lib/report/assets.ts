@@ -219,7 +219,7 @@ export const SCRIPT: string = String.raw`
 (() => {
   const formula = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
-  // What is shown short has all of it in its title, and a number of a pull request in its address.
+  // The title of a shortened text contains the whole text. The number of a pull request links to its address.
   const longer = (element) =>
     Array.from(
       element.querySelectorAll("[title], a[href^=http]"),
@@ -280,7 +280,7 @@ export const SCRIPT: string = String.raw`
       if (row.dataset.k === undefined) gaps.push(row);
       else rows.push({ row });
     }
-    // A word in quotes is the whole text of a cell.
+    // A search term in quotes must match the whole text of a cell.
     const hasCell = ({ row }, text) => Array.from(row.children).some((cell) => wholeText(cell).toLowerCase() === text);
     const textOf = (each) =>
       each.text ??= [each.row.textContent, ...longer(each.row).map(([, long]) => long)].join(" ").toLowerCase();
@@ -325,7 +325,7 @@ export const SCRIPT: string = String.raw`
     list.querySelectorAll("th").forEach((head, column) => {
       if (head.scope === "col") sortable(head, column, body);
     });
-    // A link to one of the rows shows its kind of rows only.
+    // A link with data-search also sets the filters of the list that contains its target.
     document.querySelectorAll("a[data-search]").forEach((link) =>
       link.addEventListener("click", () => {
         const target = document.getElementById(link.hash.slice(1));
@@ -335,7 +335,7 @@ export const SCRIPT: string = String.raw`
         show();
       })
     );
-    // A link to a row must lead somewhere, whatever is filtered.
+    // A link to a hidden row resets the filters.
     addEventListener("hashchange", () => {
       const target = document.getElementById(location.hash.slice(1));
       if (target === null || !target.hidden || !body.contains(target)) return;
@@ -367,7 +367,7 @@ export const SCRIPT: string = String.raw`
     place.append(button);
   }
 
-  // A link leads into a fold, too, which old browsers do not open, and opens the details of a row.
+  // Opens the details of a link's target, and the fold around the target, which old browsers do not open.
   function unfold() {
     const target = document.getElementById(location.hash.slice(1));
     for (const fold of [target?.closest("details"), target?.querySelector("td > .more")]) {
@@ -375,7 +375,7 @@ export const SCRIPT: string = String.raw`
     }
   }
 
-  // A page whose job no longer updates it looks like one of today.
+  // Without its age, a page that is no longer updated would look current.
   function showAge(time) {
     const hours = Math.floor((Date.now() - Date.parse(time.dateTime)) / 3600000);
     if (!(hours >= 1)) return;
@@ -389,7 +389,7 @@ export const SCRIPT: string = String.raw`
     document.querySelector(".head")?.prepend(warning);
   }
 
-  // What happened "3 h ago" when the page was written is older when it is read. What lasted then may have ended since, so it keeps its age.
+  // Updates times such as "3 h ago". Durations are not updated, because the work may have ended after the page was written.
   function showAgo(time) {
     const minutes = (Date.now() - Date.parse(time.dateTime)) / 60000;
     if (!(minutes >= 0) || !/ ago$/.test(time.textContent.replaceAll("\u00a0", " "))) return;
