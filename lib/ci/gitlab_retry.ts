@@ -12,7 +12,7 @@ export const RETRY_JOB = "retry this job";
 
 /**
  * Values of `retry: when` that every supported server accepts. The runner failed, was stopped, or lost its connection to the server. These failures
- * say nothing about the run.
+ * do not depend on the run.
  */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 

@@ -134,8 +134,8 @@ export const jenkins: Platform = definePlatform({
   links: { pipeline: "{BUILD_URL}" },
 });
 
-// `message` with status ERROR fails a build only if its failure conditions say so. `buildProblem` would always fail the build, even if the caller
-// accepts the exit code.
+// `message` with status ERROR fails a build only if the failure conditions of the build require that. `buildProblem` would always fail the build,
+// even if the caller accepts the exit code.
 const STATUSES: Record<AnnotationLevel, string> = { notice: "NORMAL", warning: "WARNING", error: "ERROR" };
 
 function serviceMessage(name: string, attributes: Record<string, string>): string {

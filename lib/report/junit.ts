@@ -94,7 +94,7 @@ export function renderSuite({ name, className, beganAt, properties, cases }: Sui
   ].join("\n");
 }
 
-// `failure`: the run itself failed. `error`: something else prevented its success. Only exit code 0 permits a case that is not red.
+// `failure`: the run itself failed. `error`: something else prevented its success. A case must be red unless the exit code is 0.
 const MARKS: Readonly<Record<Outcome | AutomationOutcome, Mark | null>> = {
   success: null,
   failed: "failure",

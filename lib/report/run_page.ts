@@ -431,7 +431,7 @@ function phases(view: ResultView): Html | null {
     return { name: cutText(name, MAX_WORD), from, to: at, isBad, text: `${text}${isBad ? ", failed" : ""}` };
   });
   const whole = Math.max(1, at);
-  // The head of the page shows the time of the job, which also includes waiting and the start of the run.
+  // The head of the page shows the duration of the job, which also includes waiting and the start of the run.
   const [inPhases, took] = [formatDuration(at), formatDuration(view.tookMs)];
   const sum = hasEnded && view.tookMs > at && took !== inPhases ? `${inPhases} (the command took ${took})` : inPhases;
   const missing = known[0]?.name === "run" ? [] : PHASES.filter((name) => !known.some((phase) => phase.name === name));

@@ -1,7 +1,7 @@
 /**
- * The code that runs in the worker: the validator, and the messages about what to check. `npm run docs` combines this file and the package into one
- * text (`validator_source.ts`). A worker starts from a file or a string. A bundled program is a single file, so there is no separate file for the
- * worker.
+ * The code that runs in the worker: the validator, and the messages that the worker exchanges with the program. `npm run docs` combines this file and
+ * the package into one text (`validator_source.ts`). A worker starts from a file or a string. A bundled program is a single file, so there is no
+ * separate file for the worker.
  * @module
  */
 import { validate } from "@cfworker/json-schema";

@@ -170,7 +170,7 @@ export class SeenIds {
 export interface WindowState {
   /** This set is changed in place, and includes events from streams. */
   readonly seen: SeenIds;
-  /** Whether the page shows the newest events. This is known once an old event has disappeared when a new one arrived. */
+  /** Whether the page shows the newest events. The value is `true` after a new event has displaced an old event. */
   readonly slides: boolean;
   readonly still: number;
   readonly last: readonly string[];

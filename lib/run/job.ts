@@ -349,7 +349,7 @@ async function* lastLook<N, I, E>(
   return yield* end;
 }
 
-/** Maximum number of announced statuses. A service that keeps sending new ones must not fill the memory. */
+/** Maximum number of announced statuses. Otherwise, a service that keeps sending new statuses could fill the memory. */
 const MAX_ANNOUNCED = 20;
 const MAX_STATUS_LENGTH = 200;
 

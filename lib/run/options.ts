@@ -29,7 +29,7 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly showTask: boolean;
   /** The service does not return the task of a run. */
   readonly task: string | undefined;
-  /** `owner/name`. If the caller knows the name, the service is not asked for it. */
+  /** `owner/name`. If the caller gives the name, the name is not requested from the service. */
   readonly repository: string | undefined;
   onRepository(name: string): void;
   readonly repositoryOrigin: string | undefined;

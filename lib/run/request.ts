@@ -210,7 +210,8 @@ export async function planLater(
   if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
   const { key, suffix } = splitSuffix(before.idempotencyKey);
   if (before.runId === null && before.request !== null && before.parting !== "ended") {
-    // The earlier start was not answered. Sending the same bytes with the same key finds the run of that start, or starts it. No other key is used.
+    // The earlier start was not answered. Sending the same bytes with the same key finds the run of that start, or starts the run. No other key is
+    // used.
     const message =
       "an earlier attempt got no answer to its start, so the same start is repeated without reading the forge again";
     session.notify({ kind: "text", message });

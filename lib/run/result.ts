@@ -91,7 +91,7 @@ export type ResultCause = "result-missing" | "result-not-json" | "result-invalid
 export interface ResultFile {
   /** Path in the repository. */
   path: string;
-  /** Branch from which the file was read; `null` if the run named no branch. */
+  /** Branch from which the file was read; `null` if the run reported no branch. */
   branch: string | null;
   /** Commit from which the file was read, as hex digits; `null` if the file could not be read. */
   commit: string | null;
@@ -250,7 +250,7 @@ export interface AutomationResult {
   schemaVersion: 1;
   /** Distinguishes this result from the result of a run. */
   kind: "automation-run";
-  /** UUID of the automation; empty if no automation was named. */
+  /** UUID of the automation; empty if no automation was specified. */
   automationId: string;
   /** UUID of the automation run; `null` if none is known. */
   runId: string | null;

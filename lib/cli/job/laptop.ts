@@ -174,7 +174,7 @@ async function claimFolder<F extends RunFolder>(
 
 /**
  * Chooses the folder of an existing run: the run's own folder, or the first folder whose run can no longer be attached to. The state in a folder is
- * the only way back to its run, so the id of another run never replaces the state. If the job follows the run, the folder is claimed so that other
+ * needed to find its run again, so the id of another run never replaces the state. If the job follows the run, the folder is claimed so that other
  * processes see the claim.
  * @throws {NotFoundError} if the service does not know the id. In this case, nothing is written.
  * @throws {UsageError} if `--state` names the file of another run that can be attached to.

@@ -24,7 +24,7 @@ const ALWAYS: VerbFlag = {
   help: "Cancel the run even if nothing shows that the job was cancelled",
 };
 
-/** Not derived from `HISTORY`, because the bundler would then keep this verb in programs without a help. */
+/** This flag is not derived from `HISTORY`, because the bundler would then keep this verb in programs without a help. */
 const ADDS_TO: VerbFlag = {
   name: "history",
   value: "FILE",
