@@ -187,7 +187,7 @@ export class NotRegularFileError extends Error {
   }
 }
 
-/** Reads a small UTF-8 file without an `Io`. Synchronous, because the token file is read while a client is created. */
+/** Reads a small UTF-8 file without an `Io`. The function is synchronous, because the token file is read while a client is created. */
 export function readFileNow(path: string): string {
   const facts = fs.statSync(path);
   if (!facts.isFile()) throw new NotRegularFileError();

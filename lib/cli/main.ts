@@ -279,7 +279,7 @@ function parseCall(call: Call): VerbFlags {
 
 /**
  * Checks that no flag belongs to another row with the same words.
- * @throws {UsageError} that names the flags that select the other row.
+ * @throws {UsageError} if a flag does. The message contains the flags that select the other row.
  */
 function checkRow({ verb, args }: FoundVerb): void {
   const flagNames = flagsOf(verb).map(({ name }) => name);

@@ -137,7 +137,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
 
 /**
  * A value of `--input` overrides a value of the file.
- * @throws {UsageError} that names what is missing or invalid, before any request is sent.
+ * @throws {UsageError} if a value is missing or invalid. In this case, no request has been sent.
  */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
   const repo = requiredRepo(context, "trigger automation", false);
@@ -217,7 +217,7 @@ function losesDigits(json: string): boolean {
  * host.
  * @param runtime Name and version of the runtime. @default the current runtime
  * @param args Arguments of the runtime. @default the arguments of this process's runtime
- * @throws {UsageError} that names the file, the variable and the flags that prevent the problem.
+ * @throws {UsageError} The message contains the file, the variable and the flags that prevent the problem.
  */
 export function guardCheckout(
   { io, platform, systems }: Pick<Context, "io" | "platform" | "systems">,

@@ -120,7 +120,7 @@ export async function readResultFile(
       check: check && inTime(session, attempted, check),
       redact,
     });
-    // A worker takes real time. The caller's validator has its own limit on the clock.
+    // A worker takes real time, so the clock waits for the result. The caller's validator has its own time limit.
     const checked = await (check === undefined ? session.clock.during?.(checking) ?? checking : checking);
     if (checked.kind !== "good") return bad(checked.kind, ...checked.mistakes);
     const { value, output } = checked;

@@ -690,7 +690,7 @@ function removeEmptyFolders({ io }: Context, paths: readonly string[]): void {
     const parts = path.split("/").slice(0, -1);
     return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
   });
-  // Longest path first, because a folder can only be removed after the folders inside it.
+  // The longest path comes first, because a folder can only be removed after the folders inside it.
   for (const folder of [...new Set(folders)].sort((a, b) => b.length - a.length)) {
     try {
       io.removeDirectory(folder);

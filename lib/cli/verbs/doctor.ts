@@ -95,7 +95,7 @@ const STARTS: readonly Purpose[] = ["run", "respond"];
 /**
  * On a terminal, the default is the repository of the folder. Otherwise `undefined`, and the repository is not checked.
  * @param isRequired Whether to throw the error of a start that has no repository.
- * @throws {UsageError} if `origin` is not used. The message contains the reason and the flag that names the repository.
+ * @throws {UsageError} if `origin` cannot be used. The message contains the reason and the flag that names the repository.
  */
 function repositoryOf(context: Context, isRequired: boolean): string | undefined {
   if (!STARTS.includes(purposeOf(context))) return undefined;
