@@ -201,7 +201,8 @@ export class Forges {
     const { address, reach: { forge, client } } = place;
     const { writes, notes } = forge;
     if (writes === undefined || notes === undefined) return undefined;
-    return new PullRequestWriter({ ...forge, writes, notes }, client, address, command);
+    const named = client.within({ repository: address.repository });
+    return new PullRequestWriter({ ...forge, writes, notes }, named, address, command);
   }
 
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {

@@ -40,8 +40,17 @@ export interface ForgeWorld {
 export const SINGLE_SIGN_ON =
   "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
+const UNSEEN = "it was deleted, or this token cannot see it";
+
 export function notFoundText(system: string): string {
-  return `not found on ${system}: it was deleted, or this token cannot see it`;
+  return `not found on ${system}: ${UNSEEN}`;
+}
+
+export const NO_READ_ACCESS = "this token has no read access";
+
+/** Whether a reason means that the token does not show a pull request. */
+export function isNoAccess(reason: string): boolean {
+  return [UNSEEN, NO_READ_ACCESS, SINGLE_SIGN_ON].some((text) => reason.endsWith(text));
 }
 
 interface ForgeCall<T> {
@@ -98,6 +107,8 @@ interface CallRules {
    * @param token The token in messages, for example `the token in variable GITLAB_TOKEN`.
    */
   reason(status: number, token: string): string | undefined;
+  /** The repository that messages name, because a command uses several repositories. @default none */
+  repository?: string | undefined;
 }
 
 export class ForgeClient {
@@ -119,7 +130,7 @@ export class ForgeClient {
     { system, tokenHeader }: ClientPlace,
     api: string,
     token: ForgeToken,
-    narrowed?: { client: ForgeClient; rules: CallRules },
+    narrowed?: { client: ForgeClient; rules: Partial<CallRules> },
   ) {
     this.#world = world;
     this.api = api;
@@ -131,10 +142,10 @@ export class ForgeClient {
       ? createTransport({ token: token.token, tokenHeader, origin, fetch, clock, userAgent: userAgent() })
       : narrowed.client.#transport;
     this.#memory = narrowed === undefined ? newTokenMemory() : narrowed.client.#memory;
-    this.#rules = narrowed?.rules ?? {};
+    this.#rules = narrowed === undefined ? {} : { ...narrowed.client.#rules, ...narrowed.rules };
   }
 
-  within(rules: CallRules): ForgeClient {
+  within(rules: Partial<CallRules>): ForgeClient {
     const narrowed = { client: this, rules };
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
   }
@@ -256,7 +267,11 @@ export class ForgeClient {
    * Gitea redirect requests to a renamed repository.
    * @throws {ApiError | NetworkError | BodyTooLargeError} if the last attempt failed; `signal.reason` if the signal aborts.
    */
-  async call<T>(call: ForgeCall<T>): Promise<T> {
+  async call<T>(unnamed: ForgeCall<T>): Promise<T> {
+    const { what } = unnamed;
+    const { repository } = this.#rules;
+    const isNamed = repository === undefined || what.includes(repository) || /\b(?:token|user|version)\b/.test(what);
+    const call = isNamed ? unnamed : { ...unnamed, what: `${what} in ${repository}` };
     try {
       return await this.#send(call);
     } catch (error) {
@@ -333,7 +348,7 @@ export class ForgeClient {
       return z.safeParse(schema, value).data ?? `the answer does not have the format that ${this.system} documents`;
     } catch (error) {
       if (!isHidden(error)) throw error;
-      if (error.status === 403) return "this token has no read access";
+      if (error.status === 403) return NO_READ_ACCESS;
       return notFoundText(this.system);
     }
   }

@@ -269,7 +269,7 @@ export function runTimeout(text: string): string | undefined {
   return ms !== undefined && ms >= RUN_TIMEOUT.min && ms <= RUN_TIMEOUT.max ? undefined : RUN_TIMEOUT_FORMS;
 }
 
-export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
+export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS.replace("45s", "90s")}`;
 
 export function reviewer(text: string): string | undefined {
   const allowed = "it must be the name of a user, team:NAME or codeowners";
@@ -348,9 +348,37 @@ function checkZone(zone: string): string {
   } catch {
     // The zone is unknown, which is reported below.
   }
-  const near = nearest(zone, [...Intl.supportedValuesOf("timeZone"), "UTC"]);
+  const near = nearestZone(zone);
   const hint = near === undefined ? "" : `; did you mean "${near}"?`;
   throw new Problem(`there is no time zone ${JSON.stringify(zone)}; write its name, as in Europe/Vienna or UTC${hint}`);
+}
+
+/** A city in the same area with the same first letter. Most other cities with a similar name are in another country. */
+function nearestZone(zone: string): string | undefined {
+  const city = zone.lastIndexOf("/") + 1;
+  const beginning = zone.slice(0, city + 1).toLowerCase();
+  const zones = [...Intl.supportedValuesOf("timeZone"), "UTC"];
+  const alike = zones.filter((name) => name.toLowerCase().startsWith(beginning));
+  const near = nearest(zone.slice(city), alike.map((name) => name.slice(city)));
+  return near === undefined
+    ? zones.find((name) => name.toLowerCase().endsWith(`/${zone.slice(city).toLowerCase()}`))
+    : zone.slice(0, city) + near;
+}
+
+/** Reports all problems at once. */
+function allOf<T extends object>(parts: { [K in keyof T]: () => T[K] }): T {
+  const problems: string[] = [];
+  const values = Object.entries<() => unknown>(parts).map(([key, read]) => {
+    try {
+      return [key, read()];
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      problems.push(error.message);
+      return [key];
+    }
+  });
+  if (problems.length > 0) throw new Problem(problems.join("; "));
+  return Object.fromEntries(values);
 }
 
 function windowOf(text: string): StartWindow {
@@ -361,10 +389,12 @@ function windowOf(text: string): StartWindow {
   if (to === undefined || others.length > 0) throw new Problem(`${FORM}; two times are needed, as in 20:00-06:00`);
   const window = {
     text,
-    days: daysOf(days),
-    fromMinute: minuteOf(from, 1_439),
-    toMinute: minuteOf(to, 1_440),
-    zone: checkZone(zone),
+    ...allOf({
+      days: () => daysOf(days),
+      fromMinute: () => minuteOf(from, 1_439),
+      toMinute: () => minuteOf(to, 1_440),
+      zone: () => checkZone(zone),
+    }),
   };
   if (window.fromMinute === window.toMinute) {
     throw new Problem("it begins and ends at the same time; for a whole day write 00:00-24:00");

@@ -12,7 +12,7 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError } from "../../errors.ts";
 import { type ApprovalVerdict, judgeApprovals, type NotCounted, withRequesters } from "../../forge/approvals.ts";
-import { isHidden } from "../../forge/client.ts";
+import { isHidden, isNoAccess } from "../../forge/client.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { MergeReading } from "../../forge/merging.ts";
 import type { ChecksState } from "../../forge/model.ts";
@@ -34,7 +34,7 @@ import {
   type MergeQuestion,
   queueObstacle,
 } from "./judge.ts";
-import type { MergePlace, MergePlaces } from "./places.ts";
+import { ATTEMPTED, type MergePlace, type MergePlaces } from "./places.ts";
 
 export interface MergeWork {
   readonly store: Store;
@@ -111,7 +111,7 @@ export interface MergeReport {
   readonly isRefused: boolean;
   /** Whether the round ended because of refusals in several repositories. */
   readonly isStopped: boolean;
-  /** The first error of a request to a forge, except for missing access. */
+  /** The first error of a request to a forge. Missing access is an error only if no pull request could be read. */
   readonly error: MogplexError | undefined;
 }
 
@@ -174,6 +174,8 @@ class Round {
   readonly #refusals = new Set<string>();
   readonly #users = new Map<string, ForgeUser | null>();
   readonly #errors = new Map<string, number>();
+  /** Names of the items whose pull requests the token does not show. */
+  readonly #hidden = new Set<string>();
   #isRefused = false;
   #error: MogplexError | undefined;
   #isBroken = false;
@@ -222,8 +224,22 @@ class Round {
       mergedBefore,
       isRefused: this.#isRefused,
       isStopped: this.#isStopped,
-      error: this.#error,
+      error: this.#error ?? this.#hiddenError(),
     };
+  }
+
+  #hiddenError(): MogplexError | undefined {
+    const lines = [...this.#lines.values()];
+    const [first] = lines;
+    if (first === undefined || !lines.every(({ item, word }) => word === "unread" && this.#hidden.has(item))) {
+      return undefined;
+    }
+    return new MogplexError({
+      attempted: ATTEMPTED,
+      why: `the token cannot read ${lines.length === 1 ? "the pull request" : `any of the ${lines.length} pull requests`}`,
+      value: first.reason,
+      advice: "give it access to the repositories",
+    }, "forbidden");
   }
 
   #isHeld(entries: readonly Candidate[]): boolean {
@@ -278,7 +294,8 @@ class Round {
       this.#work.signal?.throwIfAborted();
       if (!(error instanceof MogplexError) || this.#isBroken) throw error;
       if (error.exit === "unauthorized" || error.exit === "forbidden" && strict) throw error;
-      if (error.exit !== "forbidden" && !isHidden(error)) {
+      if (error.exit === "forbidden" || isHidden(error)) this.#hidden.add(item.item.id);
+      else {
         this.#errors.set(origin, errors + 1);
         this.#error ??= error;
       }
@@ -525,8 +542,10 @@ class Round {
       const answer = await this.#ask(candidate, async () => await this.#examine(candidate));
       if (answer === undefined) continue;
       const examined = answer.value;
-      if (typeof examined === "string") this.#add(item, url, "unread", this.#work.clean(examined));
-      else if (isMergeable(examined) || isOutdated(examined)) ready.push(examined);
+      if (typeof examined === "string") {
+        this.#add(item, url, "unread", this.#work.clean(examined));
+        if (isNoAccess(examined)) this.#hidden.add(id);
+      } else if (isMergeable(examined) || isOutdated(examined)) ready.push(examined);
       else if (examined.judgement.kind !== "merge" && examined.judgement.kind !== "update") {
         this.#add(item, url, examined.judgement.kind, examined.judgement.reason);
       }

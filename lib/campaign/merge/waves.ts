@@ -45,7 +45,7 @@ export class WaveMerges {
     const { clock, places, tell } = this.#work;
     if (rules === null || clock.now() < this.#dueAt) return [];
     this.#dueAt = clock.now() + ROUND_MS;
-    if (checkMergeTokens(memory.items.values(), places, "wave").isLocal) tell(LOCAL);
+    if (checkMergeTokens(memory.items.values(), places, "wave").isLocal) tell(LOCAL_MERGE);
     const { lines, error, isStopped } = await mergeRound(
       { ...this.#work, store, gateClosed },
       ordersOf(rules, memory, this.#work),
@@ -61,8 +61,8 @@ export class WaveMerges {
 }
 
 /** Without this note, a test with a local Mogplex would not show that the token is missing. */
-const LOCAL =
-  "nothing is merged because a local Mogplex has no forge; against a real forge, this wave would exit with code 2 without " +
+export const LOCAL_MERGE =
+  "merge has no effect because a local Mogplex has no forge; against a real forge, a wave would exit with code 2 without " +
   `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
 /** The campaign continues, because the next wave tries again. */

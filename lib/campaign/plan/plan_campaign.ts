@@ -25,7 +25,8 @@ import {
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { assumedLingerMs, forecastInput, holdsBack } from "../view/progress.ts";
-import { checkForge, pullRequestsOf } from "../pulls.ts";
+import { LOCAL_MERGE } from "../merge/waves.ts";
+import { checkForge, isLocal, pullRequestsOf } from "../pulls.ts";
 import { checkResultsReadable, filesOpener } from "../work/item_result.ts";
 import { Store } from "../work/store.ts";
 import { expectToken, serviceNow } from "../work/work.ts";
@@ -49,6 +50,9 @@ export async function planCampaignWith(
   return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
     const session = openSession(options, { ...detected(options), ...internals });
     noteForge(session, opened, opened.file, pullRequestsOf(options) !== undefined);
+    if (opened.file.merge !== null && isLocal(session.client.origin) && !opened.isAgain) {
+      session.notify({ kind: "text", message: LOCAL_MERGE });
+    }
     expectToken(session, opened.store);
     return await planOf(
       opened,

@@ -126,7 +126,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       isGated && isHealthy && gate(view, command, context),
       causes.length > 0 &&
       markup`<section aria-labelledby="attention"><div class="sec"><h2 id="attention">Needs attention</h2>${
-        needsPerson(causes)
+        needsPerson(entries)
       }</div>${writer !== null && !isShared && markup`<p class="soft">${busyText(writer)}</p>`}${
         causes.map((entry, index) => entryOf(entry, causeId(index), byId, nowMs))
       }</section>

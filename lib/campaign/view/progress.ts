@@ -163,7 +163,7 @@ function isGood({ state, followUp }: ItemMemory): boolean {
 }
 
 /** An automatic gate opens again once all items of the canary have succeeded or were skipped. */
-function isCanaryClosed(memory: CampaignMemory): boolean {
+export function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
   return canary?.gate !== "automatic" || !canaryOf(memory).every(isGood);

@@ -8,7 +8,7 @@ import type { CampaignOptions } from "../campaign_options.ts";
 import { type GateName, GATES } from "../journal/record.ts";
 import { type CampaignInternals, plannedStore, viewOf, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
-import { closedBy, gateDue, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
+import { closedBy, gateDue, isCanaryClosed, isToCancel, paceInput, readyItems, toSettle } from "../view/progress.ts";
 import type { CampaignView } from "../view/view.ts";
 import { lookAtRun } from "./look.ts";
 import { cancelsAreNew, obeyDecisions, worstOf } from "./settle.ts";
@@ -128,8 +128,8 @@ export function previewStarts(store: Store, nowMs: number): string[] {
   return items.slice(0, starts).map(({ item }) => item.id);
 }
 
-export function closedGates({ memory: { gates } }: Store): GateName[] {
-  return GATES.filter((gate) => gates[gate].closed);
+export function closedGates({ memory }: Store): GateName[] {
+  return GATES.filter((gate) => gate === "canary" ? isCanaryClosed(memory) : memory.gates[gate].closed);
 }
 
 export async function approveAll(store: Store, by: string, note: string | null): Promise<void> {

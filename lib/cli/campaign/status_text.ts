@@ -96,7 +96,8 @@ function attention(
 ): void {
   // The screen of a campaign at a gate ends with the gate, so the gate is not listed here.
   const isGated = view.state === "gated";
-  const entries = attentionOf(view, command, problem).filter(({ title }) => !isGated || title !== GATE_CLOSED);
+  const whole = attentionOf(view, command, problem);
+  const entries = whole.filter(({ title }) => !isGated || title !== GATE_CLOSED);
   if (isGated && entries.length === 0) return;
   if (entries.length === 0) {
     const who = view.writer === null ? "the campaign continues with the next wave" : "a process is running";
@@ -104,7 +105,7 @@ function attention(
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;
   }
-  const counted = entries.some(({ count }) => count > 0) ? `: ${attentionCount(entries)}` : "";
+  const counted = entries.some(({ count }) => count > 0) ? `: ${attentionCount(whole)}` : "";
   screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
   busy(screen, view);
   for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one, all);

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
-import { ABUSE, type ForgeClient, notFoundText, SINGLE_SIGN_ON } from "../client.ts";
+import { ABUSE, type ForgeClient, NO_READ_ACCESS, notFoundText, SINGLE_SIGN_ON } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { WantedBranch } from "../forge.ts";
 import {
@@ -289,7 +289,7 @@ function notShown(errors: readonly PartError[]): PullRequestOutcome {
   if (refusal?.type === "NOT_FOUND") {
     return { ok: false, reason: notFoundText("GitHub") };
   }
-  if (refusal !== undefined) return { ok: false, reason: "this token has no read access" };
+  if (refusal !== undefined) return { ok: false, reason: NO_READ_ACCESS };
   const type = errors[0]?.type ?? "";
   const reason = `the answer of GitHub is incomplete${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
   return { ok: false, reason, again: true };

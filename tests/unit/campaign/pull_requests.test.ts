@@ -259,8 +259,9 @@ test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
 
 test("keys about pull requests have no effect against a local Mogplex, and plan and each wave say so", async () => {
   const keys = { limits: { "open-pull-requests": 1 }, "on-failed-checks": { prompt: "Fix it" } };
-  const world = campaignWorld({ file: { ...keys, "pull-requests": { labels: ["agent"] } } });
+  const world = campaignWorld({ file: { ...keys, "pull-requests": { labels: ["agent"] }, merge: { when: "approved" } } });
   await world.plan();
+  expect(world.notices.filter((text) => text.startsWith("merge has no effect because a local Mogplex")).length).toBe(1);
   const note =
     "limits.open-pull-requests, on-failed-checks, pull-requests have no effect because a local Mogplex has " +
     "no forge; against a real forge, this command would exit with code 2 without a token in GITHUB_TOKEN";

@@ -108,3 +108,17 @@ test("readList() asks for no page behind the one that an answer calls the last, 
   expect(await readList(client, "read", "/notes?sort=asc", z.int())).toEqual({ list: rows, isWhole: true });
   expect(requests).toEqual(["GET https://git.example/api/notes?sort=asc&per_page=100&page=1"]);
 });
+
+test("ForgeClient names the repository in errors that name none, if it works on several", async () => {
+  const { client } = clientAt("https://git.example/api/v1", () => Response.json({ message: "no" }, { status: 404 }));
+  const named = client.within({ repository: "acme/web" });
+  for (
+    const [what, words] of [
+      ["read the comments of pull request #4", "read the comments of pull request #4 in acme/web: "],
+      ["read project acme/web", "read project acme/web: "],
+      ["read the user of the token", "read the user of the token: "],
+    ] as const
+  ) {
+    await expect(named.within({ limits: {} }).send(what, "/x")).rejects.toThrow(`Cannot ${words}`);
+  }
+});

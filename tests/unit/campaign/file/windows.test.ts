@@ -43,6 +43,10 @@ test.each([
     'there is no time zone "Europe/Viena"; write its name, as in Europe/Vienna or UTC; did you mean "Europe/Vienna"?',
   ],
   ["Mon 08:00-09:00 +02:00", 'there is no time zone "+02:00"'],
+  ["Mon 08:00-09:00 Eurp/Vienna", 'did you mean "Europe/Vienna"?'],
+  ["Mon 25:00-09:60 Europe/Wien", '"25:00" is not a time of day'],
+  ["Mon 25:00-09:60 Europe/Wien", '"09:60" is not a time of day'],
+  ["Mon 25:00-09:60 Europe/Wien", '; there is no time zone "Europe/Wien"; write its name, as in Europe/Vienna or UTC'],
 ])("parseWindow() says what is wrong with %j", (text, problem) => {
   const result = parseWindow(text);
   expect(result.ok ? "" : result.problem).toContain(problem);
@@ -63,4 +67,9 @@ test("parseWindow() gives ascending days and minutes of the day, or a problem, w
       expect(fromMinute >= 0 && fromMinute < 1_440 && toMinute >= 0 && toMinute <= 1_440).toBe(true);
     }),
   );
+});
+
+test.each(["Europe/Wien", "America/Boston"])("parseWindow() does not suggest another city for %s", (zone) => {
+  const result = parseWindow(`Mon 08:00-09:00 ${zone}`);
+  expect(result.ok ? "" : result.problem).not.toContain("did you mean");
 });

@@ -78,7 +78,7 @@ export const VALUES: readonly WrongFile[] = [
       "it must be a whole number from 1 to 3",
     ],
     ["5:34 limits.attempts", "write it without quotes"],
-    ["5:52 limits.run-timeout", "it must be a duration from 1m to 24h: 60m, 1h30m"],
+    ["5:52 limits.run-timeout", "it must be a duration from 1m to 24h: 60m, 1h30m, 90s, or a number of seconds"],
     [
       "5:78 limits.stop-after-failures",
       "a number of items, at least 1, or a share from 1% to 100%",

@@ -373,6 +373,29 @@ test("mergeCampaign() asks a forge for the others when it does not show two pull
   expect([exitCode, lines.map(({ word }) => word)]).toEqual([0, ["unread", "unread", "merged"]]);
 });
 
+test("mergeCampaign() ends with 65 if the token can read none of the pull requests, but not if it can read one", async () => {
+  const { forge, merge } = await mergeWorld(2);
+  const at = forge.at;
+  const reason = "not found on GitHub: it was deleted, or this token cannot see it";
+  let isHidden = (_url: string) => true;
+  forge.at = (url) => {
+    const place = at(url);
+    return place && isHidden(url) ? { ...place, read: () => Promise.resolve(reason) } : place;
+  };
+  for (const dryRun of [true, false]) {
+    const { exitCode, error, lines } = await merge({ dryRun });
+    expect([exitCode, lines.map(({ word }) => word), error?.message]).toEqual([
+      65,
+      ["unread", "unread"],
+      "Cannot merge pull requests because the token cannot read any of the 2 pull requests: " +
+      `${reason}; give it access to the repositories`,
+    ]);
+  }
+  isHidden = (url) => url.includes(project(1));
+  const { exitCode, error, lines } = await merge();
+  expect([exitCode, error, lines.map(({ word }) => word)]).toEqual([0, undefined, ["unread", "merged"]]);
+});
+
 test("mergeCampaign() needs no review or no checks only within the limits", async () => {
   const world = await mergeWorld(7);
   const { forge } = world;

@@ -225,6 +225,22 @@ test("one approval opens the gates of the canary and the threshold that the same
   expect([code, view.state, view.counts.succeeded]).toEqual([1, "done", 2]);
 });
 
+test("an approval names only the gates that it opens, not a canary's gate that opened after a retry", async () => {
+  const world = campaignWorld({
+    count: 6,
+    scenarios: `
+scenarios:
+  - { match: { repo: "*1", attempt: 1 }, play: agent-failure }
+  - { match: { repo: "*1" }, play: success }
+  - { play: agent-failure }`,
+    file: { canary: { size: 1 }, limits: { "stop-after-failures": 2 } },
+  });
+  expect((await world.run()).view.state).toBe("gated");
+  await world.decide({ kind: "retry", select: { failed: true }, adopt: false });
+  await world.run();
+  expect((await world.decide(approve)).text).toBe("opened the gate after too many failures");
+});
+
 const EXITS = [
   ["all good", "play: success", {}, 0],
   ["a failure", FIRST_FAILS, {}, 1],

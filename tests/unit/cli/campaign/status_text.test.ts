@@ -234,6 +234,7 @@ test("statusText() says at its end, and only there, what opens a canary that fai
   expect(lines.slice(0, 2).join(" ")).toContain("is gated: 1 of 3 canary items failed");
   expect(lines.filter((line) => line.includes("gate"))).toEqual([
     lines[0] ?? "",
+    "Needs attention: 1 item and a closed gate",
     "The gate is closed",
     "  Deal with the items above first. Retried items do not wait for the gate.",
   ]);
