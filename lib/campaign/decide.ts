@@ -66,7 +66,7 @@ export interface Selection {
   cause?: string | undefined;
   /** Globs for the names of repositories or items, and ids of runs. @default {[]} */
   only?: readonly string[] | undefined;
-  /** Whether a run can be named by the first digits of its id, at least 8. @default {false} */
+  /** Whether a run can be identified by the first digits of its id, at least 8. @default {false} */
   shortIds?: boolean | undefined;
 }
 
@@ -244,7 +244,7 @@ export function isName(glob: string): boolean {
 type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
 
 /**
- * Returns the matching items, and the names of the matching items that the selection names in full instead of with a glob.
+ * Returns the matching items, and the names of those that the selection contains in full, not only as a glob.
  *
  * @param byName Items with these verdicts are selected only by their full name, so that a glob does not start them a second time by accident.
  * @throws {UsageError} if the selection is empty, if no item matches, or if any name in `only` is not the name of an item.
@@ -431,7 +431,7 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = 
 }
 
 /**
- * A new run would open a second pull request, although a run can fix the first one on its branch.
+ * Prevents retries that would open a second pull request although a follow-up can fix the existing pull request on its branch.
  *
  * @throws {UsageError} if a follow-up can fix the pull request of an item.
  */

@@ -49,7 +49,7 @@ export type CampaignSource = string | CampaignDefinition;
 export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   /** @default not handled */
   interrupts?: Interrupts | undefined;
-  /** What a signal does to open runs. Only `cancel` cancels them. @default the runs continue */
+  /** What a signal does to open runs. Only `cancel` cancels the runs. @default the runs continue */
   onInterrupt?: OnInterrupt | undefined;
   /** @default detected from the environment */
   platform?: Platform | undefined;
@@ -79,7 +79,7 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   onLock?: ((lock: Lock) => void) | undefined;
   /** Whether text of the task and of agents may be recorded and shown. @default {true} */
   showTask?: boolean | undefined;
-  /** How messages name the command. @default `mogplex-ci` with the campaign's file and directory */
+  /** The command as messages show it. @default `mogplex-ci` with the campaign's file and directory */
   command?: CampaignCommand | undefined;
   /** Receives the function that masks the secrets of the file and of the forges. Called once the file is read, before any message is printed. */
   onMask?: ((mask: Redactor) => void) | undefined;
@@ -309,7 +309,7 @@ const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**
- * Where a campaign is stored. The caller's value takes precedence over the variable, and the variable over the file.
+ * Determines where a campaign is stored. The caller's value takes precedence over the variable, and the variable over the file.
  *
  * @param fileHome The home in the file: a directory, or a branch.
  * @returns `home` is `undefined` if none was given. The directory is then the home.

@@ -90,7 +90,7 @@ export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[
       try {
         results.push(await carryOut(work, item, act));
       } catch (error) {
-        // Part of the failed change may have been sent, so its result is read from the forge later. Nothing of the remaining changes was sent.
+        // Part of the failed change may have been sent, so its result is read from the forge later. No part of the remaining changes was sent.
         if (!(error instanceof LostRaceError)) await withdraw(store, batch.slice(index + 1));
         throw error;
       }

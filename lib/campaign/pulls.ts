@@ -55,7 +55,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     draft,
     checks,
     review,
-    // `null` means that the forge has not computed the conflict yet, so the earlier value is kept.
+    // `null` means that the forge has not yet determined whether there is a conflict, so the earlier value is kept.
     conflict: conflict ?? (state === "open" ? before?.conflict ?? null : null),
     owner,
     createdAt,

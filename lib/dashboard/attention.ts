@@ -147,7 +147,7 @@ function campaignCommand(verb: string, { campaignFile }: CampaignEntry): string 
   return commandLine("mogplex-ci", "campaign", verb, file);
 }
 
-/** Campaigns that do not continue without a decision, or stopped with an error. */
+/** Campaigns that do not continue without a decision, or that stopped with an error. */
 function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) => {
     const { state, stateReason, items, ended, gatedAt, mergesStopped, lastError, page, pending } = campaign;
@@ -273,7 +273,7 @@ function firstNames(names: readonly string[], count = names.length): string {
   return `${first.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-/** `null` for a run that waits for an answer, because its reason only repeats that. */
+/** `null` for a run that waits for an answer, because its reason only repeats this fact. */
 export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">): string | null {
   return outcome === "awaiting_input" ? null : reason;
 }
@@ -317,7 +317,7 @@ function runIdText(runId: string): string {
 
 function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly Trouble[]): Concern[] {
   const places = new Map(runs.map((run, index) => [run, runPlace(index)]));
-  // The line of a silent job already shows its last run. A question still needs an answer.
+  // The line of a silent job already shows its last run, so that run has its own line only if it waits for an answer.
   const lastIds = new Set(silentJobs.length > MAX_SILENT ? [] : silentJobs.flatMap(({ runId }) => runId ?? []));
   const isCovered = ({ run }: Trouble) => !isQuestion(run) && run.runId !== null && lastIds.has(run.runId);
   return troubles.filter((trouble) => !isCovered(trouble)).map(({ run, task, times }) => {
@@ -561,9 +561,7 @@ const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> 
   ["not_started", ["was not started", "were not started"]],
 ]);
 
-/**
- * Items of campaigns that are waiting for an answer. If only the histories of a campaign were read, its other items with problems are also included.
- */
+/** Campaign items that are waiting for an answer. If only the histories of a campaign were read, its other items with problems are also included. */
 function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern[] {
   const readCampaigns = campaigns.map(({ name }) => name);
   return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
@@ -666,7 +664,7 @@ export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }
 
-/** Pull requests that have been open for more than 3 days, in their order. Drafts are left out, because they are not ready to be merged. */
+/** Pull requests that have been open for more than 3 days, in the order of the list. Drafts are left out, because they are not ready to be merged. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
   return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }

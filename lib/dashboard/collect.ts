@@ -511,7 +511,7 @@ const LOOKED_UP: readonly string[] = [
 ];
 
 /**
- * A copy of the data with every text normalized, redacted and cut after {@linkcode MAX_TEXT}.
+ * A copy of the data with every text normalized, redacted and truncated to {@linkcode MAX_TEXT}.
  * @param redact Removes secrets from a text. `token` removes only the token.
  */
 export function cleanDashboard(

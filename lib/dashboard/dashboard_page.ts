@@ -706,7 +706,7 @@ function moment(text: string | null, nowMs: number): Cell {
   return { show: ago(ms, nowMs), value: ms };
 }
 
-/** If scripts run, the distance is updated when the page is opened. */
+/** If scripts run, the text is updated when the page is opened. */
 function ago(ms: number, nowMs: number): Html {
   return time(ms, agoText(ms, nowMs));
 }

@@ -132,7 +132,7 @@ export interface CampaignWait {
 export interface CampaignEntry {
   /** Untrusted text. */
   file: string;
-  /** The campaign file, such as `campaign.yml`, as its jobs name it. Untrusted text. */
+  /** Path of the campaign file, such as `campaign.yml`, as the campaign's jobs specify it. Untrusted text. */
   campaignFile: string | null;
   /** Untrusted text. */
   name: string;

@@ -27,7 +27,7 @@ export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "cre
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Adds the fields that only `other` has. If only one of the files has the end of the run, that end is used. */
+/** Adds the fields that only `other` has. If only one of the files contains the end of the run, that end is used. */
 function completed(run: RunEntry, other: RunEntry): RunEntry {
   const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
   const both = Object.fromEntries(merged) as unknown as RunEntry;
@@ -44,8 +44,8 @@ function isOpen({ runId, outcome }: RunEntry): boolean {
 }
 
 /**
- * Ids of the runs whose end is in no file. Single runs come before the runs of campaigns, because campaigns read their own runs. Each group is sorted
- * from newest to oldest.
+ * Ids of the runs whose end no file contains. Single runs come before the runs of campaigns, because campaigns read their own runs. Each group is
+ * sorted from newest to oldest.
  * @param runs Newest first.
  */
 export function openRunsOf(runs: readonly RunEntry[]): string[] {
@@ -58,7 +58,6 @@ export interface RunAnswer {
   readonly run: Run;
   /** How the run ended, according to its status and events. `undefined` if the run has not ended. */
   readonly end: EndOutcome | undefined;
-  /** Address of the run's pull request. `null` if unknown. Untrusted text. */
   readonly pullRequest: string | null;
 }
 
@@ -124,7 +123,7 @@ export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): 
 }
 
 /**
- * When the first complete week begins. A week from which {@linkcode unionOf} left out runs would look too quiet.
+ * When the first complete week begins. A week from which {@linkcode unionOf} left out runs would show too few runs.
  * @param runs The result of {@linkcode unionOf}.
  * @param leftOut How many runs were left out.
  */
@@ -353,7 +352,7 @@ export function campaignTroublesOf(
 }
 
 /**
- * Campaigns with a run in the last seven days whose `campaign.json` was not read. The newest comes first.
+ * Campaigns with a run in the last seven days whose `campaign.json` was not read. The newest campaign comes first.
  * @param runs Newest first.
  * @param names Names of the campaigns that were read.
  */

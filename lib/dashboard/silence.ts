@@ -40,8 +40,8 @@ export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJo
 }
 
 /**
- * The runs of each job, newest first. A job can alternate between several tasks, and each of them can stop. A task whose first run came after the
- * last run of another task has replaced the other task. Both are treated as one task. Outside CI, each task is a separate job.
+ * The runs of each job, newest first. A job can alternate between several tasks, and each of them can stop. If a task first ran after the last run of
+ * another task, the new task has replaced the old task. Both are treated as one task. Outside CI, each task is a separate job.
  * @param runs Newest first.
  */
 function jobsOf(runs: readonly RunEntry[]): RunEntry[][] {

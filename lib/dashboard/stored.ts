@@ -161,7 +161,7 @@ export function readStored(
   };
 }
 
-/** @param answers What the service reports about the runs whose end is in no file, by run id. */
+/** @param answers What the service reports about the runs whose end no file contains, by run id. */
 export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | null>): Stored {
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));
@@ -234,7 +234,7 @@ type StoredResult =
 
 /** @throws {Error} if the text is neither a campaign, a result nor the events of a run. */
 function resultIn(file: string, text: string): StoredResult {
-  // A file with several lines of JSON is not valid JSON. It contains the events of a run.
+  // A file with several lines of JSON is not valid JSON, but contains the events of a run.
   const value = parseJson(text);
   const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
   if (campaign !== undefined) return { campaign };
@@ -491,7 +491,10 @@ function runIn(file: string, text: string): RunEntry {
   };
 }
 
-/** The newest file of each campaign and round, because each clone of a campaign's home has a file. If the times are equal, the first file is used. */
+/**
+ * The newest file of each campaign and round, because each clone of a campaign's home has its own file. If the times are equal, the first file is
+ * used.
+ */
 function newestOf<T extends { entry: CampaignEntry }>(campaigns: readonly T[]): T[] {
   const newest = new Map<string, T>();
   const ms = ({ entry: { at } }: T) => Date.parse(at) || 0;

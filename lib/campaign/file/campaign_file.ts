@@ -68,7 +68,7 @@ export type NotifyEvent = "gated" | "stuck" | "done";
 
 export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const satisfies readonly NotifyEvent[];
 
-/** The service whose message format is used. `json` has all fields, for a program. */
+/** The service whose message format is used. `json` contains all fields and is meant for programs. */
 export type NotifyFormat = "slack" | "teams" | "google-chat" | "discord" | "json";
 
 export const NOTIFY_FORMATS = [

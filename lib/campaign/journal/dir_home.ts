@@ -215,7 +215,7 @@ export interface DirHomeOptions {
    * process.
    */
   access: "read" | "write";
-  /** How messages name the directory. @default its path */
+  /** The directory as messages show it. @default its path */
   shownAs?: string | undefined;
   requestHash?: LockChecks["requestHash"];
   onNotice: OnNotice;

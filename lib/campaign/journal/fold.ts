@@ -466,7 +466,7 @@ function stateAfter(
   return { state: as, tally };
 }
 
-/** Whether a person has stopped the campaign with `--cancel` since the item's last start. A resume does not undo the cancellation. */
+/** Whether a person has stopped the campaign with `--cancel` since the item's last start. Resuming the campaign does not undo the cancellation. */
 function isCancelledByStop({ stopped, cancelSeq }: CampaignMemory, { starts }: ItemMemory): boolean {
   return stopped?.cancel === true || (starts.at(-1)?.intentSeq ?? Infinity) < cancelSeq;
 }
@@ -796,7 +796,7 @@ export function checkOpenStarts(
 /**
  * The task with which a start was sent, as proven by the start's key; `undefined` if no task in the lock has this key.
  *
- * @param followUpHash The hash of a follow-up's request, which needs the templates of the campaign file.
+ * @param followUpHash The hash of a follow-up's request. Computing the hash requires the templates of the campaign file.
  */
 export function taskOfStart(
   lock: Lock,

@@ -1,6 +1,6 @@
 /**
- * The lock: the frozen list of a campaign, its text format, and the checks when it is read. `plan` writes the lock. Every later step reads the lock
- * instead of the campaign file.
+ * The lock: the frozen list of a campaign, its text format, and the checks that run when the lock is read. `plan` writes the lock. Every later step
+ * reads the lock instead of the campaign file.
  *
  * @module
  */
@@ -79,7 +79,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
   origin: string;
   /** SHA-256 of the other fields of the lock; see `hashOf`. The journal also contains this hash. */
   hash: string;
-  /** SHA-256 of the campaign file and its includes, as 64 hex digits, used to notice changes of the file. */
+  /** SHA-256 of the campaign file and its includes, as 64 hex digits, used to detect changes to the file. */
   fileHash: string;
   tasks: readonly LockTask[];
   /** The campaign's items. The canary comes first, followed by the other items in the order of the campaign file. */
@@ -88,7 +88,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
 
 export type UnsealedLock = Omit<Lock, "hash">;
 
-/** Maximum length of a prompt with all insertions, in characters. The service accepts 100,000. */
+/** Maximum length of a prompt, including all inserted text, in characters. The service accepts 100,000. */
 const MAX_PROMPT = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
@@ -248,7 +248,7 @@ function hashOf({ items, hash: _, ...settings }: Lock): string {
   return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
-/** Gives a lock its hash. Required after every change. @throws {Error} if the lock is not valid. */
+/** Adds the hash to a lock. Required after every change. @throws {Error} if the lock is not valid. */
 export function sealLock(lock: UnsealedLock): Lock {
   const result = tryRead(lockField, { ...lock, hash: "0".repeat(64) });
   if (!result.ok) throw new Error(`Cannot seal the lock: ${result.problem}`);
@@ -280,7 +280,7 @@ const ITEMS_END = "  ]\n}\n";
 
 /**
  * Reads the text format of {@linkcode lockText} item by item. Reading 10,000 items at once would take ten times as much memory as the items
- * themselves. `undefined` if the text has another format or an error. The caller then reads the text as a whole, which finds the error.
+ * themselves. `undefined` if the text has a different format or contains an error. The caller then reads the text as a whole, which finds the error.
  */
 function readByLines(bytes: Uint8Array): Lock | undefined {
   const items: LockItem[] = [];
@@ -356,7 +356,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     try {
       hash = requestHash(task, item);
     } catch (cause) {
-      // An error means that the texts in the lock do not fit together, so it is reported as an error in the lock.
+      // An error means that the texts in the lock are inconsistent, so the error is reported as an error in the lock.
       if (cause instanceof MogplexError) throw refused(`item ${name}: ${cause.why}`, RESTORE, cause);
       throw cause;
     }

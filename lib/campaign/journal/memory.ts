@@ -157,7 +157,7 @@ export interface CampaignMemory {
   toldCount: number;
   sandboxes: number | null;
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
-  /** Total delay and number of sandboxes that ended after their runs did. */
+  /** Number of sandboxes that ended after their runs, and the sum of their delays. */
   readonly lingered: { sumMs: number; count: number };
   /**
    * For each of the last {@linkcode MAX_LATE} finished runs, the time between the end of the run and the check that detected the end. Oldest first.

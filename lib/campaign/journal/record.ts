@@ -184,7 +184,7 @@ const RECORDS = {
     kind: oneOf(...START_KINDS),
     start,
     key: hex(40, "cp1-"),
-    /** Estimate of the service's time. The quota uses this time until an answer provides a better one. */
+    /** Estimate of the service's time. The quota uses this time until a response provides a more accurate time. */
     sentAt: time,
     branch,
     followUp,

@@ -169,7 +169,7 @@ function newToken(): string {
 /**
  * `stale` means that the writer has ended according to the time of its last touch, which is the only evidence.
  *
- * @param timeMs Returns the time, by the clock that set the time of the touch.
+ * @param timeMs Returns the current time, by the clock that recorded the last touch.
  */
 function judge(
   entry: WriterEntry,

@@ -270,7 +270,7 @@ class Round {
   }
 
   /**
-   * Calls a forge. If an error concerns only the host or this pull request, the pull request gets a line, and the round continues.
+   * Calls a forge. If an error concerns only the host or this pull request, the result gets a line for the pull request, and the round continues.
    *
    * @param strict Whether a missing permission ends the round, because the request changes something.
    * @returns `undefined` if the round continues after an error.

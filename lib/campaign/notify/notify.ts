@@ -75,7 +75,7 @@ export async function sendNotification(
   try {
     await home.flush();
   } catch (error) {
-    // The webhook is also called if the journal cannot be shared, because a person may have to fix that.
+    // The webhook is also called if the journal cannot be shared, because a person may have to fix the problem.
     if (error instanceof LostRaceError) throw error;
   }
   const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context, isOpen);

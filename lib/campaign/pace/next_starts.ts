@@ -41,8 +41,8 @@ const SLOT_GUARD_MS = 2_000;
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
- * Returns the starts that still matter, in ascending order. No quota counts more than the last 150 starts. A start in the future, which is possible
- * after a clock change, is treated as a start now, so no wait is longer than a window.
+ * Returns the starts that a quota may still count, in ascending order. No quota counts more than the last 150 starts. A start in the future, which is
+ * possible after a clock change, is treated as a start now, so no wait is longer than a window.
  * @param slotsMs In any order.
  */
 export function recentSlots(slotsMs: readonly number[], nowMs: number): number[] {

@@ -128,7 +128,7 @@ const SPARE_AT_GATE = 2;
 const SPARE = { least: 2, share: 0.1 };
 
 /**
- * Plans a wave for each time at which the forecast expects something to do, and some spare waves.
+ * Plans a wave for each time at which the forecast expects work, and some spare waves.
  * @throws {UsageError} if the campaign was stopped, or none of its windows ever opens.
  */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {

@@ -511,7 +511,7 @@ const NEAR_NAMES = 5_000;
 /**
  * A query skips repositories that an entry names or an earlier query found, because a named entry may give them another branch. For a repository with
  * sub-projects, a query uses the row of the whole repository.
- * @param skipInvalid Whether to keep unusable entries as `invalid` items instead of problems.
+ * @param skipInvalid Whether to keep unusable entries as `invalid` items instead of reporting them as problems.
  * @throws {UsageError} if a list cannot be read completely.
  */
 export async function resolveEntries(

@@ -516,7 +516,7 @@ function counted(times: readonly (number | null)[], fromMs: number, spanMs: numb
   return points.length === 0 ? [] : [[0, 0], ...points, [1, points.length]];
 }
 
-/** For fewer items or less time, the chart would not show more than the bar. */
+/** With fewer items or less time, the chart would show no more than the bar. */
 const LEAST_ITEMS = 10;
 const LEAST_MS = 2 * HOUR_MS;
 

@@ -205,7 +205,7 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
   return to.end();
 }
 
-/** Verdicts without success, and starts that fail because of the service. Skipped items are left out, because a person has skipped them. */
+/** Verdicts without success, and starts that fail because of the service. Skipped items are left out, because a person chose to skip them. */
 const TROUBLES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",

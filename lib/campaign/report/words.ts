@@ -280,8 +280,8 @@ export function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
 }
 
 /**
- * What a long-running process can show about the future, in milliseconds since 1970; `null` if unknown. `start`: when the next start is due, unless a
- * run ends earlier. `end`: the earliest end, once a run has finished.
+ * The times that a long-running process can predict, in milliseconds since 1970; `null` if unknown. `start`: when the next start is due, unless a run
+ * ends earlier. `end`: the earliest end, once a run has finished.
  */
 export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
   const { nextWaveAt, waitingFor, counts } = view;

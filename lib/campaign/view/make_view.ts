@@ -201,14 +201,12 @@ export function itemView(
   return { ...staged, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs ?? STUCK_AFTER_MS) };
 }
 
-/**
- * Whether the service refused the last start because it refused the token. The start did not begin a run, and is sent again once the token is fixed.
- */
+/** Whether the service refused the last start because of the token. The start did not begin a run, and is sent again once the token is fixed. */
 function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boolean {
   return state === "starting" && !isOpenStart({ starts });
 }
 
-/** A run that a start found instead of creating has an earlier start time. */
+/** If a start found an existing run, that run started before the start was sent. */
 function startedAtOf({ createdAt, slotAt, sentAt }: StartMemory): string {
   const at = slotAt ?? sentAt;
   return createdAt !== null && Date.parse(createdAt) < Date.parse(at) ? createdAt : at;

@@ -55,7 +55,7 @@ export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota"
  * The state of an item without a verdict:
  *
  * - `waiting`: the item has not been started, or will be started again.
- * - `starting`: its start was sent, but no answer is recorded, so an agent may be running.
+ * - `starting`: its start was sent, but no response is recorded, so an agent may be running.
  * - `running`: its run has not ended.
  * - `quota`: its last start was refused because of a limit.
  * - `service`: its last start failed because of the service or the network, and did not begin a run.

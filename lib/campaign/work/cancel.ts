@@ -1,5 +1,5 @@
 /**
- * Cancels runs of a campaign. Runs that may become active again are read until their end is certain.
+ * Cancels runs of a campaign. Runs that may become active again are read until they have certainly ended.
  * @module
  */
 import { MogplexError } from "../../errors.ts";
@@ -29,7 +29,7 @@ export interface ToCancel extends OpenRun {
 }
 
 /**
- * Runs that were just found without a sandbox are read until their end is certain. An error does not prevent the other attempts.
+ * Runs that were just found without a sandbox are read until they have certainly ended. An error does not prevent the other attempts.
  * @returns Names of the items that have changed, and the errors.
  */
 export async function cancelRuns(

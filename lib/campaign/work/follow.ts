@@ -30,9 +30,9 @@ const OBEY_AGAIN_MS = 60_000;
 const ELSEWHERE_MS = 60_000;
 const STOPS_MS = 10_000;
 const FRESH_MS = 5_000;
-/** How long a run with an open stream is not read. A proxy may delay the messages of the stream. */
+/** Minimum time between two reads of a run whose stream is open. A proxy may delay the messages of the stream. */
 const STREAM_MS = 5 * 60_000;
-/** Waits between reads after a stream has reported an end. The service may write the verdict later. */
+/** Waits between reads after a stream has reported the end of a run. The service may write the verdict later. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
 /** Whether a run is waiting for a person. The stream of such a run reports its end each time it is opened, so only a read can show an answer. */

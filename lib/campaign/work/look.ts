@@ -31,7 +31,7 @@ const REPAIR_MS = 35 * 60_000;
 
 const EVENT_ATTEMPTS = 4;
 
-/** How long after the end of a run its events are awaited. Only the events show what the run has changed, or that no agent started. */
+/** How long to wait for the events of a run after the run has ended. Only the events show what the run has changed, or that no agent started. */
 const EVENTS_MS = 30 * 60_000;
 
 const CANCEL_MS = 30_000;
@@ -99,8 +99,8 @@ export async function read(work: Work, open: OpenRun): Promise<Seen> {
     return run;
   }
 
-  // The record is read before the events. Otherwise, the events could be older than an end that only the record shows. If the record cannot be read,
-  // the response with the events contains the run.
+  // The record is read before the events. Otherwise, the record might show that the run has ended, while the older events do not. If the record
+  // cannot be read, the response with the events contains the run.
   if (ageMs(work, open) >= REPAIR_MS) {
     await readRecord().catch((error) => {
       if (!isOutage(error)) throw error;
@@ -258,8 +258,8 @@ async function judgeResult(
 const MAX_SHOWN_URL = 200;
 
 /**
- * Returns why the address in an event does not prove that the item has a pull request; `null` if it does. Untrusted text: events can contain
- * anything. If there is a token for the forge, the next step checks the pull request there.
+ * Returns why the address in an event does not prove that the item has a pull request; `null` if the address proves this. Untrusted text: events can
+ * contain anything. If there is a token for the forge, the next step checks the pull request there.
  */
 function doubtOf(
   { lock: { origin }, pulls, forgeHosts }: Work,

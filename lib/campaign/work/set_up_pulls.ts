@@ -1,5 +1,5 @@
 /**
- * Gives each new pull request the reviewers and labels of the campaign file. This happens only once, so later changes by people are kept.
+ * Adds the reviewers and labels from the campaign file to each new pull request. This happens only once, so later changes by people are kept.
  * @module
  */
 import { InterruptedError, MogplexError } from "../../errors.ts";

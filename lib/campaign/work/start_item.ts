@@ -232,7 +232,7 @@ type StartOutcome =
 /** A probe gets only one attempt, because each attempt uses a start of the quota. */
 const ATTEMPTS = 3;
 
-/** Used if a 429 response names no delay. Source: contract 2.1. */
+/** Used if a 429 response does not specify a delay. Source: contract 2.1. */
 const LIMIT_MS = 60_000;
 
 const STOPPED = new Error("Cannot start an item: the campaign is stopped");

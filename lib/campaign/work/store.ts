@@ -88,7 +88,7 @@ export class Store {
   }
 
   /**
-   * Shares the journal before something that it announces is sent.
+   * Shares the journal before the caller sends something that the journal announces.
    * @throws the errors of {@linkcode Home.flush}. In this case, the caller must send nothing.
    */
   async publish(): Promise<void> {
