@@ -36,13 +36,13 @@ export interface HistoryRecord {
   lastLine: string | null;
   /** Address of the job, otherwise of its pipeline; `null` outside CI. */
   jobUrl: string | null;
-  /** Duration of the run according to the service; `null` if its end was not seen, or no agent started. */
+  /** Duration of the run according to the service; `null` if the end of the run is unknown, or no agent started. */
   tookMs: number | null;
   durationMs: number;
   requests: number;
   /** Idempotency key, by which the run can be found again. */
   key: string | null;
-  /** When the run ended according to the service, in ISO 8601; `null` if its end was not seen. */
+  /** When the run ended according to the service, in ISO 8601; `null` if the end is unknown. */
   endedAt: string | null;
   /** Address of the run's pull request; `null` if there is none. */
   pullRequest: string | null;

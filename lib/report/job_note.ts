@@ -1,5 +1,5 @@
 /**
- * Renders and writes the note of a job on its issue or pull request, while the run is in progress and at its end.
+ * Renders and writes the note of a job on its issue or pull request, while the run is in progress and when the run ends.
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";

@@ -85,7 +85,7 @@ export type OutputName =
   | "replayed"
   | "result_path";
 
-/** Values by name of the output. A missing output is not written. The schema of a result file can add outputs named `result_…`. */
+/** Values by output name. A missing output is not written. The schema of a result file can add outputs named `result_…`. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
 /** Maximum size of a dotenv file with the values of a result. GitLab refuses a file of more than 5,000 bytes. */

@@ -53,8 +53,8 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
 /**
- * Triggers an automation and follows its run to its end. Until the session's deadline, a suppressed trigger is repeated, and the job waits for a
- * slot.
+ * Triggers an automation and follows its run until the run ends. Until the session's deadline, a suppressed trigger is repeated, and the job waits
+ * for a slot.
  */
 export async function runAutomationJob(
   automationId: string,

@@ -90,13 +90,13 @@ export async function cancelWith(
   }
 }
 
-/** All reads after these waits must show the end of the run. */
+/** All reads after these waits must show a final status. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 const MAX_HOLDS = 12;
 
 /**
- * Cancels a run and reads it until its end is stable, because the worker may resume a run that was cancelled while its sandbox booted.
- * @returns Whether the end is stable.
+ * Cancels a run, and reads the run until its status stays final, because the worker may resume a run that was cancelled while its sandbox booted.
+ * @returns Whether the status stayed final.
  */
 export async function cancelUntilHeld(
   client: ServiceClient,

@@ -43,7 +43,7 @@ import { StreamSource } from "./stream_source.ts";
  * seen, and an `end` item last. A run that fails or is cancelled is not an error. A run with an unknown status is treated as not finished. Leaving
  * the loop early stops following and does not affect the run. Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per
  * token).
- * @returns A generator. Its return value is the run at its end.
+ * @returns A generator that returns the finished run.
  * @throws {DeadlineError} if `timeoutMs` passes first.
  */
 export function followRun(
@@ -113,8 +113,8 @@ export interface RunEnd {
  * - `status`: the run's status. It is the first item, and comes again at each change. The service can report a status before the events that led to
  *   it, so events can follow the status `success`.
  * - `event`: one event. Every event comes once, oldest first.
- * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. A gap in the events comes once for each cause, and `onNotice` is
- *   called as well.
+ * - `gap`: some events cannot be seen, or a loop was slow or late and missed items. A gap in the events is reported once for each cause, and
+ *   `onNotice` is called as well.
  * - `end`: the last item. See {@linkcode RunEnd}.
  */
 export type RunHandleItem =
@@ -234,7 +234,7 @@ export class RunFollower {
     });
   }
 
-  /** @param run The run as it was when its end was seen. A later answer from the service does not change the outcome. */
+  /** @param run The run as it was when its end became known. A later answer from the service does not change the outcome. */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
     const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;

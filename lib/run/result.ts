@@ -70,7 +70,7 @@ export interface RunPhase {
   name: string;
   /** When the phase began, in ISO 8601. */
   startedAt: string;
-  /** Length of the phase in milliseconds; `null` if the phase is still running, or its end was not seen. */
+  /** Length of the phase in milliseconds; `null` if the phase is still running, or if the end of the phase is unknown. */
   durationMs: number | null;
 }
 
@@ -184,7 +184,7 @@ export interface RunResult<V = unknown> {
   requests: number;
   /** Waits by cause. */
   waits: WaitTotal[];
-  /** Milliseconds from the beginning of the job to its end. */
+  /** Duration of the job in milliseconds. */
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
@@ -289,7 +289,7 @@ export interface AutomationResult {
   requests: number;
   /** Waits by cause. */
   waits: WaitTotal[];
-  /** Milliseconds from the beginning of the job to its end. */
+  /** Duration of the job in milliseconds. */
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;

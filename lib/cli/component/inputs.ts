@@ -104,7 +104,7 @@ export const JOB_VARIABLES: readonly string[] = ["CI_PROJECT_DIR", JOB_LIMIT, PR
 
 // A job waits at most one day. Runners hosted by GitLab.com allow 3 hours.
 const MAX_MINUTES = 24 * 60;
-// Time for unpacking before the wait, and for cancelling, the reports and the note after the wait.
+// Time for unpacking before the wait, and for cancelling the run and writing the reports and the note after the wait.
 const RESERVE_SECONDS = 120;
 // Time for starting the job, running `after_script` (two minutes) and uploading the artifacts.
 const JOB_RESERVE_SECONDS = 240;

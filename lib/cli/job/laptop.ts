@@ -57,8 +57,8 @@ const STARTING_MS = 300_000;
 
 /**
  * Reads the run of a state file that was written with this token.
- * @returns `undefined` if there is no such run. Also `undefined` for a finished run, unless the run has the same request, succeeded within {@linkcode
- * UNSEEN_MS}, and its end was not seen.
+ * @returns `undefined` if there is no such run. Also `undefined` for a finished run, unless the run has the same
+ * request and succeeded within {@linkcode UNSEEN_MS}, and no command has seen its end.
  * @throws {UsageError} if the state is not a regular file.
  */
 async function rememberedRun(
@@ -99,8 +99,8 @@ function provenState({ clock, token }: Session, files: StateFiles, path: string)
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start. The first choice is the folder of a run with the same request, if the run is active or its end was not seen. The
- * second choice is the first folder without an active run. The folder is claimed so that other processes see this start.
+ * Chooses the folder of a start. The first choice is the folder of a run with the same request, if the run is active or no command has seen its end.
+ * The second choice is the first folder without an active run. The folder is claimed so that other processes see this start.
  * @param wantsNew Whether to start a new run even if another run has the same request.
  * @throws {UsageError} if `--state` names the file of another active run.
  */

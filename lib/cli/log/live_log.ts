@@ -197,7 +197,7 @@ export class LiveLog {
   }
 
   /**
-   * Prints a line of the program in the columns of the events. Prints nothing with JSON lines.
+   * Prints a line of the program in the columns of the events. If the output is JSON lines, prints nothing.
    * @param timed Whether the line has the current time. Use `false` between the events of a run, because later events may have earlier times.
    * @default {true}
    */
@@ -211,7 +211,7 @@ export class LiveLog {
     );
   }
 
-  /** Prints a fact that was unknown at the start, in the format of the lines at the start. Prints nothing with JSON lines. */
+  /** Prints a fact that was unknown at the start, in the format of the lines at the start. If the output is JSON lines, prints nothing. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;

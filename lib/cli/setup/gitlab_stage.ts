@@ -14,11 +14,11 @@ const PLAIN_PATH = /^(?!\w+:)[^$*]+\.ya?ml$/;
 const ALWAYS_THERE = [".pre", ".post"];
 
 export type Stages =
-  /** No file names stages, so GitLab's default stages apply. */
+  /** No file defines stages, so GitLab's default stages apply. */
   | { kind: "default" }
   /** The last stage for ordinary jobs. */
   | { kind: "named"; stage: string }
-  /** A file that cannot be read here may name stages. */
+  /** A file that cannot be read here may define stages. */
   | { kind: "unknown" };
 
 /** The last document is the pipeline. An earlier document contains `spec`, the inputs of a template. */

@@ -24,7 +24,7 @@ const ALWAYS: VerbFlag = {
   help: "Cancel the run even if nothing shows that the job was cancelled",
 };
 
-/** This flag is not derived from `HISTORY`, because the bundler would then keep this verb in programs without a help. */
+/** This flag is not derived from `HISTORY`, because the bundler would then keep this verb in programs that print no help. */
 const ADDS_TO: VerbFlag = {
   name: "history",
   value: "FILE",
@@ -101,7 +101,7 @@ const LOOK_MS = 20_000;
  * Reads the run of a job that was stopped.
  * @param end What `cleanup` did with the run.
  * @param by What cancelled the run, if it was cancelled.
- * @returns The end of the job, or why the run could not be read.
+ * @returns The result of the job, or why the run could not be read.
  */
 async function lookAtStopped(
   context: Context,
