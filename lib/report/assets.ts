@@ -1,5 +1,5 @@
 /**
- * The texts of style.css and page.js, as pages have them. Written by `npm run docs`.
+ * The contents of style.css and page.js for all pages. Written by `npm run docs`.
  *
  * @module
  */

@@ -18,8 +18,8 @@ import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 
-// Readers compare suites of different pipelines by the names of suite and cases. For example, GitLab distinguishes a new failure from an old one. A
-// name must therefore not contain anything that differs from run to run.
+// Readers compare suites of different pipelines by the names of the suites and their cases. For example, GitLab distinguishes a new failure from an
+// old one. A name must therefore not contain anything that differs from run to run.
 //
 // Source: GitLab, lib/gitlab/ci/parsers/test/junit.rb and "Unit test reports"; the schema of Jenkins' xUnit plugin.
 

@@ -444,8 +444,8 @@ export class AutomationVerdictError extends MogplexError {
 }
 
 /**
- * The service accepted a trigger but started nothing, because too many automation runs are active. Exit code 75, because a later trigger can succeed,
- * as after a 429. The key is still unused.
+ * The service accepted a trigger but started nothing, because too many automation runs are active. The exit code is 75, because a later trigger can
+ * succeed, as after a 429. The key is still unused.
  */
 export class AutomationSuppressedError extends MogplexError {
   /** @internal */

@@ -252,7 +252,7 @@ const LATER_FACTOR = 3;
 /** This factor applies if no poll was answered in the minute before a refusal, although the job waited as long as requested. */
 const BLIND_FACTOR = 4.5;
 
-/** A hundred jobs need 100 s each, and their polls are not spread evenly. */
+/** If a hundred jobs share a token, each of them needs an interval of at least 100 s, and their polls are not spread evenly. */
 const MAX_FLOOR_MS = 200_000;
 
 /**

@@ -24,7 +24,7 @@ function shortStyle(): string {
 
 export function pageAssets(): string {
   return `/**
- * The texts of style.css and page.js, as pages have them. Written by \`npm run docs\`.
+ * The contents of style.css and page.js for all pages. Written by \`npm run docs\`.
  *
  * @module
  */

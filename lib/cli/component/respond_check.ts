@@ -1,5 +1,5 @@
 /**
- * The setup check of the component `respond`. It only makes the checks of `doctor --for respond` that concern the two tokens and the project, because
+ * The setup check of the component `respond`. It runs only the checks of `doctor --for respond` that concern the two tokens and the project, because
  * each template would be several KB larger with all checks.
  *
  * @module
