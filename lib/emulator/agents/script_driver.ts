@@ -51,7 +51,7 @@ interface Play {
   nextMicros: number;
   enteredMs: number | undefined;
   booted: boolean;
-  /** Whether a step has set the status. Steps after a final status still play. */
+  /** Whether a step has set a final status. Later steps still play. */
   closed: boolean;
   killedMs: number | undefined;
   pullUrl: string | undefined;
@@ -184,7 +184,7 @@ export function scriptDriver(
     if (step.fail !== undefined) failRun(world, run, fill(step.fail, run, play, index));
     if (step.cancel === true) cancelRun(world, run.user_id, run.id);
     if (step.resume === true) resumeRun(world, run);
-    play.closed ||= step.status !== undefined || step.fail !== undefined;
+    play.closed ||= (step.status !== undefined || step.fail !== undefined) && isTerminal(run.status);
     return true;
   }
 

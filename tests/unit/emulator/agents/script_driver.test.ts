@@ -205,6 +205,24 @@ test("scriptDriver() can be asked to cancel a run that waits for input", async (
   expect([json.data.status, json.data.alreadyTerminal]).toEqual(["cancelled", false]);
 });
 
+test.each(SCENARIO_NAMES.filter((name) => !/^(?:automation-|campaign$|queue-failure$)/.test(name)))(
+  "scriptDriver() keeps a run of %s cancelled, whenever it is cancelled after its boot",
+  async (name) => {
+    const statuses: string[] = [];
+    for (let second = 10; second < 120; second += 5) {
+      const { clock, start, look, call } = play(name);
+      const runId = await start();
+      clock.advance(second * 1_000);
+      if (!["streaming", "awaiting_input"].includes((await look(runId)).status)) continue;
+      // A cancel that comes after the end of the agent's work changes nothing.
+      if ((await call("POST", `/runs/${runId}/cancel`)).json.data.status !== "cancelled") continue;
+      clock.advance(3_600_000);
+      statuses.push((await look(runId)).status);
+    }
+    expect([...new Set(statuses)].filter((status) => status !== "cancelled")).toEqual([]);
+  },
+);
+
 test("scriptDriver() plays the first scenario that fits, and none when none does", async () => {
   const quick = (status: string, match: string) =>
     parseScenario(`match: ${match}\nsteps: [{ status: ${status} }]`, "test");
