@@ -10,9 +10,9 @@ import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
 import { capital } from "../text/plain_text.ts";
 import { noteMarker, writeNote } from "../forge/note.ts";
-import { checksText, completerText } from "./checks.ts";
+import { checksText, completerText, startAfresh } from "./checks.ts";
 import type { RespondSettings } from "./rights.ts";
-import { STARTING_MS } from "./rivals.ts";
+import { STARTING_MS, UP_TO } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
 import {
   type AskId,
@@ -147,18 +147,32 @@ export interface Doubts {
   isHidden: boolean;
   /** Whether a start by this job or an earlier job may have reached the service. */
   mayExist: boolean;
+  /** Whether an earlier job got no sandbox, so no agent has started unless a start by this job may have reached the service. */
+  lackedSandbox: boolean;
 }
 
-export const NO_DOUBTS: Readonly<Doubts> = { isUnwanted: false, isHidden: false, mayExist: false, isLastStart: false };
+export const NO_DOUBTS: Readonly<Doubts> = {
+  lackedSandbox: false,
+  isUnwanted: false,
+  isHidden: false,
+  mayExist: false,
+  isLastStart: false,
+};
 
 function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean): Mark["state"] {
   if (runId !== null) return { runId, isOpen: isUnwanted || !hasEnded, ...(isUnwanted && { isUnwanted }) };
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
-/** A run without a sandbox does not answer its mention. While another start is possible, the run is treated as not started. */
-function withoutLackingRun(state: NoteState, { isLastStart }: Doubts): NoteState {
-  return state.lacksSandbox && !isLastStart ? { ...state, runId: null } : state;
+/**
+ * A run without a sandbox does not answer its mention. While another start is possible, the run is treated as not started. A refused start does not
+ * change that.
+ */
+function withoutLackingRun(state: NoteState, { isLastStart, lackedSandbox, mayExist }: Doubts): NoteState {
+  const { lacksSandbox, runId, exitCode } = state;
+  if (lacksSandbox) return isLastStart ? state : { ...state, runId: null };
+  const isRefused = lackedSandbox && !mayExist && runId === null && exitCode !== null;
+  return { ...state, lacksSandbox: isRefused };
 }
 
 /** Advice on whether to mention the agent again. Empty while the job is running, and if no advice is needed. */
@@ -194,9 +208,10 @@ function nextStep(
     ? "It is unknown whether the run has started."
     : "The run has not started yet.";
   const repeated = (check: string, span: string) =>
-    `Do not ask again: ${check} repeats the start for ${span}, and never starts a second agent. \`@${name} stop\` withdraws the task.`;
-  const instead = `Write \`@${name} stop\` to withdraw the task, then write it again.`;
-  return `\n\n${start} ${checksText(checks, repeated, instead)}`;
+    `Do not ask again: ${check} repeats the start for ${span}${
+      lacksSandbox ? UP_TO : ""
+    }, and never starts a second agent. \`@${name} stop\` withdraws the task.`;
+  return `\n\n${start} ${checksText(checks, repeated, capital(startAfresh(name)))}`;
 }
 
 const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([

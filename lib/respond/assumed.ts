@@ -37,6 +37,8 @@ export interface Assumed {
   readonly earlierLabels: readonly string[];
   readonly pushers: readonly number[];
   readonly isRightDefault: boolean;
+  /** Whether the id of `asker` is the number of a real account. */
+  readonly isAskerKnown: boolean;
   /** Whether the author is assumed not to have push access because the event does not contain this information. */
   readonly isAuthorRightHidden: boolean;
   /** Whether users who are not members can see the project; `undefined` if the event does not contain this information. */
@@ -77,6 +79,7 @@ interface Facts {
   source?: string | undefined;
   target?: string | undefined;
   asker?: string | undefined;
+  askerId?: number | undefined;
   isBot?: boolean;
   association?: string | undefined;
   author?: string | undefined;
@@ -207,6 +210,7 @@ function workflowFacts(body: unknown): Facts {
     source: at("head", "ref"),
     target: at("base", "ref"),
     asker: textAt(body, "comment", "user", "login") ?? textAt(body, "sender", "login"),
+    askerId: numberOf(body, "comment", "user", "id") ?? numberOf(body, "sender", "id"),
     isBot: (textAt(body, "comment", "user", "type") ?? textAt(body, "sender", "type")) === "Bot",
     association: textAt(body, "comment", "author_association"),
     author: at("user", "login"),
@@ -254,6 +258,7 @@ function gitlabFacts(body: unknown): Facts {
     source: at("source_branch"),
     target: at("target_branch"),
     asker,
+    askerId: numberOf(body, "user", "id"),
     author: authorId === undefined ? undefined : authorName,
     comment: id === undefined ? undefined : {
       id,
@@ -303,9 +308,10 @@ function assume(
   const defaultBranch = facts.defaultBranch ?? "main";
   const askerName = name ?? facts.asker ?? "you";
   const isBot = name === undefined && facts.isBot === true || forge.job?.botNames?.test(askerName) === true;
-  const asker: ForgeUser = { id: 1, name: askerName, isBot };
+  const askerId = name === undefined ? facts.askerId : undefined;
+  const asker: ForgeUser = { id: askerId ?? 1, name: askerName, isBot };
   const isAuthor = facts.author === undefined || facts.author.toLowerCase() === askerName.toLowerCase();
-  const author: ForgeUser = isAuthor ? asker : { id: 2, name: facts.author ?? "", isBot: false };
+  const author: ForgeUser = isAuthor ? asker : { id: asker.id + 1, name: facts.author ?? "", isBot: false };
   const pull = addressAt(forge.address, origin, repository, place.number).url;
   const { comment, earlierLabels = [] } = facts;
   const labels = [...new Set(facts.labels)];
@@ -344,6 +350,7 @@ function assume(
       ...mayPush(association ?? facts.association ?? "owner") ? [asker.id] : [],
       ...!isAuthor && mayPush(facts.authorAssociation ?? "none") ? [author.id] : [],
     ],
+    isAskerKnown: askerId !== undefined,
     isAuthorRightHidden: !isAuthor && facts.authorAssociation === undefined,
     isRightDefault: name !== undefined && !isBot && (association ?? facts.association) === undefined,
     isPublic: facts.isPublic,

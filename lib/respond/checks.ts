@@ -20,6 +20,11 @@ export function completerText(schedule: CheckSchedule | undefined): string {
   return schedule === undefined ? "the scheduled check, if there is one," : `the ${schedule} check`;
 }
 
+/** A sentence that begins with a verb, for a task that no check starts. */
+export function startAfresh(name: string): string {
+  return `write \`@${name} stop\`, so that no retried job starts the task, then write it again.`;
+}
+
 /**
  * Describes what the checks do, or what to do if there are no checks.
  * @param promise Creates the sentence about the checks.

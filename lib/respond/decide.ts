@@ -12,8 +12,9 @@ import {
   type Threads,
 } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
+import { formatCount } from "../text/duration.ts";
 import { findingsFor, findingsQuote, type Fix, fixPrompt, lineQuote, ofMembers, withQuote } from "../run/fix.ts";
-import { completerText } from "./checks.ts";
+import { checksText, completerText, startAfresh } from "./checks.ts";
 import {
   type AskId,
   doublesOf,
@@ -22,6 +23,7 @@ import {
   isSameAsk,
   type Mark,
   type MarkedNote,
+  type MarkSeal,
   marksOf,
   mayHaveRun,
   newsOf,
@@ -49,6 +51,8 @@ export interface Wanted {
   readonly of: AskId;
   /** Whether this job or an earlier job has tried to start the run. */
   readonly isTried: boolean;
+  /** Whether the mention's note shows that no agent has started, because no sandbox was free. */
+  readonly lackedSandbox: boolean;
   readonly asker: ForgeUser;
   readonly thread: Thread;
   readonly task: string;
@@ -107,6 +111,8 @@ const DAY_MS = 86_400_000;
 export const MAX_POLL_MS = 7 * DAY_MS;
 const MAX_LEFT = 5;
 const MAX_UNVERIFIED = 3;
+/** Maximum number of tasks without a note that a status counts, because each takes a request to the forge. */
+const MAX_WAITING = 20;
 const LATE_MS = 60 * 60_000;
 /** Maximum number of users in a thread whose permission is checked. Comments by all other users are left out. */
 const MAX_USERS = 30;
@@ -248,7 +254,10 @@ export class Decider {
     const { line } = request;
     if (what?.kind === "stop") return stop;
     if (what?.kind === "help") return { kind: "reply", ask, text: helpText(thread, this.#world) };
-    if (what?.kind === "status") return { kind: "reply", ask, text: await this.#statusText(thread, marks) };
+    if (what?.kind === "status") {
+      const waiting = thread.isOpen ? await this.#waitingText(thread, comments.list, marks, { ask, at, me, seal }) : [];
+      return { kind: "reply", ask, text: await this.#statusText(thread, marks, waiting) };
+    }
     if (await this.#stopOf(comments.list, marks, { ask, at, me }) !== null) {
       return tell(ownMark === undefined ? STOPPED : "it was stopped");
     }
@@ -281,6 +290,7 @@ export class Decider {
       at,
       of: task.of,
       isTried: ownMark !== undefined,
+      lackedSandbox: ownMark?.mark.lacksSandbox === true,
       asker,
       thread,
       task: task.shown ?? task.text,
@@ -343,18 +353,54 @@ export class Decider {
     // When the job of a stop starts, a later request may already have a run. The stop does not apply to that run.
     const marks = marksBefore(marksOf(list, me, seal), list, { ask, at });
     const starting = marks.filter(({ mark }) => mark.state === "starting");
-    const hasRight = this.#rights.crowd(MAX_USERS);
-    const waiting: CommentPlace[] = [];
     // Polls ignore older requests, so no job will start them.
     const firstMs = Date.parse(at) - MAX_POLL_MS;
-    for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
+    const waiting = await this.#withoutNote(list, marks, { ask, at, me, seal, firstMs });
+    const { running: runs } = await this.#rivals.openRuns(marks);
+    return { runs, starting, waiting, unverified: this.#unverified(thread, marks) };
+  }
+
+  /** Tasks that users with permission have written before a request, and that no note answers. */
+  async #withoutNote(
+    comments: readonly ThreadComment[],
+    marks: readonly MarkedNote[],
+    { ask, at, me, seal, firstMs }: { ask: AskId; at: string; me: ForgeUser; seal: MarkSeal; firstMs: number },
+  ): Promise<readonly ThreadComment[]> {
+    const hasRight = this.#rights.crowd(MAX_USERS);
+    const found: ThreadComment[] = [];
+    for (const comment of comments.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
       const kind = readMention(comment.text, this.#world.settings.name)?.kind ?? "unsure";
       if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
-      if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
+      if (!isAnsweredByOther(comments, me, seal, comment)) found.push(comment);
     }
-    const { running: runs } = await this.#rivals.openRuns(marks);
-    return { runs, starting, waiting, unverified: this.#unverified(thread, marks) };
+    return found;
+  }
+
+  /** A sentence about tasks whose jobs have written no note, for example because the Mogplex token was missing. */
+  async #waitingText(
+    thread: Thread,
+    comments: readonly ThreadComment[],
+    marks: readonly MarkedNote[],
+    { ask, at, me, seal }: { ask: AskId; at: string; me: ForgeUser; seal: MarkSeal },
+  ): Promise<string[]> {
+    const { threads, settings: { checks } } = this.#world;
+    const firstMs = Math.max(this.#world.nowMs - checks.sinceMs, Date.parse(thread.movedAt ?? "") || 0);
+    let count = 0;
+    for (const each of await this.#withoutNote(comments, marks, { ask, at, me, seal, firstMs })) {
+      if (count === MAX_WAITING || each.editedAt !== null || each.isInternal) continue;
+      const { createdAt } = each;
+      if (await this.#stopOf(comments, marks, { ask: each, at: createdAt, me }) !== null) continue;
+      if (!await threads.isAnswered?.(thread, each, { me, since: createdAt })) count++;
+    }
+    if (count === 0) return [];
+    const [verb, task] = count === 1 ? ["has", "the task"] : ["have", "the tasks"];
+    const advice = checksText(
+      checks,
+      (check, span) => `If no job is about to start, ${check} starts ${task} up to ${span} after the comment.`,
+      `If no job is about to start, write ${task} again.`,
+    );
+    return [`${formatCount(count, "task")} ${verb} no note yet. ${advice}`];
   }
 
   /**
@@ -500,7 +546,9 @@ export class Decider {
     const refusal = (reason: string) => ({ reason, refused: by });
     if (comment.editedAt !== null) return refusal("the comment was edited");
     if (what.kind === "unsure") {
-      const why = what.isInside === true
+      const why = what.isFormatted === true
+        ? "the mention is in bold or italics"
+        : what.isInside === true
         ? "the mention is not at the beginning of a line"
         : "the mention may be part of a quote, a list, code or HTML";
       return refusal(what.isHidden === true ? "the mention contains invisible characters" : why);
@@ -628,7 +676,9 @@ export class Decider {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
     const newest = others.findLast(mayHaveRun);
     const isUnknown = newest?.mark.state === "starting";
-    if (isUnknown && isStarting([newest], this.#world.nowMs, DAY_MS)) return { reason: this.#rivals.pendingReason };
+    if (isUnknown && isStarting([newest], this.#world.nowMs, DAY_MS)) {
+      return { reason: this.#rivals.pendingReason(newest) };
+    }
     const last = isUnknown ? newest : others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) {
       const isUnreadable = others.some(({ mark }) => mark.state === "changed");
@@ -665,15 +715,13 @@ export class Decider {
     );
   }
 
-  async #statusText(thread: Thread, marks: readonly MarkedNote[]): Promise<string> {
+  async #statusText(thread: Thread, marks: readonly MarkedNote[], waiting: readonly string[]): Promise<string> {
     const { threads: { anchor }, settings: { name, checks: { schedule } } } = this.#world;
     const link = (note: ThreadComment | undefined) =>
       note === undefined ? "" : ` ([its note](${thread.url}#${anchor}${note.id}))`;
     const linkOf = (id: string) => link(ofRun(marks, id)?.note);
     // Without a schedule, only a job that is still running can start the task.
-    const advice = schedule === "none"
-      ? ` If its job has ended, write \`@${name} stop\` to withdraw the task, then write it again.`
-      : "";
+    const advice = schedule === "none" ? ` If its job has ended, ${startAfresh(name)}` : "";
     const open = await this.#rivals.openRuns(marks);
     const running = open.running.map(({ id, isWaiting }) =>
       `Run \`${id}\` is ${isWaiting ? "waiting for an answer in the app" : "running"}${linkOf(id)}.`
@@ -687,7 +735,7 @@ export class Decider {
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start${link(note)}.${advice}`);
     const unverified = this.#unverified(thread, marks);
-    const known = [...running, ...starting, ...ended, ...forgotten];
+    const known = [...running, ...starting, ...waiting, ...ended, ...forgotten];
     const none = `No run is ${
       unverified.length === 0 ? "active" : "known to be active"
     } in this thread, and no task is waiting to start.`;

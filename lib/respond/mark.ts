@@ -104,10 +104,11 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   };
 }
 
-/** Whether a note shows that a job is starting, or has started, the run of a request. */
+/** Whether a note shows that a job is starting, or has started, the run of a request. Not true while a sandbox is missing. */
 export function isBegun(text: string, ask: AskId, seal: MarkSeal): boolean {
   const mark = readMark(text, seal);
-  return mark !== null && isSameAsk(mark.ask, ask) && (mark.state === "starting" || typeof mark.state !== "string");
+  if (mark === null || mark.lacksSandbox === true || !isSameAsk(mark.ask, ask)) return false;
+  return mark.state === "starting" || typeof mark.state !== "string";
 }
 
 function runStateOf(runId: string, end: string | undefined): MarkState {

@@ -11,7 +11,7 @@ import { plainText } from "../text/plain_text.ts";
 
 /**
  * - `unsure`: a line begins with the mention, but the line may be part of a quote, or invisible. `isHidden`: the mention appears to begin a line only
- *   because of invisible characters. `isInside`: the mention begins a sentence inside a line.
+ *   because of invisible characters. `isInside`: the mention begins a sentence inside a line. `isFormatted`: only formatting precedes it there.
  * - `stop`: `word` is a word that can also mean something else, such as `pause`.
  * - `fix`: `task` is the text if its words can also mean something else, such as `fix the build`. On an issue or a line of code, this text is an
  *   ordinary task. `explanation` is the text below a first line that contains only the command.
@@ -19,7 +19,7 @@ import { plainText } from "../text/plain_text.ts";
  *   incomplete without the last task.
  */
 export type Ask =
-  | { kind: "unsure"; isHidden?: true; isInside?: true }
+  | { kind: "unsure"; isHidden?: true; isInside?: true; isFormatted?: true }
   | { kind: "task"; task: string; isAfterLast?: true; needsLast?: true }
   | { kind: "stop"; word?: string }
   | { kind: "help" }
@@ -43,6 +43,7 @@ const HIDDEN = /<!--[^]*?(?:-->|$)/g;
 const INLINE_CODE = /(?<!`)(`+)(?!`)[^`]+\1/g;
 const INDENTED = /^(?: {4}|\t)/;
 const LIST_MARKER = /^ {0,3}(?:[-*+]|\d{1,3}[.)]) +/;
+const FORMATTING = /^[*_]+$/;
 const QUOTING = /[`<>|[\]\\$~{}"“”„«»]/;
 /** An abbreviation such as `e.g.` does not end a sentence. */
 const SENTENCE_END = /(?<=[\p{L}\p{N}]{2}[)*_]{0,3})[.!?…]+\s|\(/u;
@@ -111,25 +112,29 @@ export function readMention(text: string, name: string): Ask | null {
   const part = text.slice(0, MAX_TEXT);
   const ask = readLines(part, name);
   if (ask === null && readLines(plainText(part), name) !== null) return { kind: "unsure", isHidden: true };
-  if (ask === null) return isInside(part, name) ? { kind: "unsure", isInside: true } : null;
+  if (ask === null) {
+    const front = frontOfInside(part, name);
+    if (front === undefined) return null;
+    return { kind: "unsure", isInside: true, ...FORMATTING.test(front) && { isFormatted: true } };
+  }
   // A shortened task is a different task, so return the full text. The caller rejects the full text because of its length.
   return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
 }
 
 /**
- * Whether a mention inside a line clearly addresses the agent. The mention must begin a sentence and be followed by a task. In that sentence, only
+ * Returns the text before a mention inside a line that clearly addresses the agent. The mention must begin a sentence and be followed by a task. In that sentence, only
  * greetings and other users may precede the mention. Code, quotes and hidden text are ignored.
  */
-function isInside(text: string, name: string): boolean {
+function frontOfInside(text: string, name: string): string | undefined {
   const mention = new RegExp(`(?<=^|[\\s(*_])@${name}(?=[*_]{0,3}[\\s,:]\\P{L}*\\p{L})`, "giu");
   let isCode = false;
-  return text.replace(HIDDEN, "").split(/\r?\n/).some((line) => {
+  return text.replace(HIDDEN, "").split(/\r?\n/).flatMap((line) => {
     if (/^\s*(?:`{3}|~{3}|>{3})/.test(line)) isCode = !isCode;
-    if (isCode || INDENTED.test(line)) return false;
+    if (isCode || INDENTED.test(line)) return [];
     const visible = line.replace(INLINE_CODE, "code").replace(LIST_MARKER, "");
-    return [...visible.matchAll(mention)].slice(0, MAX_MENTIONS)
-      .some(({ index }) => isAddress(visible.slice(0, index)));
-  });
+    return [...visible.matchAll(mention)].slice(0, MAX_MENTIONS).map(({ index }) => visible.slice(0, index))
+      .filter(isAddress);
+  })[0];
 }
 
 function isAddress(front: string): boolean {

@@ -109,7 +109,8 @@ const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["rem
 };
 
 const REPOSITORY_ID = 1;
-const BOT = { id: 1_000, name: "mogplex-bot", isBot: true };
+/** No account has this id. */
+const BOT = { id: Number.MAX_SAFE_INTEGER, name: "mogplex-bot", isBot: true };
 
 class ForgeInMemory {
   readonly written: string[] = [];

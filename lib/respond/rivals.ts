@@ -1,10 +1,11 @@
 import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { PlacedComment, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import { MAX_STARTS } from "../run/no_sandbox.ts";
 import { utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
 import { capital } from "../text/plain_text.ts";
-import { checksText } from "./checks.ts";
+import { checksText, startAfresh } from "./checks.ts";
 import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, mayHaveRun } from "./mark.ts";
 import type { RespondSettings } from "./rights.ts";
 import type { Place } from "./where.ts";
@@ -39,6 +40,9 @@ const MAX_OTHER_RUNS = 20;
 const MAX_OTHER_PULLS = 5;
 /** How long another request is assumed to be starting its run. After this time, its job may have been killed. */
 export const STARTING_MS = 10 * 60_000;
+
+/** Limits the starts of a task that gets no sandbox. */
+export const UP_TO = `, up to ${MAX_STARTS} starts in all`;
 
 export const UNVERIFIED = "cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`";
 
@@ -84,7 +88,11 @@ export class Rivals {
     const busy = await this.#busyInThread(thread, marks, others);
     if (busy !== null) return busy;
     // The job of the earlier request has ended, or has retried for a long time. A poll may retry the start at any time.
-    if (isStarting(earlier, nowMs, DAY_MS)) return { reason: this.pendingReason, text: this.pendingReason };
+    const pending = earlier.find((each) => isStarting([each], nowMs, DAY_MS));
+    if (pending !== undefined) {
+      const reason = this.pendingReason(pending);
+      return { reason, text: reason };
+    }
     const other = await this.#busyOnBranch(place, today, notes) ??
       await this.#takenBranch(thread, place, { noteId, nowMs });
     return other === undefined ? null : await this.#busyBranch(other);
@@ -257,11 +265,11 @@ export class Rivals {
     return this.#limitRefusal(today);
   }
 
-  get pendingReason(): string {
+  pendingReason({ mark: { lacksSandbox = false } }: MarkedNote): string {
     const { name, checks } = this.#world.settings;
     const retried = (check: string, span: string) =>
-      `${capital(check)} retries it for ${span}; \`@${name} stop\` withdraws it.`;
-    const text = checksText(checks, retried, `Write \`@${name} stop\` to withdraw it, then write it again.`);
+      `${capital(check)} retries it for ${span}${lacksSandbox ? UP_TO : ""}; \`@${name} stop\` withdraws it.`;
+    const text = checksText(checks, retried, capital(startAfresh(name)));
     return `the last task has not started yet. ${text.slice(0, -1)}`;
   }
 

@@ -55,7 +55,8 @@ export async function startRun(
   const { job: jobPage, pipeline, pipelineNoun } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline, pipelineNoun };
-  const doubts: Doubts = { ...NO_DOUBTS, mayExist: wanted.isTried };
+  const isDoubtful = wanted.isTried && !wanted.lackedSandbox;
+  const doubts: Doubts = { ...NO_DOUBTS, mayExist: isDoubtful, lackedSandbox: wanted.lackedSandbox };
   const stopper = async () => await newDecider().stopper(thread, ask);
   const planned = planOf(job, wanted, {
     ask,
@@ -86,7 +87,7 @@ export async function startRun(
   };
   let lacksSandbox = false;
   const refuse = async ({ reason, text }: Refusal): Promise<Started> => {
-    const isSure = !written.updated || lacksSandbox || oldest?.mark.lacksSandbox === true;
+    const isSure = !written.updated || lacksSandbox || wanted.lackedSandbox;
     const whole = `No run: ${text}.${isSure ? "" : ` ${MAYBE_STARTED}.`}\n`;
     await note.end({ render: () => whole, state: { ...NOTHING_YET, exitCode: EXIT.success } }).catch(() => {});
     await react(job, asked, "failed");
@@ -154,7 +155,7 @@ export async function startRun(
         const told = doubts.isLastStart ? withAskAgain(end, settings.name) : end;
         const result = await withoutOldWork(job, wanted, told.result);
         // A job that gives up does not know whether an earlier job started a run.
-        doubts.mayExist = result.mayExist || wanted.isTried && AGAIN.includes(result.exitCode);
+        doubts.mayExist = result.mayExist || isDoubtful && AGAIN.includes(result.exitCode);
         return { ...told, result: { ...result, mayExist: doubts.mayExist } };
       },
     }, {

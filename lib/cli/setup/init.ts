@@ -34,6 +34,7 @@ import {
   ATTRIBUTES_FILE,
   CHECKSUM_FILE,
   COMMIT,
+  EXAMPLE_SERVER,
   jobFile,
   keepOthersOut,
   LICENSES_FILE,
@@ -272,7 +273,7 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
     steps.show(ATTRIBUTES.trim());
   }
-  const check = `${TOOL} doctor --repo ${jobName ?? PLACEHOLDER}`;
+  const check = `${TOOL} doctor ${asks === undefined ? "" : "--for respond "}--repo ${jobName ?? PLACEHOLDER}`;
   if (!steps.hasChanges && !isJobMissing && !flags.has(DRY_RUN)) {
     steps.say(
       "",
@@ -282,11 +283,13 @@ export async function initRepository(context: Context): Promise<number> {
     return EXIT.success;
   }
   steps.say("", `Needs: ${needsOf(recipe, givenName ?? safeName)}.`);
-  const host = hostOf(origin) ?? "";
+  const host = hostOf(origin);
+  const isOtherHost = [...RECIPES.values()].some(({ hosts }) => hosts !== system.hosts && hosts?.test(host ?? ""));
+  const server = host === undefined || isOtherHost ? EXAMPLE_SERVER : `https://${host}`;
   // Without a job, the files can be on any branch.
   const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
   for (const [index, step] of [...recipe.steps, then, ...recipe.laterSteps ?? []].entries()) {
-    const text = host === "" ? step : step.replaceAll("https://GITLAB/", `https://${host}/`);
+    const text = step.replaceAll(EXAMPLE_SERVER, server);
     steps.explain(`  ${index + 1}. `, withPages(context, startsOthers ? text : text.replace(STARTS_OTHERS, "")));
   }
   if (givenName === undefined && jobName !== safeName) {

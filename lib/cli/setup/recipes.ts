@@ -292,6 +292,9 @@ const cleanStep = (flags = "") =>
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 `;
 
+/** Printed if the remote does not show the address of the server. */
+export const EXAMPLE_SERVER = "https://gitlab.example.com";
+
 function forge(title: string, folder: string, where: string, keep: string, hosts: RegExp): Recipe {
   const isGithub = folder === ".github";
   const page = isGithub ? "Settings > Secrets and variables > Actions" : "Settings > Actions > Secrets";
@@ -496,7 +499,7 @@ ${GITLAB_ARTIFACTS}    reports:
         "After the merge, create a trigger token: Settings > CI/CD > Pipeline trigger tokens. A Maintainer who can push or merge to the default branch must create it, not the bot. Before the merge, every comment would start the project's other jobs.",
         `Create a webhook for Comments and Issues events, with the token in its URL masked: Settings > Webhooks. The URL is:
 
-  https://GITLAB/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN
+  ${EXAMPLE_SERVER}/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN
 
 In a private project, also choose Confidential comments and Confidential issues events, unless ${
           schedule === "none" ? "nobody asks there" : "confidential issues can wait for the schedule"

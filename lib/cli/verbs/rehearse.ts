@@ -95,8 +95,9 @@ export async function rehearseMention(
   const { io, clock, option, platform, writer } = context;
   const assumed = await readAssumed(context);
   const job = readJob(assumed.isForgeKnown ? assumed.forge.job ?? {} : {});
+  const jobSettings = ofJob(context, job.settings);
   const settings = {
-    ...withoutNumber(ofJob(context, job.settings), assumed.asker.name),
+    ...assumed.isAskerKnown ? jobSettings : withoutNumber(jobSettings, assumed.asker.name),
     isPublic: assumed.isPublic === true,
   };
   const say = (...lines: readonly string[]) => {
@@ -156,7 +157,7 @@ function ofJob({ option, variables }: Context, settings: RespondJob["settings"])
   return { ...settings, label: variableOf(variables, MENTION_LABEL) ?? MENTION_WORD };
 }
 
-/** A rehearsal only knows the name of an account, so an id after that name is not compared. */
+/** Without an event, a rehearsal only knows the name of an account, so an id after that name is not compared. */
 function withoutNumber(settings: RespondJob["settings"], name: string): RespondJob["settings"] {
   if (settings.allowUsers === null || numberOf(settings, name) === undefined) return settings;
   return { ...settings, allowUsers: [...settings.allowUsers, name.toLowerCase()] };

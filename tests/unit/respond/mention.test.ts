@@ -397,7 +397,6 @@ test("readMention() is not sure of a mention that begins a sentence inside a lin
       "cc @mogplex fix it",
       "- @mogplex fix it",
       "1. @mogplex fix it",
-      "**@mogplex** fix it",
       "Thank you!\n\nok @mogplex: fix it",
       "@kim @mogplex fix it",
       "@kim, @lee-2 and @mogplex: fix it",
@@ -435,6 +434,14 @@ test("readMention() is not sure of a mention that begins a sentence inside a lin
       "| Hi @mogplex fix it |",
     ]
   ) expect([text, readMention(text, "mogplex")]).toEqual([text, null]);
+});
+
+test("readMention() says that only formatting precedes a mention inside a line", () => {
+  for (const text of ["**@mogplex** fix it", "_@mogplex_ fix it", "Hello.\n\n***@mogplex fix it***"]) {
+    expect(readMention(text, "mogplex")).toEqual({ kind: "unsure", isInside: true, isFormatted: true });
+  }
+  expect(readMention("Hi **@mogplex** fix it", "mogplex")).toEqual({ kind: "unsure", isInside: true });
+  expect(readMention("`@mogplex` fix it", "mogplex")).toBe(null);
 });
 
 test("readMention() is not sure of a mention that only looks as if it were at the beginning of a line", () => {

@@ -470,7 +470,11 @@ test("init gitlab --respond prints the address of the webhook with the host of o
   const address = (host: string) => `https://${host}/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN`;
   const config = ORIGIN.replace("github.com", "git.example.org");
   expect((await init(["gitlab", "--respond"], { ".git/config": config })).stdout).toContain(address("git.example.org"));
-  expect((await init(["gitlab", "--respond"])).stdout).toContain(address("GITLAB"));
+  for (const files of [undefined, { ".git/config": ORIGIN }]) {
+    expect((await init(["gitlab", "--respond"], files)).stdout).toContain(address("gitlab.example.com"));
+  }
+  const own = ORIGIN.replace("github.com", "gitlab.com");
+  expect((await init(["gitlab", "--respond"], { ".git/config": own })).stdout).toContain(address("gitlab.com"));
 });
 
 test("init in a folder below the root writes nothing, and in a folder outside of a repository says so", async () => {
@@ -506,6 +510,8 @@ test("init --respond writes the program and the job that answers mentions, and t
   );
   expect(written[job]).toContain("  workflow_dispatch:\n");
   expect(written[job]).toContain("run: node ci/mogplex.mjs doctor --for respond --repo acme/web\n");
+  const again = await init(["--respond"], { ...written, ".git/config": ORIGIN });
+  expect(again.stdout).toEndWith("To check the setup:\n  node ci/mogplex.mjs doctor --for respond --repo acme/web\n");
   expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
   const gitlab = await init(["gitlab", "--respond"]);
   expect(gitlab.written[".gitlab-ci.yml"]).toContain("mogplex-respond:\n");

@@ -836,6 +836,19 @@ test("respond --dry-run shows that a label on a pull request waits for a poll wh
   expect(await waits(["--text", "@mogplex go", "--pull-request"], "https://github.com/acme/web")).toBeUndefined();
 });
 
+test("respond --dry-run --event compares the number in --allow-users with the event's", async () => {
+  const event = { ...GITHUB_COMMENT, comment: { ...GITHUB_COMMENT.comment, user: { login: "kim", id: 12 } } };
+  const last = async (users: string, body: unknown, ...args: string[]) =>
+    (await decisionOf(["--event", "event.json", "--allow-users", users, ...args], body)).at(-1);
+  const refused = "no run: the user who asked is not in --allow-users with this account number: 12";
+  const gitlab = { ...GITLAB_COMMENT, user: { id: 12, username: "kim" } };
+  for (const body of [event, gitlab]) {
+    expect([await last("kim=13", body), await last("kim=12", body)]).toEqual([refused, "asked by kim"]);
+  }
+  expect(await last("kim=13", event, "--as", "kim")).toBe("asked by kim");
+  expect(await last("kim=13", GITHUB_COMMENT)).toBe("asked by kim");
+});
+
 test("respond --dry-run assumes the number in --allow-users, and prints that", async () => {
   const lines = await decisionOf(["--text", "@mogplex go", "--as", "Kim", "--allow-users", "kim=12"]);
   expect(lines).toContain("Kim is account 12, as --allow-users requires.");

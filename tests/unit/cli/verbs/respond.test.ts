@@ -214,7 +214,7 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   const [body = ""] = ours(at);
   expect(body).toMatch(WITHOUT_SANDBOX);
   expect(body).toContain(
-    "No sandbox was free, so no agent has started yet. Do not ask again: the scheduled check repeats the start for 24 hours, and never starts " +
+    "No sandbox was free, so no agent has started yet. Do not ask again: the scheduled check repeats the start for 24 hours, up to 4 starts in all, and never starts " +
       "a second agent.",
   );
   expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
@@ -272,6 +272,58 @@ test("a stop, a status and a task with another token say that the note of the ac
   }
 });
 
+test("a check whose start is refused leaves the note that no sandbox was free", async () => {
+  const at = crowded(600);
+  await respond(at, go(at), ["--timeout", "60"]);
+  const runs = runsOf(at).length;
+  await at.clock.sleep(100 * 60_000);
+  at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 });
+  expect((await respond(at, "", ["--poll", "--timeout", "60"])).code).toBe(75);
+  expect(runsOf(at).length).toBe(runs);
+  expect(ours(at)).toEqual([expect.stringMatching(WITHOUT_SANDBOX)]);
+  expect(ours(at)[0]).toContain("No sandbox was free, so no agent has started yet. Do not ask again: ");
+  expect(ours(at)[0]).not.toContain("It is unknown whether");
+  // A start that may have reached the service is another matter.
+  at.emulator.control("clearFaults", {});
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 100 });
+  await respond(at, "", ["--poll", "--timeout", "60"]);
+  expect(ours(at)).toEqual([expect.stringMatching(AS_STARTING)]);
+  expect(ours(at)[0]).toContain("It is unknown whether the run has started.");
+});
+
+test("a note that no sandbox was free is replaced while a job starts the run, since that start may get through", async () => {
+  const at = crowded(600);
+  await respond(at, go(at), ["--timeout", "60"]);
+  await at.clock.sleep(100 * 60_000);
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 100 });
+  const job = respond(at, "", ["--poll", "--timeout", "10m"]);
+  await at.clock.sleep(60_000);
+  expect(ours(at)).toEqual([expect.stringMatching(AS_STARTING)]);
+  await job;
+});
+
+test("status counts the mentions whose jobs failed before a note", async () => {
+  for (const schedule of ["hourly", "none"]) {
+    const at = place();
+    const args = ["--schedule", schedule];
+    const status = async () => {
+      await at.clock.sleep(1_000);
+      await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")), args);
+      return ours(at).at(-1)?.split("\n\n").slice(2).join("\n\n");
+    };
+    await respond(at, go(at), args, { MOGPLEX_API_KEY: "" });
+    await respond(at, payload(at.gitlab.say("merge_requests/7", "eve", "@mogplex go")), args);
+    expect(await status()).toBe(
+      "1 task has no note yet. If no job is about to start, " +
+        (schedule === "none"
+          ? "write the task again.\n"
+          : "the hourly check starts the task up to 24 hours after the comment.\n"),
+    );
+    await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")), args);
+    expect(await status()).toBe("No run is active in this thread, and no task is waiting to start.\n");
+  }
+});
+
 test("status without a schedule says how to repeat a task that no check starts", async () => {
   for (const schedule of ["none", "hourly"]) {
     const at = crowded(600);
@@ -279,7 +331,7 @@ test("status without a schedule says how to repeat a task that no check starts",
     await at.clock.sleep(1_000);
     await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")), ["--schedule", schedule]);
     const advice = schedule === "none"
-      ? " If its job has ended, write `@mogplex stop` to withdraw the task, then write it again."
+      ? " If its job has ended, write `@mogplex stop`, so that no retried job starts the task, then write it again."
       : "";
     expect(ours(at)[1]).toMatch(
       new RegExp(`\\n\\nA task is waiting to start \\(\\[its note\\]\\(https://\\S+/7#note_\\d+\\)\\)\\.${advice}\\n$`),
@@ -290,13 +342,13 @@ test("status without a schedule says how to repeat a task that no check starts",
 test.each([
   [
     "hourly",
-    "Do not ask again: the hourly check repeats the start for 24 hours, and never starts a second agent. `@mogplex stop` withdraws the task.",
+    "Do not ask again: the hourly check repeats the start for 24 hours, up to 4 starts in all, and never starts a second agent. `@mogplex stop` withdraws the task.",
   ],
   [
     "daily",
-    "Do not ask again: the daily check repeats the start for 48 hours, and never starts a second agent. `@mogplex stop` withdraws the task.",
+    "Do not ask again: the daily check repeats the start for 48 hours, up to 4 starts in all, and never starts a second agent. `@mogplex stop` withdraws the task.",
   ],
-  ["none", "Write `@mogplex stop` to withdraw the task, then write it again."],
+  ["none", "Write `@mogplex stop`, so that no retried job starts the task, then write it again."],
 ])("the notes and the log of respond --schedule %s say what its checks will do", async (schedule, text) => {
   const args = ["--schedule", schedule];
   const at = crowded(600);
@@ -1380,6 +1432,8 @@ test("respond tells a member who greets the agent where a mention has to be, and
     expect.stringContaining("No run: the mention is not at the beginning of a line. Write a new comment"),
   ]);
   expect(at.gitlab.reactions).toEqual(["1001 x"]);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "**@mogplex** fix it")));
+  expect(ours(at)[1]).toContain("No run: the mention is in bold or italics. Write a new comment that begins with");
 });
 
 test("respond stops a run that another job is just about to start", async () => {
