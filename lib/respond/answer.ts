@@ -88,7 +88,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
   let runs = 0;
   for (const each of news) {
     if (clock.now() >= until) {
-      writer.note("no time left: the next poll answers the rest");
+      writer.note("no time left: the next poll answers the remaining mentions");
       break;
     }
     const { where } = forge.notes(each.thread);
@@ -109,7 +109,7 @@ async function poll(opened: Responding, { sinceMs, timeoutMs, out }: Omit<Answer
       const request = { news: each, since, out: runs === 0 ? out : `${out}/${runs + 1}`, onStart: () => runs++ };
       const exitCode = await answerOne(job, request);
       if (STOPPED.includes(exitCode)) {
-        writer.note("the job was stopped: the next poll answers the rest");
+        writer.note("the job was stopped: the next poll answers the remaining mentions");
         return exitCode;
       }
       code ||= exitCode;
@@ -203,7 +203,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   const { reason, tell } = decision;
   if (tell !== null) {
     if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
-      return none(job, "another job is answering it");
+      return none(job, "another job is answering this mention");
     }
     await say(job, asked, tell, `No run: ${tell.text}.`);
     await react(job, asked, "failed");
@@ -284,7 +284,7 @@ async function stop(
   if (starting.length + waiting.length > 0) lines.push("Tasks that had not started are withdrawn.");
   lines.push(...unverified);
   if (decision.hasMore) {
-    lines.push("A stop starts nothing. If your comment also has a task, write the task in a new comment.");
+    lines.push("A stop does not start a run. If your comment also has a task, write the task in a new comment.");
   }
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job for this stop may have stopped the runs and written the note.

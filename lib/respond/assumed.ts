@@ -110,7 +110,7 @@ export function assumedLabel(label: string, isPull: boolean, wishes: AssumedWish
 }
 
 const NO_ASK = "it does not contain a comment or a label on an issue or pull request";
-const ASK_ADVICE = "give the event of a comment or a label";
+const ASK_ADVICE = "use the event of a comment or a label";
 
 export async function assumedEvent(text: string, forges: readonly Forge[], wishes: AssumedWishes): Promise<Assumed> {
   const attempted = "read the event";
@@ -146,7 +146,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (isObject(field(body, "review"))) {
     throw new UsageError({
       attempted,
-      why: "the main text of a review is not read and starts no job",
+      why: "the main text of a review is not read, and does not start a job",
       advice:
         "write the mention as a comment; to see the decision, pass the review's text in --text and add --pull-request",
     });
@@ -155,7 +155,7 @@ export async function assumedEvent(text: string, forges: readonly Forge[], wishe
   if (isObject(field(body, "comment")) && isObject(field(body, "pull_request"))) {
     throw new UsageError({
       attempted,
-      why: "a comment on a line of code starts no job: only a scheduled check answers it",
+      why: "a comment on a line of code does not start a job: only a scheduled check answers it",
       advice: "to see the decision, pass the comment's text in --text and add --pull-request",
     });
   }
@@ -369,22 +369,22 @@ export function assumptionsOf(assumed: Assumed): string[] {
     `${name} of ${repository}${isForgeKnown ? ` on ${forge.system}` : ""} is ${
       thread.isOpen ? "open" : closedWord(thread)
     }.`,
-    ...isExample ? ["The repository is an example. Name yours with --repo OWNER/NAME."] : [],
+    ...isExample ? ["The repository is an example. To use yours, add --repo OWNER/NAME."] : [],
     ...isForgeKnown ? [] : [
-      "The forge is unknown, so words and links below may differ. Run `init --respond` first: the job that it writes shows the forge.",
+      "The forge is unknown, so the words and links below may differ. Run `init --respond` first: its job shows the forge.",
     ],
     ...deliveryOf(assumed),
     ...pull === null ? [] : [
       `Its branch is ${pull.source}${
-        pull.isForeign ? " of a fork" : ""
+        pull.isForeign ? " in a fork" : ""
       }. A check failed, a review requests changes, and ` +
       "there is a conflict.",
     ],
     ...requestsOf(assumed).map((request) => `${request} ${by(asker)}.${editOf(assumed)}`),
     ...visibilityOf(assumed),
     isAuthorRightHidden
-      ? `Title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
-      : `Title and description are ${by(author)}.`,
+      ? `The title and description are by ${author.name}. The event does not show whether this user can push. Assumed: no.`
+      : `The title and description are ${by(author)}.`,
     "There are no earlier runs or comments.",
   ];
 }
@@ -404,7 +404,7 @@ function deliveryOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, origin, repository, thread: { pull } } = assumed;
   if (isElsewhere(assumed)) {
     return [
-      "Mogplex works in the repository with this name in the output of `repos list`. It delivers branches and pull requests to " +
+      "Mogplex works in the repository that `repos list` shows under this name. It delivers branches and pull requests to " +
       `GitHub, not to ${forge.system}.`,
       ...pull === null ? [] : [
         `Branches are not copied in either direction: push ${pull.source} to GitHub first, and fetch the agent's commits from there.`,
@@ -415,7 +415,7 @@ function deliveryOf(assumed: Assumed): string[] {
   if (!isForgeKnown || hostname === DELIVERY_HOST) return [];
   // The contract of the service does not specify whether it delivers to a self-hosted GitHub.
   return [
-    `Mogplex delivers to ${host}. Check this with a first run: Mogplex knows repositories only by name, and ` +
+    `Mogplex delivers to ${host}. Check this with a first run: Mogplex identifies repositories only by name, and ` +
     `${repository} on ${DELIVERY_HOST} can be a different one.`,
   ];
 }

@@ -121,8 +121,8 @@ const MAX_STOPPERS = 300;
 
 const NO_EARLIER_RUN = "there is no earlier run in this thread";
 const NEW_TASK = "If you meant a new task, describe it in full";
-const CONFIDENTIAL = "it is confidential, but job logs in this project are not";
-export const STOPPED = "it was stopped before its run started";
+const CONFIDENTIAL = "this thread is confidential, but job logs in this project are not";
+export const STOPPED = "the task was stopped before its run started";
 export const MAYBE_STARTED = "An earlier attempt may have started its run";
 
 function quiet(reason: string): Decision {
@@ -190,9 +190,9 @@ export class Decider {
     const { ask, asker, at } = "reason" in request ? request.refused : request;
     // Renaming a label also renames it in old events, so label events that are older than a day are ignored.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#world.nowMs - DAY_MS : 0);
-    if (Date.parse(at) < firstMs) return quiet(`it was requested before ${new Date(firstMs).toISOString()}`);
+    if (Date.parse(at) < firstMs) return quiet(`the request was made before ${new Date(firstMs).toISOString()}`);
     if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
-      return quiet("it was requested before the thread was moved to this project");
+      return quiet("the request was made before the thread was moved to this project");
     }
     const right = await this.#rights.of(asker);
     if (right instanceof MogplexError) throw right;
@@ -222,7 +222,7 @@ export class Decider {
     }
     // Each bot must answer a stop for its own runs.
     if (ownMark === undefined && !isStop && isAnsweredByOther(comments.list, me, seal, ask)) {
-      return quiet("another bot has answered it");
+      return quiet("another bot has answered this mention");
     }
     // All labels of a thread share one reaction, which may belong to an earlier label whose run has finished.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
@@ -259,7 +259,7 @@ export class Decider {
       return { kind: "reply", ask, text: await this.#statusText(thread, marks, waiting) };
     }
     if (await this.#stopOf(comments.list, marks, { ask, at, me }) !== null) {
-      return tell(ownMark === undefined ? STOPPED : "it was stopped");
+      return tell(ownMark === undefined ? STOPPED : "the task was stopped");
     }
     if (thread.isInternal === true && this.#world.settings.isPublic) {
       return tell(CONFIDENTIAL, `${CONFIDENTIAL}. Write the task in a thread that is not confidential`);
@@ -485,7 +485,7 @@ export class Decider {
     if (right instanceof MogplexError) throw right;
     if (!right) return `the user who asked ${this.#rights.lackNow(" to the repository")}`;
     const isChanged = ask.kind === "label" && await this.#rights.ownsText(thread, request.at) !== "yes";
-    return isChanged ? "title or description were changed" : null;
+    return isChanged ? "the title or description was changed" : null;
   }
 
   /** Why the task of a note with an unknown start will not start; `null` while polls still try to start the task. */
@@ -530,8 +530,8 @@ export class Decider {
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#world.threads.comment(thread, place);
-    if (comment === null) return { ...no("the comment is gone"), isGone: true };
-    if (comment.author.id === me.id) return no("the comment is our own");
+    if (comment === null) return { ...no("the comment no longer exists"), isGone: true };
+    if (comment.author.id === me.id) return no("the token's own user wrote the comment");
     if (comment.author.isBot === true) return no("a bot wrote the comment");
     const { kind, id, author: asker, createdAt: at, line } = comment;
     const { name } = this.#world.settings;
@@ -608,11 +608,11 @@ export class Decider {
       return {
         reason: `the forge does not show that only users who ${
           whoMayAsk(this.#world.settings)
-        } have changed title and description. ${instead}`,
+        } have changed the title and description. ${instead}`,
       };
     }
     if (owned === "changed") {
-      return { reason: `somebody changed title or description after the label was set. ${instead}` };
+      return { reason: `somebody changed the title or description after the label was set. ${instead}` };
     }
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#world.settings.name);
   }
@@ -731,7 +731,7 @@ export class Decider {
         completerText(schedule)
       } adds its result to the note.`
     );
-    const forgotten = open.forgotten.map((id) => `The service no longer knows run \`${id}\`${linkOf(id)}.`);
+    const forgotten = open.forgotten.map((id) => `The service no longer has run \`${id}\`${linkOf(id)}.`);
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start${link(note)}.${advice}`);
     const unverified = this.#unverified(thread, marks);

@@ -71,7 +71,7 @@ export async function endLeftNote(
       return !isUnwanted;
     }
     if (error instanceof NotFoundError && clock.wallTime() - Date.parse(note.createdAt) > LEFT_MS) {
-      const text = `The service no longer knows run \`${state.runId}\`, so its result is unknown.`;
+      const text = `The service no longer has run \`${state.runId}\`, so its result is unknown.`;
       await say(job, { news: newsOf(thread, ask) }, mark, text, { ...state, isOpen: false });
       return true;
     }

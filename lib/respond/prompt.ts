@@ -54,7 +54,9 @@ export function leftOutOf(
   const what = parts.length > 1 || comments + reviewComments > 1 ? "them" : "it";
   const who = `someone who ${allowUsers === null ? "cannot push" : `is not in ${listNames(userLists)}`}`;
   const sentences = [
-    ...isChanged ? ["Left out: title and description, because somebody changed them after the task was given."] : [],
+    ...isChanged
+      ? ["Left out: the title and description, because somebody changed them after the task was given."]
+      : [],
     ...parts.length === 0
       ? []
       : [`Left out: ${listOf(parts)}, because ${who} wrote ${what} or could have changed ${what}.`],
@@ -157,7 +159,7 @@ export function checkTemplate(template: string): void {
   if (unknown !== undefined) {
     throw new UsageError({
       attempted,
-      why: `it has a name that is not one of ${NAMES.join(", ")}`,
+      why: `it has a placeholder that is not one of ${NAMES.join(", ")}`,
       value: JSON.stringify(unknown),
     });
   }

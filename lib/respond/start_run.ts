@@ -36,7 +36,7 @@ import type { Refusal } from "./rivals.ts";
 
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
 
-const ANSWERED: Started = { kind: "none", reason: "another job is answering it" };
+const ANSWERED: Started = { kind: "none", reason: "another job is answering this mention" };
 
 /**
  * @param newDecider Creates a decider without cached responses.
@@ -232,7 +232,9 @@ async function isHidden(
   if (result.runId !== null || result.outcome === "interrupted") return false;
   const isConflict = error instanceof ConflictError;
   const last = await noteSoon(job, asked, ask, { isPatient: isConflict, signal });
-  if (last !== undefined && typeof last.mark.state !== "string") throw new NoRun("another job is answering it", true);
+  if (last !== undefined && typeof last.mark.state !== "string") {
+    throw new NoRun("another job is answering this mention", true);
+  }
   if (isConflict) signal?.throwIfAborted();
   return isConflict;
 }
@@ -281,7 +283,7 @@ class Withdrawal {
       if (reason === null) rival = await busy?.() ?? null;
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;
-      this.#job.writer.note(`${error.message}; the start is not repeated until the forge answers`);
+      this.#job.writer.note(`${error.message}; the start is not repeated until the forge responds`);
       return false;
     }
     if (rival !== null) throw new NoRun(rival.reason, false, rival.text);
@@ -305,7 +307,7 @@ class Withdrawal {
       const { session: { client, deadline } } = this.#job.openService();
       return await cancelUntilHeld(client, clock, runId, { deadline });
     } catch (error) {
-      writer.note(error instanceof MogplexError ? error.message : `Cannot look for a stop: ${error}`);
+      writer.note(error instanceof MogplexError ? error.message : `Cannot check for a stop: ${error}`);
       return this.#reason === null;
     }
   }
@@ -331,8 +333,8 @@ class Withdrawal {
 function openRun(runId: string, reason: string): MogplexError {
   return new MogplexError({
     attempted: `cancel run "${runId}"`,
-    why: `it must not continue (${reason}), and nothing confirms that it has ended`,
-    advice: "polls cancel it again; look at it in the app",
+    why: `it must not continue (${reason}), but it may still be running`,
+    advice: "check the run in the app; polls try to cancel it again",
   }, "unavailable");
 }
 
@@ -366,7 +368,7 @@ async function withoutOldWork(
 function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   const error = new MogplexError({
     attempted: "start run",
-    why: "the service has a run for this task already, which started from a different version of this thread",
+    why: "the service already has a run for this task, started from a different version of this thread",
     advice: "an agent may be running: look for it in the app",
   }, "usage");
   return withError({ ...end, result: { ...result, mayExist: true } }, error);
@@ -424,7 +426,7 @@ function noticeTeller(
     // Not every wait is reported. If a change to the note came too early, the next notice retries the change.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
-    isTold = change(`The service does not answer. The start will be retried until ${until}.`);
+    isTold = change(`The service is not responding. The start will be retried until ${until}.`);
   };
 }
 

@@ -24,10 +24,10 @@ function placeOf(
   });
   if (pull === null) return fresh();
   const { source, target, isForeign } = pull;
-  if (isForeign) return none("its branch is not in this repository");
-  if (branch === null) return none("its branch no longer exists");
+  if (isForeign) return none("the source branch is not in this repository");
+  if (branch === null) return none("the source branch no longer exists");
   const problem = branchNameProblem(source);
-  if (problem !== undefined) return none(`the service does not accept the name of its branch: ${problem}`);
+  if (problem !== undefined) return none(`the service does not accept the name of the source branch: ${problem}`);
   const isGuarded = branch.isProtected || [target, defaultBranch].some((name) => branchKey(name) === branchKey(source));
   if (isGuarded) return fresh(source);
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };

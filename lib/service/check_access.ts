@@ -44,7 +44,7 @@ const MAX_REPOS = 200;
 function tokenSource({ io }: Pick<CheckContext, "io">): { variable: string; place: string } {
   const variable = io.env("MOGPLEX_TOKEN_VARIABLE")?.trim() || "MOGPLEX_API_KEY";
   const file = io.env("MOGPLEX_API_KEY_FILE")?.trim() && !io.env(variable)?.trim();
-  return { variable, place: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
+  return { variable, place: file ? "the MOGPLEX_API_KEY_FILE file" : variable };
 }
 
 export function findToken({ io }: Pick<CheckContext, "io">): Promise<Tried<FoundToken>> {
@@ -283,7 +283,7 @@ function repositoryElsewhere(purpose: Purpose): Check {
   }
   return skipped(
     "repository",
-    "neither --repo nor MOGPLEX_REPO_ID is set: a job then uses the name of its repository at the forge; to check a name, add --repo",
+    "neither --repo nor MOGPLEX_REPO_ID is set, so a job uses the name of its repository on the forge; to check a name, add --repo",
   );
 }
 

@@ -65,7 +65,7 @@ export function checkProxy(origin: Origin, env: ReadEnv, machine: Machine): Chec
     return warning(
       "proxy",
       "certificates are not checked (NODE_TLS_REJECT_UNAUTHORIZED=0): anyone on the network path to the service can read the token",
-      `Unset it, and put the path of your own certificate authority's certificate into ${variables[0]}`,
+      `Unset it, and set ${variables[0]} to the path of your certificate authority's certificate`,
     );
   }
   const proxy = proxyFor(origin, env, machine);
@@ -127,7 +127,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     case "wrong_name":
       return "The certificate is for another name: check MOGPLEX_URL";
     case "issuer":
-      return `This machine does not trust the authority of the certificate: for your own authority, set ${
+      return `This machine does not trust the authority of the certificate: if it is your own authority, set ${
         authorityVariable(machine.runtime)
       } to its PEM file`;
     case "no_tls":
@@ -156,9 +156,11 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
     const where = target === undefined ? "nowhere" : target.origin === origin ? "another path" : target.origin;
     return failed(
       "connection",
-      `the server redirects to ${JSON.stringify(excerpt(where, redact))} (HTTP ${status}), which is never followed`,
+      `the server redirects to ${
+        JSON.stringify(excerpt(where, redact))
+      } (HTTP ${status}), but redirects are not followed`,
       target !== undefined && isLogin(target.pathname)
-        ? "The login page of another site answers instead: let CI through without a login"
+        ? "Another site's login page intercepts the requests: let CI through without a login"
         : OWN_ORIGIN,
       "unavailable",
     );

@@ -232,7 +232,7 @@ export function findToken(options: ConnectionOptions): FoundToken {
       advice: "unset one of them",
     });
   }
-  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
+  return checked(readTokenFile(path, options), "the MOGPLEX_API_KEY_FILE file");
 }
 
 export function resolveToken(options: ConnectionOptions): string {
@@ -247,13 +247,13 @@ function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptio
     text = readFile(path);
   } catch (cause) {
     const advice = cause instanceof Error ? cause.message : undefined;
-    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE cannot be read", value, advice }, {
+    throw new UsageError({ attempted, why: "the MOGPLEX_API_KEY_FILE file cannot be read", value, advice }, {
       cause,
     });
   }
   if (text === undefined) {
     const advice = "correct the path";
-    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE does not exist", value, advice });
+    throw new UsageError({ attempted, why: "the MOGPLEX_API_KEY_FILE file does not exist", value, advice });
   }
   return text;
 }
@@ -311,7 +311,7 @@ export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptTok
     if (typeof text !== "string") {
       throw new UnauthorizedError({
         attempted: "read token",
-        why: "the function in option token did not return a string",
+        why: "the function in the option 'token' did not return a string",
       });
     }
     const token = checkToken(text, "the option token", () => "return a token from the function");

@@ -78,7 +78,7 @@ function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {
 
 function foreign({ attempted, facts, said }: Described): UnavailableError {
   const { what, recent } = attempted;
-  const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
+  const missing = recent && facts.status === 404 ? "; this revision of the service may not have this route" : "";
   const problem = {
     attempted: what,
     why: `the answer is not from the API ${said}`,
@@ -116,8 +116,8 @@ function forbiddenAdvice({ attempted: { automationId }, facts }: Described): str
       : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
   }
   return automationId !== undefined
-    ? "see which repositories the automation permits, and what the token can do (Settings > Mogplex Keys)"
-    : "see what the token can do (Settings > Mogplex Keys)";
+    ? "check which repositories the automation permits, and what the token can do (Settings > Mogplex Keys)"
+    : "check what the token can do (Settings > Mogplex Keys)";
 }
 
 function forbidden(described: Described): MogplexError {
@@ -134,7 +134,7 @@ function forbidden(described: Described): MogplexError {
   return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
 }
 
-export const OTHER_KEY = "give another idempotency key, because each request needs its own";
+export const OTHER_KEY = "use another idempotency key, because each request needs its own";
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
   if (facts.code !== "IDEMPOTENCY_CONFLICT") {
@@ -155,8 +155,8 @@ function rateLimited({ attempted: { what }, facts, said }: Described): MogplexEr
   const isShared = isLimitOfUser(limit);
   const advice = isShared ? wait : `${wait}, or give this job its own token`;
   const why = isShared
-    ? `the ${limit}, which all tokens of a user share, are used up ${said}`
-    : `the token's ${limit} are used up ${said}`;
+    ? `the limit of ${limit}, which all tokens of a user share, has been reached ${said}`
+    : `the token's limit of ${limit} has been reached ${said}`;
   return new RateLimitedError({ attempted: what, why, advice }, "rateLimited", facts);
 }
 

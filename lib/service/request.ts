@@ -22,7 +22,7 @@ function parseRoute(origin: string, route: string): { method: string; url: URL }
     });
   if (typeof route !== "string") throw refuse("the route must be a string");
   const [, method = "", path = ""] = /^([A-Z]+) (.*)$/s.exec(route) ?? [];
-  if (!METHODS.includes(method)) throw refuse(`the route must begin with ${METHODS.join(", ")} and a space`);
+  if (!METHODS.includes(method)) throw refuse(`the route must begin with a method (${METHODS.join(", ")}) and a space`);
   if (!/^\/(?!\/)/.test(path)) throw refuse("the path must start with exactly one slash");
   if (/[?#]/.test(path)) throw refuse("the path must not contain a query or a fragment; use the option 'query'");
   const whole = `${API_PREFIX}${path}`;

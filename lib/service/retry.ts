@@ -69,7 +69,7 @@ function firstUnauthorized(error: MogplexError, count: number): Failure | undefi
   if (delayMs === undefined || failure === undefined) return undefined;
   const detail = count > 1
     ? failure.detail
-    : `${failure.detail}; the token worked before, and a failure of the service can look the same`;
+    : `${failure.detail}; the token worked before, so this may be a failure of the service`;
   return { ...failure, detail, delayMs };
 }
 

@@ -101,7 +101,7 @@ export class Start<R> {
     throw new UsageError({
       attempted: what,
       why: `the token cannot access repository "${repository.id}"`,
-      advice: `correct the id (${REPOS_LIST} shows them), or unhide the repository in the app (hidden ` +
+      advice: `correct the id (${REPOS_LIST} shows the ids), or unhide the repository in the app (hidden ` +
         "repositories are not listed)",
     }, { cause: error });
   }
@@ -115,9 +115,7 @@ export class Start<R> {
         attempted: "determine whether the run was started",
         why: error.attempted === null ? error.message : withAdvice(error),
         advice:
-          `repeat the start with idempotency key ${
-            JSON.stringify(shownKey)
-          } and the same inputs, which finds the run ` +
+          `start again with idempotency key ${JSON.stringify(shownKey)} and the same inputs: this finds the run, ` +
           "or starts it once",
       },
       key,

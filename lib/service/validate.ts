@@ -42,7 +42,7 @@ export function checkText(text: string, what: string): string {
   if (typeof text !== "string") throw new UsageError({ attempted, why: "it must be text", value: quoted(text) });
   const why = textProblem(text);
   if (why === undefined) return text;
-  const advice = wasUtf16(text) ? "it seems to come from a file in UTF-16: save it as UTF-8" : undefined;
+  const advice = wasUtf16(text) ? "it seems to come from a UTF-16 file: save the file as UTF-8" : undefined;
   throw new UsageError({ attempted, why, advice });
 }
 
@@ -120,7 +120,7 @@ export function checkUuid(id: string, what: string): Uuid {
     advice: what === "repository id"
       ? `${REPOS_LIST} shows the ids`
       : what === "run id" && isShortRunId(text)
-      ? "give the whole id: its first digits work only in commands outside CI"
+      ? "give the full id: a shortened id works only in commands outside CI"
       : undefined,
   });
 }

@@ -78,7 +78,7 @@ const CASES: Record<string, Case> = {
   "rate-limited": {
     code: 75,
     says:
-      /^> reason +Cannot start run: the .* are used up .*\n> what to do +Wait until 20.*use a timeout that ends after that time/m,
+      /^> reason +Cannot start run: the .* has been reached .*\n> what to do +Wait until 20.*use a timeout that ends after that time/m,
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: busy.url }),
   },

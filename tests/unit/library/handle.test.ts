@@ -383,7 +383,7 @@ test("follow() and run() reject for what is wrong with their options, and throw 
     [() => follow("x", service.options), "run id"],
     [
       () => follow("0990d5ca", service.options),
-      "; give the whole id: its first digits work only in commands outside CI",
+      "; give the full id: a shortened id works only in commands outside CI",
     ],
     [() => follow(service.repos[0]?.id ?? "", rest), "MOGPLEX_API_KEY is not set"],
     [

@@ -110,7 +110,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, { ...LEE, isBot: true }, "@mogplex go"),
     "a bot wrote the comment",
   ],
-  ["our own note", (forge) => forge.say(PULL, BOT, "@mogplex go"), "the comment is our own"],
+  ["our own note", (forge) => forge.say(PULL, BOT, "@mogplex go"), "the token's own user wrote the comment"],
   [
     "a deleted account",
     (forge) => forge.say(PULL, { id: 0, name: "ghost", isBot: null }, "@mogplex go"),
@@ -139,12 +139,12 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
   [
     "a comment of another thread",
     (forge) => ({ ...forge.say(ISSUE, KIM, "@mogplex go"), thread: PULL }),
-    "the comment is gone",
+    "the comment no longer exists",
   ],
   [
     "a comment that was removed",
     () => ({ thread: PULL, comment: { kind: "comment", id: 5 }, text: "" }),
-    "the comment is gone",
+    "the comment no longer exists",
   ],
   [
     "a mention in the middle",
@@ -338,7 +338,7 @@ const LEFT_OUT: readonly (readonly [
     "a member has changed the text since the task",
     (forge) => void forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: KIM, at: at(1) }] })),
     {},
-    "Left out: title and description, because somebody changed them after the task was given.",
+    "Left out: the title and description, because somebody changed them after the task was given.",
   ],
   [
     "a comment was edited, and an internal one is not to be told of",
@@ -493,14 +493,14 @@ test("decide() names the character of a branch that turns the rest of a line aro
   forge.threads.set("pull 7", aThread(PULL, { pull: { source, target: "main", isForeign: false, commit: null } }));
   forge.branches.set(source, { isProtected: false, commit: null });
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe(
-    'no: the service does not accept the name of its branch: the character "\\u202e" is not allowed',
+    'no: the service does not accept the name of the source branch: the character "\\u202e" is not allowed',
   );
 });
 
 test("decide() says that the branch is gone", async () => {
   const forge = fakeForge();
   forge.branches.delete("feature");
-  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe("no: its branch no longer exists");
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe("no: the source branch no longer exists");
 });
 
 test("decide() starts nothing again for an ask whose note names a run or a reason", async () => {
@@ -542,7 +542,7 @@ test("decide() starts nothing again for what another bot has answered with the s
   for (const state of ["none", AT_WORK] as const) {
     forge.notes.pop();
     mark(forge, ask, state, { author });
-    expect(await outcome(forge, news)).toBe("no: another bot has answered it");
+    expect(await outcome(forge, news)).toBe("no: another bot has answered this mention");
   }
   // Whoever has copied that note brings nobody to do its task again.
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toBe(
@@ -875,7 +875,7 @@ test("decide() finds the stop of a member, and takes along a member's comment, w
   expect(await decides.changed(decision)).toBe(null);
   forge.say(PULL, { ...LEE, id: 3, name: "max" }, "@mogplex stop", { createdAt: at(2) });
   forge.pushers.add(3);
-  expect(await decides.changed(decision)).toBe("it was stopped before its run started");
+  expect(await decides.changed(decision)).toBe("the task was stopped before its run started");
 });
 
 test("decide() asks for the right of no more than so many users who have written there", async () => {
@@ -1030,9 +1030,9 @@ for (const word of [null, "starting", "no sandbox"] as const) {
     const decision = await decide(forge, news);
     // An answer to an earlier start may have been lost.
     const told = {
-      null: "it was stopped before its run started",
-      starting: "it was stopped. An earlier attempt may have started its run",
-      "no sandbox": "it was stopped",
+      null: "the task was stopped before its run started",
+      starting: "the task was stopped. An earlier attempt may have started its run",
+      "no sandbox": "the task was stopped",
     }[word ?? "null"];
     expect(decision.kind === "none" && decision.tell?.text).toBe(told);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex anew", { createdAt: at(2) }))).toStartWith("anew");
@@ -1043,7 +1043,7 @@ test("decide() takes no label that was set more than a day ago: it may have had 
   const forge = fakeForge();
   const news = { thread: ISSUE, comment: null, text: null };
   forge.labels.set("issue 8", { id: 5, by: LEE, at: at(-25 * 60) });
-  expect(await outcome(forge, news)).toBe(`no: it was requested before ${at(-24 * 60)}`);
+  expect(await outcome(forge, news)).toBe(`no: the request was made before ${at(-24 * 60)}`);
   // Also for a poll that looks further back.
   expect(await decider(forge).decide(news, at(-48 * 60))).toMatchObject({ kind: "none" });
   forge.labels.set("issue 8", { id: 6, by: LEE, at: at(-23 * 60) });
@@ -1055,7 +1055,7 @@ test("decide() starts nothing after a stop that was answered, whoever has change
   const news = forge.say(PULL, KIM, "@mogplex go");
   const stop = forge.say(PULL, KIM, "@mogplex stop, or do not", { editedAt: at(2) });
   mark(forge, { kind: "comment", id: stop.comment?.id ?? 0 }, `stop ${Date.parse(at(0))}`);
-  expect(await outcome(forge, news)).toBe("no: it was stopped before its run started");
+  expect(await outcome(forge, news)).toBe("no: the task was stopped before its run started");
   // What was asked for after the stop starts, although our note of the stop is later.
   const later = fakeForge();
   const early = later.say(PULL, KIM, "@mogplex stop");
@@ -1072,7 +1072,7 @@ test("decide() starts nothing for a label after a member's later stop", async ()
   const news = { thread: ISSUE, comment: null, text: null };
   expect((await wanted(forge, news)).ask.kind).toBe("label");
   forge.say(ISSUE, LEE, "@mogplex stop");
-  expect(await outcome(forge, news)).toBe("no: it was stopped before its run started");
+  expect(await outcome(forge, news)).toBe("no: the task was stopped before its run started");
 });
 
 test("decide() takes the task of the last run for `again`, as long as its text is what it was", async () => {
@@ -1318,7 +1318,7 @@ test("changed() refuses what was closed, edited, labelled again, moved or protec
       (forge) => forge.notes.splice(0, 1, ...forge.notes.slice(0, 1).map((note) => ({ ...note, editedAt: at(1) }))),
       "the comment was",
     ],
-    [(forge) => forge.say(PULL, LEE, "@mogplex stop"), "it was stopped before"],
+    [(forge) => forge.say(PULL, LEE, "@mogplex stop"), "the task was stopped before"],
     [(forge) => {
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
@@ -1347,7 +1347,7 @@ test("changed() refuses a label that was set again, and one whose text was chang
     [(forge) => forge.labels.set("issue 8", { id: 6, by: LEE, at: at(1) }), "the label was set again"],
     [
       (forge) => forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: EVE, at: at(1) }] })),
-      "title or description were changed",
+      "the title or description was changed",
     ],
     [(forge) => forge.labels.delete("issue 8"), 'the issue does not have the label "mogplex"'],
   ];

@@ -328,7 +328,7 @@ test("cancelAutomationRun() posts, tells a status as far as there is one, and sa
   expect((await exchange({ run: {} }, 200, cancel)).result).toMatchObject({ status: null });
   const error = await thrown(cancel(scripted([html(404)]).client));
   expect(error).toMatchObject({ name: "UnavailableError", status: 404 });
-  expect(error.message).toContain("the service's revision does not have this route");
+  expect(error.message).toContain("this revision of the service may not have this route");
 });
 
 test("routesAt() takes checked ids alone into a path, by its type", () => {

@@ -139,7 +139,7 @@ test("resolveConnection() reads the token from a file", () => {
   const missing = refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile });
   expect(missing).toBeInstanceOf(UsageError);
   expect(missing.message).toBe(
-    'Cannot read token because the file of MOGPLEX_API_KEY_FILE does not exist: "/no"; correct the path',
+    'Cannot read token because the MOGPLEX_API_KEY_FILE file does not exist: "/no"; correct the path',
   );
   const broken = () => {
     throw new Error("EACCES");

@@ -89,12 +89,12 @@ test("an error carries status, code, request id and the delay", async () => {
   );
   expect(error).toMatchObject({ status: 429, code: "RATE_LIMITED", requestId: "fra1::abc", retryAfterMs: 60_000 });
   expect(error.message).toBe(
-    `Cannot read run "${RUN_ID}": the token's requests or starts are used up (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
+    `Cannot read run "${RUN_ID}": the token's limit of requests or starts has been reached (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
       `"Slow down"; wait 1 min, or give this job its own token`,
   );
   const starts = await failure(bad(429, "RATE_LIMITED", "External Mogplex run rate limit exceeded", {}));
   expect(starts.message).toBe(
-    `Cannot read run "${RUN_ID}": the starts per minute or per hour, which all tokens of a user share, are used up ` +
+    `Cannot read run "${RUN_ID}": the limit of starts per minute or per hour, which all tokens of a user share, has been reached ` +
       `(HTTP 429 RATE_LIMITED): "External Mogplex run rate limit exceeded"; wait`,
   );
 });
@@ -105,22 +105,22 @@ test("a 429 says which limit is used up, as far as the service tells", async () 
       [
         "Rate limit exceeded. Retry after 60s.",
         "60 requests per minute for all commands with this token",
-        "the token's 60 requests per minute",
+        "the token's limit of 60 requests per minute",
       ],
       [
         "External Mogplex run rate limit exceeded",
         "starts per minute or per hour for all tokens of the user",
-        "the starts per minute or per hour, which all tokens of a user share,",
+        "the limit of starts per minute or per hour, which all tokens of a user share,",
       ],
       [
         "Daily external Mogplex run quota exceeded",
         "starts per day for all tokens of the user",
-        "the starts per day, which all tokens of a user share,",
+        "the limit of starts per day, which all tokens of a user share,",
       ],
     ] as const
   ) {
     const error = await failure(bad(429, "RATE_LIMITED", said, { "retry-after": "36" }));
-    expect(error.message).toContain(`: ${limitText} are used up (HTTP 429 RATE_LIMITED)`);
+    expect(error.message).toContain(`: ${limitText} has been reached (HTTP 429 RATE_LIMITED)`);
     expect(error.message).toContain(`"; wait 36 s`);
     expect(laterFailure(error)?.detail).toBe(`HTTP 429 RATE_LIMITED, the limit of ${limit}`);
   }
@@ -168,8 +168,8 @@ test("a forbidden call names the scope that it needs when the answer speaks of a
 test("a forbidden call advises no scope when the service refuses for another reason", async () => {
   const { client } = scripted([bad(403, "FORBIDDEN", "This automation cannot run on this repository.")]);
   const trigger = await thrown(client.triggerAutomation(RUN_ID, { repoId: REPO_ID }, { idempotencyKey: "k" }));
-  expect(trigger.message).toContain("see which repositories the automation permits");
-  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain("see what the token can do");
+  expect(trigger.message).toContain("check which repositories the automation permits");
+  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain("check what the token can do");
   expect(trigger.message).not.toContain("the scope");
 });
 
@@ -191,7 +191,7 @@ test("a key conflict names the key and what to do", async () => {
   const error = await thrown(client.startRun({ repoId: REPO_ID, prompt: "x" }, { idempotencyKey: "nightly" }));
   expect(error).toBeInstanceOf(errors.ConflictError);
   expect(error.message).toContain(`the idempotency key "nightly" was already used for another request`);
-  expect(error.message).toEndWith("; give another idempotency key, because each request needs its own");
+  expect(error.message).toEndWith("; use another idempotency key, because each request needs its own");
   expect(sent.length).toBe(1);
 });
 

@@ -153,7 +153,7 @@ test("validateStartRequest() refuses a text that the service cannot store, in ev
   }
   const utf16 = [..."Fix the flaky tests"].map((char) => `${char}\0`).join("");
   expect(refusal({ prompt: utf16 })).toBe(
-    "Cannot use prompt: it contains a NUL character (U+0000); it seems to come from a file in UTF-16: save it as UTF-8",
+    "Cannot use prompt: it contains a NUL character (U+0000); it seems to come from a UTF-16 file: save the file as UTF-8",
   );
   expect(refusal({ prompt: "Remove \0 from the file" })).not.toContain("UTF-16");
   expect(validateStartRequest({ ...base, prompt: "\u{1f600} \ufffd" }).prompt).toBe("\u{1f600} \ufffd");

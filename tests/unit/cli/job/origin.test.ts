@@ -139,7 +139,7 @@ test("doctor makes all other checks when the repository of origin cannot be used
   ]);
   const respond = await call({}, ["doctor", "--for", "respond"]);
   expect(respond.stdout.replaceAll(/\s+/g, " ")).toContain(
-    " repository neither --repo nor MOGPLEX_REPO_ID is set: a job then uses the name of its repository at the forge; " +
+    " repository neither --repo nor MOGPLEX_REPO_ID is set, so a job uses the name of its repository on the forge; " +
       "to check a name, add --repo",
   );
   const automation = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "automation"]);

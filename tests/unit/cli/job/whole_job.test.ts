@@ -191,7 +191,7 @@ test("run --follow ends with 2 when the key was used for another request", async
   await cli([...RUN, "--idempotency-key", "mine"]);
   const { code, stderr } = await cli([...RUN, "--idempotency-key", "mine", "--mode", "SAFE"]);
   expect(code).toBe(2);
-  expect(stderr).toContain("give another idempotency key, because each request needs its own");
+  expect(stderr).toContain("use another idempotency key, because each request needs its own");
 });
 
 test("run --follow names the flag when a job starts a second run with another task", async () => {
@@ -557,7 +557,7 @@ test("a refused token is named by the variable or the file that it came from", a
   const cases: [env: Record<string, string>, place: string][] = [
     [{ MOGPLEX_API_KEY: wrong }, "variable MOGPLEX_API_KEY"],
     [{ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "AGENT_TOKEN", AGENT_TOKEN: wrong }, "variable AGENT_TOKEN"],
-    [{ MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" }, "the file of MOGPLEX_API_KEY_FILE"],
+    [{ MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" }, "the MOGPLEX_API_KEY_FILE file"],
     [{ GITLAB_CI: "true", MOGPLEX_API_KEY: wrong }, "variable MOGPLEX_API_KEY"],
     [{ GITHUB_ACTIONS: "true", MOGPLEX_API_KEY: wrong }, "the secret for variable MOGPLEX_API_KEY"],
   ];

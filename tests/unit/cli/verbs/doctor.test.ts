@@ -223,7 +223,7 @@ test("doctor says where the token came from, and that blanks around it are remov
   );
   expect(await finding({ MOGPLEX_API_KEY: "", MOGPLEX_TOKEN_VARIABLE: "TEAM", TEAM: token })).toBe("from TEAM");
   const file = { MOGPLEX_API_KEY: "", MOGPLEX_API_KEY_FILE: "/run/token" };
-  expect(await finding(file, { "/run/token": `${token}\n` })).toBe("from the file of MOGPLEX_API_KEY_FILE");
+  expect(await finding(file, { "/run/token": `${token}\n` })).toBe("from the MOGPLEX_API_KEY_FILE file");
 });
 
 test("doctor warns of a token without the prefix, which the service takes for one of OAuth", async () => {

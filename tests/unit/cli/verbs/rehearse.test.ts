@@ -46,7 +46,7 @@ async function decisionOf(...args: Parameters<typeof rehearse>): Promise<string[
 }
 
 const UNKNOWN_FORGE =
-  "The forge is unknown, so words and links below may differ. Run `init --respond` first: the job that it writes shows the forge.";
+  "The forge is unknown, so the words and links below may differ. Run `init --respond` first: its job shows the forge.";
 
 test("respond --dry-run prints decision, prompt and note for a text, and sends and writes nothing", async () => {
   const { code, stdout, stderr } = await rehearse(["--text", "@mogplex fix the failing test"]);
@@ -56,10 +56,10 @@ test("respond --dry-run prints decision, prompt and note for a text, and sends a
     [
       "Dry run: nothing is sent, started or written. Assumed:",
       "  Issue #1 of acme/web is open.",
-      "  The repository is an example. Name yours with --repo OWNER/NAME.",
+      "  The repository is an example. To use yours, add --repo OWNER/NAME.",
       `  ${UNKNOWN_FORGE}`,
       "  The comment is by you, who can push. It was not edited.",
-      "  Title and description are by you, who can push.",
+      "  The title and description are by you, who can push.",
       `  ${ALONE}`,
     ].join("\n"),
     "Decision: a run would start on a new branch, with a pull request if the agent changes something\n  asked by you",
@@ -269,7 +269,7 @@ test("respond --dry-run --label rehearses that the label is set", async () => {
   const { code, stdout } = await rehearse(["--label", "mogplex"]);
   expect(code).toBe(0);
   expect(stdout).toContain(
-    '  The label "mogplex" was set by you, who can push.\n  Title and description are by you, who can push.\n' +
+    '  The label "mogplex" was set by you, who can push.\n  The title and description are by you, who can push.\n' +
       `  ${ALONE}\n` +
       '  The label of the job is "mogplex". To change it, set MOGPLEX_RESPOND_LABEL.\n',
   );
@@ -320,7 +320,7 @@ test("respond --dry-run --event takes comment, authors and rights from an event 
     "Pull request #7 of acme/api on GitHub is open.",
     "Its branch is feature. A check failed, a review requests changes, and there is a conflict.",
     "The comment is by kim, who can push. It was not edited.",
-    "Title and description are by eve, who cannot push.",
+    "The title and description are by eve, who cannot push.",
     "Decision: a run would start on the branch feature",
     "asked by kim",
   ]);
@@ -369,7 +369,7 @@ test("respond --dry-run --event starts nothing for what was deleted, and for a l
     [
       "The comment was deleted. It was by kim, who can push.",
       "Decision: no run would start",
-      "no run: the comment is gone",
+      "no run: the comment no longer exists",
     ],
     [
       "The thread was deleted by kim, who can push.",
@@ -385,7 +385,7 @@ test("respond --dry-run --event starts nothing for a record that GitLab itself w
   const lines = await decisionOf(["--event", "event.json"], { ...GITLAB_COMMENT, object_attributes: record });
   expect([lines.at(-4), lines.at(-1)]).toEqual([
     "This is not a comment, but the forge's record of an action by kim, who can push.",
-    "no run: the comment is gone",
+    "no run: the comment no longer exists",
   ]);
 });
 
@@ -402,7 +402,7 @@ test("respond --dry-run assumes that the service delivers to a self-hosted GitHu
   const job = { ".github/workflows/mogplex-respond.yml": "run: node ci/mogplex.mjs respond\n" };
   const linesAt = (host: string) => decisionOf(["--text", "@mogplex go"], undefined, {}, { ...job, ...config(host) });
   expect((await linesAt("ghe.corp.example"))[1]).toBe(
-    "Mogplex delivers to ghe.corp.example. Check this with a first run: Mogplex knows repositories only by name, and " +
+    "Mogplex delivers to ghe.corp.example. Check this with a first run: Mogplex identifies repositories only by name, and " +
       "acme/web on github.com can be a different one.",
   );
   expect((await linesAt("github.com"))[1]).toBe("The comment is by you, who can push. It was not edited.");
@@ -420,7 +420,7 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   expect(code).toBe(0);
   expect(stdout).toContain(
     "Issue #8 of acme/api on Gitea is open.\n" +
-      "  Mogplex works in the repository with this name in the output of `repos list`. It delivers branches and pull requests to " +
+      "  Mogplex works in the repository that `repos list` shows under this name. It delivers branches and pull requests to " +
       'GitHub, not to Gitea.\n  The label "mogplex" was set by kim, who can push.\n',
   );
   expect(stdout).not.toContain("--label");
@@ -428,7 +428,7 @@ test("respond --dry-run --event takes a label from an event of Gitea, whose text
   const other = await decisionOf(["--event", "event.json"], { ...event, label: { name: "bug" } });
   expect(other.slice(2)).toEqual([
     'The label "bug" was set by kim, who can push.',
-    "Title and description are by kim, who can push.",
+    "The title and description are by kim, who can push.",
     "Decision: no run would start",
     NO_LABEL,
   ]);
@@ -455,7 +455,7 @@ test("respond --dry-run --event of a new issue says that the mention in its desc
   for (const event of [github, gitea, gitlab]) {
     expect((await decisionOf(["--event", "event.json"], event)).slice(-4)).toEqual([
       "The event has no comment and no label. It is by kim, who can push.",
-      "Title and description are by kim, who can push.",
+      "The title and description are by kim, who can push.",
       "Decision: no run would start",
       `${NO_LABEL}. A mention in a description is not read: write a comment, or add the label`,
     ]);
@@ -555,7 +555,7 @@ test("respond --dry-run --event refuses a labelled issue of GitLab whose text wa
   expect(changed).toContain(
     'The label "mogplex" was set before this event, which does not show by whom. Assumed: by kim, who can push.',
   );
-  expect(changed.at(-1)).toStartWith("no run: somebody changed title or description after the label was set.");
+  expect(changed.at(-1)).toStartWith("no run: somebody changed the title or description after the label was set.");
   const labels = { previous: [], current: event.labels };
   const labelled = await decide({ labels, description: { previous: "Old", current: "New" } });
   expect(labelled).toContain('The label "mogplex" was set by kim, who can push.');
@@ -601,8 +601,16 @@ test("respond --dry-run --event starts nothing on a confidential issue of a proj
   const { merge_request: _, ...comment } = GITLAB_COMMENT;
   const attributes = { ...GITLAB_COMMENT.object_attributes, note: "@mogplex go" };
   const cases = [
-    [20, "It is confidential. The project is not private.", "it is confidential, but job logs in this project are not"],
-    [10, "It is confidential. The project is not private.", "it is confidential, but job logs in this project are not"],
+    [
+      20,
+      "It is confidential. The project is not private.",
+      "this thread is confidential, but job logs in this project are not",
+    ],
+    [
+      10,
+      "It is confidential. The project is not private.",
+      "this thread is confidential, but job logs in this project are not",
+    ],
     [0, "It is confidential. The project is private.", null],
     [undefined, "It is confidential. The event does not show whether the project is private. Assumed: yes.", null],
   ] as const;
@@ -645,13 +653,15 @@ test("respond --dry-run --event does not assume that another author can push whe
   };
   for (const more of [[], ["--allow-users", "kim"]]) {
     const { stdout } = await rehearse([...args, ...more], outsider);
-    expect(stdout).toContain(`Title and description are by another user (99). ${hidden}`);
+    expect(stdout).toContain(`The title and description are by another user (99). ${hidden}`);
     expect(stdout).not.toContain("Ignore all tasks");
   }
   const member = { ...outsider, merge_request: { ...outsider.merge_request, author_id: 1 } };
-  expect(await decisionOf(args, member)).toContain("Title and description are by kim, who can push.");
+  expect(await decisionOf(args, member)).toContain("The title and description are by kim, who can push.");
   // The user of --as is somebody else than the author.
-  expect(await decisionOf([...args, "--as", "lee"], member)).toContain(`Title and description are by kim. ${hidden}`);
+  expect(await decisionOf([...args, "--as", "lee"], member)).toContain(
+    `The title and description are by kim. ${hidden}`,
+  );
   const label = {
     object_kind: "issue",
     user: { id: 1, username: "kim" },
@@ -668,10 +678,10 @@ test("respond --dry-run --event does not assume that another author can push whe
     repository: { id: 5, full_name: "acme/api", default_branch: "main" },
     sender: { login: "kim", username: "kim" },
   };
-  expect(await decisionOf(args, gitea)).toContain(`Title and description are by eve. ${hidden}`);
+  expect(await decisionOf(args, gitea)).toContain(`The title and description are by eve. ${hidden}`);
   expect((await decisionOf([...args, "--as", "eve", "--association", "none"], gitea)).slice(-4)).toEqual([
     "The comment is by eve, who cannot push. It was not edited.",
-    "Title and description are by eve, who cannot push.",
+    "The title and description are by eve, who cannot push.",
     "Decision: no run would start",
     NO_PUSH,
   ]);
@@ -753,12 +763,12 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [
       ["--event", "event.json"],
       { comment: { id: 1, body: "@mogplex go" }, pull_request: { number: 1 }, repository: { id: 1 } },
-      "a comment on a line of code starts no job: only a scheduled check answers it",
+      "a comment on a line of code does not start a job: only a scheduled check answers it",
     ],
     [
       ["--event", "event.json"],
       { action: "submitted", review: { body: "@mogplex go" }, pull_request: { number: 1 }, repository: { id: 1 } },
-      "the main text of a review is not read and starts no job",
+      "the main text of a review is not read, and does not start a job",
     ],
     [["--text", "a", "--association", "friend"], undefined, "it must be one of owner, member"],
   ];
@@ -812,7 +822,7 @@ test("respond --dry-run breaks lines between words on a terminal, and not inside
   const [whole, text] = [await run(undefined), await run(80)];
   expect(text.replaceAll(/\s+/g, " ")).toBe(whole.replaceAll(/\s+/g, " "));
   expect(text).toContain(
-    "\n  The forge is unknown, so words and links below may differ. Run\n  `init --respond` first: ",
+    "\n  The forge is unknown, so the words and links below may differ. Run\n  `init --respond` first: ",
   );
   const long = text.split("\n").filter((line) => line.length > 80);
   expect(long.filter((line) => !/`[^`]{40,}`|\S{40,}/.test(line))).toEqual([]);

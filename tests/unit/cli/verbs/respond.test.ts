@@ -439,7 +439,7 @@ test.each([
   [
     "a stop was written",
     (at: At) => void at.gitlab.say("merge_requests/7", "lee", "@mogplex stop"),
-    "it was stopped before its run started",
+    "the task was stopped before its run started",
   ],
   ["its author lost the right", ({ gitlab }: At) => {
     gitlab.users.set("kim", { id: 1, username: "kim", bot: false, role: 0 });
@@ -753,7 +753,7 @@ test("respond keeps a confidential issue out of a log that others can read", asy
     const text = JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: 8 } });
     expect((await respond(at, text, [], { CI_PROJECT_VISIBILITY: visibility })).code).toBe(0);
     expect(runsOf(at).length).toBe(runs);
-    expect(ours(at).some((body) => body.includes("it is confidential"))).toBe(runs === 0);
+    expect(ours(at).some((body) => body.includes("this thread is confidential"))).toBe(runs === 0);
   }
 });
 
@@ -790,7 +790,7 @@ const REFUSED:
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
-      "the comment is gone",
+      "the comment no longer exists",
     ],
   ];
 
@@ -821,7 +821,7 @@ test("respond starts nothing for what was asked for in the project that an issue
   ];
   for (const each of asks) {
     const { stdout } = await respond(at, JSON.stringify(each));
-    expect(stdout).toBe("no run: it was requested before the thread was moved to this project\n");
+    expect(stdout).toBe("no run: the request was made before the thread was moved to this project\n");
   }
   await at.clock.sleep(1_000);
   const anew = gitlab.say("issues/8", "kim", "@mogplex go");
@@ -1010,7 +1010,7 @@ test("the note of a task says that the service does not answer while its start i
   const { code } = await respond(at, payload(note), ["--timeout", "5m"]);
   expect(code).not.toBe(0);
   const bodies = at.gitlab.received.filter((each) =>
-    each.includes("The service does not answer. The start will be retried")
+    each.includes("The service is not responding. The start will be retried")
   );
   expect(bodies.length).toBe(1);
   expect(bodies[0]).toMatch(
@@ -1151,7 +1151,7 @@ test("the note of a stop says that the rest of its comment starts nothing", asyn
   ) {
     const at = place();
     await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", text)));
-    expect([text, ours(at)[0]?.includes("A stop starts nothing. If your comment also has a task")]).toEqual([
+    expect([text, ours(at)[0]?.includes("A stop does not start a run. If your comment also has a task")]).toEqual([
       text,
       isSaid,
     ]);
@@ -1319,10 +1319,10 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
-    stdout: "no run: it was stopped before its run started\n",
+    stdout: "no run: the task was stopped before its run started\n",
     runs: [],
   });
-  expect(ours(at)[1]).toContain("No run: it was stopped before its run started.");
+  expect(ours(at)[1]).toContain("No run: the task was stopped before its run started.");
 });
 
 test("respond closes an ask whose start is not known when a stop comes, and the poll does not start it", async () => {
@@ -1410,7 +1410,7 @@ test("respond says about a run that the service no longer knows that it does not
   expect(code).toBe(0);
   expect(ours(at)[1]?.trimEnd().split("\n\n").at(-1)).toMatch(
     new RegExp(
-      `^The service no longer knows run \`${run?.id}\` \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.$`,
+      `^The service no longer has run \`${run?.id}\` \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.$`,
     ),
   );
 });
@@ -1599,14 +1599,20 @@ test("a second job of one mention, whose request is another one by then, leaves 
   const { second } = await twoStarts((at, remark) => {
     at.gitlab.notes = at.gitlab.notes.filter((each) => each !== remark);
   });
-  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job is answering it") });
+  expect(second).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("no run: another job is answering this mention"),
+  });
 });
 
 test("a second job of one mention, whose start is refused for now, leaves the note alone once the run is named", async () => {
   const { second } = await twoStarts(({ emulator }) =>
     void emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 })
   );
-  expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining("no run: another job is answering it") });
+  expect(second).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("no run: another job is answering this mention"),
+  });
 });
 
 test("a job that has to wait for its start leaves the note alone once a second job of the mention has named its run there", async () => {
@@ -1624,7 +1630,7 @@ test("a job that has to wait for its start leaves the note alone once a second j
     if (!isConflict) at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 });
     expect(await first).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining("no run: another job is answering it"),
+      stdout: expect.stringContaining("no run: another job is answering this mention"),
     });
     expect(ours(at)).toEqual([expect.stringContaining(" at work ")]);
     await second;
@@ -1644,7 +1650,10 @@ test("a job whose start is not known ends with 69, also when a stop has written 
   expect(ours(at)[1]).toContain(
     "No run is known to be running in this thread.\n\nTasks that had not started are withdrawn.",
   );
-  expect(await first).toMatchObject({ code: 69, stdout: expect.not.stringContaining("another job is answering it") });
+  expect(await first).toMatchObject({
+    code: 69,
+    stdout: expect.not.stringContaining("another job is answering this mention"),
+  });
 });
 
 /** Makes issues, each with an ask whose job has died. @param runId Null: before its start was known. */
@@ -1724,7 +1733,7 @@ test("a poll that gets a signal starts nothing more", async () => {
   const stop = (io: ReturnType<typeof fakeIo>) => void at.clock.sleep(40_000).then(() => io.signal("SIGTERM"));
   const { code, stderr } = await respond(at, "", ["--poll", "--timeout", "600"], {}, stop);
   expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 143, runs: ["cancelled"] });
-  expect(stderr).toContain("note: the job was stopped: the next poll answers the rest\n");
+  expect(stderr).toContain("note: the job was stopped: the next poll answers the remaining mentions\n");
   expect((await respond(at, "", ["--poll", "--timeout", "60"])).code).toBe(124);
   expect(runsOf(at).length).toBe(2);
 });
@@ -1797,7 +1806,7 @@ test("a poll writes into the note of a run that the service no longer knows that
   await at.clock.sleep(10 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(ownNote.body).toMatch(
-    / ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThe service no longer knows run /,
+    / ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThe service no longer has run /,
   );
   expect(ownNote.body).toEndWith(`run \`${run?.id}\`, so its result is unknown.\n`);
 });
@@ -1996,7 +2005,7 @@ const FIRST_ENDS: readonly (readonly [what: string, args: string[], after: (at: 
     ["was over its time, and the thread is closed since", ["--timeout", "60"], ({ gitlab }) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
     }],
-    ["was over its time, and the comment is gone since", ["--timeout", "60"], ({ gitlab }, note) => {
+    ["was over its time, and the comment no longer exists since", ["--timeout", "60"], ({ gitlab }, note) => {
       gitlab.notes = gitlab.notes.filter(({ id }) => id !== note.id);
     }],
   ];
@@ -2057,7 +2066,7 @@ const CHANGES: readonly (readonly [what: string, change: (at: At, note: { id: nu
   }, "the comment was edited"],
   ["the comment was deleted", ({ gitlab }, { id }) => {
     gitlab.notes = gitlab.notes.filter((each) => each.id !== id);
-  }, "the comment is gone"],
+  }, "the comment no longer exists"],
   ["the merge request was closed", ({ gitlab }) => {
     gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), state: "closed" });
   }, "the merge request has been closed"],
@@ -2111,7 +2120,7 @@ test("respond does not repeat a start before the forge answers, and starts once 
   at.gitlab.faults = [];
   const { code, stderr } = await job;
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 0, runs: 1 });
-  expect(stderr).toContain("; the start is not repeated until the forge answers\n");
+  expect(stderr).toContain("; the start is not repeated until the forge responds\n");
 });
 
 test("respond repeats a start once a minute at most, each time after the forge was asked", async () => {
@@ -2136,7 +2145,7 @@ test("a cancellation that does not hold ends with 69, and polls continue with it
   at.gitlab.notes = at.gitlab.notes.filter((each) => each !== note);
   const { code, stderr } = await job;
   expect({ code, runs: runsOf(at).map(({ status }) => status) }).toEqual({ code: 69, runs: ["streaming"] });
-  expect(stderr).toContain("it must not continue (the comment is gone)");
+  expect(stderr).toContain("it must not continue (the comment no longer exists)");
   expect(ours(at)).toEqual([
     expect.stringMatching(
       / to be cancelled [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThis run could not be cancelled yet\./,
@@ -2172,7 +2181,7 @@ test("the note of a run that must not continue says so from the beginning, so th
 
 for (
   const [what, change] of [
-    ["the comment is gone", ({ gitlab }, note) => {
+    ["the comment no longer exists", ({ gitlab }, note) => {
       gitlab.notes = gitlab.notes.filter((each) => each !== note);
     }],
     ["the branch was protected", ({ gitlab }) => {

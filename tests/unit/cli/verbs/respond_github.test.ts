@@ -167,7 +167,7 @@ const REFUSED:
       (github) => github.say(7, "kim", "@mogplex go", { performed_via_github_app: {} }),
       "a bot wrote the comment",
     ],
-    ["a comment of another issue", (github) => github.say(8, "kim", "@mogplex go"), "the comment is gone"],
+    ["a comment of another issue", (github) => github.say(8, "kim", "@mogplex go"), "the comment no longer exists"],
     ["a fork and a stranger", (github) => {
       github.threads.set(7, { ...github.threads.get(7), isCrossRepository: true });
       return github.say(7, "eve", "@mogplex go");
@@ -188,7 +188,7 @@ test("respond starts no run on a branch of GitHub that has another name now", as
   at.github.renamed.set("feature", "feature-2");
   at.github.branches.set("feature-2", { protected: false, rules: [] });
   const { code, stdout } = await respond(at, commented(at.github.say(7, "kim", "@mogplex go")));
-  expect({ code, stdout }).toEqual({ code: 0, stdout: "no run: its branch no longer exists\n" });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "no run: the source branch no longer exists\n" });
   expect(runsOf(at)).toEqual([]);
 });
 
