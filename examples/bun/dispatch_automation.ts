@@ -8,9 +8,9 @@
  *
  * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `MOGPLEX_AUTOMATION_ID` in the CI system. A token that can only trigger
  * automations is enough. Arguments `NAME=VALUE` become the input of the run and part of its key: if the job runs again with the
- * same arguments, it attaches to its run. Without `--no-install` Bun downloads the newest version of a missing package.
+ * same arguments, it attaches to its run. Without `--no-install`, Bun downloads the newest version of a missing package.
  *
- * At the deadline it exits with 75 if the service accepted the trigger but has started nothing, and with 124 if the run is still
+ * At the deadline, the script exits with 75 if the service accepted the trigger but has started nothing, and with 124 if the run is still
  * running or waits for a slot.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job

@@ -7,7 +7,7 @@
  * ```
  *
  * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. The task comes from a file. To use a build instead of the package,
- * put its `dist/` beside this file and import from "./dist/mod.mjs". Without `--no-install` Bun downloads the newest version of a
+ * put its `dist/` beside this file and import from "./dist/mod.mjs". Without `--no-install`, Bun downloads the newest version of a
  * missing package.
  *
  * | Exit code | When |

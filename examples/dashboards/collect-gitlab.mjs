@@ -10,16 +10,15 @@
 // names, separated by spaces, and HISTORY for another path. A name also matches the job's parallel copies, such as
 // "mogplex: [acme/web]" and "mogplex 1/3".
 //
-// For a new project, the script reads all jobs of the last 12 weeks. Once it has collected a run of the project, it reads only jobs from
-// 3 days before the last complete collection, whose time is in runs/collected.json. It stops after the newest 3000 jobs of a project:
-// set PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
+// For a new project, the script reads all jobs of the last 12 weeks. Once it has collected a run of the project, it reads only jobs
+// that are newer than 3 days before the last complete collection. runs/collected.json has the time of that collection. The script
+// stops after the newest 3000 jobs of a project: set PAGES for more pages of 100 jobs, or SINCE=2026-11-30 to leave out older jobs.
 //
-// If you remove a project from projects.txt, the next call deletes the histories that it collected from that project.
-//
-// runs/not-collected.ndjson lists the projects that it cannot read completely, and projects without any collected run. The
-// dashboard shows them. If it cannot read projects.txt, it exits with 2. If it cannot read any project, it exits with 64 (no token,
-// or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once if GitLab refuses the token,
-// or if the network fails before GitLab has answered any request.
+// If you remove a project from projects.txt, the next call deletes the histories that were collected from that project.
+// runs/not-collected.ndjson lists the projects that the script cannot read completely, and projects without any collected run. The
+// dashboard shows these projects. If the script cannot read projects.txt, it exits with 2. If it cannot read any project, it exits
+// with 64 (no token, or GitLab refuses it), 65 (the token cannot read the projects) or 69 (GitLab is down). It stops at once if
+// GitLab refuses the token, or if the network fails before GitLab has answered any request.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

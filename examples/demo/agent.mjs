@@ -1,6 +1,7 @@
 // Acts as the agent in the quick start: a real, deterministic command that works in the clone where it is started. It replaces the
 // deprecated String.prototype.substr, prints what it does, and runs the project's tests on the result. If the task does not contain
-// the word substr, it prints that and fails. Its argument is a pause in milliseconds after each line, so that people can follow it.
+// the word substr, it prints that and fails. Its argument is the pause after each line, in milliseconds, so that people can follow
+// the output.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,7 @@
  * ```
  *
  * Set `MOGPLEX_API_KEY`, `MOGPLEX_REPO_ID` and `WEBHOOK_URL` in the CI system. The address of a webhook is a secret, because
- * anyone who knows it can post there. It is never printed, and neither are errors of `fetch`, because they contain it. The message has only fixed
+ * anyone who knows it can post there. The script never prints the address, or errors of `fetch`, which contain the address. The message has only fixed
  * words, ids and one link. It has no text from an agent, which could mention people or look like a second message.
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job

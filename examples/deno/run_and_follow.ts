@@ -1,6 +1,5 @@
 /**
- * Starts a run, shows what its agent does, and exits with its verdict. A retried job attaches to its run; a stopped job cancels
- * it.
+ * Starts a run, shows what its agent does, and exits with its verdict. A retried job attaches to its run. A stopped job cancels its run.
  *
  * ```sh
  * TOOL="npm:@mogplex/ci@0.0.0/mogplex-ci"

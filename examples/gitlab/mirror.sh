@@ -3,7 +3,7 @@
 #
 # Usage: mirror.sh SOURCE TARGET VERSION COMMIT
 #
-#   SOURCE   the components' project: a URL, or a file made in a clone of it by `git bundle create FILE --tags`
+#   SOURCE   the components' project: a URL, or a file that you create in a clone with `git bundle create FILE --tags`
 #   TARGET   an empty project or an older mirror: a URL that you can push to
 #   VERSION  the release, such as 0.1.0
 #   COMMIT   the full hash of the release, from a source that you trust. If it differs, nothing is pushed

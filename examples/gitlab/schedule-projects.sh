@@ -3,13 +3,13 @@
 #
 #   HOURS=13 sh schedule-projects.sh projects.txt
 #
-# projects.txt has one project path per line, and comments after #. If HOURS is at most 24, the schedules are
-# daily. If it is at most 168, they are weekly.
-# The script keeps existing schedules named "mogplex", but adds a missing variable and activates inactive ones. A schedule also
-# starts other jobs, so the script leaves a project without an active schedule if nothing in its pipeline excludes them.
+# projects.txt has one project path per line, and comments after #. If HOURS is at most 24, the schedules are daily. If it is at
+# most 168, they are weekly. The script keeps existing schedules named "mogplex", but adds a missing variable and activates inactive
+# ones. A schedule also starts the project's other jobs. If nothing in the pipeline excludes these jobs, the script does not
+# activate a schedule for the project.
 #
 # Needs: sh, awk, curl, jq, mktemp; GITLAB_TOKEN with the scope api and the role Maintainer. GITLAB_URL is the server if it is not
-# https://gitlab.com. If MOGPLEX_API_KEY is set, each project gets it as a variable. More: docs/gitlab.md, "Many projects"
+# https://gitlab.com. If MOGPLEX_API_KEY is set, each project gets it as a variable. See docs/gitlab.md, "Many projects"
 set -eu
 [ $# -eq 1 ] || {
   echo "usage: schedule-projects.sh FILE" >&2
@@ -70,12 +70,12 @@ set_up() {
       *) result="kept, with the missing variable added" ;;
     esac
   fi
-  if [ "$active $variable" = "true false" ]; then # without the variable, it starts only the project's other jobs
+  if [ "$active $variable" = "true false" ]; then # without the variable, the schedule starts only the project's other jobs
     call "deactivate the schedule" PUT "$schedules/$id" '{"active": false}' && active=false || return
   fi
   [ "$active" = true ] || keeps_others_out || return
   [ -z "${MOGPLEX_API_KEY-}" ] || store_token || return
-  if [ -z "$id" ]; then # inactive until it has its variable
+  if [ -z "$id" ]; then # inactive until the variable is set
     cron="$((at % 60)) $((at / 60 % 24)) * * $day"
     call "create the schedule" POST "$schedules" "$(jq -n --arg ref "$branch" --arg cron "$cron" '{description: "mogplex", $ref, $cron, active: false}')" || return
     id=$(jq -r .id "$answer")
@@ -89,7 +89,7 @@ set_up() {
   [ "$active" = true ] || call "activate the schedule" PUT "$schedules/$id" '{"active": true}'
 }
 while read -r project; do
-  at=$(((2 * number + 1) * hours * 30 / count)) number=$((number + 1)) day='*' # in minutes; at midnight many other jobs start
+  at=$(((2 * number + 1) * hours * 30 / count)) number=$((number + 1)) day='*' # in minutes; not at midnight, when many other jobs start
   [ "$hours" -le 24 ] || day=$(((1 + at / 1440) % 7)) # weekly, from Monday
   url=$gitlab/$(printf %s "$project" | jq -sRr @uri)
   printf %s "$number of $count: $project"

@@ -7,7 +7,7 @@
  * node many_repositories.mjs campaign.yml
  * ```
  *
- * Set `MOGPLEX_API_KEY` in the CI system. The file contains the task and the repositories: see docs/campaign-file.md. The directory
+ * Set `MOGPLEX_API_KEY` in the CI system. The campaign file contains the task and the repositories: see docs/campaign-file.md. The directory
  * `mogplex-campaign` stores the progress. You can stop the script at any time: runs continue, and the next call continues the campaign, on
  * any machine that has the directory. A long list takes hours or days, because the service allows 150 starts a day: see docs/campaigns.md
  * for waves from a schedule.

@@ -7,7 +7,7 @@
  * node structured_log.mjs "Fix the flaky tests" run.ndjson
  * ```
  *
- * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. Without a file the lines go to standard output. Text from the
+ * Set `MOGPLEX_API_KEY` and `MOGPLEX_REPO_ID` in the CI system. Without a file, the lines go to standard output. Text from the
  * agent appears only inside JSON strings, without line breaks, terminal sequences or commands of a CI system, and with secrets
  * masked. To use a build instead of the package, put its `dist/` beside this file and import from "./dist/mod.mjs".
  */

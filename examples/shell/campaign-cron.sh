@@ -6,12 +6,11 @@
 # The script's folder contains mogplex.mjs (docs/install.md), campaign.yml with its task, and the token in the file `token`, which
 # only its owner can read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
-# cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's: when
-# something needs attention, when that is resolved, when all agents have ended, and when the campaign is done. Then remove the
-# line from the crontab. While the campaign is merging, later waves merge or fix its pull requests.
-#
-# It does not need flock: only one process at a time can use a directory. A second process exits with 75, which is harmless. After
-# 69 (the service could not be reached), the next wave continues.
+# cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's, for example
+# when something needs attention, or when the campaign is done. When the campaign is done, remove the line from the crontab. While
+# the campaign is merging, later waves merge or fix its pull requests. The script does not need flock, because only one process at a
+# time can use a directory. A second process exits with 75, which is harmless. After 69 (the service could not be reached), the next
+# wave continues.
 #
 # Needs: sh, cat, dirname, mv, sed; Node.
 set -eu

@@ -6,12 +6,12 @@ set +ex -fu # a trace would show the token
 #   A task of several lines: ./mogplex-run.sh - <task.md
 #
 #   MOGPLEX_IDEMPOTENCY_KEY   finds the run again: a text that contains the build number, such as "$BUILD_TAG". It must be the same on
-#                             a retry, and different for the next build: otherwise that build does not start an agent. On GitLab and GitHub,
+#                             a retry, and different for the next build. Otherwise, that build does not start an agent. On GitLab and GitHub,
 #                             the default comes from the pipeline and the job. Set it in each job of a GitHub matrix.
 #   MOGPLEX_HARNESS, MOGPLEX_MODE, MOGPLEX_BASE_BRANCH, MOGPLEX_ROOT     are sent to the service
 #   MOGPLEX_WORKING_BRANCH    an existing branch to work on; without it the agent creates one
 #   MOGPLEX_TIMEOUT           how long to wait: 30m (the default), 1h30m, or a number of seconds such as 90; the run continues after that
-#   MOGPLEX_URL               another origin of the service; plain HTTP only to this machine, with MOGPLEX_DEV=1
+#   MOGPLEX_URL               another address of the service; plain HTTP only to this machine, with MOGPLEX_DEV=1
 #
 # Exits with 0 success, 1 failed, 2 usage, 3 cancelled, 4 awaiting input, 64 unauthorized, 65 forbidden, 69 unavailable, 70
 # internal, 75 rate limited, 124 deadline, 130 SIGINT, 143 SIGTERM. A signal cancels the run. Prints statuses, ids and the

@@ -1,9 +1,9 @@
 // .teamcity/settings.kts
 //
-// Every Monday a hosted agent updates the dependencies and opens a pull request. The build passes only if the run succeeds.
+// Every Monday, a hosted agent updates the dependencies and opens a pull request. The build passes only if the run succeeds.
 // Stopping the build cancels the agent.
 // Needs: project parameter mogplex.api.key (type password), and Node 20.11 or later on the agent.
-// The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.
+// The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: see docs/install.md.
 import jetbrains.buildServer.configs.kotlin.*
 import jetbrains.buildServer.configs.kotlin.buildFeatures.xmlReport
 import jetbrains.buildServer.configs.kotlin.buildFeatures.XmlReport
@@ -29,7 +29,7 @@ object Cleanup : BuildType({
 
     params {
         param("env.MOGPLEX_API_KEY", "%mogplex.api.key%")
-        param("env.MOGPLEX_REPO_ID", "%vcsroot.url%") // another repository: owner/name
+        param("env.MOGPLEX_REPO_ID", "%vcsroot.url%") // for another repository, owner/name
         param("env.MOGPLEX_PROMPT", "Update minor and patch versions of all dependencies and run the tests. Keep what passes.")
     }
 
@@ -40,13 +40,13 @@ object Cleanup : BuildType({
         }
         script {
             name = "Run the agent"
-            // --on-timeout cancel: the last step would cancel the run anyway, and the log should show that.
+            // The last step would cancel the run anyway. With --on-timeout cancel, the log shows that.
             scriptContent = "exec node ci/mogplex.mjs run --follow --timeout 1800 --on-timeout cancel"
         }
         script {
             name = "Cancel the agent if it is still running"
             executionMode = BuildStep.ExecutionMode.ALWAYS // even if the build was stopped
-            // --always: TeamCity does not report how the build ended, and no later build attaches to this run.
+            // --always is needed because TeamCity does not report how the build ended. No later build attaches to this run.
             scriptContent = "if test -f ci/mogplex.mjs; then (cd ci && sha256sum -c mogplex.mjs.sha256) && node ci/mogplex.mjs cleanup --always; fi"
         }
     }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs an agent as one traced job, with a history: for any CI system with a shell.
+# Runs an agent as one traced job, with a history. It works on any CI system with a shell.
 #
 #   MOGPLEX_API_KEY=mog_… MOGPLEX_REPO_ID=acme/web ./traced-run.sh "Fix the flaky tests"
 #

@@ -530,7 +530,7 @@ test("no recipe begins with an address that nobody has published: the program of
     const text = read(`${RECIPES}/${file}`);
     expect(text, file).toMatch(/^# \.gitlab-ci\.yml\n/);
     expect(text, file).toContain(
-      "# The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: docs/install.md.\n",
+      "# The program is ci/mogplex.mjs, where `mogplex-ci init` puts it: see docs/install.md.\n",
     );
     expect(text, file).not.toMatch(/- component:|<group>/);
   }

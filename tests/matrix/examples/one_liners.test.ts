@@ -39,15 +39,15 @@ function blocks(): Map<string, string> {
 }
 
 /** The blocks that all others need: the download, and the permissions. */
-const FIRST = ["First 1", "First 2"];
+const FIRST = ["Setup 1", "Setup 2"];
 /** Blocks that start a run or a run of an automation and follow it. */
 const VERDICTS = ["Run and follow 1", "A list of repositories 1", "An automation 1", "Without the file 1"];
 /** Blocks with their own test. */
-const OTHERS = [...FIRST, "Run and follow 2", "Run and follow 3", "Look and check 1", "Look and check 2"];
+const OTHERS = [...FIRST, "Run and follow 2", "Run and follow 3", "Inspect and check 1", "Inspect and check 2"];
 
 test("every block of one-liners.md is run, is one line but for the first, and is pinned", () => {
   expect([...blocks().keys()].sort()).toEqual([...VERDICTS, ...OTHERS].sort());
-  for (const [name, text] of blocks()) if (name !== "First 1") expect(text.trimEnd()).not.toContain("\n");
+  for (const [name, text] of blocks()) if (name !== "Setup 1") expect(text.trimEnd()).not.toContain("\n");
   // No line is without a version, has every permission or reads the checkout.
   expect(PAGE.match(/@mogplex\/ci(?!@)/g)).toBe(null);
   const lines = [...blocks().values()].join("").match(/deno run[^$"(]*/g) ?? [];
@@ -120,9 +120,9 @@ test.skipIf(!able || WHOLE === PAGE)(
   },
 );
 
-on("one-liners.md, First: another file is gone, and nothing runs", {}, async (service) => {
+on("one-liners.md, Setup: another file is gone, and nothing runs", {}, async (service) => {
   const cwd = mkdtempSync(join(release.folder, "lines-"));
-  const other = (blocks().get("First 1") ?? "").replace(/SHA256=[0-9a-f]{8}/, "SHA256=00000000");
+  const other = (blocks().get("Setup 1") ?? "").replace(/SHA256=[0-9a-f]{8}/, "SHA256=00000000");
   const { code, stdout } = await release.run(`${other}echo ran`, {}, cwd);
   expect([code === 0, stdout.includes("ran"), readdirSync(cwd)]).toEqual([false, false, []]);
   expect(service.recorder.requests).toEqual([]);
@@ -136,10 +136,10 @@ on(
     const { runId } = JSON.parse(readFileSync(join(cwd, "mogplex-ci/result.json"), "utf8"));
     const env = { MOGPLEX_RUN_ID: runId };
     expect((await paste(service, [...FIRST, "Run and follow 3"], env)).code).toBe(1);
-    const { code, stdout } = await paste(service, [...FIRST, "Look and check 1"], env);
+    const { code, stdout } = await paste(service, [...FIRST, "Inspect and check 1"], env);
     expect([code, JSON.parse(stdout.replace(/^.*: OK\n/, "")).status]).toEqual([0, "failed"]);
     const unknown = { MOGPLEX_RUN_ID: "00000000-0000-4000-8000-000000000000" };
-    expect((await paste(service, [...FIRST, "Look and check 1"], unknown)).code).toBe(1);
+    expect((await paste(service, [...FIRST, "Inspect and check 1"], unknown)).code).toBe(1);
   },
 );
 
@@ -149,7 +149,7 @@ on("one-liners.md, cleanup: has nothing to do after a job that has ended", {}, a
 });
 
 on("one-liners.md, doctor: ends with 0, and with 64 when the service refuses the token", {}, async (service) => {
-  expect((await paste(service, [...FIRST, "Look and check 2"])).code).toBe(0);
+  expect((await paste(service, [...FIRST, "Inspect and check 2"])).code).toBe(0);
   const env = { MOGPLEX_API_KEY: "mog_notAToken0000000000" };
-  expect((await paste(service, [...FIRST, "Look and check 2"], env)).code).toBe(64);
+  expect((await paste(service, [...FIRST, "Inspect and check 2"], env)).code).toBe(64);
 });

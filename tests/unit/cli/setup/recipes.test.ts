@@ -180,7 +180,7 @@ test("the job of GitLab, and its recipes, are tried again after every failure of
   for (const [name, text] of files) {
     const retries = [...text.matchAll(/retry: .* when: \[(.*?)\]/g)].map(([, when]) => when);
     expect([name, [...new Set(retries)]]).toEqual([name, [RETRY_WHEN.join(", ")]]);
-    expect(text).toContain(`GitLab ${INTERRUPTED_SINCE} and later: add ${RUNNER_INTERRUPTED}`);
+    expect(text).toContain(`GitLab ${INTERRUPTED_SINCE} and later, add ${RUNNER_INTERRUPTED}`);
   }
   const own = jobs.filter(({ name }) => name === "gitlab");
   expect(own.length).toBeGreaterThan(0);
