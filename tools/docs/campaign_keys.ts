@@ -191,7 +191,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "on-failed-checks.attempts": { description: "Maximum number of follow-ups for one pull request." },
   "on-failed-checks": {
     description:
-      "If the checks of a pull request fail, starts a run on its branch to fix them. Needs a token for the forge. Default: none.",
+      "If the checks of a pull request fail, starts a run on the pull request's branch to fix them. Needs a token for the forge. Default: none.",
   },
   "pull-requests.reviewers[]": { pattern: REVIEWER, examples: ["ann", "team:web", "codeowners"] },
   "pull-requests.reviewers": {

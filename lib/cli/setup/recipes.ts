@@ -418,7 +418,7 @@ const ATTACH = "      - attach_workspace: { at: . }\n";
 
 const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
 const GITLAB_NEEDS = `  needs: [] # start at once, even if another job of the pipeline fails
-  inherit: { default: [tags] } # no before_script of other jobs
+  inherit: { default: [tags] } # does not inherit before_script
 `;
 /** @param flags Begins with a space. @default none */
 const gitlabAfter = (flags = "") =>
