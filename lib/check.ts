@@ -19,9 +19,9 @@ export interface Check {
   startsRuns?: boolean;
   /** `true` if neither an event nor a poll that starts the job was found; absent otherwise. */
   lacksTrigger?: boolean;
-  /** `true` if a setting turns off the purpose of the job; absent otherwise. */
+  /** `true` if the job can run but, because of a setting, starts no agent; absent otherwise. */
   isOff?: boolean;
-  /** `true` if the token cannot read the subject of the check, which may therefore still be missing for a job; absent otherwise. */
+  /** `true` if the token cannot read what this check looks for, so it is unknown whether it exists; absent otherwise. */
   isUnread?: boolean;
   /** Exit code of a job with this problem; only for failed checks. */
   code?: number;

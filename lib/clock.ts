@@ -11,8 +11,8 @@ export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
   /**
-   * Whether this is a time limit, such as the limit of a request, and not a wait. Virtual clocks do not record limits. On a virtual clock, a limit
-   * expires only after a long time without any other event. @default {false}
+   * Whether this is a time limit, such as a request timeout, and not a wait. Virtual clocks do not record limits. On a virtual clock, a limit expires
+   * only after a long time without any other event. @default {false}
    */
   limit?: boolean | undefined;
   /**
@@ -32,7 +32,7 @@ export interface Clock {
   /** Milliseconds since 1970. The value can jump. */
   wallTime(): number;
   /**
-   * Waits for `ms` milliseconds. Zero, a negative number or `NaN` waits for one turn of the event loop.
+   * Waits for `ms` milliseconds. If `ms` is zero, negative or `NaN`, waits for one turn of the event loop.
    *
    * @throws `signal.reason` if the signal aborts before or during the wait.
    */
@@ -86,7 +86,7 @@ export const systemClock: Clock = {
 
 /** A clock that moves only when a caller sleeps on it or calls {@linkcode VirtualClock.advance}. */
 export interface VirtualClock extends Clock {
-  /** {@linkcode Clock.during}, which a virtual clock always has. */
+  /** Like {@linkcode Clock.during}, but always present. */
   during<T>(work: Promise<T>): Promise<T>;
   /** Lengths of all waits so far, in order, in milliseconds. Time limits and background waits are not included. */
   readonly slept: number[];
@@ -115,8 +115,8 @@ interface Sleeper {
 
 // The work of a woken sleeper settles in microtasks, but reading a body can take a few turns of the event loop.
 const QUIET_TURNS = 3;
-// Additional turns while a request is open, of a millisecond or more each, because the request may use a socket. An open request has a time limit on
-// this clock.
+// Additional turns of at least a millisecond each while a request is open, because the request may use a socket. A sleeper with a limit means that a
+// request is open.
 const REQUEST_TURNS = 6;
 // The limit of a request must not expire before a real socket has answered.
 const LIMIT_TURNS = 100;

@@ -14,7 +14,7 @@ export interface ErrorParts {
   why: string;
   /** The value at fault, quoted so that an empty one is visible; never a secret. @default none */
   value?: string | undefined;
-  /** What the reader can do. @default nothing is known to help */
+  /** What the reader can do. @default no advice */
   advice?: string | undefined;
 }
 

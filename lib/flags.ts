@@ -10,7 +10,7 @@ import { nearest } from "./nearest.ts";
 export interface FlagRow {
   name: string;
   value?: string;
-  /** Value of a flag that is given without a value. The next argument is then read as the flag's value only if it is `true` or `false`. */
+  /** Value to use if the flag is given without a value. For such a flag, the next argument is read as the value only if it is `true` or `false`. */
   alone?: string;
   multiple?: boolean;
   /** Other names that users try. The error about such a name suggests this flag. */

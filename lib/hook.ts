@@ -61,7 +61,7 @@ const DAY_MS = 86_400_000;
 
 export interface HookLimits {
   clock: Clock;
-  /** Deadline as clock time. @default a day from now, because the signal ends the wait */
+  /** Deadline in the time of `clock`. @default 24 hours from now, for callers that rely on `signal` */
   deadline?: number | undefined;
   signal: AbortSignal | undefined;
   redact: (text: string) => string;

@@ -33,8 +33,8 @@ function initials(name: string): string {
 
 /**
  * Returns the candidate that differs from `word` only in case, underscores and dashes. Otherwise, returns the only candidate that begins with `word`
- * or has `word` as its initials. Otherwise, returns the candidate with the fewest edits; `undefined` if that needs more than two edits or, in a long
- * word, edits to more than a third of its letters.
+ * or has `word` as its initials. Otherwise, returns the candidate that needs the fewest edits, with a limit of two edits or, in a long word, one edit
+ * for every three letters. Returns `undefined` if there is no such candidate.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const same = candidates.find((name) => plain(name) === plain(word));

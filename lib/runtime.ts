@@ -108,7 +108,8 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
   if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
   const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
   if (runtime === "deno") {
-    // Deno does not reveal its flags, reads files of the checkout, and permits nothing by default. The program prints the permissions that it needs.
+    // Deno does not reveal its flags. By default, it reads the configuration and lock file of the checkout, and grants no permissions. The program
+    // prints the permissions that it needs.
     const deno = "deno run --no-config --no-lock --no-prompt";
     return `${deno} $(${deno} --allow-env ${path} permissions) ${path}`;
   }
@@ -158,7 +159,7 @@ function variableNames(): string[] | undefined {
 
 const UTF16 = "it is UTF-16: save it as UTF-8";
 
-/** Whether every second byte of the beginning is NUL, as in UTF-16 of Latin text without a byte order mark. */
+/** Whether every second byte at the start is NUL, as in Latin text in UTF-16 without a byte order mark. */
 function looksLikeUtf16(bytes: Uint8Array): boolean {
   const head = bytes.subarray(0, 256);
   return [0, 1].some((from) => head.length >= 4 && head.every((byte, index) => index % 2 !== from || byte === 0));

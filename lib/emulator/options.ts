@@ -32,7 +32,7 @@ export interface EmulatorOptions {
   /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none if there are `projects` */
   repoNames?: readonly string[] | undefined;
   clock?: Clock | undefined;
-  /** Switches of later behaviors that are on. @default {{}} (the base revision) */
+  /** Later behaviors to turn on. @default {{}} (the base revision) */
   revision?: Partial<Revision> | undefined;
   /** Whether each token or each user has its own start limit. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;

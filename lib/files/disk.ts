@@ -159,7 +159,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     if (look(path) === undefined) return false;
     withFile(path, O_RDONLY, (file) => {
       let buffer = new Uint8Array(BUFFER_BYTES);
-      // The bytes from `start` to `end` of the buffer have been read but not passed on yet. The buffer begins at `origin` of the file.
+      // The bytes from `start` to `end` of the buffer have been read but not passed on yet. `origin` is the file offset of the start of the buffer.
       let [start, end, origin, number] = [0, 0, 0, 1];
       function handOn(until: number, ended: boolean) {
         if (until - start > maxLineBytes) throw new Error(`line ${number} is longer than ${maxLineBytes} bytes`);

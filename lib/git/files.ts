@@ -23,8 +23,8 @@ export interface GitFiles extends TreeReader {
   close(): Promise<void>;
 }
 
-// Any object that was not fetched is too large, so Git must not fetch it when it looks for the object. Source: Git, "git", since 2.44. Older versions
-// try to fetch the object, but fail because no configuration file contains the address.
+// Any object that was not fetched is too large, so Git must not fetch it on demand. Source: Git, "git", since 2.44. Older versions try to fetch the
+// object, but fail because no configuration file contains the address.
 const LOCAL = { GIT_NO_LAZY_FETCH: "1" };
 /** Git fetches a part of a repository only from a named remote. */
 const REMOTE = "source";

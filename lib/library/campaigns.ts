@@ -130,7 +130,7 @@ export interface Campaign {
    *
    * @param by Who opens them, for the journal: at most 200 characters.
    * @returns The view of the campaign.
-   * @throws {UsageError} when no gate is closed, and when there is no plan.
+   * @throws {UsageError} when no gate is closed or there is no plan.
    * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
    * @example A person has reviewed the canary
    * ```ts ignore

@@ -51,7 +51,7 @@ export interface DerivedOptions {
    */
   logger?: Logger | undefined;
   /**
-   * What is logged. `off`: nothing. `error`: errors. `warn`: also warnings. `info`: also waits, and the beginning and the end of each run. `debug`:
+   * What is logged. `off`: nothing. `error`: errors. `warn`: also warnings. `info`: also waits, and the start and end of each run. `debug`:
    * also each request. @default {"warn"} with a logger, otherwise `off`
    */
   logLevel?: LogLevel | undefined;
@@ -326,8 +326,8 @@ export class Connector {
   }
 
   /**
-   * Adds the connection to the options of a verb. Reads the token first, so that everything that is written masks the token. The verb's time limit
-   * includes that read.
+   * Adds the connection to the options of a verb. Reads the token first, so that the token is masked in everything that is written. This read is part
+   * of the verb's time limit.
    */
   async connect<O extends Limits>(options: O): Promise<ConnectOptions & O> {
     const { clock = systemClock, onNotice, secrets, fetch } = this.#options;
@@ -375,17 +375,17 @@ export class Connector {
   }
 }
 
-/** Merges options. An undefined option does not replace the option below it, and inherited properties are omitted. */
+/** Merges two sets of options. `over` takes precedence, except where its value is `undefined`. Inherited properties are omitted. */
 export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
   const entries = Object.entries(over).filter(([, value]) => value !== undefined);
   return ownFields({ ...under, ...Object.fromEntries(entries) } as A & B);
 }
 
 /**
- * Separates the options of a client from the options of a verb, which a caller passed as one object. An option that both have belongs to the verb.
+ * Separates the options of a client from the options of a verb if a caller passed both in one object. An option that both have belongs to the verb.
  *
- * @param other Options of other verbs, and the advice about them.
- * @returns `connect` reaches the service. It throws the error if an option of the client is wrong.
+ * @param other Options of other verbs, with the advice about them.
+ * @returns The options of the verb, and `connect`, which connects them to the service. If an option is invalid, `connect` rejects with the error.
  */
 export function apart<O extends object>(
   attempted: string,

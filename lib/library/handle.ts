@@ -55,7 +55,7 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
 
 /**
  * Work that started when the handle was created. Await it for the result, loop over it for events, or do both, as often as you like. Every
- * loop gets every item from the beginning. The newest 1,000 items are kept, or 10,000 for a loop that has not read them yet. A `gap`
+ * loop gets every item from the start. The newest 1,000 items are kept, or 10,000 for a loop that has not read them yet. A `gap`
  * replaces dropped items.
  *
  * A handle that is not awaited does not raise an `unhandledRejection`. Following stops when the last loop is left and nothing awaits the
@@ -92,7 +92,7 @@ export interface HandleWork<I, R, S, E> {
   /** The last item; `undefined` if a loop throws the error of {@linkcode HandleWork.settle} instead. */
   last(end: E, signal: AbortSignal): I | undefined;
   cancel(started: S): Promise<void>;
-  /** Like leaving the last loop, an abort ends the work. */
+  /** The caller's signal. The signal that `begin` receives also aborts when the last loop is left. */
   readonly signal?: AbortSignal | undefined;
   readonly missed: I;
 }

@@ -13,7 +13,7 @@ import type { RequestReport } from "../service/transport.ts";
 export interface Logger {
   /** Requests and heartbeats. */
   debug(message: string): unknown;
-  /** The beginning and the end of each run, waits, and starts that are sent with another key. */
+  /** The start and end of each run, waits, and starts that are sent with another key. */
   info(message: string): unknown;
   /** Something that might need attention. */
   warn(message: string): unknown;

@@ -97,7 +97,7 @@ export interface MogplexAutomations {
   /**
    * Follows an existing automation run to its end.
    *
-   * Its items are a `status` at the beginning and at each change, a `waiting` each time the number of waits changes, and an `end` when the
+   * Its items are a `status` at the start and at each change, a `waiting` each time the number of waits changes, and an `end` when the
    * run has ended or following has stopped. After a 429, a 5xx or a network failure, the method waits and tries again as long as `timeoutMs`
    * permits. An unknown status is treated as unfinished.
    *
@@ -106,7 +106,7 @@ export interface MogplexAutomations {
    * @param options See {@linkcode AttachAutomationOptions}; all durations in milliseconds.
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
    * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error contains the result.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or keeps its place in the queue, unless `cancelOn` has
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or stays in the queue, unless `cancelOn` has
    * `timeout`. To resume, call it again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.

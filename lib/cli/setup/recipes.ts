@@ -127,7 +127,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     stage('Mogplex') {
       steps {
         sh '${EMPTY}; ${CHECK}'
-        // ${EXIT.unavailable}: the service is down; ${EXIT.rateLimited}: no starts are left. The next attempt finds the run of the previous one.
+        // ${EXIT.unavailable}: the service is down; ${EXIT.rateLimited}: no starts are left. If an attempt has started a run, the next attempt attaches to it.
         // When the build is aborted, the command cancels the run; the trap keeps the shell alive until then.
         sh '''
           set +e
@@ -146,7 +146,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
       }
       post {
         always {
-          // During a pause, the run of the last attempt may still be going, and cleanup alone would leave it for the next attempt.
+          // If the build is aborted during a pause, the last run might still be active. Without --always, cleanup would not cancel it.
           withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) {
             sh 'if test "$MOGPLEX_JOB_STATUS" = ABORTED; then set -- --always; fi; ${cleanIfPresent(' "$@"')}'
           }

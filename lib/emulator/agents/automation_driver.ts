@@ -25,7 +25,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
-  // A trigger is compared with the scenarios several times, so `every` could not count triggers.
+  // Scenarios with `every` are left out: a trigger is matched several times, so `every` would count it several times.
   const automationScenarios = scenarios.filter(({ automation, match }) =>
     automation !== undefined && match.every === undefined
   );
@@ -82,7 +82,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     }
   }
 
-  /** @returns Microseconds since 1970. The digits below the millisecond are arbitrary, and are the same as those of the start of the work. */
+  /** @returns Microseconds since 1970. The digits below the millisecond are arbitrary, but they are the same as in the start time of the run. */
   function stampOf({ run, startMs }: Play, dueMs: number): number {
     if (startMs !== undefined && run.started_at !== null) {
       return Math.round(run.started_at + (dueMs - startMs) * 1_000);

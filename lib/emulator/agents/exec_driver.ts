@@ -321,7 +321,7 @@ function lineCutter(onLine: (line: string) => void): { take(piece: string): void
   };
 }
 
-// The feed of a run shows 200 events (in the base revision, the first 200). The events of the delivery must be among them.
+// A run's feed shows 200 events (in the base revision, the first 200). This limit leaves room for the events about the push.
 const MAX_LINE_EVENTS = 100;
 const MAX_LAST_LINES = 40;
 

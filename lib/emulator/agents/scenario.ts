@@ -1,5 +1,5 @@
 /**
- * Scenarios: the texts of the built-in scenarios, the schema of scenario files, and a parser that reports the place of each mistake.
+ * Scenarios: the texts of the built-in scenarios, the schema of scenario files, and a parser that reports the line and column of each mistake.
  *
  * @module
  */

@@ -47,7 +47,7 @@ export class Chooser {
   }
 }
 
-/** Ignores `every`. A field does not match a fact that is absent. */
+/** Ignores `every`. A field does not match if the run lacks the corresponding fact. */
 export function matches(match: Scenario["match"], run: RunFacts): boolean {
   const { prompt, repo, key, harness, automation, attempt } = match;
   return (prompt === undefined || run.prompt?.includes(prompt) === true) &&
@@ -80,7 +80,10 @@ export interface Moment<Step> {
   index: number;
 }
 
-/** @param steps The times of the steps are in seconds. @param speed Divisor of all times. */
+/**
+ * @param steps Steps with times in seconds.
+ * @param speed Divisor of all times.
+ */
 export function schedule<Step extends { after: number; repeat?: number; every?: number }>(
   steps: readonly Step[],
   speed: number,
@@ -98,8 +101,8 @@ export function schedule<Step extends { after: number; repeat?: number; every?: 
 }
 
 /**
- * Moves the steps so that the last step is due after `lengthMs`. A longer run extends only the longest pause, in which the agent works. A shorter run
- * shortens all pauses.
+ * Moves the steps so that the last step is due after `lengthMs`. To make a run longer, only the longest pause grows, because the agent works in this
+ * pause. To make a run shorter, all pauses shrink.
  */
 export function stretch<Step>(moments: readonly Moment<Step>[], lengthMs: number): Moment<Step>[] {
   const naturalMs = moments.at(-1)?.dueMs ?? 0;

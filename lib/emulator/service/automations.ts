@@ -145,7 +145,7 @@ const DEFAULT_MAX_LENGTH = 2_000;
 const MAX_JSON_BYTES = 64 * 1_024;
 const MAX_INPUT_BYTES = 512 * 1_024;
 
-// Reserved names, which automations without an API trigger drop. Source: contract notes of November 2026.
+// Automations without an API trigger drop inputs with these names or prefixes. Source: contract notes of November 2026.
 const DROPPED_PREFIXES = ["flow_", "repo_", "sandbox_", "source", "dispatch_", "trigger", "input"];
 const DROPPED_NAMES = [
   "working_branch",

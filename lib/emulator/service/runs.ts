@@ -520,7 +520,7 @@ const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal
 
 const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
 
-/** Copies the status of a finished call to the run, unless the run has ended, too. */
+/** Copies the status of a finished call to the run, unless the run has already ended. */
 function syncRun(world: World, run: RunRow, call: CallRow): void {
   if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
   else world.store.guard("update", "external_agent_runs");

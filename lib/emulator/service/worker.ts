@@ -64,7 +64,7 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
 const TOO_MANY_SANDBOXES = "Too many active sandboxes";
 
 /**
- * Marks the sandbox of a run as running. A run without a sandbox or a claim fails.
+ * Marks the sandbox of a run as running. A run that has neither a sandbox nor a claim fails.
  *
  * In the base revision, the worker does not check whether the run was cancelled while its sandbox booted. The worker sets the run to `streaming`, and
  * then fails the run because its call has ended. Source: API reference, "Statuses and transitions".

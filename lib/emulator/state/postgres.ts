@@ -39,7 +39,8 @@ export function formatTimestamp(micros: number): string {
 }
 
 /**
- * Parses a UUID as the column type does: in any case, with a hyphen after any group of four digits, and in braces.
+ * Parses a UUID as the column type does: in upper or lower case, with or without a hyphen after each group of four digits, and with or without
+ * braces.
  *
  * @returns The canonical lowercase form.
  * @throws {DatabaseError} for any other text, so the answer to a malformed id is a 500 and not a 404.

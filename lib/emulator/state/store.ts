@@ -25,7 +25,7 @@ export type RepoRow = Stored<FixtureRows["repos"]>;
 
 export type SandboxRow = Stored<Omit<FixtureRows["sandboxes"], "repo">, "created_at" | "last_active_at"> & {
   repo_id: string;
-  /** Time at which the sandbox stops after its last run; `null` while a run uses the sandbox, and if no run booted it. */
+  /** Time at which the sandbox stops after its last run; `null` while a run uses the sandbox, or if no run booted it. */
   free_at: number | null;
 };
 

@@ -128,7 +128,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** A stream fault was chosen for an answer that is not a stream. The fault is played on the next request instead. */
+  /** Makes a stream fault available again if it was chosen for an answer that is not a stream. The next request gets the fault instead. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;
