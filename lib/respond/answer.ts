@@ -36,8 +36,8 @@ export async function answer(respondJob: RespondJob, options: AnswerOptions): Pr
 }
 
 /**
- * Adds the result to the note of a run that was cancelled because its job was killed. This applies only to a job that answers one event. After a
- * poll, the next poll completes the notes.
+ * Adds the result to the note of a run that was cancelled because its job was killed. This applies only to a job that answers one event. If a poll is
+ * killed, the next poll completes its notes.
  */
 export async function endKilledNote(respondJob: RespondJob, runId: string): Promise<void> {
   const forge = respondJob.openForge();

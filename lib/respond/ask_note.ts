@@ -74,7 +74,7 @@ const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
 
 /**
- * Waits before the next check of notes that do not name a run yet.
+ * Waits before the next check of notes that do not contain a run yet.
  * @param notes `undefined` for an unreadable note.
  * @returns `false` if waiting is pointless: this job has waited often enough or is ending, or the notes are so old that their jobs were killed.
  */
@@ -127,7 +127,10 @@ export async function noteSoon(
   }
 }
 
-/** Exit codes after which the run may have started, and the same start may still succeed. The mark in the note shows this to the next poll. */
+/**
+ * Exit codes after which polls repeat the start: the run may have started, and the same start may still succeed. The state in the mark remains
+ * `starting`.
+ */
 export const AGAIN: readonly number[] = [
   EXIT.unavailable,
   EXIT.rateLimited,
@@ -135,7 +138,10 @@ export const AGAIN: readonly number[] = [
   ...STOPPED,
 ];
 
-/** Whether polls repeat the start of a mention whose job named no run. After an invalid token, no run was started, so polls repeat the start. */
+/**
+ * Whether polls repeat the start of a mention after its job ended without a run. After an invalid token, no run was started, so polls repeat the
+ * start.
+ */
 export function isRepeated(exitCode: number): boolean {
   return AGAIN.includes(exitCode) || exitCode === EXIT.unauthorized;
 }
@@ -147,7 +153,7 @@ export interface Doubts {
   isHidden: boolean;
   /** Whether a start by this job or an earlier job may have reached the service. */
   mayExist: boolean;
-  /** Whether an earlier job got no sandbox, so no agent has started unless a start by this job may have reached the service. */
+  /** Whether an earlier job got no sandbox. If so, and `mayExist` is false, no agent has started. */
   lackedSandbox: boolean;
 }
 
@@ -165,8 +171,8 @@ function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean
 }
 
 /**
- * A run without a sandbox does not answer its mention. While another start is possible, the run is treated as not started. A refused start does not
- * change that.
+ * A run without a sandbox does not answer its mention. While another start is possible, the run is treated as not started. If an earlier job got no
+ * sandbox and this start was refused, the mark still shows that no sandbox was free.
  */
 function withoutLackingRun(state: NoteState, { isLastStart, lackedSandbox, mayExist }: Doubts): NoteState {
   const { lacksSandbox, runId, exitCode } = state;

@@ -33,7 +33,7 @@ export async function attachRun(
   return result.exitCode;
 }
 
-/** Whether a note contains the address of this pipeline. The address of another attempt of a workflow is below the address of the workflow. */
+/** Whether a note contains the address of this pipeline, or of another attempt of the same workflow run. */
 export function isOfPipeline({ platform, io: { env } }: Responding, note: string): boolean {
   const address = platform.links(env).pipeline?.replace(/\/attempts\/\d+$/, "") ?? "";
   return address !== "" && note.split(address).slice(1).some((rest) => !/^\d/.test(rest));

@@ -75,7 +75,7 @@ export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: M
 
 type FoundMark = Omit<Mark, "state"> & {
   readonly state: MarkState | "changed";
-  /** The unfinished run that a changed mark names. Untrusted: it can prevent a start, but must never be cancelled or shown. */
+  /** The unfinished run in a mark that another user has changed. Untrusted: this run can prevent a start, but must never be cancelled or shown. */
   readonly claims?: string;
 };
 
@@ -104,7 +104,7 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   };
 }
 
-/** Whether a note shows that a job is starting, or has started, the run of a request. Not true while a sandbox is missing. */
+/** Whether a note shows that a job is starting, or has started, the run of a request. False while no sandbox is free. */
 export function isBegun(text: string, ask: AskId, seal: MarkSeal): boolean {
   const mark = readMark(text, seal);
   if (mark === null || mark.lacksSandbox === true || !isSameAsk(mark.ask, ask)) return false;

@@ -11,7 +11,8 @@ import { plainText } from "../text/plain_text.ts";
 
 /**
  * - `unsure`: a line begins with the mention, but the line may be part of a quote, or invisible. `isHidden`: the mention appears to begin a line only
- *   because of invisible characters. `isInside`: the mention begins a sentence inside a line. `isFormatted`: only formatting precedes it there.
+ *   because of invisible characters. `isInside`: the mention begins a sentence inside a line. `isFormatted`: only formatting precedes the mention in
+ *   its line.
  * - `stop`: `word` is a word that can also mean something else, such as `pause`.
  * - `fix`: `task` is the text if its words can also mean something else, such as `fix the build`. On an issue or a line of code, this text is an
  *   ordinary task. `explanation` is the text below a first line that contains only the command.

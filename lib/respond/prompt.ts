@@ -92,7 +92,7 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
 }
 
 /**
- * Quotes the task that the new task changes, for the end of the new task.
+ * Quotes the last task in the thread. The quote is added to the end of a new task that refers to the last task.
  * @param quote The facts about the earlier task, already quoted; `null` if there are no facts.
  */
 export function lastTaskQuote(task: string, quote: string | null, redact: Redact): string {

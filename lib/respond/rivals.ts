@@ -41,7 +41,6 @@ const MAX_OTHER_PULLS = 5;
 /** How long another request is assumed to be starting its run. After this time, its job may have been killed. */
 export const STARTING_MS = 10 * 60_000;
 
-/** Limits the starts of a task that gets no sandbox. */
 export const UP_TO = `, up to ${MAX_STARTS} starts in all`;
 
 export const UNVERIFIED = "cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`";
@@ -149,7 +148,7 @@ export class Rivals {
     try {
       return await this.#world.runs.workOf(runId) != null;
     } catch (error) {
-      // With an invalid token, the start fails as well, and its note says so.
+      // With an invalid token, the start fails as well, and the note reports the reason.
       if (error instanceof MogplexError && error.exit === "unauthorized") return false;
       throw error;
     }
@@ -202,8 +201,8 @@ export class Rivals {
   }
 
   /**
-   * Returns the runs whose notes do not report the end. An issue may have several runs, because each task has its own branch. `ended`: runs that have
-   * finished. `forgotten`: runs that the service no longer knows.
+   * Returns the runs whose notes do not report that the run has ended. An issue may have several runs, because each task has its own branch. `ended`:
+   * runs that have finished. `forgotten`: runs that the service no longer knows.
    */
   async openRuns(
     marks: readonly MarkedNote[],
@@ -247,7 +246,7 @@ export class Rivals {
     return undefined;
   }
 
-  /** Checks a request before its note is written. See {@linkcode Rivals.rival} for the check after that. */
+  /** Checks a request before its note is written. {@linkcode Rivals.rival} checks the request again after the note is written. */
   async refusal(
     thread: Thread,
     place: BranchPlace,

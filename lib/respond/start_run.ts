@@ -142,7 +142,7 @@ export async function startRun(
       async mayRepeat(mayExist) {
         const mayStart = await withdrawal.mayRepeat(mayExist, lacksSandbox ? busyNow : undefined);
         lacksSandbox &&= !mayStart;
-        // Set this before the note names the run, because this job may be killed before the run ends.
+        // Set this before the run is added to the note, because this job may be killed before the run ends.
         doubts.isUnwanted = withdrawal.isWithdrawn;
         return mayStart;
       },
@@ -218,9 +218,9 @@ async function requestOf({ request, forge: { threads } }: Responding, { prompt, 
 }
 
 /**
- * If a start named no run, another job with the same note may have started the run. After a conflict, a job that is still running will soon name the
- * run.
- * @returns Whether the service has a run for the mention that no note names.
+ * If this job has no run, another job with the same note may have started the run. After a conflict, the other job adds the run to the note within
+ * seconds, unless that job was killed.
+ * @returns Whether the service has a run for the mention, but no note contains the run.
  * @throws {NoRun} if another job has answered the mention.
  */
 async function isHidden(
@@ -269,9 +269,9 @@ class Withdrawal {
 
   /**
    * Decides whether a start is sent again. If an earlier attempt may have reached the service, even a withdrawn start is sent again: the response
-   * names the run, so that the run can be cancelled.
-   * @param busy Looks for another run that takes precedence. Used only for a new start of which no attempt was sent. @default no other run can have
-   * been started
+   * contains the id of the run, which is needed to cancel the run.
+   * @param busy Looks for another run that takes precedence. Called only for a new start, before the first attempt is sent. @default no other run can
+   * have been started
    * @throws {NoRun} if no attempt can have reached the service, and the run must not start.
    */
   async mayRepeat(mayExist: boolean, busy?: () => Promise<Refusal | null>): Promise<boolean> {
@@ -423,7 +423,7 @@ function noticeTeller(
       return;
     }
     if (notice.kind === "wait") isDown = ["unavailable", "network"].includes(notice.cause);
-    // Not every wait is reported. If a change to the note came too early, the next notice retries the change.
+    // Not every wait is reported. If the note was edited too recently, the next notice tries again.
     if (isTold || !isDown || isStarted()) return;
     const until = utcText(clock.wallTime() + deadline() - clock.now());
     isTold = change(`The service is not responding. The start will be retried until ${until}.`);
