@@ -6,6 +6,10 @@
 # The script's folder contains mogplex.mjs (docs/install.md), campaign.yml with its task, and the token in the file `token`, which
 # only its owner can read. Before the first wave: node mogplex.mjs campaign plan campaign.yml
 #
+# Optional: the file `read-token` with a token that reads the pull requests of github.com; the keys on-failed-checks, pull-requests and
+# limits.open-pull-requests need it. The file `merge-token`, with a different token, merges them; the key merge needs it.
+# Permissions: "Pull requests" and "Until it is merged" in docs/campaigns.md.
+#
 # cron mails what a script prints. This script prints its log only if the exit code differs from the previous wave's, for example
 # when something needs attention, or when the campaign is done. When the campaign is done, remove the line from the crontab. While
 # the campaign is merging, later waves merge or fix its pull requests. The script does not need flock, because only one process at a
@@ -17,6 +21,11 @@ set -eu
 PATH=/usr/local/bin:/usr/bin:/bin:$PATH # cron's PATH is short
 cd "$(dirname "$0")"
 export MOGPLEX_API_KEY_FILE=token
+if [ -f read-token ]; then GITHUB_TOKEN="$(cat read-token)" && export GITHUB_TOKEN; fi
+if [ -f merge-token ]; then
+  MERGE_TOKEN="$(cat merge-token)" && export MERGE_TOKEN
+  export MOGPLEX_MERGE_TOKEN_VARIABLE=github.com=MERGE_TOKEN
+fi
 
 # Without a plan, or if the plan was lost, this script starts nothing.
 if [ ! -f mogplex-campaign/lock.json ]; then
