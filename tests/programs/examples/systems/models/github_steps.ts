@@ -133,7 +133,8 @@ class Job {
         server_url: "https://github.example",
         ...{ event_name: eventName, ref_name: branch, ref: this.#ref, sha: SHA },
       },
-      secrets: { MOGPLEX_API_KEY: this.#machine.token },
+      // Secrets that are not set are empty.
+      secrets: { MOGPLEX_API_KEY: this.#machine.token, CAMPAIGN_READ_TOKEN: "", CAMPAIGN_MERGE_TOKEN: "" },
       vars: { MOGPLEX_REPO_ID: REPO, ...vars },
       job: { status },
       env: { ACT: "" },
