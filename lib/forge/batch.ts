@@ -153,7 +153,7 @@ export class Forges {
           reach.largest = Math.floor(batch.length / 2);
           continue;
         }
-        // All further requests would fail in the same way, each after all of its attempts. However, a single request may be too large for the forge.
+        // All further requests would use up their retries and fail in the same way. However, a single request may be too large for the forge.
         const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
         if (error instanceof MogplexError && TOKEN_EXITS.includes(error.exit)) reading.exit = error.exit;
         for (const { url } of wanted.slice(at, reaches)) failed.set(url, reasonOf(error, host));

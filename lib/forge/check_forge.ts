@@ -49,7 +49,7 @@ export async function checkForge(
   ];
 }
 
-/** @param other The advice if the error has no advice, and if the same call cannot succeed later. */
+/** @param other The advice for an error without its own advice, if a retry cannot help. */
 export function adviceFor(error: MogplexError, other: string): string {
   if (error instanceof NetworkError) return adviceOf(error, "Check the DNS and the proxy of the runner");
   return adviceOf(error, error.isRetryable ? "Check again later" : other);

@@ -48,7 +48,7 @@ export function notFoundText(system: string): string {
 
 export const NO_READ_ACCESS = "this token has no read access";
 
-/** Whether a reason means that the token does not show a pull request. */
+/** Whether a reason means that the token has no access to a pull request. */
 export function isNoAccess(reason: string): boolean {
   return [UNSEEN, NO_READ_ACCESS, SINGLE_SIGN_ON].some((text) => reason.endsWith(text));
 }
@@ -103,11 +103,11 @@ const nextWrites = new WeakMap<Clock, Map<string, number>>();
 interface CallRules {
   limits: CallOptions;
   /**
-   * Returns the meaning of a status for these calls, as a clause; `undefined` for the usual meaning.
+   * Returns a clause that explains what a status means for these calls; `undefined` if the status has its usual meaning.
    * @param token The token in messages, for example `the token in variable GITLAB_TOKEN`.
    */
   reason(status: number, token: string): string | undefined;
-  /** The repository that messages name, because a command uses several repositories. @default none */
+  /** The repository to show in messages, because a command uses several repositories. @default none */
   repository?: string | undefined;
 }
 

@@ -134,7 +134,7 @@ function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): 
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
-/** Each purpose needs different rights. A gate needs no rights in the service, so the service is not asked. */
+/** Each purpose needs different rights. A gate needs no rights in the service, so no request is sent. */
 export type Purpose = "run" | "follow" | "respond" | "gate" | "dashboard" | "automation";
 
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "gate", "dashboard", "automation"];

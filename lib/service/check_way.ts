@@ -51,7 +51,7 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) 
   return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
-/** Deno reads Node's variables since 2.8. Source: Deno, "Environment variables". */
+/** Since version 2.8, Deno also reads Node's variables. Source: Deno, "Environment variables". */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
   const variable = authorityVariable(machine.runtime);

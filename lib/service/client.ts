@@ -49,7 +49,7 @@ export function ownClient<C extends object>(
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
     callHook(options.onNotice, notice);
-    // The caller may have passed the same function to both, so the second notice is marked as a repetition.
+    // The caller may have passed the same function to the client and to this call, so the second notice is marked as a repetition.
     own.onNotice(notice, options.onNotice !== undefined);
   };
   return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);
@@ -62,7 +62,7 @@ export function tokenOf(client: object): string | undefined {
 }
 
 /**
- * @param memory What the process knows about the token. @default nothing
+ * @param memory Data about the token that other calls in this process have collected. @default no data
  * @internal
  */
 export function connectedClient<C extends object>(

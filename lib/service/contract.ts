@@ -256,8 +256,8 @@ export const automationsSchema: Schema<{ automations: Automation[]; nextCursor: 
   z.looseObject({ automations: list(z.looseObject(automationShape)), nextCursor: textOrNull })
 );
 /**
- * The graphs of the automation are kept unchanged. This route has the id of the version only inside the version, so the id is copied to
- * `publishedVersionId`, as in the list. Source: recorded exchanges, `automations/*`.
+ * The graphs of the automation are kept unchanged. The answer of this route contains the id of the published version only inside `publishedVersion`,
+ * so the id is copied to `publishedVersionId`, as in the list. Source: recorded exchanges, `automations/*`.
  */
 export const automationSchema: Schema<{ automation: AutomationDetail }> = z.lazy(() =>
   z.looseObject({

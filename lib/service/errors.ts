@@ -231,7 +231,7 @@ export function judge<T>(
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }
 
-/** The answer is not an event stream. After a 2xx answer, a retry does not help. */
+/** Creates the error for an answer that is not an event stream. After a 2xx answer, a retry does not help. */
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);

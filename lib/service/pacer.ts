@@ -58,7 +58,7 @@ export class Pacer {
   }
 
   /**
-   * If a busy service keeps naming a delay, only the first notice is logged, and heartbeats show that the job is still waiting.
+   * If a busy service sends a delay with each answer, only the first notice is logged, and heartbeats show that the job is still waiting.
    * @param what The attempt, after "Cannot".
    * @returns Whether there is time left before the deadline.
    */
@@ -66,7 +66,7 @@ export class Pacer {
     const { clock, notify, random } = this.#options;
     const delayMs = Math.min(failureDelay(failure, attempt, random), Math.max(this.leftMs, 0));
     const { cause, detail, namedMs } = failure;
-    // Each wait of a start is logged, because each wait is for another permitted start. Polling simply continues.
+    // Each wait for the start limit is logged, because each of these waits delays a start. Polling simply continues.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;
     const isRepeated = lasting && this.#isKnown(trouble);

@@ -146,7 +146,7 @@ export async function findRepository(
   const page = await client.listRepos({ q: foldedName, limit: PAGE }, call);
   const rows = page.filter((repo) => lower(repo) === foldedName && isUuid(repo.id));
   const last = page.at(-1);
-  // Rows with the same name are listed together. A different last name shows that the answer has all of them.
+  // Rows with the same name are listed together. If the last row has a different name, the answer contains all rows with the wanted name.
   const isCut = page.length >= PAGE && last !== undefined && lower(last) === foldedName;
   const match = isCut ? undefined : rowOf(rows, root);
   if (match !== undefined) return { id: match.id.toLowerCase(), defaultBranch: match.default_branch };

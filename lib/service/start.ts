@@ -21,7 +21,7 @@ export class Start<R> {
     this.#parts = parts;
   }
 
-  /** Whether an earlier attempt may have succeeded although no answer confirms it. */
+  /** Whether an earlier attempt may have succeeded, although its answer was lost or unclear. */
   get isUnsure(): boolean {
     return this.#isUnsure;
   }
@@ -36,7 +36,7 @@ export class Start<R> {
 
   /**
    * @throws {UsageError} if the service answers 503 because the token has no access to the repository.
-   * @throws {StartUnknownError} if an attempt may have succeeded although no answer confirms it. The error contains the key.
+   * @throws {StartUnknownError} if an attempt may have succeeded, although its answer was lost or unclear. The error contains the key.
    */
   async send(): Promise<R> {
     const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
@@ -130,12 +130,12 @@ function withAdvice({ why, advice }: MogplexError): string {
 
 export interface Startable<R> {
   what: string;
-  /** If the start counts against the start limit, a 429 can be about that limit. */
+  /** Whether the start counts against the start limit. If so, a 429 can be about this limit. */
   takesSlot: boolean;
   /** All attempts with one key must send the same bytes. */
   attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
   find?(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Whether the last answer named a run that exists, although the attempt failed afterwards. */
+  /** Whether the last answer contained the id of an existing run, although the attempt failed afterwards. */
   isNamed?: (() => boolean) | undefined;
   repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
   /** Interprets an error that the service did not cause, such as a trigger that was accepted but started nothing. */

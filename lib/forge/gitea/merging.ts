@@ -95,8 +95,9 @@ function mayCount({ word, commit, mayPush }: Opinion, head: string): boolean {
 }
 
 /**
- * Users who pushed after the pull request was opened, and the time at which its target was changed. Without the scope for issues, only the commits
- * show their writers. Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
+ * Users who pushed after the pull request was opened, and the time at which its target was changed. Without the scope for issues, only the authors
+ * and committers of the commits are known. Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`,
+ * `CommentTypeChangeTargetBranch`.
  */
 async function historyOf(
   client: ForgeClient,

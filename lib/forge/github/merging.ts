@@ -183,8 +183,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 
 /**
  * Users who pushed to the branch since it was created; `null` if the creation is too far back. If the list of activities is hidden, or missing in an
- * older version, only the commits show their writers. Commits are not enough for a fork: its name does not show who can push there, and maintainers
- * of the target can push as well.
+ * older version, only the authors and committers of the commits are known. Commits are not enough for a fork: its name does not show who can push
+ * there, and maintainers of the target can push as well.
  */
 async function pushersOf(
   client: ForgeClient,

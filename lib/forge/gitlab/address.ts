@@ -2,7 +2,7 @@ import type { AddressForm } from "../address.ts";
 
 export const GITLAB_ADDRESS: AddressForm = {
   name: "gitlab",
-  // Addresses contain `/-/` since GitLab 12. Groups may be nested. Source: GitLab, "Routing".
+  // Since GitLab 12, addresses contain `/-/`. Groups may be nested. Source: GitLab, "Routing".
   path: /^\/((?:[\w.][\w.-]*\/){1,20}[\w.][\w.-]*)(?:\/-)?\/merge_requests\/([1-9]\d{0,8})\/?$/,
   part: "-/merge_requests",
 };

@@ -394,7 +394,8 @@ export class GitlabThreads implements Threads {
   }
 
   #commented(since: string) {
-    // The API accepts only days and excludes the given day. Days end by the server's clock, up to twelve hours later than ours.
+    // The API accepts only days and excludes the given day. A day ends at midnight in the server's time zone, which can be up to twelve hours behind
+    // UTC.
     const after = new Date(Date.parse(since) - 1.5 * DAY_MS).toISOString().slice(0, 10);
     const path = `${this.#path}/events?action=commented&after=${after}&sort=asc`;
     return this.#list(`read the events of project ${this.#project}`, path, eventSchema);
