@@ -69,7 +69,7 @@ function checkObject(attempted: string, value: unknown, what: string): void {
  *
  * @param attempted The attempt in error messages, after "Cannot".
  * @param what Name of the options in the message. @default {"options"}
- * @param other Options of other calls, with the advice for each.
+ * @param others Options that belong to other calls, with the advice for each set.
  * @returns The options, without keys from `Object.prototype`.
  */
 export function checkOptions<T>(

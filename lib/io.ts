@@ -93,8 +93,9 @@ export function parentOf(path: string): string {
 }
 
 /**
- * Number of leading parts of a path that a checkout cannot control. This is 0 for a relative path. For an absolute path below the working directory,
- * it is the working directory. For any other absolute path, it is all but the last two parts. The last two parts are never included.
+ * Number of leading parts of a path that a checkout cannot control. For a relative path, this is 0. For an absolute path below the working directory,
+ * this is the number of parts of the working directory. For any other absolute path, this is the number of all parts except the last two. The last
+ * two parts are never included.
  */
 function trustedParts(parts: readonly string[]): number {
   if (parts[0] !== "") return 0;

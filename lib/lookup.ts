@@ -1,7 +1,7 @@
 /**
  * The value of a key in a table. A plain index would also find inherited properties, such as `constructor`, `toString` and `__proto__`.
  *
- * @param key Any text, such as an event type or a word from the environment. It may be untrusted.
+ * @param key Any text, such as an event type or the value of an environment variable. It may be untrusted.
  * @returns `undefined` if the table itself does not have the key.
  */
 export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: string): V | undefined {

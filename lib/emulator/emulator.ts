@@ -84,7 +84,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     try {
       world.driver.catchUp();
     } catch {
-      // The handler gets the same error, and answers with it.
+      // The handler gets the same error and returns it to the client.
     }
   }
 
@@ -123,7 +123,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   });
   const routes = addRoutes(app, world);
   planFaults();
-  // A placeholder in a route is replaced only when its step is played, so it matches any segment here.
+  // Placeholders in a route are replaced only when the step is played, so here a placeholder matches any segment.
   for (const { route, kind } of stepFaults) {
     checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes, world.revision.stream);
   }

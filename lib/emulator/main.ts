@@ -55,7 +55,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       await serve(served, io);
       return EXIT.success;
     }
-    // The standard streams belong to the command. If the agent's output becomes events, the command can show that output.
+    // The command uses the standard streams, so the agent's output is not printed if it is available as events.
     const onOutput = options.revision?.agentOutput ? undefined : options.onOutput;
     const scripted: string[] = [];
     const onScripted = (harness: string) => void scripted.push(harness);

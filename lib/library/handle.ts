@@ -270,7 +270,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   }
 }
 
-/** The options are not checked yet. Returns `undefined` for a value that is not a signal, which the check of the options refuses. */
+/** The options have not been checked yet. Returns `undefined` for a value that is not a signal; the later check refuses such a value. */
 export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
@@ -307,7 +307,10 @@ interface FollowedOptions<I> {
   onItem?: ((item: I) => unknown) | undefined;
 }
 
-/** Whether the end of a job becomes an item. Otherwise, a loop throws: for an error without a run, for the caller's signal, and for a bug. */
+/**
+ * Whether the end of a job becomes an item. Otherwise, a loop throws the error: if there is no run, if the caller's signal aborted, or if the error
+ * is a bug.
+ */
 function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: AbortSignal): boolean {
   if (error === undefined) return true;
   return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);

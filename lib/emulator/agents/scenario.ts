@@ -291,7 +291,7 @@ const eventSchema = z.strictObject({
   toolName: z.optional(z.nullable(z.string())),
   message: z.optional(z.nullable(z.string())),
   payload: z._default(z.record(z.string(), z.unknown()), {}),
-  /** Whether the payload is stored unchanged. By default, it is sanitized as in the service's worker. */
+  /** Whether the payload is stored unchanged. By default, it is sanitized as in the service. */
   verbatim: z._default(z.boolean(), false),
 });
 
@@ -346,7 +346,7 @@ const automationStepSchema = z.strictObject({
 });
 
 const automationSchema = z.strictObject({
-  /** The service accepts the trigger, but starts no run for this reason. */
+  /** Reason why the service starts no run although it accepts the trigger. */
   suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
   /** Number of triggers to suppress. @default all */
   times: z.optional(z.number().check(z.int(), z.minimum(1))),

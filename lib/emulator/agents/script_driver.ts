@@ -188,7 +188,7 @@ export function scriptDriver(
     return true;
   }
 
-  /** Runs `action` with the scheduled time of its step, because a read can play a step late. */
+  /** Runs `action` as if it were the scheduled time of its step, because a read can play a step late. */
   function atMoment<T>(play: Play, dueMs: number, action: () => T): T {
     const micros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.nextMicros);
     const { result, next } = world.clock.backdate(micros, action);

@@ -7,7 +7,7 @@ import type { RunRow, SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /**
- * Claims a sandbox for a run, unless the run reuses a sandbox or its user has reached the limit. A run without a claim fails only when its sandbox
+ * Claims a sandbox for a run, unless the run reuses a sandbox or its user has reached the limit. A run without a claim fails later, when its sandbox
  * should be running.
  */
 export function claimSandbox(world: World, run: RunRow): void {

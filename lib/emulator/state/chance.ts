@@ -20,7 +20,7 @@ interface LogNormal {
   seed: number;
 }
 
-/** A value in the unit of the median. The same name always gets the same value. */
+/** A value in the same unit as the median. The same name always gets the same value. */
 export function logNormal({ median, sigma, seed }: LogNormal, name: string): number {
   const n = numberOf(name);
   // Box-Muller transform. The argument of the logarithm must not be 0.
