@@ -12,11 +12,11 @@ import { PullRequestWriter } from "./writer.ts";
 /** Each requested address is in exactly one of these maps. The keys are the addresses as they were requested. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
-  /** The forge does not show the pull request, or returns it in an undocumented format. Reading it again does not help. */
+  /** The forge does not show the pull request, or returns it in an undocumented format. A retry does not help. */
   refused: Map<string, string>;
   /** The pull request could not be read this time, because of a rate limit, an outage or a rejected token. */
   failed: Map<string, string>;
-  /** The value is the host, for which there is no token. It is empty if the address does not belong to a pull request. */
+  /** The value is the host, for which there is no token. An empty value means that the address does not belong to a pull request. */
   unasked: Map<string, string>;
   /** Exit code if a forge refused the token. */
   exit?: ExitName;

@@ -133,7 +133,7 @@ export interface ForgeJob {
    */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
   readonly user: { readonly name: string; readonly id: string | null };
-  /** Whether the job that `init` writes receives no event for a label on a pull request. Only a poll then finds the label. */
+  /** Whether the job that `init` writes receives no event for a label on a pull request. Only a poll finds such a label. */
   readonly missesPullLabels?: boolean;
   readonly botNames?: RegExp;
   readonly notes: JobNotes;

@@ -38,8 +38,8 @@ const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " "
 const MAX_TEXT = 140;
 
 /**
- * Judges a pull request, and sets its status if requested. The status is `success` or `pending`. It is never a failure, because agents would try to
- * fix a failed check.
+ * Judges a pull request, and sets its status if requested. The status is `success` or `pending`, but never a failure, because agents would try to fix
+ * a failed check.
  * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; the errors of the client.
  */
 export async function runGate(

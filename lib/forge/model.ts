@@ -20,7 +20,7 @@ export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-
 
 /** Facts that could not be read are `null`, never `none`. */
 export interface PullRequestFacts {
-  /** The current address, which differs from the requested one if the repository was renamed. */
+  /** The current address, which differs from the requested address if the repository was renamed. */
   url: string;
   repositoryId: string | null;
   state: PullRequestStatus;

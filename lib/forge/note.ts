@@ -136,7 +136,7 @@ export class LivingNote<T> {
   }
 }
 
-/** Longest time for writing a note. The job cannot end before this. */
+/** Longest time for writing a note. The job does not end before the note is written or this time is over. */
 const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;

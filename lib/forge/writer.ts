@@ -1,5 +1,5 @@
 /**
- * Changes one pull request for a command. The error for a missing permission names the command that needs it.
+ * Changes one pull request for a command. The error for a missing permission names the command that needs the permission.
  *
  * @module
  */

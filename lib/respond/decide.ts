@@ -447,10 +447,7 @@ export class Decider {
     return (await this.#stopOf(list, marks, { ask, at: request.createdAt, me }))?.by ?? null;
   }
 
-  /**
-   * Why a run must not start although it was decided; `null` if the run may start. Check this right before the start, with a new `Decider` for each
-   * attempt.
-   */
+  /** Why a run must not start after all; `null` if the run may start. Check this right before the start, with a new `Decider` for each attempt. */
   async changed(wanted: Wanted): Promise<string | null> {
     const { thread: before, place, ask, of, written } = wanted;
     this.#written = written;
@@ -774,8 +771,8 @@ export class Decider {
   }
 
   /**
-   * Notes about earlier runs, which prompts do not quote. Empty if a note has already informed users about this, because one notice per thread is
-   * enough.
+   * Notes about earlier runs, which prompts do not quote. Empty if a note in the thread has already informed users that prompts leave out notes,
+   * because one notice per thread is enough.
    */
   #earlierNotes(marks: readonly MarkedNote[], { ask, at }: { ask: AskId; at: string }): readonly MarkedNote[] {
     const notes = marks.filter((each) => !isSameAsk(each.mark.ask, ask) && isUntil(each.note, at) && mayHaveRun(each));
@@ -793,7 +790,7 @@ function isUntil({ createdAt }: Pick<ThreadComment, "createdAt">, at: string): b
   return Date.parse(createdAt) <= Date.parse(at);
 }
 
-/** Some forges store times in whole seconds. If the times are equal, the ids are compared. A comment of another kind is then treated as later. */
+/** Some forges store times in whole seconds. If the times are equal, the ids are compared, and a comment of another kind is treated as later. */
 function isLater(
   comment: AskId & Pick<ThreadComment, "createdAt">,
   { ask, at }: { ask: AskId; at: string },
@@ -870,7 +867,7 @@ export function nothingToFix(
     return facts.checks === "red" ? null : `no check failed (${CHECKS[facts.checks]})`;
   }
   if (fix === "review") {
-    // A review may consist only of comments. Its open threads are then the requested changes.
+    // A review may consist only of comments. In that case, its open threads are the requested changes.
     if (facts.review === "changes-requested" || remarks.length > 0) return null;
     return facts.review === null
       ? "the forge does not show the reviews"

@@ -52,7 +52,7 @@ export interface AskedStart {
 /**
  * Starts a run, or attaches to the run of an earlier attempt. Then follows the run, and publishes the outcome in the reports and the note.
  * @returns `page` is the address of the result's page; `undefined` if there is no page.
- * @throws {NoRun} if `onEnd` throws it. In that case, nothing is published.
+ * @throws {NoRun} if `onEnd` throws this error. In that case, nothing is published.
  */
 export type RunAsked = (
   what: AskedStart | { readonly run: Run },

@@ -32,7 +32,7 @@ export interface RespondSettings {
 
 /**
  * Whether only users with permission have written the title and the description, without changes after a given time. `unknown`: the forge does not
- * show who changed them, or whether that user has permission.
+ * show who changed these texts, or whether that user has permission.
  */
 export type OwnsText = "yes" | "others" | "unknown" | "changed";
 

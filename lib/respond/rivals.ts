@@ -310,7 +310,7 @@ function openRuns(marks: readonly MarkedNote[]): string[] {
   return [...new Set(ids)];
 }
 
-/** Notes that name an unfinished run, but whose marks cannot be verified. */
+/** Notes with an unfinished run and a mark that cannot be verified. */
 export function unverifiedIn(marks: readonly MarkedNote[]): readonly MarkedNote[] {
   return marks.filter(({ mark: { claims } }) => claims !== undefined);
 }

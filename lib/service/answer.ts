@@ -173,7 +173,7 @@ export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text
   return parts.join(", ");
 }
 
-/** Wraps what `fetch` or reading a body threw, so that no later code has to recognize a network failure by its message. */
+/** Wraps an error that `fetch` or the reading of a body threw, so that no later code has to recognize a network failure by its message. */
 export class NetworkFailure extends Error {
   constructor(cause: unknown) {
     super("connection lost", { cause });

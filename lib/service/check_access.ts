@@ -269,7 +269,7 @@ function checkRepository(
   );
 }
 
-/** A user without repositories is usually not the user whose token the jobs use. The dashboard then sees none of their runs. */
+/** A user without repositories is usually not the user whose token the jobs use. In that case, the dashboard does not see the runs of the jobs. */
 function visibleRepositories(repos: readonly Repo[]): Check {
   const finding = `the token can access ${countRepositories(repos)}`;
   if (repos.length > 0) return ok("repository", finding);

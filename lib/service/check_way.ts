@@ -1,5 +1,5 @@
 /**
- * Checks the path to the service: its address, proxies and certificates, what answers there, and its clock.
+ * Checks the path to the service: its address, proxies and certificates, the server that answers, and the clock of the service.
  * @module
  */
 import type { ReadEnv } from "../ci/platform.ts";

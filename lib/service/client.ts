@@ -35,7 +35,7 @@ interface ClientSource {
 }
 
 /**
- * Creates a client with the same service, token and memory, whose requests and waits are counted for one call alone.
+ * Creates a client with the same service, token and memory that counts the requests and waits of one call only.
  * @returns The client itself if this library did not create it.
  * @internal
  */

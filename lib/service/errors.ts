@@ -195,7 +195,7 @@ function sameRun<T>({ runId, repoId, automationId }: Attempted, result: ReadResu
     return { ok: false, problem: "data.run.automationId: another automation" };
   }
   if (runId === undefined) return result;
-  // The documentation permits `null` for an automation run. The client's method handles `null`.
+  // The documentation permits `null` for an automation run. The caller handles this value.
   const { run } = result.data as { run?: { runId?: string; id?: string; repoId?: string } | null };
   if (run === null) return result;
   if ((run?.runId ?? run?.id)?.toLowerCase() !== runId) return { ok: false, problem: "data.run.runId: another run" };

@@ -27,7 +27,7 @@ export type StreamStep<Message> =
 
 export interface EventStream {
   /**
-   * Waits for the next messages. Do not call it again before it has returned.
+   * Waits for the next messages. Wait for the result before you call this method again.
    * @param limitMs Maximum wait in milliseconds. @default {Infinity}
    * @param isBeside Whether the caller also waits for something else that moves a virtual clock, such as a heartbeat. @default {false}
    */
@@ -64,7 +64,7 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   let closed: StreamStep<never> | undefined;
   let pending: Promise<void> | undefined;
   let over: AbortController | undefined;
-  /** Whether the last piece ended with a carriage return. A line feed at the start of the next piece then belongs to the same line end. */
+  /** Whether the last piece ended with a carriage return. If so, a line feed at the start of the next piece belongs to the same line end. */
   let returned = false;
 
   const parser = createParser({

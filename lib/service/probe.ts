@@ -1,5 +1,5 @@
 /**
- * Sends one request without the token, and determines what answers, or at which step the request failed.
+ * Sends one request without the token, and determines which kind of server answers, or at which step the request failed.
  * @module
  */
 import type { Clock } from "../clock.ts";

@@ -132,7 +132,7 @@ export async function resolveRepository(
 /**
  * An id is returned without a request. A name costs one request, and two more if it is not found.
  * @param root Root directory, which selects one of several rows. See {@linkcode rowOf}.
- * @returns The branch is `null` if the service was not asked, or does not report it.
+ * @returns The branch is `null` if no request was sent, or if the service does not report the branch.
  */
 export async function findRepository(
   client: ServiceClient,
@@ -142,7 +142,7 @@ export async function findRepository(
 ): Promise<{ id: string; defaultBranch: string | null }> {
   if (isUuid(repository)) return { id: repository, defaultBranch: null };
   const foldedName = foldName(repository);
-  // The service treats the underscore as a wildcard. It may find more names, but never fewer.
+  // The service treats the underscore as a wildcard. The search may find more names, but never fewer.
   const page = await client.listRepos({ q: foldedName, limit: PAGE }, call);
   const rows = page.filter((repo) => lower(repo) === foldedName && isUuid(repo.id));
   const last = page.at(-1);

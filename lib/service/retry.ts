@@ -73,7 +73,7 @@ function firstUnauthorized(error: MogplexError, count: number): Failure | undefi
   return { ...failure, detail, delayMs };
 }
 
-/** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
+/** An error code of the API proves that the service accepted the token. After that, a 401 may be temporary. */
 function learnFrom(error: unknown, memory: TokenMemory): void {
   memory.worked ||= error instanceof ApiError && error.code !== null;
   memory.answered ||= error instanceof ApiError || error instanceof BodyTooLargeError || isUnauthorized(error);
@@ -104,7 +104,7 @@ export interface Failure {
   detail: string;
   advice?: string | null | undefined;
   namedMs: number | null;
-  /** Whether the service certainly did nothing. If `false`, a request that changes something may have succeeded. */
+  /** Whether it is certain that the service did nothing. If `false`, a request that changes something may have succeeded. */
   refused: boolean;
   delayMs?: number | undefined;
   baseMs?: number | undefined;

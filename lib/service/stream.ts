@@ -19,7 +19,7 @@ export type StreamItem =
 /** An open stream of a run's events. */
 export interface RunEventStream {
   /**
-   * Waits for the next messages. Do not call it again before it has returned.
+   * Waits for the next messages. Wait for the result before you call this method again.
    *
    * @param limitMs Maximum wait in milliseconds. @default {Infinity}
    */

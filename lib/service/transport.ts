@@ -321,7 +321,7 @@ interface FailedRequest {
   sending: Sending;
   origin: string;
   redact: Redactor;
-  /** A custom `fetch` may use other proxies and certificates, so the error then gives no advice about them. */
+  /** A custom `fetch` may use other proxies and certificates, so the error gives no advice about them. */
   ownFetch: boolean;
 }
 

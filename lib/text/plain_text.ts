@@ -40,10 +40,10 @@ export function capital(text: string): string {
   return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
 }
 
-/** In UTF-16 code units. A cut leaves out a word of up to this length. A longer word, such as an address, is cut inside. */
+/** In UTF-16 code units. A word of up to this length at the end is left out. A longer word, such as an address, is cut. */
 const MAX_WORD = 24;
 
-/** Returns the end of the last complete word at or before `length`. A long word is cut as {@linkcode cutAt} does. */
+/** Returns the end of the last complete word at or before `length`. A long word is cut at the index that {@linkcode cutAt} returns. */
 function cutAtWord(text: string, length: number): number {
   const from = Math.max(0, length - MAX_WORD);
   const words = /^.*\S(?=\s)/s.exec(text.slice(from, length + 1));
@@ -51,7 +51,8 @@ function cutAtWord(text: string, length: number): number {
 }
 
 /**
- * Cuts text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call changes nothing.
+ * Cuts text after a word and appends a mark: `abc…[+12 characters]`, or only `…` if there is no room for more. A second call on the result changes
+ * nothing.
  *
  * @param maxLength Maximum length of the result with its mark, in UTF-16 code units; at least 1.
  */
@@ -73,8 +74,7 @@ export function cutHead(head: string, length: number, maxLength: number, keep = 
 }
 
 /**
- * Leaves out the middle of text whose first clauses describe what happened, and whose last clause describes what to do. All other text is cut at the
- * end.
+ * Leaves out the middle of text that begins with what happened and ends with what to do. All other text is cut at the end.
  * @param maxLength Maximum length in UTF-16 code units, at least 40.
  */
 export function cutMiddle(text: string, maxLength: number): string {
@@ -99,7 +99,7 @@ export function quoted(text: string, max: number): string {
   return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
-/** See the top of this file. A second call changes nothing. */
+/** See the top of this file. A second call on the result changes nothing. */
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
   // Replace lone surrogates first. Otherwise, two of them could form a character when the text between them is removed.

@@ -262,7 +262,7 @@ function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }
 
-/** Number of characters to read after a cut. Larger than any secret with a known format from a CI system or a forge. */
+/** Number of characters to read after a cut. This is larger than any secret with a known format from a CI system or a forge. */
 const CUT_MARGIN = 4_096;
 
 /**

@@ -28,7 +28,7 @@ export type Comment = z.output<typeof commentSchema>;
 const noteSchema = z.lazy(() =>
   z.object({ id: z.int(), body: z.string(), user: z.nullish(z.object({ id: z.int() })) })
 );
-// `null` for a reference in a deleted comment. Anyone can cause this.
+// `null` for a reference in a deleted comment. Anyone can create such a reference.
 const eventSchema = z.lazy(() =>
   z.nullable(z.object({
     id: z.int(),

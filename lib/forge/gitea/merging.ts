@@ -78,8 +78,8 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * A new review request withdraws an approval. It does not withdraw a request for changes, because other users can request the review. Gitea treats
- * the request for changes as unofficial after that.
+ * A new review request withdraws an approval, but not a request for changes, because other users can request the review. Gitea marks such a request
+ * for changes as unofficial.
  */
 function opinionsFrom(reviews: readonly Review[]): Opinion[] {
   const requested = new Set(reviews.flatMap(({ state, user }) => state === "REQUEST_REVIEW" && user ? [user.id] : []));

@@ -33,7 +33,7 @@ const mayWrite = (team: Team, unit: string): boolean =>
 export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
 
 /**
- * Whether a team has no access to the code. Gitea then removes code access from the team's members, even if they also have access as collaborators.
+ * Whether a team has no access to the code. If so, Gitea removes code access from the team's members, even if they also have access as collaborators.
  */
 export const hidesCode = (team: Team): boolean => !isAdmin(team) && team.units_map?.["repo.code"] === undefined;
 

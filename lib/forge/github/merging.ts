@@ -182,9 +182,9 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
 }
 
 /**
- * Users who pushed to the branch since it was created; `null` if the creation is too far back. If the list of activities is hidden, or missing in an
- * older version, only the authors and committers of the commits are known. Commits are not enough for a fork: its name does not show who can push
- * there, and maintainers of the target can push as well.
+ * Users who pushed to the branch since it was created; `null` if the list does not go back to the creation of the branch. If the list of activities
+ * is hidden, or missing in an older version, only the authors and committers of the commits are known. Commits are not enough for a fork: its name
+ * does not show who can push there, and maintainers of the target can push as well.
  */
 async function pushersOf(
   client: ForgeClient,

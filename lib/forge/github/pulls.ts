@@ -29,7 +29,7 @@ export const MAX_PULL_REQUESTS = 50;
 
 export const MAX_COMMITS = 100;
 
-/** Fields of a user or a bot. GitHub shows `databaseId` only for a known type. */
+/** Fields of a user or a bot. The interface `Actor` has no `databaseId`. */
 export const USER = "__typename login databaseId";
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 
@@ -195,7 +195,7 @@ export function githubReview({ node, hidden }: PullAnswer): ReviewReading | unde
   return data && reviewOf(data, hidden);
 }
 
-/** GitHub's decision can block a merge. It never replaces our own count, because it may be about an earlier commit, or come from a bot. */
+/** GitHub's decision can block a merge. The decision never replaces our own count, because it may be about an earlier commit, or come from a bot. */
 function reviewState(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const { reviewDecision: decision, reviewRequests: requests } = node;
   if (decision === "CHANGES_REQUESTED") return "changes-requested";

@@ -262,7 +262,7 @@ function pipelineState({ head_pipeline: pipeline }: Pick<MergeRequest, "head_pip
 
 type PipelinePart = Pick<MergeRequest, "head_pipeline" | "sha">;
 
-/** Whether a pipeline tests a merged result or a merge train. GitLab has then created the pipeline's commit by merging the branch and its target. */
+/** Whether a pipeline tests a merged result or a merge train. If so, GitLab created the pipeline's commit by merging the branch and its target. */
 function isOfMerge({ head_pipeline: pipeline, sha }: PipelinePart): boolean {
   return pipeline?.sha !== sha && /^refs\/merge-requests\/\d+\/(?:merge|train)$/.test(pipeline?.ref ?? "");
 }
@@ -473,7 +473,7 @@ async function writersOf(
     if (isHidden(error)) return { value: null };
     throw error;
   });
-  // An older version may lack one of the fields, and then returns errors.
+  // An older version that lacks one of the fields returns errors.
   const request = z.safeParse(writersSchema, value).data?.data.project.mergeRequest;
   if (request === undefined || request.commits.pageInfo.hasNextPage || request.committers.pageInfo.hasNextPage) {
     return null;

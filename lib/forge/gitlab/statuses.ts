@@ -36,7 +36,7 @@ export const GITLAB_STATUSES: ForgeStatuses = {
       .map(({ web_url: url }) => url);
   },
   async set(client, address, commit, { name, state, text, url }) {
-    // Without the id of the pipeline, the status would get its own pipeline, and the merge request would not wait for it.
+    // Without the id of the pipeline, the status would get its own pipeline, and the merge request would not wait for the status.
     const { head_pipeline: head } = await client.get(
       "read the pipeline of a merge request",
       pathOf(address),
