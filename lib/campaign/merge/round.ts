@@ -236,7 +236,9 @@ class Round {
     }
     return new MogplexError({
       attempted: ATTEMPTED,
-      why: `the token cannot read ${lines.length === 1 ? "the pull request" : `any of the ${lines.length} pull requests`}`,
+      why: `the token cannot read ${
+        lines.length === 1 ? "the pull request" : `any of the ${lines.length} pull requests`
+      }`,
       value: first.reason,
       advice: "give it access to the repositories",
     }, "forbidden");

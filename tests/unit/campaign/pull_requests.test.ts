@@ -259,7 +259,9 @@ test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
 
 test("keys about pull requests have no effect against a local Mogplex, and plan and each wave say so", async () => {
   const keys = { limits: { "open-pull-requests": 1 }, "on-failed-checks": { prompt: "Fix it" } };
-  const world = campaignWorld({ file: { ...keys, "pull-requests": { labels: ["agent"] }, merge: { when: "approved" } } });
+  const world = campaignWorld({
+    file: { ...keys, "pull-requests": { labels: ["agent"] }, merge: { when: "approved" } },
+  });
   await world.plan();
   expect(world.notices.filter((text) => text.startsWith("merge has no effect because a local Mogplex")).length).toBe(1);
   const note =

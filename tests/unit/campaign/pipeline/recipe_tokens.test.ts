@@ -8,11 +8,13 @@ import { root } from "../../../../tools/setup.mjs";
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 /** The recipes in the table of `docs/campaigns.md`. */
-const RECIPES = [...new Set(
-  [...read("docs/campaigns.md").matchAll(/\(\.\.\/(examples\/[\w-]+\/[\w-]*campaign[\w-]*\.\w+)\)/g)].map(([, path]) =>
-    path ?? ""
+const RECIPES = [
+  ...new Set(
+    [...read("docs/campaigns.md").matchAll(/\(\.\.\/(examples\/[\w-]+\/[\w-]*campaign[\w-]*\.\w+)\)/g)].map((
+      [, path],
+    ) => path ?? ""),
   ),
-)].filter((path) => !path.startsWith("examples/campaign/"));
+].filter((path) => !path.startsWith("examples/campaign/"));
 
 test("every recipe for waves says at its top which tokens read and merge pull requests, and what needs them", () => {
   expect(RECIPES.length).toBeGreaterThan(6);
