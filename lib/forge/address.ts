@@ -51,7 +51,7 @@ export function addressAt(
   return { forge: name, origin, host, repository, number, url: `${origin}/${repository}/${part}/${number}` };
 }
 
-/** Whether an address from a forge has the same forge, host and number. The repository may have been renamed. */
+/** Whether two addresses have the same forge, host and number. The repository may have been renamed. */
 export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undefined): b is PullRequestAddress {
   return b !== undefined && a.forge === b.forge && a.origin === b.origin && a.number === b.number;
 }

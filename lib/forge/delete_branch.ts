@@ -8,8 +8,8 @@ const branchSchema = z.lazy(() =>
 );
 
 /**
- * Deletes a branch only if its newest commit is still the given commit. These forges cannot check the commit, so the branch is read right before the
- * deletion.
+ * Deletes a branch only if its newest commit is still the given commit. The APIs of GitLab and Gitea cannot check the commit of a deletion, so the
+ * branch is read right before the deletion.
  *
  * @param name Name for messages, as in `branch "fix" of acme/web`.
  * @param path Path at which the branch is read and deleted.

@@ -165,8 +165,8 @@ export interface WrittenNote {
 class Unknown extends Error {}
 
 /**
- * Returns the first line of a job's note, which identifies the note. The line is an HTML comment, which readers do not see. It contains a hash of the
- * job's name, because a name may contain any text.
+ * Returns the first line of a job's note. This line identifies the note. The line is an HTML comment, which readers do not see. It contains a hash of
+ * the job's name, because a name may contain any text.
  *
  * @param node Node of a matrix or of parallel copies; an empty string for other jobs.
  */

@@ -358,7 +358,7 @@ function assume(
   };
 }
 
-/** Sentences about the assumptions, which contain untrusted names. */
+/** Returns sentences about the assumptions. These sentences contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, repository, thread, asker, pushers, isExample, isAuthorRightHidden } = assumed;
   const { pull, author } = thread;

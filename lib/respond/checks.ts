@@ -28,7 +28,7 @@ export function startAfresh(name: string): string {
 /**
  * Describes what the checks do, or what to do if there are no checks.
  * @param promise Creates the sentence about the checks.
- * @param instead A sentence for jobs without checks, which begins with a verb.
+ * @param instead A sentence for jobs without checks. The sentence begins with a verb.
  */
 export function checksText(
   { schedule, sinceMs }: Checks,

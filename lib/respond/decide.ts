@@ -771,8 +771,8 @@ export class Decider {
   }
 
   /**
-   * Notes about earlier runs, which prompts do not quote. Empty if a note in the thread has already informed users that prompts leave out notes,
-   * because one notice per thread is enough.
+   * Notes about earlier runs. Prompts do not quote these notes. Empty if a note in the thread has already informed users that prompts leave out
+   * notes, because one notice per thread is enough.
    */
   #earlierNotes(marks: readonly MarkedNote[], { ask, at }: { ask: AskId; at: string }): readonly MarkedNote[] {
     const notes = marks.filter((each) => !isSameAsk(each.mark.ask, ask) && isUntil(each.note, at) && mayHaveRun(each));

@@ -1,5 +1,5 @@
 /**
- * Reads and writes the mark in the program's notes, which contains the request and its result. Marks are the only memory of `respond`. Because any
+ * Reads and writes the mark in the program's notes. A mark contains the request and its result. Marks are the only memory of `respond`. Because any
  * user can write the same line, marks are read only from notes by the token's user. On Gitea, everyone with write access to issues can edit these
  * notes. A mark therefore ends with a code that only a holder of the Mogplex token can create. A mark with a wrong code only shows that the request
  * was answered.

@@ -8,7 +8,7 @@ export type Place =
 /**
  * Returns the pull request's own branch. If this branch is the default branch, the target or a protected branch, in any spelling, the result is a new
  * branch with its own pull request. An issue also gets a new branch.
- * @param branch The source of the pull request as the forge shows it now; `null` if the branch does not exist.
+ * @param branch The current source of the pull request; `null` if the branch does not exist.
  */
 function placeOf(
   { pull }: Pick<Thread, "pull">,

@@ -131,7 +131,7 @@ const queueHandle = z.transform((value: unknown) => {
 
 /**
  * A list, read up to the first invalid element. `z.array` collects the issues of all elements and passes them as arguments of one call. An answer can
- * have half a million elements, and such a call throws.
+ * have half a million elements, and a call with so many arguments throws.
  */
 function list<T>(element: Schema<T>) {
   return z.pipe(

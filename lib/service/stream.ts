@@ -28,7 +28,7 @@ export interface RunEventStream {
   close(): void;
 }
 
-/** A stream for the follower, which also waits for its own heartbeats. A stream of another client may ignore `isBeside`. */
+/** A stream for a follower. The follower also waits for its own heartbeats. A stream of another client may ignore `isBeside`. */
 export interface FollowedStream extends RunEventStream {
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }

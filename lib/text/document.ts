@@ -1,7 +1,7 @@
 /**
  * Represents the content of a report as plain data. {@linkcode markdownOf} renders this data as Markdown, `lib/report/page.ts` as HTML, and
- * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name} or in a block of code, which
- * each renderer escapes.
+ * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name} or in a block of code. Each
+ * renderer escapes both.
  *
  * @module
  */

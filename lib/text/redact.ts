@@ -55,7 +55,7 @@ const NEVER_MASKED = [
 ];
 
 /**
- * Known formats of secrets. The named groups match text before the secret, which is kept. Compiled once and shared by all redactors, because
+ * Known formats of secrets. The named groups match text before a secret. This text is not masked. Compiled once and shared by all redactors, because
  * compiling is slow.
  */
 const SHAPES = new RegExp(
@@ -266,7 +266,7 @@ function longestForm(secret: string): number {
 const CUT_MARGIN = 4_096;
 
 /**
- * Masks text, and cuts the result as {@linkcode cutText} does. Cutting first could leave part of a secret, which no pattern recognizes.
+ * Masks text, and cuts the result as {@linkcode cutText} does. Cutting first could leave part of a secret, and no pattern recognizes such a part.
  * @param max Maximum length of the result with its mark, in UTF-16 code units; at least 1.
  */
 export function cutMasked(text: string, max: number, redact: MaskText): string {

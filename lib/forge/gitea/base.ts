@@ -38,7 +38,7 @@ export const GITEA_BASE: FileForge = {
     ciSystems: ["gitea", "forgejo"],
     user: { name: "GITHUB_ACTOR", id: null },
     host: ownHost,
-    // The job's own token is in a variable with GitHub's name, and is not allowed to read who can push.
+    // The job's own token is in a variable with GitHub's name. This token is not allowed to read who can push.
     tokenVariable: () => VARIABLE,
     needs: {
       respond: GITEA_TOKEN_NEEDS,
