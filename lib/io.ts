@@ -156,7 +156,7 @@ export function isFull(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT"].includes((error as { code?: string } | null)?.code ?? "");
 }
 
-/** About as long as the reports of a short run. An empty file would not be a test, because even a full disk has room for it. */
+/** A text about as long as the reports of a short run. An empty file would prove nothing, because even a full disk has room for it. */
 const PROBE = " ".repeat(65_536);
 
 export function proveWritable(io: Pick<Io, "writeFile" | "removeFile">, path: string): void {

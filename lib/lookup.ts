@@ -9,8 +9,8 @@ export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: stri
 }
 
 /**
- * The own fields of a caller's value. Other code in the process may have written to `Object.prototype`, by mistake or as an attack, and such
- * inherited properties must not be sent.
+ * Own fields of a caller's value. Other code in the process may have written to `Object.prototype`, by mistake or as an attack. Such inherited fields
+ * must not be sent.
  */
 export function ownFields<T extends object>(value: T): T {
   return Object.assign(Object.create(null), value);

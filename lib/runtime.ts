@@ -147,7 +147,7 @@ export function isVariableRefused(name: string): boolean {
   return valueOr(() => process.env[name] === null, true);
 }
 
-/** Whether an error is Deno's "permission denied". Deno documents this name, and no other error has it. */
+/** Whether an error is Deno's "permission denied". Deno documents the name `NotCapable`, and no other error has it. */
 export function isNotPermitted(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";
 }

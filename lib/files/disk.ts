@@ -16,7 +16,10 @@ export interface DurableFiles {
   makeDirectory(path: string): void;
   /** @throws if the directory is not empty. */
   removeDirectory(path: string): void;
-  /** Sorted; `undefined` if the directory does not exist. @throws if the directory cannot be read. */
+  /**
+   * Names in the directory, sorted; `undefined` if the directory does not exist.
+   * @throws if the directory cannot be read.
+   */
   list(directory: string): string[] | undefined;
   facts(path: string): FileFacts | undefined;
   /** `undefined` if the file does not exist. @throws if the file has more than `maxBytes`. */

@@ -273,9 +273,9 @@ const TROUBLE: readonly RegExp[] = [
   /temporarily read-only|\(read-only\) maintenance mode/i,
   // A Ruby or Python hook that crashes: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
   /\(NoMethodError\)|Traceback \(most recent call last\)/,
-  // Git, http.c ("The requested URL returned error: %ld") and remote-curl.c ("RPC failed; HTTP %ld"); curl, lib/http_proxy.c (of a proxy).
+  // Git, http.c ("The requested URL returned error: %ld") and remote-curl.c ("RPC failed; HTTP %ld"); curl, lib/http_proxy.c (errors of a proxy).
   /error: (?:408|425|429|5\d\d)\b|HTTP (?:408|425|429|5\d\d)\b|response (?:408|425|429|5\d\d)\b/,
-  // GitHub, "Rate limits"; GitLab, "Rate limits": over SSH and in bodies of 403.
+  // GitHub, "Rate limits"; GitLab, "Rate limits". These messages occur over SSH, and in the bodies of 403 answers.
   /rate limit|too many requests|abuse detection/i,
   // POSIX, strerror(): a full disk on either side. Git appends this text to the message of the failed operation.
   /No space left on device|Disk quota exceeded|Read-only file system|Input\/output error/i,
@@ -296,7 +296,7 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
   [/CONNECT tunnel failed, response 4|HTTP code 4\d\d from proxy/, PROXY],
   // curl, lib/vtls: "SSL certificate problem: …"; GnuTLS: "server certificate verification failed"; OpenSSH, sshconnect.c.
   [/SSL certificate problem|certificate verification failed|Host key verification failed/i, TRUST],
-  // Git, http.c and credential.c; curl's 401 and 403 there; GitLab: "HTTP Basic: Access denied"; OpenSSH, sshconnect2.c: "Permission denied (".
+  // Git, http.c and credential.c, including HTTP 401 and 403; GitLab: "HTTP Basic: Access denied"; OpenSSH, sshconnect2.c: "Permission denied (".
   [
     /Authentication failed|could not read (?:Username|Password)|error: 40[13]\b|HTTP 40[13]\b|Access denied|Permission denied/i,
     TOKEN,

@@ -220,7 +220,7 @@ export class GitBranch {
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
     this.#unsure = true;
     try {
-      // The message does not show whether the race was lost or the push has succeeded, but the state of the branch does.
+      // Git's message does not show whether the race was lost or the push succeeded, but the state of the branch does.
       const args = ["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`];
       await this.#ask(attempted, args, () => this.#hasArrived(attempted));
     } catch (error) {

@@ -86,7 +86,7 @@ function limitsOf(attempted: string, options: CallOptions, defaults: ApiDefaults
 
 const REQUEST_MS = 30_000;
 
-/** The first page is requested when the method is called, because all other methods send their requests then, too. */
+/** The first page is requested as soon as the method is called, because all other methods also send their requests at once. */
 class List<P, T> implements ListCall<P, T> {
   readonly [Symbol.toStringTag] = "List";
   readonly #page: Promise<P>;

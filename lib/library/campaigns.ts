@@ -113,8 +113,8 @@ export interface Campaign {
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
    * Runs the campaign in this process until the campaign is done, a person must act, or `timeoutMs` has passed. It runs one wave after
-   * another, and sleeps between them on the client's clock. The work starts at once: await the handle, loop over it, or do both. Until it
-   * ends, no other process can work on the campaign.
+   * another, and sleeps between them on the client's clock. The work starts at once: await the handle, loop over it, or do both. Until the
+   * work ends, no other process can work on the campaign.
    *
    * @returns A handle. Awaiting it returns the view of the campaign if every item succeeded, needed no change, or was skipped. Otherwise, it
    * rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. In both cases, a loop ends with the item `end`.
@@ -197,7 +197,7 @@ export interface CampaignSettings {
   forge?: CampaignForge | undefined;
   /** Time without activity after which a pull request is stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
-  /** Whether files that the campaign names can be outside its folder. @default {false} */
+  /** Whether the campaign can use files outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
    * Name of a variable with the address of a webhook. The campaign can use this variable even if its name does not begin with `CAMPAIGN_`
@@ -309,7 +309,7 @@ export function createCampaigns(mogplex: Mogplex): Campaigns {
 function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
   checkSettings(source, settings);
   /**
-   * Adds the connection to the options of a verb. The client's `fetch` sends everything.
+   * Adds the connection to the options of a verb. All requests use the client's `fetch`.
    *
    * @param wait Signal that ends the wait for a token. @default the signal of the options
    */

@@ -191,7 +191,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     await this.#work.cancel(await this.started);
   }
 
-  /** Once this getter has been read, leaving a loop no longer stops the work. */
+  /** Once this getter has been read, leaving the last loop no longer stops following. */
   get #awaited(): Promise<R> {
     this.#isAwaited = true;
     return this.#result;
@@ -392,7 +392,7 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
     last,
     async cancel(started) {
       cancelled.abort();
-      // The job may have started another run since then.
+      // The job may have started another run after `started` resolved.
       await cancel({ ...started, runId: facts.runId ?? started.runId });
     },
     missed: MISSED,

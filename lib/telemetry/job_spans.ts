@@ -62,7 +62,7 @@ function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span
   };
 }
 
-/** The clocks may differ by a few seconds, so a run may seem to begin this many milliseconds before the job started it. */
+/** The clocks may differ by a few seconds, so a run may seem to begin up to this many milliseconds before the job started it. */
 const CLOCKS_MS = 5_000;
 
 /** Whether an operation can be a child of a span, and the start of the operation. The start of a child is never before the start of the span. */

@@ -368,7 +368,7 @@ function withoutUser(address: string | undefined): string | null {
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);
-  // On other systems, the attempt is not a unique id by itself.
+  // The attempt is a unique id only on GitLab.
   const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
   const id = parts.filter((part) => part !== null && part !== "").join("/");
   return {

@@ -237,6 +237,6 @@ function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: 
 
 /** The decision depends only on the trace id and the share, so all programs with the same share make the same decision. */
 function isInShare(traceId: string, share: number): boolean {
-  // Source: OpenTelemetry, `TraceIdRatioBased`: by the last seven bytes of the id.
+  // The last seven bytes of the id decide. Source: OpenTelemetry, `TraceIdRatioBased`.
   return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
 }

@@ -227,7 +227,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
   };
 }
 
-// Linux refuses an argument or variable of 128 KiB. Source: execve(2), MAX_ARG_STRLEN.
+// Linux refuses an argument or variable of 128 KiB or more.
 const MAX_PROMPT_VARIABLE_BYTES = 120 * 1_024;
 const KILL_GRACE_MS = 2_000;
 const OUTPUT_GRACE_MS = 500;

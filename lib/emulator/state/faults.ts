@@ -71,7 +71,7 @@ export interface Fault {
   processed?: boolean | undefined;
 }
 
-/** A fault that is applied to matching requests, and the number of requests so far. */
+/** A fault to inject, and the number of requests that it has hit. */
 export interface PlannedFault extends Fault {
   /** Number of requests that the fault has hit so far. */
   hits: number;
