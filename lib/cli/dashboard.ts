@@ -333,9 +333,7 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
         const written = print.untrusted(
           writtenMs === null || writtenMs > nowMs ? "" : `, as of ${agoText(writtenMs, nowMs)}`,
         );
-        const questions = asking === 0
-          ? own``
-          : own`, ${asking} ${asking === 1 ? own`waits` : own`wait`} for an answer`;
+        const questions = asking === 0 ? own`` : own`, ${asking} ${asking === 1 ? own`needs` : own`need`} an answer`;
         return own`  ${column(print, campaignName(campaign))} ${
           column(print, lateMsOf(campaign, nowMs) === null ? state : "late", 9)
         } ${ended} of ${items} finished, ${failed} failed${questions}${written}`;

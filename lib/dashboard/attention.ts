@@ -290,7 +290,7 @@ function answerText(names: readonly string[], count: number, runId: string | nul
 
 const HAPPENED: ReadonlyMap<string, string> = new Map([
   ["failed", "failed"],
-  ["awaiting_input", "waits for an answer"],
+  ["awaiting_input", "needs an answer"],
   ["suppressed", "was not started"],
   ["not_started", "was not started"],
 ]);
@@ -523,7 +523,7 @@ function ofRepositories({ runs, at }: DashboardData, troubles: readonly Trouble[
 }
 
 const CAUSES: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
-  ["needs-input", ["waits for an answer", "wait for an answer"]],
+  ["needs-input", ["needs an answer", "need an answer"]],
   ["unknown", ["needs a review", "need a review"]],
   ["overdue", ["did not finish in time", "did not finish in time"]],
   ["cancelled", ["was cancelled", "were cancelled"]],
@@ -556,7 +556,7 @@ function ofCauses({ campaigns, origin }: DashboardData): Concern[] {
 }
 
 const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> = new Map([
-  ["awaiting_input", ["waits for an answer", "wait for an answer"]],
+  ["awaiting_input", ["needs an answer", "need an answer"]],
   ["error", ["has no verdict", "have no verdict"]],
   ["not_started", ["was not started", "were not started"]],
 ]);
@@ -623,7 +623,7 @@ function ofAutomations({ automations, origin }: DashboardData): Concern[] {
     const count = runs?.statuses.filter((status) => status === "awaiting_input").length ?? 0;
     const what = count === 1 ? "Answer the run" : `Answer the ${count} runs`;
     return count === 0 ? [] : [
-      concern("decision", "warn", `Automation “${name}” waits for an answer`, `${what} in the app.`, {
+      concern("decision", "warn", `Automation “${name}” needs an answer`, `${what} in the app.`, {
         appUrl: answerUrl(origin),
         link: { words: "Show runs", part: "automations" },
       }),

@@ -194,7 +194,7 @@ export function unratedTexts({ cancelled, notStarted, waiting, running, unfinish
   return [
     [cancelled, "was cancelled", "were cancelled"] as const,
     [notStarted, "did not start", "did not start"] as const,
-    [waiting, "waits for an answer", "wait for an answer"] as const,
+    [waiting, "needs an answer", "need an answer"] as const,
     [running, "is running", "are running"] as const,
     [unfinished, "had not finished when its job ended", "had not finished when their jobs ended"] as const,
   ].flatMap(([count, one, many]) => count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]);

@@ -20,9 +20,9 @@ export const OUTCOME_WORDS: Readonly<Record<ResultView["outcome"] | "not_started
   cancelled: { tone: "skipped", state: "cancelled", note: ["🚫", "Cancelled"], past: "was cancelled" },
   awaiting_input: {
     tone: "warn",
-    state: "waits for an answer",
+    state: "needs an answer",
     note: ["⚠️", "Needs attention"],
-    past: "waited for an answer",
+    past: "needed an answer",
   },
   deadline: {
     tone: "warn",

@@ -131,7 +131,7 @@ const VERDICTS: Readonly<
   success: { mark: "✅", word: "success", headline: "Mogplex {noun} succeeded" },
   failed: { mark: "❌", word: "failed", headline: "Mogplex {noun} failed" },
   cancelled: { mark: "🚫", word: "cancelled", headline: "Mogplex {noun} was cancelled" },
-  awaiting_input: { mark: "⏳", word: "waits for an answer", headline: "Mogplex {noun} waits for an answer" },
+  awaiting_input: { mark: "⏳", word: "needs an answer", headline: "Mogplex {noun} needs an answer" },
   deadline: { mark: "⏳", word: "did not finish in time", headline: "Mogplex {noun} did not finish in time" },
   interrupted: { mark: "🚫", word: "interrupted", headline: "Interrupted while following the Mogplex {noun}" },
   started: { mark: "🚀", word: "started, not followed", headline: "Mogplex {noun} started, not followed" },

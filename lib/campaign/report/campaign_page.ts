@@ -191,7 +191,7 @@ function countWords(view: CampaignView): string {
   return [
     ...ended === 0 ? [] : [`${ended} ${ended === 1 ? "has" : "have"} finished`],
     ...running === 0 ? [] : [`${running} ${running === 1 ? "is" : "are"} running`],
-    ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`],
+    ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "needs" : "need"} an answer`],
     `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued${again === 0 ? "" : ` (${again} of them again)`}`,
   ].join(", ");
 }
@@ -344,7 +344,7 @@ function shares(view: CampaignView): Html | null {
     ["succeeded or unchanged", good, "good", "good"],
     ["did not succeed", bad, "bad", "bad"],
     ["skipped", skipped, "idle", "skipped"],
-    [asking === 1 ? "waits for an answer" : "wait for an answer", asking, "warn", "warn"],
+    [asking === 1 ? "needs an answer" : "need an answer", asking, "warn", "warn"],
     ["running", running, "track", "run"],
     ["queued", items - ended - asking - running, "track", "queued"],
   ];

@@ -215,7 +215,7 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
   const unanswered = view.counts.starting - sending - elsewhere;
   const open = [
     ...(running > 0 ? [`${formatCount(running, "run")} active`] : []),
-    ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),
+    ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "needs" : "need"} an answer`] : []),
     ...(sending > 0 ? [`${formatCount(sending, "start")} ${sending === 1 ? "is" : "are"} being sent`] : []),
     ...(elsewhere > 0
       ? [`${formatCount(elsewhere, "start")} ${elsewhere === 1 ? "is" : "are"} being sent by another job`]

@@ -114,7 +114,7 @@ function renderCampaignJson(view: CampaignView): string {
  * too long. `error`: something else prevented success.
  */
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
-  "needs-input": ["error", "The run waits for an answer"],
+  "needs-input": ["error", "The run needs an answer"],
   unknown: ["error", "The run succeeded; nothing shows whether it produced what the file requires"],
   conflict: ["error", "The idempotency key belongs to another request"],
   failed: ["failure", "The run failed, or did not produce what the file requires"],

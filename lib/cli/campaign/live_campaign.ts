@@ -411,7 +411,7 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
     `${ended} of ${formatCount(items, "item")} finished`,
     `${running} running`,
     ...(bad > 0 ? [`${bad} did not succeed`] : []),
-    ...(asking > 0 ? [`${asking} ${asking === 1 ? "waits" : "wait"} for an answer`] : []),
+    ...(asking > 0 ? [`${asking} ${asking === 1 ? "needs" : "need"} an answer`] : []),
   ];
   const { start, end } = outlookMs(view, nowMs);
   const parts = [

@@ -19,7 +19,7 @@ const OF_RUN: Meanings = {
   success: "all runs have ended without failures",
   failed:
     "all runs have ended, but items failed or are unknown; or the campaign stopped after too many failures; or a start has had no answer for two hours",
-  awaitingInput: "the campaign needs attention: items wait for an answer, a gate is closed, or it was stopped",
+  awaitingInput: "the campaign needs attention: items need an answer, a gate is closed, or it was stopped",
   rateLimited: "--timeout passed before all runs had ended; or another process is running in its directory",
 };
 

@@ -35,7 +35,7 @@ export const campaignStatusVerb: Verb = campaignVerb("status", {
       "with --exit-status: all runs have ended, but items failed or are unknown; it stopped after too many failures; or a start has had no answer for two hours",
     usage: "there is no plan; a mistake in the file or the arguments; a modified lock or journal",
     awaitingInput:
-      "with --exit-status: the campaign needs attention: items wait for an answer, a gate is closed, or it was stopped",
+      "with --exit-status: the campaign needs attention: items need an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",
     rateLimited: "with --exit-status: the campaign is not done yet",
   },

@@ -227,7 +227,7 @@ export function foldersOf(base: string): string[] {
 const isWaiting = ({ run }: Remembered) => run !== undefined && endOfRun(run.status) === "awaiting_input";
 
 function liveState(earlierRun: Remembered): string {
-  if (isWaiting(earlierRun)) return "waits for an answer";
+  if (isWaiting(earlierRun)) return "needs an answer";
   return earlierRun.runId === null ? "has no answer yet" : "is still running";
 }
 

@@ -267,7 +267,7 @@ export const runsEventsVerb: Verb = {
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
     if (outcome !== "awaiting_input") return EXIT.success;
     // The status is not terminal, but this command cannot make the run continue. The documented command would time out.
-    writer.error(`run ${runId} waits for an answer and will not finish on its own`);
+    writer.error(`run ${runId} needs an answer and will not finish on its own`);
     return EXIT.failed;
   },
 };

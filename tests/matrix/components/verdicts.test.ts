@@ -57,7 +57,7 @@ const CASES: Record<string, Case> = {
   success: { code: 0, says: /^> verdict +success \(exit code 0\)$/m },
   "agent-failure": { code: 1, says: /^> reason +Agent run exited with code 1\.$/m },
   "cancelled-during-boot": { code: 3, says: /^> verdict +cancelled \(exit code 3\)$/m },
-  "awaiting-input": { code: 4, says: /^> verdict +waits for an answer \(exit code 4\)$/m },
+  "awaiting-input": { code: 4, says: /^> verdict +needs an answer \(exit code 4\)$/m },
   "token-empty": {
     code: 64,
     says:

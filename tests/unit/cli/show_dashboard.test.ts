@@ -110,12 +110,12 @@ test("dashboard counts the question of a campaign as open on screen and in data 
   const args = ["dashboard", "--results", "campaign.json"];
   const { stdout } = await world().cli(args, { env, files });
   const lines = stdout.split("\n").map((line) => line.trim());
-  expect(lines[lines.findIndex((line) => line.includes("waits for an answer")) + 1])
+  expect(lines[lines.findIndex((line) => line.includes("needs an answer")) + 1])
     .toBe("acme/service-2: answer in the app, or cancel the run.");
   expect(lines.filter((line) => line.includes("replace-moment"))).toEqual([
-    "1 item of “replace-moment, round 2026-12” waits for an answer, for under 1 min",
+    "1 item of “replace-moment, round 2026-12” needs an answer, for under 1 min",
     expect.stringContaining("1 item of “replace-moment, round 2026-12” failed"),
-    "replace-moment, round 2026-12    waiting   2 of 3 finished, 1 failed, 1 waits for an answer",
+    "replace-moment, round 2026-12    waiting   2 of 3 finished, 1 failed, 1 needs an answer",
   ]);
   const { io } = await world().cli([...args, "--out", "d"], { env, files });
   const [campaign] = JSON.parse(io.files.get("d/data.json") ?? "").campaigns;

@@ -46,9 +46,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009This needs a token with the scope write.for 10 hOpen run Open the app Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009This needs a token with the scope write.for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting. Run this command with the flags of its jobs:mogplex-ci campaign approve campaign.ymlfor 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” waits for an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003This needs a token with the scope write.for 4 hOpen run Open the app Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003This needs a token with the scope write.for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failednpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -93,7 +93,7 @@ test("concernsOf() sorts by kind, and foldConcerns() folds no question and no wa
     pullRequests: { ...data.pullRequests, entries: [pull] as Data["pullRequests"]["entries"] },
   });
   expect(all.map((each) => [each.subject, adviceOf(each)])).toEqual([
-    ["acme/api (nightly) waits for an answer", "Answer in the app, or cancel the run: mogplex-ci runs cancel q1q1q1q1"],
+    ["acme/api (nightly) needs an answer", "Answer in the app, or cancel the run: mogplex-ci runs cancel q1q1q1q1"],
     ["acme/api (nightly) failed", "Run a1b2c3d4."],
     ["acme/api (nightly) failed", "Run b."],
     [
@@ -200,7 +200,7 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
   expect(concernsOf(data).map(({ tone, subject, line }) => [tone, subject, line])).toEqual([
     [
       "warn",
-      "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) waits for an answer",
+      "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) needs an answer",
       "acme/api: answer in the app, or cancel the run.",
     ],
   ]);
@@ -373,7 +373,7 @@ test("renderDashboardPage() compares the last seven days with the seven before",
 
 test("renderDashboardPage() counts successes among the runs that succeeded or failed, and names the others", () => {
   const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
-  const others = "3 were cancelled, 1 waits for an answer, 2 had not finished when their jobs ended";
+  const others = "3 were cancelled, 1 needs an answer, 2 had not finished when their jobs ended";
   expect(tilesOf(last, figures(51, 42, 7))[1]).toBe("Succeeded78%↓ 4 points worse than 82%of 40 finished runs");
   const summaryOf = (days: RunFigures) =>
     textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
@@ -894,11 +894,11 @@ test("renderDashboardPage() repeats no state of a run as its reason", () => {
   const [run] = fullDashboard(1).runs;
   const drawn = (outcome: string) =>
     textsOf(
-      render(emptyDashboard({ runs: [{ ...run, outcome, reason: "run waits for an answer" }] as Data["runs"] })),
+      render(emptyDashboard({ runs: [{ ...run, outcome, reason: "run needs an answer" }] as Data["runs"] })),
       "td",
     );
-  expect(drawn("awaiting_input")).not.toContain("run waits for an answer");
-  expect(drawn("failed")).toContain("run waits for an answer");
+  expect(drawn("awaiting_input")).not.toContain("run needs an answer");
+  expect(drawn("failed")).toContain("run needs an answer");
 });
 
 test("renderDashboardPage() shows reason, id, command and log of a failed run that has no page", () => {
@@ -1181,8 +1181,8 @@ test("concernsOf() has each run that waits for an answer, although its campaign 
   const campaigns = campaign === undefined ? [] : [{ ...campaign, causes: [], asking: 1 }];
   const data = emptyDashboard({ campaigns, runs: [old, later, ofRead] as Data["runs"] });
   expect(concernsOf(data).map(({ kind, subject }) => [kind, subject])).toEqual([
-    ["decision", expect.stringMatching(/^acme\/service-0.* waits for an answer$/)],
-    ["decision", "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) waits for an answer"],
+    ["decision", expect.stringMatching(/^acme\/service-0.* needs an answer$/)],
+    ["decision", "1 item of “Move to Node 24” (move-to-node-24, round 2026-12) needs an answer"],
   ]);
 });
 
@@ -1191,7 +1191,7 @@ test("concernsOf() has an automation with a run that waits for an answer", () =>
   const runs = { ...automation?.runs, statuses: ["success", "awaiting_input"] };
   const data = emptyDashboard({ automations: [{ ...automation, runs }] as Data["automations"] });
   expect(concernsOf(data).map(({ kind, subject, line }) => [kind, subject, line])).toEqual([
-    ["decision", "Automation “Nightly review” waits for an answer", "Answer the run in the app."],
+    ["decision", "Automation “Nightly review” needs an answer", "Answer the run in the app."],
   ]);
 });
 
@@ -1281,7 +1281,7 @@ test("renderDashboardPage() shows how long an active run has taken so far, and n
     return elementsOf(page).find(({ attributes }) => attributes.id === "run-1")?.text;
   };
   expect(cellsOf("started")).toEndWith("timeouts2 h so far");
-  expect(cellsOf("awaiting_input")).toContain("waits for an answer");
+  expect(cellsOf("awaiting_input")).toContain("needs an answer");
 });
 
 test("renderDashboardPage() names no limit of sandboxes if more are in use", () => {

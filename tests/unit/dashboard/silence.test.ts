@@ -128,7 +128,7 @@ test("concernsOf() has the silent job with the failure of its last run, also whe
   });
   expect(concernsOf(dashboard(web, [asking], runsOn(every(1, 11, 80)))).map(({ line }) => line)).toEqual([
     expect.stringContaining("Answer in the app, or cancel the run"),
-    "The last run waits for an answer. Check its schedule and its token.",
+    "The last run needs an answer. Check its schedule and its token.",
   ]);
 });
 

@@ -77,7 +77,7 @@ test("renderJunit() gives GitLab a verdict that is red unless the job ends with 
     ["success", "success", null, ...phases],
     ["failed", "failed", "Mogplex run failed (exit code 1)", ...phases],
     ["cancelled", "error", "Mogplex run was cancelled (exit code 3)", ...phases],
-    ["awaiting_input", "error", "Mogplex run waits for an answer (exit code 4)", ...phases],
+    ["awaiting_input", "error", "Mogplex run needs an answer (exit code 4)", ...phases],
     ["deadline", "error", "Mogplex run did not finish in time (exit code 124)", ...phases],
     ["interrupted", "error", "Interrupted while following the Mogplex run (exit code 143)", ...phases],
     ["started", "skipped", "Mogplex run started, not followed (exit code 0)", ...phases],

@@ -86,7 +86,7 @@ test("renderRunPage() has a state and a next step for every outcome", () => {
     success: "succeeded",
     failed: "failed",
     cancelled: "cancelled",
-    awaiting_input: "waits for an answer",
+    awaiting_input: "needs an answer",
     deadline: "no verdict",
     interrupted: "no verdict",
     started: "running",

@@ -20,7 +20,7 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
     "✅ Mogplex run succeeded",
     "❌ Mogplex run failed",
     "🚫 Mogplex run was cancelled",
-    "⏳ Mogplex run waits for an answer",
+    "⏳ Mogplex run needs an answer",
     "⏳ Mogplex run did not finish in time",
     "🚫 Interrupted while following the Mogplex run",
     "🚀 Mogplex run started, not followed",

@@ -58,7 +58,7 @@ test("renderCampaignPage() has the title of the task, and a bar of the items", (
   ]);
   const [bar] = elementsOf(page).filter(({ attributes }) => attributes.role === "img");
   expect(bar?.attributes["aria-label"]).toBe(
-    "100 items: 39 succeeded or unchanged, 15 did not succeed, 2 skipped, 1 waits for an answer, 3 running, 40 queued",
+    "100 items: 39 succeeded or unchanged, 15 did not succeed, 2 skipped, 1 needs an answer, 3 running, 40 queued",
   );
 });
 
@@ -266,7 +266,7 @@ test("renderCampaignPage() at a gate says what a retry of a succeeded item does 
 test("renderCampaignPage() counts at a gate what has finished, what waits for an answer, and what is queued", () => {
   const items = [anItem(0, "succeeded"), anItem(1, "needs-input"), anItem(2, "running"), anItem(3, "waiting")];
   const page = rendered(viewOf(items, { state: "gated", waitingFor: "gate", stateReason: "x" }));
-  expect(textsOf(page, "header")[0]).toContain("1 has finished, 1 is running, 1 waits for an answer, 1 is queued");
+  expect(textsOf(page, "header")[0]).toContain("1 has finished, 1 is running, 1 needs an answer, 1 is queued");
 });
 
 test("renderCampaignPage() has a segment of the bar for a run that waits for an answer, and says once what to do", () => {

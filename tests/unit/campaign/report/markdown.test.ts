@@ -16,7 +16,7 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
   const lines = render(mixedView(100)).split("\n").filter((line) => line !== "");
   expect(lines.slice(0, 3)).toEqual([
     "## 🚀 Campaign `replace-moment`, round `2026-12`, is running",
-    "3 runs active, 1 run waits for an answer; the next start waits for the quota of starts per hour (30 of 30 used). " +
+    "3 runs active, 1 run needs an answer; the next start waits for the quota of starts per hour (30 of 30 used). " +
     "Next wave: 2026-12-01 14:05 UTC (in 12 min). **15 items did not succeed: see what to do below**.",
     "56 of 100 have finished: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
     "1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 queued. 34 pull requests; " +

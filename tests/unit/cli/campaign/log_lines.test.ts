@@ -63,7 +63,7 @@ test("LiveCampaign says what happened to an item, with what a reader needs next"
 
 test("LiveCampaign has a heartbeat with the counts, the starts of the day, and what is waited for until when", async () => {
   expect(await heartbeat(mixedView(100))).toBe(
-    "... 56 of 100 items finished, 3 running, 15 did not succeed, 1 waits for an answer; 84 of 150 starts a day; " +
+    "... 56 of 100 items finished, 3 running, 15 did not succeed, 1 needs an answer; 84 of 150 starts a day; " +
       "next start waits for the quota of starts per hour (30 of 30 used); earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
   );
   expect(await heartbeat(viewOf([anItem(1, "running")], { waitingFor: "nothing", nextWaveAt: null, endsAt: null })))

@@ -129,11 +129,11 @@ test("run --follow names the run whose folder it leaves alone, and how to cancel
   );
   for (const run of emulator.world.store.runs.values()) run.status = "awaiting_input";
   expect(await noteOf()).toBe(
-    'note: run "<run>" in this folder waits for an answer (to cancel it: mogplex-ci runs cancel <run>), so the files of this run go to "mogplex-ci/run-2"',
+    'note: run "<run>" in this folder needs an answer (to cancel it: mogplex-ci runs cancel <run>), so the files of this run go to "mogplex-ci/run-2"',
   );
   const same = await cli([...RUN, "--timeout", "30s"], { files });
   expect(same.stderr).toContain(
-    'run "<run>" in this folder waits for an answer, with the same request: attaching to it',
+    'run "<run>" in this folder needs an answer, with the same request: attaching to it',
   );
 });
 

@@ -82,7 +82,7 @@ test("run --follow tells each system of a failure once, in its own words", async
 
 test("run --follow prints a warning for a run that waits for an answer", async () => {
   const { stdout } = await world("awaiting-input").cli(RUN, { env: TEAMCITY });
-  expect(stdout).toMatch(/##teamcity\[message text='acme\/api: Fix it → waits for an answer \(.+' status='WARNING'\]/);
+  expect(stdout).toMatch(/##teamcity\[message text='acme\/api: Fix it → needs an answer \(.+' status='WARNING'\]/);
 });
 
 test("run --follow gives no command with --json, and none to a system that has none", async () => {

@@ -197,7 +197,7 @@ test("runs events --follow ends with 1, or 4 with --exit-status, when the run is
   const plain = await cli(["runs", "events", runId, "--follow"]);
   expect({ code: plain.code, stderr: plain.stderr }).toEqual({
     code: 1,
-    stderr: "error: run <run> waits for an answer and will not finish on its own\n",
+    stderr: "error: run <run> needs an answer and will not finish on its own\n",
   });
   expect(plain.stdout).toEndWith("--- run <run> awaiting_input ---\n");
   expect((await cli(["runs", "events", runId, "--follow", "--exit-status"])).code).toBe(4);
