@@ -2,7 +2,7 @@
  * Starts, follows and reports hosted Mogplex agent runs from CI.
  *
  * {@linkcode run} returns when the service reports `success`, and throws an error with an exit code otherwise. Importing this module has no
- * effect; run as a program, it is the command `mogplex-ci`.
+ * effect. When run as a program, the module is the command `mogplex-ci`.
  *
  * @example Run an agent, write a summary, exit with the verdict
  * ```ts

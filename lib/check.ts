@@ -21,7 +21,7 @@ export interface Check {
   lacksTrigger?: boolean;
   /** `true` if the job can run but, because of a setting, starts no agent; absent otherwise. */
   isOff?: boolean;
-  /** `true` if the token cannot read what this check looks for, so it is unknown whether it exists; absent otherwise. */
+  /** `true` if the token cannot read what this check looks for, so its existence is unknown; absent otherwise. */
   isUnread?: boolean;
   /** Exit code of a job with this problem; only for failed checks. */
   code?: number;

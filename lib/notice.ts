@@ -105,7 +105,7 @@ export type Notice =
   | {
     /**
      * The job's first attempt found an existing run with its key. Another job of the same matrix might have started this run, because the CI
-     * system does not distinguish them.
+     * system does not distinguish these jobs.
      */
     kind: "shared_key";
     /** UUID of the run that was found. */

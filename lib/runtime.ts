@@ -166,7 +166,7 @@ function looksLikeUtf16(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes UTF-8, and keeps a byte order mark. Throws for all other bytes, because a task must not be sent with U+FFFD or NUL in place of its
+ * Decodes UTF-8, and keeps a byte order mark. Throws for any other input, because a task must not be sent with U+FFFD or NUL in place of its
  * characters. The message is a clause: `it is UTF-16: save it as UTF-8`.
  */
 export function decodeUtf8(bytes: Uint8Array): string {

@@ -259,8 +259,8 @@ function cannotRun(cause: unknown): UsageError {
 
 /** Messages about server problems, each with its source. These are not refusals, even if a hook or a status adds "rejected". */
 const TROUBLE: readonly RegExp[] = [
-  // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea prints it together with "pre-receive hook
-  // declined", go-gitea/gitea issue 22293; GitLab prints "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
+  // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea prints this message together
+  // with "pre-receive hook declined", go-gitea/gitea issue 22293; GitLab prints "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
   /Internal (?:Server|API) error/i,
   // GitLab Shell, client/gitlabnet.go: "Internal API unreachable", and older "Failed to authorize your Git request: internal API unreachable".
   /Internal API unreachable/i,

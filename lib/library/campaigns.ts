@@ -94,8 +94,8 @@ export interface Campaign {
    */
   plan(options?: CampaignPlanOptions): Promise<CampaignPlan>;
   /**
-   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it plans first. If
-   * `home` is a branch, it does not plan, because a missing plan might mean that the branch was lost: call {@linkcode Campaign.plan}
+   * Runs one wave: records what has finished, starts what the service's limits permit, and returns. If there is no plan, it makes one
+   * first. If `home` is a branch, it never makes a plan, because a missing plan might mean that the branch was lost: call {@linkcode Campaign.plan}
    * yourself. You can call this method repeatedly, from any machine that has access to the home.
    *
    * @returns The view of the campaign, even if items have failed. `state` and `exitCode` show whether the campaign is done, and how it ended.

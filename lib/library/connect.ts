@@ -74,7 +74,7 @@ export interface MogplexOptions extends DerivedOptions {
   token?: string | (() => string | Promise<string>) | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, otherwise `https://mogplex.com` */
   url?: string | undefined;
-  /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default `MOGPLEX_DEV=1` permits it */
+  /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default `loopback` if `MOGPLEX_DEV=1` is set */
   plainHttp?: "loopback" | undefined;
   /** Additional headers to send with each request, such as for a gateway in front of the service. @default {{}} */
   headers?: Readonly<Record<string, string>> | Headers | undefined;

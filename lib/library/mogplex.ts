@@ -52,7 +52,7 @@ export interface MogplexAutomations {
   /**
    * Triggers an automation, or finds the run that was triggered with the same key.
    *
-   * The returned run might not be active yet: with `status: "pending"`, it is waiting for a slot, and with `replayed: true`, it existed before. If the
+   * The returned run might not be active yet: with `status: "pending"`, it is waiting for a slot, and with `replayed: true`, it already existed. If the
    * service accepts the trigger but starts nothing, the promise rejects. After a 429, a 5xx or a network failure, the method waits and tries again as
    * long as `timeoutMs` permits. Every attempt sends the same key and the same bytes. If a derived key finds a run that is `failed` or
    * `cancelled`, the next key of its series is tried.
@@ -107,7 +107,7 @@ export interface MogplexAutomations {
    * @returns A handle whose work has already begun. Await it for the result, loop over it for events, or do both.
    * @throws {AutomationVerdictError} when the run did not succeed, unless `throwOnFailure` is false. The error contains the result.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run continues, or stays in the queue, unless `cancelOn` has
-   * `timeout`. To resume, call it again.
+   * `timeout`. To resume, call this method again.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, failed.
    * @throws {UsageError} when an option or an id is invalid.

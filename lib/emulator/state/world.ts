@@ -191,7 +191,7 @@ export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }
 
-/** A fixture's repository with the name of a project is kept. */
+/** If the fixture already has a repository with the name of a project, that repository is kept. */
 export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixture {
   if (all.length === 0) return fixture;
   const names = new Set(fixture.repos.map((repo) => repo.full_name));
