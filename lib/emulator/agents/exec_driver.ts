@@ -304,7 +304,7 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
 // A command can print text without a line break. The limit prevents such text from filling the memory.
 const MAX_LINE = 4_000;
 
-/** Splits text that arrives in pieces into lines. Each line includes its line break. The last line might have none. */
+/** Splits text into lines. The text arrives in pieces. Each line includes its line break. The last line might have none. */
 function lineCutter(onLine: (line: string) => void): { take(piece: string): void; end(): void } {
   let rest = "";
   return {

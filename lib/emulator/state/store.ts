@@ -175,7 +175,7 @@ export class Store {
   /** Sandboxes that might be active. Stopped sandboxes of ended runs are removed, so that a start does not have to check all sandboxes. */
   readonly currentSandboxes = new Set<SandboxRow>();
   readonly bootedSandboxes = new Map<string, SandboxRow>();
-  /** Boots whose sandbox has no row yet, by run id. `at` is in microseconds since 1970. */
+  /** Claims of runs whose sandbox has no row yet, by run id. `at` is in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
   readonly sandboxHolders = new Map<string, Set<string>>();
   readonly lifecycle: LifecycleRow[] = [];
