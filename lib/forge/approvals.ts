@@ -16,7 +16,7 @@ export interface ReviewReading {
   readonly required: number | null;
   readonly opinions: readonly Opinion[] | null;
   readonly author: ForgeUser | null;
-  /** Authors and committers of the commits who have an account; `null` if the forge does not show all of them. */
+  /** Users who are authors or committers of the commits; `null` if the forge does not show all of them. */
   readonly writers: readonly ForgeUser[] | null;
   /**
    * Users who pushed to the branch. Commits do not prove this, because anyone can write any name into a commit. `null` if the list is incomplete.
@@ -52,8 +52,8 @@ export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;
   /**
-   * `null` if the forge does not show the required number of approvals. One approval is then enough here, and the forge must reject the merge if more
-   * are required.
+   * `null` if the forge does not show the required number of approvals. In that case, one approval is enough here, and the forge must reject the
+   * merge if more are required.
    */
   readonly needed: number | null;
   readonly by: readonly ForgeUser[];

@@ -27,7 +27,7 @@ const READING_MS = 10 * 60_000;
 
 const TOKEN_EXITS: readonly ExitName[] = ["unauthorized", "forbidden"];
 
-/** Leaves out what was attempted, because the context already shows it. Errors of the network do not name the forge. */
+/** Leaves out what was attempted, because the context already shows it. Network errors do not name the forge. */
 function reasonOf(error: unknown, host: string): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value, advice } = error;

@@ -187,7 +187,10 @@ function bareWorkflow(text: string): string {
     .filter((line) => !/^\s*(?:- +)?["']?(?:run-)?name["']?\s*:/.test(line)).join("\n");
 }
 
-/** The events of a workflow without comments: the text after `on`, up to the next key at the left margin. */
+/**
+ * Returns the text after `on` in a workflow, up to the next key at the left margin.
+ * @param bare The workflow without its comments.
+ */
 function eventsOf(bare: string): string {
   return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
 }

@@ -84,13 +84,13 @@ export function isHidden(error: unknown): error is ApiError {
 
 /** Maximum number of requests per client: six for each of 1000 pull requests. */
 const BUDGET = 6_000;
-/** Longest duration of a call with its retries. GitHub requires a wait of one minute if a response gives no time. */
+/** Longest duration of a call with its retries. GitHub requires a wait of one minute if a response does not specify a time. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
 const WRITE_CALL_MS = 15 * 60_000;
 /** Shortest time between two writes to a host. Source: GitHub, "Best practices for using the REST API", mutative requests. */
 const WRITE_PAUSE_MS = 1_000;
-/** The wait if a rate limit gives no time. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+/** The wait if the response to an exceeded rate limit does not specify a time. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
 const PARTS_MS = 5 * 60_000;

@@ -83,7 +83,7 @@ export async function openRepositoryFiles(options: FilesOptions, wanted: WantedR
         }
       } catch (error) {
         if (!(error instanceof MogplexError)) throw error;
-        // A local Mogplex may not have the repository.
+        // A local Mogplex might not have the repository.
         if (!isLocal || places.length === 1 || !isRefusal(error)) failures.push({ way: way.name, error });
       }
     }

@@ -244,7 +244,7 @@ class NoteWriter {
   }
 }
 
-/** How long to search for the comment after a lost response, because the list of comments may be outdated. */
+/** How long to wait before each search for the comment after a lost response. The list of comments may be outdated. */
 const LOOK_MS = [1_000, 5_000, 15_000];
 
 /**

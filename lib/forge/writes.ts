@@ -10,7 +10,7 @@ export interface MergeOrder {
   /** Title and body of the commit, already sanitized. Not used if the method creates no commit. */
   readonly title: string;
   readonly body: string;
-  /** Whether the target has a merge queue. The write itself detects a merge train on GitLab. */
+  /** Whether the target has a merge queue. On GitLab, `merge` itself detects a merge train. */
   readonly hasQueue: boolean;
 }
 
@@ -52,7 +52,7 @@ export interface Reviewers {
 
 /**
  * `last`: the last matching rule applies. `sections`: the rules of all sections apply, and sections can have default owners. `all`: every matching
- * rule applies, and its pattern is a regular expression.
+ * rule applies, and the patterns are regular expressions.
  */
 export interface CodeOwnersForm {
   readonly paths: readonly string[];

@@ -147,7 +147,7 @@ export function isRepeated(exitCode: number): boolean {
 }
 
 export interface Doubts {
-  /** Whether the mention gets no further start if no sandbox is free. */
+  /** Whether this is the last attempt to start the run if no sandbox is free. */
   isLastStart: boolean;
   isUnwanted: boolean;
   isHidden: boolean;

@@ -753,7 +753,7 @@ export class Decider {
     const hasRight = this.#rights.crowd(MAX_USERS);
     // Start with the newest comments, because only the first `MAX_USERS` users are checked.
     for (const comment of earlier.toReversed()) {
-      // The editor of a comment may not be its author. On Gitea, everyone with write access to issues can edit comments.
+      // The editor of a comment might not be its author. On Gitea, everyone with write access to issues can edit comments.
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
       if (await hasRight(comment.author)) allowedComments.unshift(comment);
     }

@@ -175,7 +175,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
 
 type RunCalls = RunReads & Pick<ServiceClient, "startRun" | "checkStartAccess" | "cancelRun">;
 
-/** The key found a run for another repository. The service should have refused the start. */
+/** The key belongs to a run for another repository. The service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
   const why = `the idempotency key ${JSON.stringify(key)} belongs to run "${runId}" of another repository`;
   const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };

@@ -1,5 +1,5 @@
 /**
- * The client of the service. Answers are checked against the contract. Any other answer becomes an error of a class in `lib/errors.ts`.
+ * The client of the service. Answers are checked against the contract. Any other answer becomes one of the errors in `lib/errors.ts`.
  * @module
  */
 import { systemClock } from "../clock.ts";

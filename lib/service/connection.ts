@@ -21,7 +21,7 @@ interface ParseOriginOptions {
   devHost?: string | undefined;
   /** `NODE_ENV=production`: refuses plain HTTP even with `dev`. */
   production?: boolean | undefined;
-  /** Permits plain HTTP to this machine even without `dev` and with `production`. */
+  /** Permits plain HTTP to this machine, regardless of `dev` and `production`. */
   loopback?: boolean | undefined;
   place?: string | undefined;
 }

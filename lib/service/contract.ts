@@ -346,7 +346,7 @@ export type Masker = () => MaskText;
 
 interface TextLimits {
   /**
-   * Masks a text before it is cut, because half a secret would not be recognized as a secret. Most answers need no cut, so the masker is created on
+   * Masks a text before it is cut, because half a secret would not be recognized as a secret. Most answers are not cut, so the masker is created on
    * demand.
    */
   masker: Masker;

@@ -88,7 +88,7 @@ export function bareValue(text: string): string {
 
 /**
  * A value that {@linkcode bareValue} rejects becomes empty, because the format has no quoting.
- * @throws {RangeError} if a name has characters other than `[A-Za-z0-9_]`, or if the file is too large. Both are bugs of the caller.
+ * @throws {RangeError} if a name has characters other than `[A-Za-z0-9_]`, or if the file is too large. Both are bugs in the caller.
  */
 export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
   let text = "";
@@ -237,8 +237,8 @@ export function escapeLabel(text: string): string {
 
 /**
  * Escapes an attribute value. TeamCity would treat text between two percent signs as the name of a build parameter, such as a password, and insert
- * the parameter's value. Service messages have no documented escape for `%`, so every `%` becomes `％` (U+FF05) if there are at least two. Source:
- * TeamCity, "Service messages", escaped values; "Using build parameters".
+ * the parameter's value. Service messages have no documented escape for `%`, so if the text contains more than one `%`, each becomes `％` (U+FF05).
+ * Source: TeamCity, "Service messages", escaped values; "Using build parameters".
  */
 export function escapeServiceMessage(text: string): string {
   const plain = text.indexOf("%") === text.lastIndexOf("%") ? text : text.replaceAll("%", "\uff05");

@@ -1,7 +1,7 @@
 /**
  * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters, direction overrides and invisible characters are
- * removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. Functions that escape text expect this result. This
- * file also removes JSON's escapes, and cuts text to a maximum length.
+ * removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. Functions that escape text expect text in this form.
+ * This file also removes JSON's escapes, and cuts text to a maximum length.
  *
  * @module
  */

@@ -221,7 +221,7 @@ async function outdated(client: ForgeClient, path: string, { baseRefName, headRe
 const parametersOf = (rules: Rules, type: string) =>
   rules.flatMap((rule) => rule.type === type ? [rule.parameters ?? {}] : []);
 
-/** `null` if not all rules are shown, or if GitHub requires a review by a rule that is not shown. */
+/** `null` if not all rules are shown, or if GitHub requires a review because of a rule that is not shown. */
 function requiredApprovals({ baseRef, reviewDecision }: Node, rules: Rules | undefined): number | null {
   if (rules === undefined) return null;
   const counts = [

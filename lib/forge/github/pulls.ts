@@ -124,7 +124,7 @@ type Node = z.output<typeof schema>;
 
 function checksOf({ commits, headRefOid }: Node, hidden: ReadonlySet<string>): ChecksState | null {
   const commit = commits?.nodes?.[0]?.commit;
-  // GitHub lists at most 250 commits, so the last one may not be the newest.
+  // GitHub lists at most 250 commits, so the last commit in the list might not be the newest.
   if (hidden.has("commits") || commit?.oid !== undefined && commit.oid !== headRefOid) return null;
   return rollupState(commit?.statusCheckRollup);
 }
