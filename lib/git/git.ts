@@ -306,7 +306,7 @@ const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
     /repository '[^']*' not found|Repository not found|does not appear to be a git repository|could not be found or you don't have permission|A repository for this project does not exist|TF401019/i,
     ADDRESS,
   ],
-  // Git, refs.c and refs/files-backend.c: "'refs/heads/a' exists; cannot create 'refs/heads/a/b'"; refs.c since 2.50.
+  // Git, refs.c and refs/files-backend.c: "'refs/heads/a' exists; cannot create 'refs/heads/a/b'". Since 2.50, refs.c also reports conflicts of case.
   [/exists; cannot create|refname conflict|conflict due to case-insensitive/i, BRANCH],
   // Git, builtin/receive-pack.c.
   [/funny refname|deny updating a hidden ref|branch is currently checked out|deletion prohibited/i, BRANCH],
