@@ -62,7 +62,7 @@ const IDENTITY = {
 };
 const ENDS = ["success", "failed", "cancelled", "awaiting_input"];
 const GAVE_UP: readonly number[] = [69, 75, 124];
-const CAUSE = /HTTP \d{3}|the network failed: .|no complete answer within|a problem in the service ended run/;
+const CAUSE = /HTTP \d{3}|the network failed: .|no complete response within|a problem in the service ended run/;
 
 function explains(error: unknown, exitCode: number): boolean {
   if (!(error instanceof MogplexError) || !GAVE_UP.includes(exitCode)) return false;

@@ -280,7 +280,7 @@ export class RateLimitedError extends ApiError {
   static override readonly kind: string = "RateLimitedError";
 }
 
-/** 5xx, or an answer that is not from the API (HTML, redirect, empty, truncated), after all retries. Exit code 69. */
+/** 5xx, or a response that is not from the API (HTML, redirect, empty, truncated), after all retries. Exit code 69. */
 export class UnavailableError extends ApiError {
   /** @internal */
   static override readonly kind: string = "UnavailableError";

@@ -71,7 +71,7 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   },
   {
     names: ["unavailable"],
-    toolkit: "service or network unavailable after all retries, or an answer that is not from the API",
+    toolkit: "service or network unavailable after all retries, or a response that is not from the API",
     dropIn: "the service answered 503",
   },
   { names: ["internal"], toolkit: "internal error (please report)", dropIn: "–" },

@@ -150,7 +150,7 @@ function objectionTo(
   if (author !== null && isSame(author, by)) return no(`${name} opened the pull request`);
   if (writers?.some((user) => isSame(user, by))) return no(`${name} wrote some of the commits`);
   if (pushers?.some((user) => isSame(user, by))) return no(`${name} pushed some of the commits`);
-  if (token !== null && isSame(token, by)) return no(`${ignored} the token is ${name}'s`);
+  if (token !== null && isSame(token, by)) return no(`${ignored} the token belongs to ${name}`);
   if (commit === null || head === null) return unknown(`which commit ${name} approved`);
   if (retargetedAt !== null && at === null) return unknown(`for which target branch ${name} approved`);
   if (mayPush === null) return unknown(`whether ${name} can push`);

@@ -71,11 +71,11 @@ async function checkRights(
   });
   if (!check.ok) {
     const advice = threads.hidesRights === undefined
-      ? "Give the token the permissions in SECURITY.md, or list the users who can ask with --allow-users"
-      : "List the users who can ask with --allow-users (recommended), or give the token's user the rights in docs/ask.md";
+      ? "Give the token the permissions in SECURITY.md, or use --allow-users to list the users who can ask"
+      : "Use --allow-users to list the users who can ask (recommended), or give the token's user the rights in docs/ask.md";
     return failedWith(name, check.error, adviceFor(check.error, advice));
   }
-  const hint = threads.hidesRights === undefined ? "" : "; naming the users in --allow-users is safer: docs/ask.md";
+  const hint = threads.hidesRights === undefined ? "" : "; listing the users in --allow-users is safer: docs/ask.md";
   return ok(name, `the token can see who can push${hint}`);
 }
 
@@ -113,7 +113,7 @@ async function checkNames(threads: Threads, allowed: readonly string[], usersFro
   }
   const list = accounts.join(",");
   if (accounts.length === 0) {
-    const finding = `nobody can ask, because of the names in ${usersFrom}: ${wrong.join("; ")}`;
+    const finding = `nobody can ask, because no name in ${usersFrom} is valid: ${wrong.join("; ")}`;
     return { ...warning(name, finding, "Correct the names"), isOff: true };
   }
   if (wrong.length > 0) {
@@ -124,7 +124,7 @@ async function checkNames(threads: Threads, allowed: readonly string[], usersFro
     const who = `${powerless.join(", ")} ${
       powerless.length === 1 ? "is" : "are"
     } in ${usersFrom} (${list}), but cannot push`;
-    return warning(name, who, "They can still start agents: remove the names of those who should not");
+    return warning(name, who, "They can still start agents: remove the users who should not");
   }
   return ok(
     name,
@@ -231,7 +231,9 @@ async function checkWorkflow(
     const why = unreadFiles > 0
       ? `${unreadFiles} of ${files} workflows on ${quotedName} were not read, and none of the others calls respond for comments`
       : `no workflow on ${quotedName} calls respond for comments`;
-    const how = unreadFiles > 0 ? `If none of them does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}` : advice;
+    const how = unreadFiles > 0
+      ? `If none of the unread workflows does: ${advice.charAt(0).toLowerCase()}${advice.slice(1)}`
+      : advice;
     return [{ ...warning(name, why, how), lacksTrigger: true }, unknown];
   }
   const path = JSON.stringify(found.path);
@@ -259,7 +261,7 @@ function unlessPolled(check: Check, polls: ForgeSetup["polls"]): Check {
 }
 
 function withoutLabelEvents(polls: ForgeSetup["polls"]): string {
-  return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label starts nothing";
+  return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label does not start a run";
 }
 
 function scheduleWord(cron: string): string {

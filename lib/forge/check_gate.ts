@@ -16,7 +16,7 @@ export async function checkGate({ isThere, open, judge }: GateCheckOptions): Pro
   const names = ["rights", "status", "pull-request", "branch"];
   if (!isThere) {
     const why =
-      "these can be checked only in a job on the forge: run doctor in a job, or name a pull request with --pull-request";
+      "these can be checked only in a job on the forge: run doctor in a job, or specify a pull request with --pull-request";
     return ["forge", ...names].map((name) => skipped(name, why));
   }
   const opened = await tried(async () => {
@@ -61,10 +61,10 @@ async function checkPull(judge: GateCheckOptions["judge"]): Promise<Check> {
   const name = "pull-request";
   const answer = await tried(judge);
   if (!answer.ok) {
-    const advice = answer.error.exit === "usage" ? "Name one with --pull-request" : GIVE_RIGHTS;
+    const advice = answer.error.exit === "usage" ? "Specify one with --pull-request" : GIVE_RIGHTS;
     return failedWith(name, answer.error, adviceFor(answer.error, advice));
   }
-  if (answer.value === undefined) return skipped(name, "this job has no pull request: name one with --pull-request");
+  if (answer.value === undefined) return skipped(name, "this job has no pull request: specify one with --pull-request");
   const { url, text, state } = answer.value;
   const finding = `${url}: ${text}`;
   return state === "unknown"

@@ -168,10 +168,10 @@ export class ForgeClient {
     const token = this.#token === NO_TOKEN ? "a request without a token" : `the token in ${this.#token.place}`;
     if (isLimit) return [`the rate limit of ${this.system} lasts longer than this program can wait`, RateLimitedError];
     if (status >= 500) return [`${this.system} has a problem`, UnavailableError];
-    if (status < 300) return [`the answer is not from ${this.system}'s API`, UnavailableError];
+    if (status < 300) return [`the response is not from ${this.system}'s API`, UnavailableError];
     if (status < 400) {
       const why =
-        "the answer is a redirect, and following it would lose the token: has the host moved, or does it require a login?";
+        "the response is a redirect, and following it would lose the token: has the host moved, or does it require a login?";
       return [why, ApiError];
     }
     if (status === 407 || isPage(answer)) {
@@ -345,7 +345,7 @@ export class ForgeClient {
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
-      return z.safeParse(schema, value).data ?? `the answer does not have the format that ${this.system} documents`;
+      return z.safeParse(schema, value).data ?? `the response does not have the format that ${this.system} documents`;
     } catch (error) {
       if (!isHidden(error)) throw error;
       if (error.status === 403) return NO_READ_ACCESS;

@@ -56,7 +56,7 @@ export async function runGate(
   const attempted = `read ${address.url}`;
   const { merging, statuses, system } = forge;
   if (merging === undefined || statuses === undefined) {
-    throw new UsageError({ attempted, why: `approvals are not read on ${system}` });
+    throw new UsageError({ attempted, why: `approvals cannot be read on ${system}` });
   }
   const reading = await merging.read(client, address);
   if (typeof reading === "string") throw new MogplexError({ attempted, why: reading }, "unavailable");
@@ -120,7 +120,7 @@ async function judgeGate(
   const state = approval === "missing" ? "not-approved" : approval;
   const judged = { state, text: clauseOf(state, reason) } as const;
   return state === "approved" && requesters.length === 0 && whole.requesters?.length === 0
-    ? { ...judged, hint: "if somebody asked an agent for this work, name them with --requester" }
+    ? { ...judged, hint: "if somebody asked an agent for this work, specify that user with --requester" }
     : judged;
 }
 

@@ -75,10 +75,8 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
   if (forge === undefined) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why: ciSystem === "none"
-        ? "this is not a job of a CI system"
-        : `${ciSystem} jobs do not run on a supported forge`,
-      advice: `start the command in a job of ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
+      why: ciSystem === "none" ? "this is not a CI job" : `${ciSystem} jobs do not run on a supported forge`,
+      advice: `run the command in a job on ${forgeNamesText(forges.filter((each) => each.job !== undefined))}`,
     });
   }
   const { job } = forge;
@@ -236,8 +234,8 @@ function openAt(
         ? `variable ${variable} does not contain a token for ${host}`
         : `there is no token for ${host}`,
       advice: isForHost
-        ? `set ${variable}, or start the command in a job of that forge`
-        : "start the command in a job of that server",
+        ? `set ${variable}, or run the command in a job on that forge`
+        : "run the command in a job on that server",
     });
   }
   return { forge, client: new ForgeClient(world, forge, forge.api(origin), token) };
@@ -256,7 +254,7 @@ function threadsOf(forge: Forge, client: ForgeClient, place: { origin: string; r
 
 function notesOf({ notes, system }: Forge): ForgeNotes {
   if (notes !== undefined) return notes;
-  throw new UsageError({ attempted: "write a note", why: `jobs have no notes on ${system}` });
+  throw new UsageError({ attempted: "write a note", why: `notes are not supported on ${system}` });
 }
 
 const hostnameOf = (url: string) => new URL(url).hostname;
@@ -447,7 +445,7 @@ export function resolveMergeAccess(
     const [host, token] = mergeTokenOf(env, text);
     const attempted = `use ${MERGE_TOKEN_VARIABLE}`;
     if (tokens.has(host)) {
-      throw new UsageError({ attempted, why: "a host is named twice", value: JSON.stringify(host) });
+      throw new UsageError({ attempted, why: "a host is listed twice", value: JSON.stringify(host) });
     }
     const [other] = [...tokens].find(([, each]) => each.token === token.token) ?? [];
     if (other !== undefined) {
@@ -462,7 +460,7 @@ export function resolveMergeAccess(
     throw new UsageError({
       attempted: `use ${MERGE_TOKEN_VARIABLE}`,
       why: `the token in ${place} is also used to read ${host}`,
-      advice: "name a variable with a token that is used only for merges",
+      advice: "use a separate token for merges",
     });
   }
   return { tokens, tokenFor: ({ host }) => tokens.get(host), only: undefined };
@@ -495,7 +493,7 @@ function tokenOfHost(forges: readonly TokenForge[], env: ReadEnv, text: string):
     throw refuse(
       text,
       `${tokens.map(({ name }) => name).join(" and ")} are set, but only one token can be used for a host`,
-      `name the variable: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
+      `specify the variable: ${tokens.map(({ name }) => `${host}=${name}`).join(" or ")}`,
     );
   }
   return [host, { token: only.token, place: `variable ${only.name}` }];

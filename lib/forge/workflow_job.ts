@@ -35,7 +35,7 @@ export function repositoryOf(env: ReadEnv): string {
     const value = JSON.stringify(repository);
     throw new UsageError({
       attempted: "find the repository",
-      why: "GITHUB_REPOSITORY must be an owner and a name",
+      why: "GITHUB_REPOSITORY must have the form OWNER/NAME",
       value,
     });
   }
@@ -100,7 +100,7 @@ export const WORKFLOW_JOB: Pick<
     if (env("GITHUB_EVENT_NAME")?.startsWith("pull_request") !== true) return undefined;
     throw new UsageError({
       attempted: "find the pull request",
-      why: "the file that GITHUB_EVENT_PATH names cannot be read, or has no pull request",
+      why: "the file in GITHUB_EVENT_PATH cannot be read, or has no pull request",
     });
   },
   notes: {

@@ -48,7 +48,7 @@ export class PullRequestWriter {
     return this.#client.within({
       limits: {},
       reason: (status, token) =>
-        status === 403 ? `${token} cannot do this: \`${this.#command}\` needs ${needs[right]} at ${system}` : undefined,
+        status === 403 ? `${token} cannot do this: \`${this.#command}\` needs ${needs[right]} on ${system}` : undefined,
     });
   }
 

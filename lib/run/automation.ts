@@ -317,7 +317,7 @@ function triggerSeries(
       if (run !== undefined) return run;
       if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
       const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
-      const why = `the answer breaks the API's contract: outcome ${JSON.stringify(result.outcome)} without a run`;
+      const why = `the response breaks the API's contract: outcome ${JSON.stringify(result.outcome)} without a run`;
       throw new UnavailableError({ attempted: what.what, why }, "unavailable", facts);
     },
     judge(error) {

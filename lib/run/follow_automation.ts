@@ -43,7 +43,7 @@ export class AutomationReader implements Subject<AutomationRun> {
     const repoId = repo?.id ?? metadata?.repo_id;
     if (this.#repoId === undefined || typeof repoId !== "string" || repoId.toLowerCase() === this.#repoId) return run;
     const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
-    const why = "the answer breaks the API's contract at data.run.repo.id: it is not the repository of the trigger";
+    const why = "the response breaks the API's contract at data.run.repo.id: it is not the repository of the trigger";
     throw new UnavailableError({ attempted: this.what, why }, "unavailable", facts);
   }
 

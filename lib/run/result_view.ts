@@ -278,7 +278,7 @@ export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
   start_limit: "limit of run starts",
   unavailable: "service unavailable",
   network: "network",
-  invalid_answer: "answer that is not from the API",
+  invalid_answer: "response that is not from the API",
   unauthorized: "token refused temporarily",
 };
 

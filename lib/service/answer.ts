@@ -31,7 +31,7 @@ const MAX_VALUES = 500_000;
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
   const { status, headers } = response;
   const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
-  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
+  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the response has more than ${MAX_VALUES} values`);
   // A date in `Retry-After` is a time on the sender's clock, which may differ from this machine's clock.
   const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
@@ -40,7 +40,7 @@ export async function readAnswer(response: Response, limit: number, wallMs: numb
 
 async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
   const declared = Number(response.headers.get("content-length"));
-  const tooLarge = `the answer is larger than ${limit} bytes`;
+  const tooLarge = `the response is larger than ${limit} bytes`;
   if (!cut && declared > limit) {
     await response.body?.cancel();
     throw new TooLarge(tooLarge);

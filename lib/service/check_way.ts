@@ -181,7 +181,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
 }
 
 function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
-  if (dateMs === null) return skipped("clock", "the answer has no date");
+  if (dateMs === null) return skipped("clock", "the response has no date");
   const skewMs = wallTimeMs - dateMs;
   const differs = `this machine is ${formatDuration(Math.abs(skewMs))} ${
     skewMs < 0 ? "behind" : "ahead of"

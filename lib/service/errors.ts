@@ -81,7 +81,7 @@ function foreign({ attempted, facts, said }: Described): UnavailableError {
   const missing = recent && facts.status === 404 ? "; this revision of the service may not have this route" : "";
   const problem = {
     attempted: what,
-    why: `the answer is not from the API ${said}`,
+    why: `the response is not from the API ${said}`,
     advice: checkAddress(attempted) + missing,
   };
   return new UnavailableError(problem, "unavailable", facts);
@@ -98,7 +98,7 @@ function redirected({ attempted, answer, facts, where, redact }: Described): Mog
     return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
   }
   const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
-  const why = `the answer is a redirect${target} (${where}), and following it would lose the token`;
+  const why = `the response is a redirect${target} (${where}), and following it would lose the token`;
   const advice = `set ${attempted.addressPlace ?? "MOGPLEX_URL"} to the service's own origin`;
   return new UnavailableError({ attempted: attempted.what, why, advice }, "unavailable", facts);
 }
@@ -221,11 +221,11 @@ export function judge<T>(
   const problem = typeof body === "object" && body !== null
     ? {
       attempted: attempted.what,
-      why: `the answer breaks the API's contract at ${excerpt(result.problem, redact)} (${where})`,
+      why: `the response breaks the API's contract at ${excerpt(result.problem, redact)} (${where})`,
     }
     : {
       attempted: attempted.what,
-      why: `the answer is not from the API (${where}): "${excerpt(answer.text, redact)}"`,
+      why: `the response is not from the API (${where}): "${excerpt(answer.text, redact)}"`,
       advice: checkAddress(attempted),
     };
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
@@ -235,7 +235,7 @@ export function judge<T>(
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
-  const why = `the answer is not an event stream (${describeAnswer(answer, facts, redact)})`;
+  const why = `the response is not an event stream (${describeAnswer(answer, facts, redact)})`;
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 

@@ -75,7 +75,7 @@ async function sendOnce(
       const why = `the network failed: ${excerpt(detail, mask, 300)}`;
       throw new NetworkError({ attempted: what, why }, { cause });
     }
-    const late = `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`;
+    const late = `no complete response within ${Math.round(limitMs / 100) / 10} seconds`;
     const why = thrown instanceof TimedOut ? late : thrown instanceof Error ? thrown.message : String(thrown);
     throw new NetworkError({ attempted: what, why });
   }

@@ -331,7 +331,7 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
     new NetworkError({ attempted, why, advice: ownFetch ? undefined : networkAdvice(origin, why) }, { cause });
   if (thrown instanceof TimedOut) {
     return inHook === undefined
-      ? networkError(`no complete answer within ${Math.round(limitMs / 100) / 10} seconds`)
+      ? networkError(`no complete response within ${Math.round(limitMs / 100) / 10} seconds`)
       : new DeadlineError({ attempted: inHook.attempted, why: `'${inHook.name}' did not finish in time` });
   }
   if (thrown instanceof TooLarge) return new BodyTooLargeError({ attempted, why: thrown.message });

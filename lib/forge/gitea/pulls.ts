@@ -165,7 +165,7 @@ const refuse = (reason: string): PullAnswer => ({ outcome: { ok: false, reason }
 
 const LOOK_MS = [2_000, 4_000];
 
-export const FORM = "the answer does not have the format that Gitea documents";
+export const FORM = "the response does not have the format that Gitea documents";
 
 /** Also true if the server has not checked the pull request yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
@@ -196,7 +196,7 @@ async function answerOf(
   const times = [pull.created_at, pull.updated_at].map((text) => Date.parse(text));
   if (state === undefined || times.some((ms) => Number.isNaN(ms))) return refuse(FORM);
   const place = readAddress([GITEA_ADDRESS], pull.html_url);
-  if (!isSamePlace(address, place)) return refuse("the answer is about another pull request");
+  if (!isSamePlace(address, place)) return refuse("the response is about another pull request");
   const isOpen = state === "open";
   const { head, base } = pull;
   const target = isOpen ? await branchOf(client, place, base.label) : undefined;

@@ -76,7 +76,7 @@ const reactionSchema = z.lazy(() =>
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
 const NAME_USERS =
-  "put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended)";
+  "use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended)";
 const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
 
 /** Maximum number of pull requests, and of the newest reviews of each pull request, whose comments on lines are read. Each review costs a request. */

@@ -26,7 +26,7 @@ function meaning(status: number, token: string, noun: "issue" | "pull request"):
   const forks = noun === "issue" ? "" : " (in a pull request from a fork it can only read)";
   if (status === 403) return `${token} cannot comment: it needs ${needs}${forks}, or the conversation is locked`;
   if (status === 404) {
-    return `GitHub does not show the ${noun} to ${token}, which needs ${needs}, or it does not exist`;
+    return `GitHub does not show the ${noun} to ${token}, which needs ${needs}, or the ${noun} does not exist`;
   }
   if (status === 422) return `GitHub does not accept the comment: the ${noun} may be locked or have too many comments`;
   return undefined;

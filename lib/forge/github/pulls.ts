@@ -291,7 +291,7 @@ function notShown(errors: readonly PartError[]): PullRequestOutcome {
   }
   if (refusal !== undefined) return { ok: false, reason: NO_READ_ACCESS };
   const type = errors[0]?.type ?? "";
-  const reason = `the answer of GitHub is incomplete${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
+  const reason = `GitHub's response is incomplete${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
   return { ok: false, reason, again: true };
 }
 
@@ -326,11 +326,11 @@ function answerOf({ data, errors }: Answered, alias: string, address: PullReques
   const facts = factsOf(node, hidden);
   if (facts === undefined) return refuse({ ok: false, reason: FORM });
   const place = readAddress([GITHUB_ADDRESS], facts.url);
-  if (!isSamePlace(address, place)) return refuse({ ok: false, reason: "the answer is about another pull request" });
+  if (!isSamePlace(address, place)) return refuse({ ok: false, reason: "the response is about another pull request" });
   return { outcome: { ok: true, facts: { ...facts, url: place.url } }, node, hidden };
 }
 
-export const FORM = "the answer does not have the format that GitHub documents";
+export const FORM = "the response does not have the format that GitHub documents";
 
 /** GitHub's own service has every field. Self-hosted servers may lack some. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {

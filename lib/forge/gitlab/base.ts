@@ -46,7 +46,7 @@ export const GITLAB_BASE: FileForge = {
       status: 'the scope "api" and the role Developer',
     },
     noteAdvice:
-      `put a project access token of GitLab there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +
+      `store a GitLab project access token there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +
       "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off",
     api: jobApi,
     place: (env) => ({ origin: new URL(jobApi(env)).origin, repository: numberIn(env, "CI_PROJECT_ID") }),

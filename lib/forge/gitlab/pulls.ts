@@ -185,7 +185,7 @@ async function answerOf(
     return refuse(FORM);
   }
   const place = readAddress([GITLAB_ADDRESS], request.web_url);
-  if (!isSamePlace(address, place)) return refuse("the answer is about another merge request");
+  if (!isSamePlace(address, place)) return refuse("the response is about another merge request");
   const isOpen = state === "open";
   const checks = isOpen ? await allChecksOf(client, place, request) : pipelineState(request);
   const reading = isOpen ? await getPart(() => readReview(client, place, request)) : undefined;
@@ -222,7 +222,7 @@ async function answerOf(
   return { outcome: { ok: true, facts }, request, review: read?.reading };
 }
 
-export const FORM = "the answer does not have the format that GitLab documents";
+export const FORM = "the response does not have the format that GitLab documents";
 
 /** Includes the external checks that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
 async function allChecksOf(

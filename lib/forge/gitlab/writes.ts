@@ -107,7 +107,7 @@ async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refus
     const reason = `GitLab shows the merge status ${status ?? "not mergeable"}`;
     return { kind: CHECKING.includes(status ?? "") ? "later" : "refused", reason };
   }
-  const why = `the token's user is not allowed to merge this merge request: that needs ${MERGE_NEED}`;
+  const why = `the token's user is not allowed to merge this merge request: this requires ${MERGE_NEED}`;
   throw new MogplexError({ attempted: `merge merge request ${address.url}`, why }, "forbidden");
 }
 

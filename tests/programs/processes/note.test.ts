@@ -78,7 +78,7 @@ const FAULTS: readonly [fault: () => Fault, words: string][] = [
   ],
   [() => refusal(403), "the token in variable TEAM_TOKEN lacks a permission"],
   [() => refusal(404), "GitLab does not show the merge request to the token"],
-  [() => refusal(302), "the answer is a redirect, and following it would lose the token"],
+  [() => refusal(302), "the response is a redirect, and following it would lose the token"],
 ];
 
 test("a job writes one note, finds it on page 3, and updates it whatever the verdict", async () => {

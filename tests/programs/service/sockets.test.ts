@@ -95,7 +95,7 @@ test("headers that do not come in time are tried again, on a connection of their
   expect((await client.getRun(RUN_ID, { requestTimeoutMs: 10_000 })).runId).toBe(RUN_ID);
   expect(seen.length).toBe(2);
   expect(notices.map((notice) => notice.kind === "wait" && notice.detail)).toEqual([
-    "no complete answer within 10 seconds",
+    "no complete response within 10 seconds",
   ]);
 });
 

@@ -287,7 +287,7 @@ test("changePullRequests() stops at a missing right, names it, and takes back wh
   const world = await worldOf(3);
   world.forge.writeFaults.push(json(403, { message: "Resource not accessible by personal access token" }));
   expect(await failureOf(() => world.change(ask()))).toMatch(
-    /^65 .*`campaign ask` needs the permission "pull-requests: write" at GitHub/,
+    /^65 .*`campaign ask` needs the permission "pull-requests: write" on GitHub/,
   );
   expect(world.forge.writes.length).toBe(1);
   const records = await recordsOf(world, "write");
@@ -396,7 +396,7 @@ test("a wave continues, and reports it, when the token has no right to set up pu
   const { code } = await world.waves(["done"]);
   expect(code).toBe(0);
   expect(world.notices).toContainEqual(
-    expect.stringContaining('`campaign advance` needs the permission "pull-requests: write" at GitHub'),
+    expect.stringContaining('`campaign advance` needs the permission "pull-requests: write" on GitHub'),
   );
   await world.clock.sleep(3_600_000);
   await world.advance();

@@ -149,7 +149,7 @@ test("advanceCampaign() keeps its end, whatever address a forge names for a pull
   expect([view.exitCode, states(view), view.items[0]?.pullRequestState?.reason]).toEqual([
     0,
     ["unreadable"],
-    "the answer is about another pull request",
+    "the response is about another pull request",
   ]);
 });
 

@@ -285,7 +285,7 @@ test("dashboard says which forge it asks, and writes its page after 20 s if the 
   expect(code).toBe(0);
   expect(io.text.stderr).toContain("note: Reading 3 pull requests from github.com\n");
   expect(io.text.stderr).toContain(
-    "note: None of the 3 pull requests could be read: no complete answer within 20 seconds (github.com)",
+    "note: None of the 3 pull requests could be read: no complete response within 20 seconds (github.com)",
   );
   expect([asked.length, clock.now() - (asked[0] ?? 0)]).toEqual([1, 20_000]);
   const { pullRequests } = JSON.parse(io.files.get("public/data.json") ?? "");

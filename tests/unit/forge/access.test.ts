@@ -210,14 +210,14 @@ test("openForge() names the systems whose jobs it knows when there is no job, or
   const options = { forges: ALL_FORGES, env: () => undefined, world: { clock: virtualClock() } };
   const rest = { isMogplex: () => false, readFile: () => "" };
   for (
-    const [ciSystem, why] of [["none", "this is not a job of a CI system"], [
+    const [ciSystem, why] of [["none", "this is not a CI job"], [
       "jenkins",
       "jenkins jobs do not run on a supported forge",
     ]]
   ) {
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" })).toThrow(why);
     expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }))
-      .toThrow("start the command in a job of GitHub, GitLab, Gitea or Forgejo");
+      .toThrow("run the command in a job on GitHub, GitLab, Gitea or Forgejo");
   }
 });
 
@@ -229,7 +229,7 @@ test("openForge() and openJobNote() say which part a forge lacks", () => {
   const options = { forges: [bare], env: (name: string) => env.get(name), world: { clock: virtualClock() } };
   const job = { ...options, ciSystem: "github", isMogplex: () => false, readFile: () => "" };
   expect(() => openForge(job)).toThrow("Cannot access the forge: mentions and follow-ups do not work on GitHub");
-  expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: jobs have no notes on GitHub");
+  expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: notes are not supported on GitHub");
 });
 
 test("openForge() and openJobNote() let a note on GitLab link merge requests of its project, and nothing else on that host", () => {

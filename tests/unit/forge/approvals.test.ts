@@ -79,7 +79,7 @@ test.each<[string, Opinion[], Partial<ReviewReading>, Partial<NotCounted>, strin
     [opinion(ANN)],
     {},
     { token: ANN },
-    "ann's approval does not count: the token is ann's",
+    "ann's approval does not count: the token belongs to ann",
   ],
   [
     "it got another target after the approval",

@@ -143,7 +143,7 @@ test("writeNote() on GitHub explains a locked conversation, a comment that is re
   );
   const moved = fault(githubServer("acme/web", "7"), /./, page(301, { location: "https://evil.example/" }));
   expect((await write(moved)).error).toContain(
-    "the answer is a redirect, and following it would lose the token: has the host moved, or does it require a login? (HTTP 301",
+    "the response is a redirect, and following it would lose the token: has the host moved, or does it require a login? (HTTP 301",
   );
   expect(moved.requests.length).toBe(1);
 });

@@ -145,7 +145,7 @@ test("PullRequestWriter names the right and the command when the token has no ri
   await expect(writer.merge(ORDER)).rejects.toMatchObject({
     exit: "forbidden",
     message: expect.stringContaining(
-      'the token in variable GITHUB_TOKEN cannot do this: `campaign merge` needs the permission "contents: write" at GitHub',
+      'the token in variable GITHUB_TOKEN cannot do this: `campaign merge` needs the permission "contents: write" on GitHub',
     ),
   });
   expect(sent.length).toBe(1);

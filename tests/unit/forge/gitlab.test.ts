@@ -277,7 +277,7 @@ test("Forges tells a merge request that it may not see, and goes on with the nex
   expect([...refused.values()]).toEqual([
     "this token has no read access",
     "not found on GitLab: it was deleted, or this token cannot see it",
-    "the answer does not have the format that GitLab documents",
+    "the response does not have the format that GitLab documents",
   ]);
 });
 

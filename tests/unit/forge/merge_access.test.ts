@@ -25,11 +25,11 @@ test("resolveMergeAccess() gives each token to its host alone, and none that rea
   expect(tokens({ ...named, GITHUB_TOKEN, GITLAB_TOKEN })).toEqual([MERGER, null]);
   expect(tokens({ ...named, GITHUB_TOKEN: MERGER })).toBe(
     "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also used to read github.com; " +
-      "name a variable with a token that is used only for merges",
+      "use a separate token for merges",
   );
   expect(tokens({ ...named, GITLAB_TOKEN: MERGER })).toBe(
     "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable MERGE_TOKEN is also used to read gitlab.com; " +
-      "name a variable with a token that is used only for merges",
+      "use a separate token for merges",
   );
   expect(tokens({ ...named, READ_TOKEN: MERGER }, true, ["git.example.com=READ_TOKEN"])).toMatch(
     /also used to read git\.example\.com/,
@@ -57,7 +57,7 @@ test("resolveMergeAccess() refuses a setting that is wrong, without its value", 
     /the token in variable B is used for both github.com and gitlab.com/,
   );
   expect(twice("github.com=A,github.com=B", "other")).toMatch(
-    /^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host is named twice/,
+    /^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host is listed twice/,
   );
   const pasted = of(`github.com=${MERGER}-x`);
   expect([pasted, String(pasted).includes(MERGER)]).toEqual([

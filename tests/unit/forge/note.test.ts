@@ -194,13 +194,13 @@ for (const [why, fields, words] of REFUSALS) {
 test("writeNote() follows no redirect, and takes a page for no answer", async () => {
   const moved = fault(gitlabServer("42", "7"), /./, page(302, { location: "https://evil.example/api/v4" }));
   expect((await write(moved)).error).toBe(
-    "Cannot look for an earlier note on merge request !7: the answer is a redirect, and following it would lose the token: " +
+    "Cannot look for an earlier note on merge request !7: the response is a redirect, and following it would lose the token: " +
       `has the host moved, or does it require a login? (HTTP 302, content type "text/html")`,
   );
   expect(moved.requests.length).toBe(1);
   const proxy = fault(gitlabServer("42", "7"), /./, ...Array(20).fill(0).map(() => page(200)));
   expect((await write(proxy)).error).toBe(
-    "Cannot look for an earlier note on merge request !7: the answer is not from GitLab's API " +
+    "Cannot look for an earlier note on merge request !7: the response is not from GitLab's API " +
       `(HTTP 200, content type "text/html")`,
   );
 });

@@ -26,7 +26,7 @@ function damaged({ options: { fetch } }: Service, isDamaged: (count: number) => 
   };
 }
 
-const RULE = "the answer breaks the API's contract at data.run.repoId: a different repository than before";
+const RULE = "the response breaks the API's contract at data.run.repoId: a different repository than before";
 const HOW = { keyScope: "random", timeoutMs: 120_000 } as const;
 
 for (const stream of [true, false]) {

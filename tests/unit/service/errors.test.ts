@@ -142,13 +142,13 @@ test("an error names a delay in units that people read", async () => {
   }
 });
 
-test("an answer that is not from the API is described by status, content type, request id and a short excerpt", async () => {
+test("a response that is not from the API is described by status, content type, request id and a short excerpt", async () => {
   const answer = new Response(`<html>${"x".repeat(500)}`, {
     status: 404,
     headers: { "content-type": "text/html", "x-request-id": "r-1" },
   });
   expect((await failure(answer)).message).toBe(
-    `Cannot read run "${RUN_ID}": the answer is not from the API (HTTP 404, content type "text/html", request id "r-1"): ` +
+    `Cannot read run "${RUN_ID}": the response is not from the API (HTTP 404, content type "text/html", request id "r-1"): ` +
       `"<html>${"x".repeat(154)}…"; check MOGPLEX_URL and the network`,
   );
 });

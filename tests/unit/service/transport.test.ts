@@ -168,7 +168,7 @@ test("call() gives up an attempt at its limit, headers and body together, and tr
   expect(sent.length).toBe(3);
   expect(clock.now()).toBe(7_000 + 750 + 7_000 + 1500);
   expect(notices.map((notice) => notice.kind === "wait" && notice.detail)).toEqual(
-    Array(2).fill("no complete answer within 7 seconds"),
+    Array(2).fill("no complete response within 7 seconds"),
   );
 });
 
@@ -230,7 +230,7 @@ test("call() refuses a body above the limit without keeping it, and does not try
   const { client, sent } = scripted([endless], { maxBodyBytes: 10_000 });
   const error = await thrown(client.getRun(RUN_ID));
   expect(error).toBeInstanceOf(BodyTooLargeError);
-  expect(error.message).toBe(`Cannot read run "${RUN_ID}": the answer is larger than 10000 bytes`);
+  expect(error.message).toBe(`Cannot read run "${RUN_ID}": the response is larger than 10000 bytes`);
   expect(sent.length).toBe(1);
   expect(pulled).toBeLessThan(20);
   const declared = scripted([() => new Response("{}", { headers: { "content-length": "10001" } })], {
@@ -243,7 +243,7 @@ test("call() refuses an answer of more values than fit into memory", async () =>
   const many = () => new Response(`{"ok":true,"data":[${"{},".repeat(600_000)}0]}`);
   const error = await thrown(scripted([many]).client.getRun(RUN_ID));
   expect(error).toBeInstanceOf(BodyTooLargeError);
-  expect(error.message).toBe(`Cannot read run "${RUN_ID}": the answer has more than 500000 values`);
+  expect(error.message).toBe(`Cannot read run "${RUN_ID}": the response has more than 500000 values`);
 });
 
 test("call() reads no more than the head of an error's body", async () => {

@@ -53,7 +53,7 @@ test("sendSpans() says in one sentence what went wrong, and needs at most its ti
       () => Promise.reject(new TypeError(`error sending request for url (${ENDPOINT.url}): refused`)),
       "Cannot send the trace: the network failed: error sending request for url (http://collector.test:4318): refused",
     ],
-    [() => new Promise(() => {}), "Cannot send the trace: no complete answer within 2 seconds"],
+    [() => new Promise(() => {}), "Cannot send the trace: no complete response within 2 seconds"],
     [
       () => Response.json({ partialSuccess: { rejectedSpans: "2" } }),
       "Cannot send the trace completely: the collector refused 2 of the spans",

@@ -162,7 +162,7 @@ test("trap 40: the error about an answer without an envelope is short, and masks
   emulator.control("fault", { kind: "html502", times: 1 });
   const error = await thrown(client.listRepos({}, { maxAttempts: 1 }));
   expect(error.message).toMatch(
-    /^Cannot list repositories: the answer is not from the API \(HTTP 502, content type "text\/html/,
+    /^Cannot list repositories: the response is not from the API \(HTTP 502, content type "text\/html/,
   );
   expect(error.message.length).toBeLessThan(400);
   const leaking = await thrown(

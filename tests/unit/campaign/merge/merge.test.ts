@@ -153,7 +153,7 @@ test("mergeCampaign() counts no approval of a program, of those who asked for th
     "review: 0 of 1 approval of the newest commit; renovate[bot] is a bot",
     "review: 0 of 1 approval of the newest commit; ben's approval does not count: ben requested the work",
     "review: 0 of 1 approval of the newest commit; writer wrote some of the commits",
-    "review: 0 of 1 approval of the newest commit; merger's approval does not count: the token is merger's",
+    "review: 0 of 1 approval of the newest commit; merger's approval does not count: the token belongs to merger",
     "review: 0 of 1 approval of the newest commit; approver is listed as a bot",
   ]);
   forge.of(1).opinions = [approval(ANN, commit(1))];

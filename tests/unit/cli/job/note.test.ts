@@ -161,7 +161,7 @@ test("a missing token is one notice that says which variable and which rights, a
         `note: Cannot write a note on merge request !7: variable GITLAB_TOKEN is ${
           token === "unset" ? "not set" : "empty"
         }; ` +
-        `put a project access token of GitLab there, with the scope "api" and at least the role Reporter in the project of the merge request ` +
+        `store a GitLab project access token there, with the scope "api" and at least the role Reporter in the project of the merge request ` +
         "(protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off\n",
       requests: [],
     });
@@ -196,8 +196,8 @@ const FAULTS: readonly [name: string, fault: () => Fault, words: string][] = [
   ["404", () => json(404), "GitLab does not show the merge request to the token"],
   ["a page of a proxy", () => page(403), "something on the network path, such as a proxy, answered instead of GitLab"],
   ["500", () => page(500), "GitLab has a problem"],
-  ["a redirect", () => json(302), "the answer is a redirect"],
-  ["a page", () => page(200), "the answer is not from GitLab's API"],
+  ["a redirect", () => json(302), "the response is a redirect"],
+  ["a page", () => page(200), "the response is not from GitLab's API"],
   ["a reset", () => "reset", "the network failed"],
   ["silence", () => "hang", "GitLab took longer than 15 seconds"],
 ];
@@ -245,7 +245,7 @@ test("an interrupted job writes no note that was not there, and gives up soon on
   const slow = await job({ gitlab, scenario: "stuck-streaming", signalMs: 20_000 });
   expect({ code: slow.code, stderr: slow.stderr }).toMatchObject({
     code: 143,
-    stderr: expect.stringContaining("no complete answer within 3 seconds"),
+    stderr: expect.stringContaining("no complete response within 3 seconds"),
   });
 });
 

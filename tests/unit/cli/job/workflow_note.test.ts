@@ -152,7 +152,7 @@ test("run --follow --note writes no comment in an event without a pull request",
     const { code, forge, stderr } = await job("GITEA_ACTIONS", { event });
     expect([code, forge.requests]).toEqual([0, []]);
     // A runtime that may not read the file, for one.
-    expect(stderr).toContain("Cannot find the pull request: the file that GITHUB_EVENT_PATH names cannot be read");
+    expect(stderr).toContain("Cannot find the pull request: the file in GITHUB_EVENT_PATH cannot be read");
   }
 });
 

@@ -451,7 +451,7 @@ test("doctor warns of a clock that is off by more than 30 seconds, and names the
   expect(late).toMatchObject({ state: "warning", finding: "this machine is 5 min behind the service" });
   expect(late?.advice).toContain("keys with the key scope day");
   const untold = await doctor({ instead: only(false, html(401)) });
-  expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the answer has no date" });
+  expect(untold.checks.clock).toMatchObject({ state: "skipped", finding: "the response has no date" });
 });
 
 /** The lines of the text that are not \`ok\`. */
@@ -465,7 +465,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
   expect(await troubles(down)).toEqual([
     `failed   connection  the server has a problem (HTTP 503, content type "text/html")`,
     "                     > Try again later; a job retries automatically",
-    "skipped  clock       the answer has no date",
+    "skipped  clock       the response has no date",
     "skipped  access, scopes, server, repository  connection failed",
     'a command would exit with 69: the check "connection" failed',
   ]);

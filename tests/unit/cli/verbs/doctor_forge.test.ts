@@ -63,7 +63,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => gitlab.hooks = [{ url: URL, note_events: true, issues_events: false }],
     "trigger",
-    "warning: the webhook has no Issues events, so a label starts nothing",
+    "warning: the webhook has no Issues events, so a label does not start a run",
   ],
   [
     (gitlab) => {
@@ -175,7 +175,7 @@ test("doctor --for respond finds out that a job works for the other names in the
   expect(await lastLine("kim,leo")).toBe("what could be checked is fine; not checked: trigger-variables");
   expect(await lastLine("leo,kim=13")).toBe('a job can run, but it starts no agent: see the check "rights"');
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "leo,kim=13" })).get("rights")).toBe(
-    'warning: nobody can ask, because of the names in MOGPLEX_RESPOND_ALLOW_USERS: there is no user "leo"; "kim" is now another account, 1',
+    'warning: nobody can ask, because no name in MOGPLEX_RESPOND_ALLOW_USERS is valid: there is no user "leo"; "kim" is now another account, 1',
   );
 });
 

@@ -76,7 +76,7 @@ test("gate exits 0 when enough people have approved the newest commit, without a
   expect(await gate(onGithub(), "--approvals", "1")).toEqual({
     code: 0,
     stdout:
-      `${URL_7}: approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, name them with --requester\n`,
+      `${URL_7}: approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, specify that user with --requester\n`,
     stderr: "",
   });
 });
@@ -87,7 +87,7 @@ test("gate takes names with an @, and no empty name for the one who asked", asyn
   );
   expect((await gate(onGithub(), "--approvals", "1", "--not-people", "@Kim")).stdout).toContain("listed as a bot");
   expect((await gate(onGithub(), "--approvals", "1", "--requester", " ")).stdout).toContain(
-    "if somebody asked an agent for this work, name them with --requester",
+    "if somebody asked an agent for this work, specify that user with --requester",
   );
 });
 
@@ -143,7 +143,9 @@ test("gate opens when other pull requests with its commit are closed, or have la
 test("gate does not count the user of the token", async () => {
   const at = onGithub();
   at.github.viewer = { login: "kim", databaseId: 7 };
-  expect((await gate(at, "--approvals", "1")).stdout).toContain("kim's approval does not count: the token is kim's");
+  expect((await gate(at, "--approvals", "1")).stdout).toContain(
+    "kim's approval does not count: the token belongs to kim",
+  );
 });
 
 test.each<[string, number, Node, unknown]>([
@@ -210,7 +212,7 @@ test("gate --status sets success or pending on the newest commit, never a failur
   at.github.pulls.set("acme/web#7", { ...at.github.pulls.get("acme/web#7"), ...reviews(aReview()) });
   // The hint about requesters is only in the log.
   const { code, stdout } = await gate(at, "--approvals", "1", "--status");
-  expect([code, stdout]).toEqual([0, expect.stringContaining("name them with --requester")]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining("specify that user with --requester")]);
   expect(at.github.written.at(-1)).toEqual(sent("success", "approved: 1 of 1 approval of the newest commit"));
   // The approval is gone.
   at.github.rest.set(STATUSES, [{ context: "mogplex/gate", state: "success", description: "" }]);
@@ -224,7 +226,7 @@ test.each<[string, Place, string[], string]>([
     "a job without a pull request",
     onGithub({}, {}),
     ["--approvals", "1"],
-    "GITHUB_EVENT_PATH names cannot be read, or has no pull request",
+    "GITHUB_EVENT_PATH cannot be read, or has no pull request",
   ],
   [
     "a job of a push",
@@ -348,7 +350,7 @@ test("gate --json prints what it has found", async () => {
     state: "approved",
     open: true,
     reason:
-      "approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, name them with --requester",
+      "approved: 1 of 1 approval of the newest commit; if somebody asked an agent for this work, specify that user with --requester",
     statusSet: false,
   });
 });
@@ -525,13 +527,13 @@ test("doctor --for gate skips the pull request when the job has none, and the fo
   const none = await doctor({ ...place, job: { ...place.job, GITHUB_EVENT_NAME: "schedule" } });
   expect([none.code, none["pull-request"]]).toEqual([0, {
     ...{ state: "skipped", advice: null },
-    finding: "this job has no pull request: name one with --pull-request",
+    finding: "this job has no pull request: specify one with --pull-request",
   }]);
   const outside = await doctor({ ...checkedOnGithub(), job: {} });
   expect([outside.code, outside.forge]).toEqual([0, {
     ...{ state: "skipped", advice: null },
     finding:
-      "these can be checked only in a job on the forge: run doctor in a job, or name a pull request with --pull-request",
+      "these can be checked only in a job on the forge: run doctor in a job, or specify a pull request with --pull-request",
   }]);
   const named = await doctor({ ...checkedOnGithub(), job: { GITHUB_TOKEN } }, "--pull-request", URL_7);
   expect([named.code, named["pull-request"]]).toMatchObject([0, { state: "ok" }]);

@@ -2412,7 +2412,7 @@ test("respond announces no requests when it ends before the first one", async ()
   const { code, stderr } = await cli(["respond"], { env: { MOGPLEX_URL: "https://staging.mogplex.com" } });
   expect([code, stderr, requests]).toEqual([
     2,
-    "error: Cannot access the forge: this is not a job of a CI system; start the command in a job of GitHub, GitLab, Gitea or Forgejo\n",
+    "error: Cannot access the forge: this is not a CI job; run the command in a job on GitHub, GitLab, Gitea or Forgejo\n",
     [],
   ]);
 });

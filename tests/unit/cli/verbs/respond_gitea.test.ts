@@ -111,7 +111,7 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
   };
   expect(await rights([200, { id: 2 }])).toMatchObject({
     state: "ok",
-    finding: "the token can see who can push; naming the users in --allow-users is safer: docs/ask.md",
+    finding: "the token can see who can push; listing the users in --allow-users is safer: docs/ask.md",
   });
 
   for (const status of [403, 404]) {
@@ -186,7 +186,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     state: "failed",
     finding: expect.stringContaining("Gitea shows the rights of users only to administrators of the repository"),
     advice:
-      "Put the names of the users who can ask in --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended). An " +
+      "Use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended). An " +
       "administrator's token with the scope read:repository also works, but then everyone who can push can become " +
       "an administrator: docs/ask.md",
   });
@@ -205,7 +205,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   };
   expect(await check("rights", kim, ["--allow-users", "kim"])).toStartWith("ok: kim=4 can ask");
   expect(await check("rights", kim, ["--allow-users", "kimm"])).toBe(
-    'warning: nobody can ask, because of the names in --allow-users: there is no user "kimm"',
+    'warning: nobody can ask, because no name in --allow-users is valid: there is no user "kimm"',
   );
 });
 

@@ -390,7 +390,7 @@ const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])
   [
     "comments alone, without a schedule",
     EXAMPLE.replace(/ {2}issues:\n.*\n/, "").replace(/ {2}schedule:\n.*\n/, ""),
-    'warning: ".github/workflows/a.yml" has no event "issues", so a label starts nothing',
+    'warning: ".github/workflows/a.yml" has no event "issues", so a label does not start a run',
   ],
 ];
 

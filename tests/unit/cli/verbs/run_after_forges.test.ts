@@ -159,7 +159,7 @@ test("run --after sends no token of GitHub or Gitea to another server than the o
 
 test("run --after names a variable only where it is for the host of the address, and says when its value is no token", async () => {
   const address = "https://github.com/acme/api/pull/7";
-  const [elsewhere, set] = ["start the command in a job of that server", "set GITHUB_TOKEN, or start the command"];
+  const [elsewhere, set] = ["run the command in a job on that server", "set GITHUB_TOKEN, or start the command"];
   const none = "there is no token for github.com";
   const wrong = "variable GITHUB_TOKEN does not contain a token for github.com";
   for (
@@ -178,9 +178,9 @@ test("run --after names a variable only where it is for the host of the address,
 
 test("run --after says what a pull request needs outside of a job: a token, or on a server of one's own a job there", async () => {
   const hosts = [
-    ["https://github.com/acme/api/pull/7", "set GITHUB_TOKEN, or start the command in a job of that forge"],
-    ["https://github.example/acme/api/pull/7", "start the command in a job of that server"],
-    [`${ORIGIN}/acme/web/pulls/7`, "start the command in a job of that server"],
+    ["https://github.com/acme/api/pull/7", "set GITHUB_TOKEN, or run the command in a job on that forge"],
+    ["https://github.example/acme/api/pull/7", "run the command in a job on that server"],
+    [`${ORIGIN}/acme/web/pulls/7`, "run the command in a job on that server"],
   ] as const;
   for (const [address, advice] of hosts) {
     const at = place(onGitea());
