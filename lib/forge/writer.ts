@@ -134,8 +134,8 @@ export class PullRequestWriter {
   }
 
   /**
-   * Finds the owners of the changed files, according to the target branch. Empty if no file names owners.
-   * @returns The owners, or a clause that explains why the owners are unknown.
+   * Finds the owners of the changed files, according to the target branch.
+   * @returns The owners, as empty lists if the target branch has no CODEOWNERS file, or a clause that explains why the owners are unknown.
    */
   async codeOwners(): Promise<Reviewers | string> {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;

@@ -111,7 +111,7 @@ const DAY_MS = 86_400_000;
 export const MAX_POLL_MS = 7 * DAY_MS;
 const MAX_LEFT = 5;
 const MAX_UNVERIFIED = 3;
-/** Maximum number of tasks without a note that a status counts, because each of them takes a request to the forge. */
+/** Maximum number of tasks without a note that a status counts, because each of them requires a request to the forge. */
 const MAX_WAITING = 20;
 const LATE_MS = 60 * 60_000;
 /** Maximum number of users in a thread whose permission is checked. Comments by all other users are left out. */

@@ -109,7 +109,7 @@ export function networkAdvice(
     const variable = authorityVariable(world.runtime);
     return `this machine does not trust the authority of the server's certificate: set ${variable} to the authority's PEM file`;
   }
-  // Deno and Bun use their proxy. On Deno, reading a variable may prompt for a permission.
+  // Deno and Bun already use the proxy, so only Node.js needs advice. On Deno, reading a variable may prompt for a permission.
   const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
   if (proxy === null || proxy.advice === null) return undefined;
   return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;

@@ -211,7 +211,7 @@ async function answerOf(
   const { reviews, review, asked, commits } = (reading?.ok === true ? reading.value : null) ?? NO_REVIEW;
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = isForeignHead({ head, base });
-  // Only a follow-up needs this value, and only to fix one of these problems.
+  // Only a follow-up run that fixes one of these problems needs the value of `isGuarded`.
   const isFixed = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
   const problem = isOpen ? problemOf(["Gitea", "checks"], { checks, review }, reading) : null;
   const facts: PullRequestFacts = {

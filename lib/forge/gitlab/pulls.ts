@@ -203,7 +203,7 @@ async function answerOf(
     owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
     branch: request.source_branch,
     isForeign: request.source_project_id !== request.target_project_id,
-    // Only a follow-up needs this value, and only to fix one of these problems.
+    // Only a follow-up run that fixes one of these problems needs this value.
     isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
       ? await guardOf(client, place, request)
       : null,
