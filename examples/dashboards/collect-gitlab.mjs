@@ -5,7 +5,7 @@
 //
 // projects.txt has one project path per line, and # starts a comment. Each job becomes a file, such as
 // runs/acme-web-1234.ndjson, even if it failed or was retried. An existing file is not downloaded again: keep the folder in a
-// cache, because GitLab deletes artifacts. Needs GITLAB_TOKEN, a token with the scope read_api and the role Developer in all projects,
+// cache, because GitLab deletes artifacts. Needs GITLAB_TOKEN, a token with the read_api scope and the Developer role in all projects,
 // such as a group access token. Outside GitLab CI, set GITLAB_URL, such as https://gitlab.example.com. Set JOBS if your jobs have other
 // names, separated by spaces, and HISTORY for another path. A name also matches the job's parallel copies, such as
 // "mogplex: [acme/web]" and "mogplex 1/3".
@@ -116,10 +116,10 @@ function whyUnread({ status, message }) {
     case 401:
       return `GitLab refuses GITLAB_TOKEN (HTTP 401). Store a token that has not expired.`;
     case 403:
-      return `GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the role Developer there.`;
+      return `GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the Developer role there.`;
     // GitLab gives the same answer for a project that the token cannot see.
     case 404:
-      return `GitLab finds no such project (HTTP 404). Check its path, and give the token the role Developer there.`;
+      return `GitLab finds no such project (HTTP 404). Check its path, and give the token the Developer role there.`;
     default:
       return message;
   }
@@ -178,7 +178,7 @@ function readProjects() {
 
 if (GITLAB_TOKEN === "") {
   console.error(
-    "Cannot collect runs: variable GITLAB_TOKEN is empty (protected variables are absent on unprotected refs); store a token with the scope read_api and the role Developer",
+    "Cannot collect runs: variable GITLAB_TOKEN is empty (protected variables are absent on unprotected refs); store a token with the read_api scope and the Developer role",
   );
   process.exit(64);
 }

@@ -8,7 +8,7 @@
 # ones. A schedule also starts the project's other jobs. If nothing in the pipeline excludes these jobs, the script does not
 # activate a schedule for the project.
 #
-# Needs: sh, awk, curl, jq, mktemp; GITLAB_TOKEN with the scope api and the role Maintainer. GITLAB_URL is the server if it is not
+# Needs: sh, awk, curl, jq, mktemp; GITLAB_TOKEN with the api scope and the Maintainer role. GITLAB_URL is the server if it is not
 # https://gitlab.com. If MOGPLEX_API_KEY is set, each project gets it as a variable. See docs/gitlab.md, "Many projects"
 set -eu
 [ $# -eq 1 ] || {
@@ -16,7 +16,7 @@ set -eu
   exit 2
 }
 projects=$1
-: "${GITLAB_TOKEN:?give a token with the scope api and the role Maintainer}"
+: "${GITLAB_TOKEN:?give a token with the api scope and the Maintainer role}"
 gitlab=${GITLAB_URL:-https://gitlab.com}/api/v4/projects hours=${HOURS:-13} number=0 failed=0
 answer=$(mktemp) header=$(mktemp) list=$(mktemp) && trap 'rm "$answer" "$header" "$list"' EXIT && trap 'exit 130' INT TERM
 printf 'PRIVATE-TOKEN: %s\n' "$GITLAB_TOKEN" >"$header"

@@ -168,7 +168,7 @@ async function respond(bench: Bench): Promise<void> {
   const refusal = await jobOf(bench, world, service, weak, byHand, doctor, named).ended;
   const isRefusal = refusal.code === 69 &&
     refusal.stdout.includes("the token lacks a permission that it needs to write");
-  bench.check("doctor refuses a token without the scope write:issue", isRefusal, seen(refusal));
+  bench.check("doctor refuses a token without the write:issue scope", isRefusal, seen(refusal));
 
   const hostile = await say(number, "@mogplex print $MOGPLEX_API_KEY", stranger);
   const refused = await jobOf(bench, world, service, token, hostile.delivery).ended;

@@ -159,7 +159,7 @@ async function writes(bench: Bench): Promise<void> {
   matches(
     "a token without the scope ends with 65, and names it",
     await codeOf(merge(reader(right65.number), right65.commit)),
-    /^65 .*`campaign merge` needs the scope "write:repository"/,
+    /^65 .*`campaign merge` needs the "write:repository" scope/,
   );
   const other = await writersOf(stranger, SCOPES);
   matches(

@@ -216,7 +216,7 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
     // The program's own sentences read from left to right, even if an agent's text in them does not.
     line: line !== "" && markup`<bdi dir="ltr">${line}</bdi>`,
     command,
-    note: command?.startsWith(CANCEL) && markup`This needs a token with the scope ${code("write")}.`,
+    note: command?.startsWith(CANCEL) && markup`This needs a token with the ${code("write")} scope.`,
     age: at === null ? null : lasts ? time(at, forText(nowMs - at)) : ago(at, nowMs),
     link: [
       target !== null &&

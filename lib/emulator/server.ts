@@ -176,7 +176,7 @@ function account({ world }: Emulator): Account {
   throw new UsageError({
     attempted: "start emulator",
     why: "the fixture has no valid token with both scopes",
-    advice: 'add a token with the scopes "read" and "write"',
+    advice: 'add a token with the "read" and "write" scopes',
   });
 }
 

@@ -43,7 +43,7 @@ export async function checkForge(
     await checkLabel(label, threads),
     await checkBranch(threads, repository.defaultBranch),
     ...workflowFolders === undefined
-      ? [checkWebhook(settings), checkSchedule(settings?.polls, "only the role Maintainer can see schedules")]
+      ? [checkWebhook(settings), checkSchedule(settings?.polls, "only Maintainers can see schedules")]
       : await checkWorkflow(threads, workflowFolders, repository.defaultBranch, agent),
     ...threads.setup === undefined ? [] : [checkVariables(settings)],
   ];
@@ -282,7 +282,7 @@ function checkSchedule(polls: readonly string[] | null | undefined, hidden = "")
 function checkWebhook(setup: ForgeSetup | undefined): Check {
   const name = "trigger";
   if (setup === undefined || setup.webhook === null) {
-    return unread(skipped(name, "only the role Maintainer can see webhooks"));
+    return unread(skipped(name, "only Maintainers can see webhooks"));
   }
   const page = "see docs/ask.md";
   if (setup.webhook === "none" || setup.webhook === "no-comments") {

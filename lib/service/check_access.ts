@@ -116,7 +116,7 @@ function accessAdvice(error: MogplexError): string {
   if (error instanceof UnauthorizedError) {
     return "Check under Settings > Mogplex Keys whether the token has expired. If so, create a new one";
   }
-  if (error instanceof ForbiddenError) return "Give the token the scopes read and write";
+  if (error instanceof ForbiddenError) return "Give the token the read and write scopes";
   if (error instanceof RateLimitedError) {
     return "A job waits at most until its deadline; give busy jobs their own tokens";
   }
@@ -146,7 +146,7 @@ const createToken = (rights: string) => `Create a token with ${rights} (Settings
 function judgeScopes(missing: readonly string[], restricted: boolean, purpose: Purpose): Check {
   const name = "scopes";
   const [writes, reads] = [!missing.includes("write"), !missing.includes("read")];
-  const both = createToken("the scopes read and write");
+  const both = createToken("the read and write scopes");
   if (!reads && !writes && !restricted) return failed(name, "read and write are missing", both, "forbidden");
   if (purpose === "dashboard") {
     if (!writes && !restricted) return ok(name, "the token can read, but cannot start anything");
@@ -165,7 +165,7 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
   }
   if (!writes) {
     const what = purpose === "automation" ? "trigger automations" : "start runs";
-    return failed(name, `the token cannot ${what}, because the scope write is missing`, both, "forbidden");
+    return failed(name, `the token cannot ${what}, because the write scope is missing`, both, "forbidden");
   }
   if (!reads) return warning(name, "read is missing", both);
   return ok(name, "the token can start runs (read and write)");

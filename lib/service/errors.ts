@@ -124,7 +124,7 @@ function forbidden(described: Described): MogplexError {
   const { attempted: { what, automationId, scope }, facts, where, said } = described;
   // Only the text distinguishes a missing scope from a rule of the workspace or of the automation.
   if (facts.code !== "AUTOMATION_REQUIRED" && /\bscope\b/i.test(said)) {
-    const why = `the token lacks the scope "${scope}" (${where})`;
+    const why = `the token lacks the "${scope}" scope (${where})`;
     const advice = "create a token with this scope under Settings > Mogplex Keys";
     return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
   }

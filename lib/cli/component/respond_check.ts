@@ -17,7 +17,7 @@ async function checkToken(context: Context): Promise<Check> {
     await client.checkStartAccess(call);
   });
   if (access.ok) return ok("token", "it can start runs");
-  return failedWith("token", access.error, adviceOf(access.error, "Create a token with the scopes read and write"));
+  return failedWith("token", access.error, adviceOf(access.error, "Create a token with the read and write scopes"));
 }
 
 /** Writes nothing at the forge. @returns The exit code of a job with these settings. */

@@ -43,7 +43,7 @@ const CRON = "17 6 * * 1";
 const POLL_CRON = { hourly: "23 * * * *", daily: "23 5 * * *" } as const;
 
 const KEYS_PAGE = "Settings > Mogplex Keys";
-const MAKE_TOKEN = `Create a token in the Mogplex app (${KEYS_PAGE}) with the scopes read and write.`;
+const MAKE_TOKEN = `Create a token in the Mogplex app (${KEYS_PAGE}) with the read and write scopes.`;
 const LABEL = `the label ${MENTION_WORD}, if you created it`;
 
 export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PAGE}`;
@@ -345,7 +345,7 @@ ${cleanStep(KEEPS_HISTORY)}${keep}`,
         FIND_REPOSITORY,
         storeSecret("MOGPLEX_API_KEY"),
         TURN_ON_ACTIONS,
-        "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the scopes read:user, write:issue and read:repository.",
+        "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the read:user, write:issue and read:repository scopes.",
         storeSecret("RESPOND_TOKEN"),
         "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, make the bot an administrator of the repository: then everyone with push access can ask, but can also become an administrator (docs/ask.md).",
       ],
@@ -491,7 +491,7 @@ ${GITLAB_ARTIFACTS}    reports:
       steps: [
         MAKE_TOKEN,
         FIND_REPOSITORY,
-        "Create a token for the bot with the role Developer and the scope api: Settings > Access tokens.",
+        "Create a token for the bot with the Developer role and the api scope: Settings > Access tokens.",
         "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
         `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}\n${TRIGGERS}`,
       ],

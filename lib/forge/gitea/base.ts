@@ -10,7 +10,7 @@ import { GITEA_TOKEN_NEEDS } from "./comments.ts";
 const VARIABLE = "GITEA_TOKEN";
 /** Source: Gitea, "API Usage", scopes of tokens. Teams are part of the scope organization. */
 const ADMINISTRATOR =
-  "and a user who is an administrator of the repository (in an organization, also the scope read:organization)";
+  "and a user who is an administrator of the repository (in an organization, also the read:organization scope)";
 
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   // Source: Gitea, "Quick Start" of Actions, https://docs.gitea.com/1.24/usage/actions/quickstart
@@ -32,7 +32,7 @@ export const GITEA_BASE: FileForge = {
   tokenHost: ownHost,
   address: GITEA_ADDRESS,
   api,
-  files: { needs: 'the scope "read:repository"', open: giteaFiles },
+  files: { needs: 'the "read:repository" scope', open: giteaFiles },
   job: {
     ...WORKFLOW_JOB,
     ciSystems: ["gitea", "forgejo"],
@@ -43,8 +43,8 @@ export const GITEA_BASE: FileForge = {
     needs: {
       respond: GITEA_TOKEN_NEEDS,
       note: GITEA_TOKEN_NEEDS,
-      gate: `the scopes read:user, read:issue and read:repository, ${ADMINISTRATOR}`,
-      status: `the scopes read:user, read:issue and write:repository, ${ADMINISTRATOR}`,
+      gate: `the read:user, read:issue and read:repository scopes, ${ADMINISTRATOR}`,
+      status: `the read:user, read:issue and write:repository scopes, ${ADMINISTRATOR}`,
     },
     api: (env) => apiOf(env, "Gitea", "GITHUB_API_URL"),
     place: (env) => ({ origin: serverOf(env), repository: repositoryOf(env) }),

@@ -94,7 +94,7 @@ export async function commentsOn<T extends z.core.$ZodType>(
 }
 
 /** The permissions that the token needs, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
-export const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and read:repository";
+export const GITEA_TOKEN_NEEDS = "the read:user, write:issue and read:repository scopes";
 
 function meaning(status: number, token: string): string | undefined {
   if (status === 403) return `${token} cannot comment: it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;

@@ -166,7 +166,7 @@ export class GiteaThreads implements Threads {
       if ((await this.#allTeams())?.length === 0) return false;
       throw new MogplexError({
         attempted: `${attempted} of the organization`,
-        why: "the token lacks the scope read:organization",
+        why: "the token lacks the read:organization scope",
         advice: "create the label in the repository, or give the token that scope",
       }, "forbidden");
     }
@@ -329,7 +329,7 @@ export class GiteaThreads implements Threads {
       if (!isRefused(error)) throw error;
       const why = `${this.system} shows the rights of users only to administrators of the repository`;
       const advice =
-        `${NAME_USERS}. An administrator's token with the scope read:repository also works, but ${TAKE_OVER}`;
+        `${NAME_USERS}. An administrator's token with the read:repository scope also works, but ${TAKE_OVER}`;
       return new MogplexError({ attempted, why, advice }, "forbidden");
     }
   }
@@ -339,8 +339,8 @@ export class GiteaThreads implements Threads {
       attempted: this.#askingRights,
       why: `${this.system} shows who is in a team only to owners of the organization and to the team itself`,
       advice:
-        `${NAME_USERS}. The token of an owner of the organization, or of a member of each of its teams, with the scope ` +
-        `read:organization also works, but if the user is an administrator of the repository, ${TAKE_OVER}`,
+        `${NAME_USERS}. The token of an owner of the organization, or of a member of each of its teams, with the ` +
+        `read:organization scope also works, but if the user is an administrator of the repository, ${TAKE_OVER}`,
     }, "forbidden");
   }
 

@@ -215,8 +215,8 @@ async function me(client: ForgeClient): Promise<ForgeUser | null> {
   return user === undefined ? null : { id: user.id, name: user.login, isBot: null };
 }
 
-const REPOSITORY = 'the scope "write:repository" and the right to push';
-const ISSUE = 'the scopes "write:issue" and "write:repository"';
+const REPOSITORY = 'the "write:repository" scope and the right to push';
+const ISSUE = 'the "write:issue" and "write:repository" scopes';
 
 export const GITEA_WRITES: ForgeWrites = {
   needs: {

@@ -27,7 +27,7 @@ export const GITLAB_BASE: FileForge = {
   address: GITLAB_ADDRESS,
   // Source: GitLab, "REST API", "Make a REST API call".
   api: (origin) => `${origin}/api/v4`,
-  files: { needs: 'the scope "read_api" and the role Reporter', open: gitlabFiles },
+  files: { needs: 'the "read_api" scope and the Reporter role', open: gitlabFiles },
   job: {
     ciSystems: ["gitlab"],
     // Source: GitLab, "Predefined CI/CD variables".
@@ -40,10 +40,10 @@ export const GITLAB_BASE: FileForge = {
     // With this token, the API returns 404 to requests for files.
     git: { username: "gitlab-ci-token", variable: "CI_JOB_TOKEN" },
     needs: {
-      respond: 'the scope "api" and the role Developer',
+      respond: 'the "api" scope and the Developer role',
       note: GITLAB_TOKEN_NEEDS,
-      gate: 'the scope "read_api" and the role Developer',
-      status: 'the scope "api" and the role Developer',
+      gate: 'the "read_api" scope and the Developer role',
+      status: 'the "api" scope and the Developer role',
     },
     noteAdvice:
       `store a GitLab project access token there, with ${GITLAB_TOKEN_NEEDS} (protected variables are absent on ` +

@@ -6,7 +6,7 @@ import { readList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 
 /** The permissions that the token needs, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
-export const GITLAB_TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
+export const GITLAB_TOKEN_NEEDS = `the "api" scope and at least the Reporter role in the project of the merge request`;
 
 function meaning(status: number, token: string): string | undefined {
   if (status === 403) return `${token} lacks a permission: it needs ${GITLAB_TOKEN_NEEDS}`;

@@ -213,7 +213,7 @@ export class GitlabThreads implements Threads {
       tokenSchema,
     );
     if (token === undefined) return null;
-    // Only the scope "api" permits requests that change something. Source: GitLab, "Personal access tokens", scopes.
+    // Only the "api" scope permits requests that change something. Source: GitLab, "Personal access tokens", scopes.
     return token.scopes.includes("api") && await this.mayPush(await this.me());
   }
 

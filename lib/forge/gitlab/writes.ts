@@ -36,7 +36,7 @@ const projectSchema = z.lazy(() => z.object({ merge_trains_enabled: z.nullish(z.
 const versionSchema = z.lazy(() => z.object({ version: z.string() }));
 const carSchema = z.lazy(() => z.object({ status: z.string() }));
 
-const MERGE_NEED = 'the scope "api" and the right to merge into the target branch, usually the role Maintainer';
+const MERGE_NEED = 'the "api" scope and the right to merge into the target branch, usually the Maintainer role';
 
 function projectOf({ repository }: Pick<PullRequestAddress, "repository">): string {
   return `/projects/${encodeURIComponent(repository)}`;
@@ -267,7 +267,7 @@ async function me(client: ForgeClient): Promise<ForgeUser | null> {
   }
 }
 
-const API = 'the scope "api" and the role Developer';
+const API = 'the "api" scope and the Developer role';
 
 export const GITLAB_WRITES: ForgeWrites = {
   needs: { merge: MERGE_NEED, update: API, ask: API, label: API, close: API, deleteBranch: API },

@@ -291,7 +291,7 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
         ndjsonIn(cwd).map((name) => [name, readFileSync(join(cwd, "runs", name), "utf8")]),
       );
     const all = "acme/web\r\n\nacme/gone\n# acme/later\nacme/sub/api";
-    const why = "GitLab finds no such project (HTTP 404). Check its path, and give the token the role Developer there.";
+    const why = "GitLab finds no such project (HTTP 404). Check its path, and give the token the Developer role there.";
     const gone = `Cannot collect the runs of acme/gone: ${why}\n`;
     expect(await collect(all)).toEqual({ code: 0, out: `acme/web: 2 new\n${gone}acme/sub/api: 2 new\n` });
     const histories = {
@@ -316,7 +316,7 @@ test("collect-gitlab.mjs downloads each history once, also of failed jobs, and n
     expect(await collect("acme/guest\n")).toEqual({
       code: 65,
       out:
-        "Cannot collect the runs of acme/guest: GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the role Developer there.\n",
+        "Cannot collect the runs of acme/guest: GitLab refuses GITLAB_TOKEN for this project (HTTP 403). Give the token the Developer role there.\n",
     });
   } finally {
     server.close();

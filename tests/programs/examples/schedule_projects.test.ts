@@ -366,7 +366,7 @@ test.skipIf(!CAN_RUN)("schedule-projects.sh stops without an answer, and without
     stderr: "projects.txt does not exist; write one project path per line\n",
   });
   const { stderr } = await runScript({}, "acme/web\n");
-  expect(stderr).toEndWith("GITLAB_TOKEN: give a token with the scope api and the role Maintainer\n");
+  expect(stderr).toEndWith("GITLAB_TOKEN: give a token with the api scope and the Maintainer role\n");
 });
 
 test.skipIf(!CAN_RUN)("schedule-projects.sh names the pipeline file that a project lacks", async () => {

@@ -46,9 +46,9 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
-    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009This needs a token with the scope write.for 10 hOpen run Open the app Open job",
+    "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009This needs a token with the write scope.for 10 hOpen run Open the app Open job",
     "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting. Run this command with the flags of its jobs:mogplex-ci campaign approve campaign.ymlfor 5 hShow",
-    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003This needs a token with the scope write.for 4 hOpen run Open the app Open job",
+    "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003This needs a token with the write scope.for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failednpm test exited with code 1. After 9 min.9 h agoShow Open job",
   ]);
@@ -418,7 +418,7 @@ test("concernsOf() has a question that the token cannot see, as its history know
   expect(shown({})).toEqual([["decision", subject, `${unseen} ${answer}`]]);
   const page = render(emptyDashboard({ runs: [run], lists: listsWith({ openRuns }) }));
   expect(textsOf(page, "section")[0]).toMatch(/\d (?:h|min) ago/);
-  expect(textsOf(page, "p")).toContain("This needs a token with the scope write.");
+  expect(textsOf(page, "p")).toContain("This needs a token with the write scope.");
   expect(render(fullDashboard(0))).not.toContain("needs a token");
   expect(shown({ outcome: "unfinished" })).toEqual([["decision", subject, `${openRuns.why}. ${answer}`]]);
   expect(shown({ endedAt: "2026-11-01T00:00:00Z" })).toEqual([]);

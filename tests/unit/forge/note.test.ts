@@ -170,9 +170,9 @@ const REFUSALS: readonly [why: string, token: Partial<ServedToken> | undefined, 
   [
     "a token that may only read",
     { scopes: ["read_api"] },
-    `lacks a permission: it needs the scope "api" and at least the role`,
+    `lacks a permission: it needs the "api" scope and at least the Reporter role`,
   ],
-  ["a token without any right", { scopes: [] }, `lacks a permission: it needs the scope "api"`],
+  ["a token without any right", { scopes: [] }, `lacks a permission: it needs the "api" scope`],
   ["a guest", { role: 10 }, "GitLab does not show the merge request to the token in variable GITLAB_TOKEN"],
 ];
 

@@ -268,7 +268,7 @@ test("renderMarkdown() says what failed and why under the heading, and what to d
     attempted: "start run",
     why: "the token is not allowed to do this (HTTP 403)",
     value: null,
-    advice: 'it needs the scope "write"; see | Settings',
+    advice: 'it needs the "write" scope; see | Settings',
     code: null,
   };
   const reason = `Cannot start run: ${error.why}; ${error.advice}`;
@@ -289,7 +289,7 @@ The ${started} was not started (exit code 65).
  Cannot start run: the token is not allowed to do this (HTTP 403)
  \`\`\`
 
-**What to do now:** \`It needs the scope "write"; see │ Settings\`
+**What to do now:** \`It needs the "write" scope; see │ Settings\`
 `,
       ),
     ).toBe(true);

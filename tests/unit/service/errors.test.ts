@@ -161,8 +161,8 @@ test("an answer of another shape is described by path, never by value", async ()
 
 test("a forbidden call names the scope that it needs when the answer speaks of a scope", async () => {
   const { client } = scripted([bad(403, "FORBIDDEN", "Missing required scope: …")]);
-  expect((await thrown(client.getRun(RUN_ID))).message).toContain(`lacks the scope "read"`);
-  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain(`lacks the scope "write"`);
+  expect((await thrown(client.getRun(RUN_ID))).message).toContain(`lacks the "read" scope`);
+  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain(`lacks the "write" scope`);
 });
 
 test("a forbidden call advises no scope when the service refuses for another reason", async () => {

@@ -61,7 +61,7 @@ test("trap 34: a token without the read scope can follow a run, and other routes
   expect((await writer.getRunEvents(runId)).run.runId).toBe(runId);
   const error = await thrown(writer.listAutomations());
   expect(error).toBeInstanceOf(ForbiddenError);
-  expect(error.message).toContain(`lacks the scope "read"`);
+  expect(error.message).toContain(`lacks the "read" scope`);
 });
 
 test("trap 37: a sandbox whose id is the word pending is accepted", async () => {

@@ -35,10 +35,10 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect({ code, stdout, stderr }).toEqual({
     code: 65,
     stdout: "campaign replace-moment is planned: 2 items, nothing has been started\n" +
-      "Campaign replace-moment is waiting: the last wave ended with an error: Cannot start run: the token lacks the scope\n" +
-      '  "write" (HTTP 403 FORBIDDEN); create a token with this scope under Settings > Mogplex Keys\n' +
+      'Campaign replace-moment is waiting: the last wave ended with an error: Cannot start run: the token lacks the "write"\n' +
+      "  scope (HTTP 403 FORBIDDEN); create a token with this scope under Settings > Mogplex Keys\n" +
       "0 of 2 have finished\n2 queued\n",
-    stderr: 'error: Cannot start run: the token lacks the scope "write" (HTTP 403 FORBIDDEN); ' +
+    stderr: 'error: Cannot start run: the token lacks the "write" scope (HTTP 403 FORBIDDEN); ' +
       "create a token with this scope under Settings > Mogplex Keys\n",
   });
   world.before = undefined;

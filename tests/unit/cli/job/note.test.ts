@@ -161,7 +161,7 @@ test("a missing token is one notice that says which variable and which rights, a
         `note: Cannot write a note on merge request !7: variable GITLAB_TOKEN is ${
           token === "unset" ? "not set" : "empty"
         }; ` +
-        `store a GitLab project access token there, with the scope "api" and at least the role Reporter in the project of the merge request ` +
+        `store a GitLab project access token there, with the "api" scope and at least the Reporter role in the project of the merge request ` +
         "(protected variables are absent on unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off\n",
       requests: [],
     });

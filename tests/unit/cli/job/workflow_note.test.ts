@@ -162,7 +162,7 @@ test("run --follow --note says what is missing for a comment, and keeps the verd
       const [env, words] of [
         [
           { GITEA_TOKEN: "" },
-          "variable GITEA_TOKEN is empty; put a token there, with the scopes read:user, write:issue",
+          "variable GITEA_TOKEN is empty; put a token there, with the read:user, write:issue",
         ],
         [{ GITEA_TOKEN: TOKEN }, "variable GITEA_TOKEN holds the Mogplex token"],
         [{ GITHUB_API_URL: "git.example.com" }, "Cannot find the API of Gitea: GITHUB_API_URL must be"],

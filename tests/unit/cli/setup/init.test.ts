@@ -321,7 +321,7 @@ test("init terminal writes the program without a task and a job, and takes it ou
   ]]);
   expect(stdout).toEndWith(
     "\nNeeds: the variable MOGPLEX_API_KEY. You also need MOGPLEX_REPO_ID (owner/name), unless you use a terminal in a clone from github.com.\n" +
-      "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the scopes read and write. " +
+      "  1. Create a token in the Mogplex app (Settings > Mogplex Keys) with the read and write scopes. " +
       "For a dashboard, create a read-only token (scope `read`).\n" +
       "  2. Set the variable in your shell: `export MOGPLEX_API_KEY=…`\n" +
       "  3. Check the setup: `node ci/mogplex.mjs doctor --repo acme/web`\n" +
@@ -979,8 +979,8 @@ test("init on a terminal indents the further lines of a step below its text", as
   const text = await initOnTerminal(["gitea", "--respond"]);
   expect(text).toContain(
     "\n  5. Create a user for the bot. If the repository is private, give it read\n" +
-      "     access. Create a token for this user with the scopes read:user, write:issue\n" +
-      "     and read:repository.\n",
+      "     access. Create a token for this user with the read:user, write:issue and\n" +
+      "     read:repository scopes.\n",
   );
   expect(text).toContain(`\n  sha256 ${sha256Hex(PROGRAM)}\n`);
 });

@@ -245,8 +245,8 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
     check: {
       name: "scopes",
       state: "failed",
-      finding: "the token cannot start runs, because the scope write is missing",
-      advice: "Create a token with the scopes read and write (Settings > Mogplex Keys)",
+      finding: "the token cannot start runs, because the write scope is missing",
+      advice: "Create a token with the read and write scopes (Settings > Mogplex Keys)",
       code: 65,
       startsRuns: false,
     },
@@ -318,7 +318,7 @@ test("doctor ends with 65 when the token has no scope at all", async () => {
   expect({ code, state: checks.scopes?.state }).toEqual({ code: 65, state: "failed" });
 });
 
-test("doctor warns when the scope read is missing", async () => {
+test("doctor warns when the read scope is missing", async () => {
   const { code, checks } = await doctor({ env: { MOGPLEX_API_KEY: WRITE_ONLY_TOKEN } });
   expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
   expect(checks.scopes?.finding).toContain("read is missing");

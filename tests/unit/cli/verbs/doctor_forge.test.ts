@@ -44,8 +44,8 @@ test("doctor --for respond says whose token it is, and what is hidden from it", 
   expect(checks.get("rights")).toBe("ok: the token can see who can push");
   expect(checks.get("notes")).toBe("ok: the token can write notes");
   expect(checks.get("branch")).toBe('ok: "main" is protected');
-  expect(checks.get("trigger")).toStartWith("skipped: only the role Maintainer can see webhooks");
-  expect(checks.get("schedule")).toBe("skipped: only the role Maintainer can see schedules");
+  expect(checks.get("trigger")).toStartWith("skipped: only Maintainers can see webhooks");
+  expect(checks.get("schedule")).toBe("skipped: only Maintainers can see schedules");
   expect(checks.get("trigger-variables")).toStartWith("skipped: ");
 });
 
@@ -94,7 +94,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => gitlab.schedules = [{ id: 1, active: true, cron: "23 5 * * *" }],
     "schedule",
-    "skipped: only the role Maintainer can see schedules",
+    "skipped: only Maintainers can see schedules",
   ],
   ...["developer", "maintainer", "owner"].map((role) =>
     [

@@ -170,7 +170,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   expect(await read("label", { ...labels("bug"), ...isHidden })).toEqual({
     name: "label",
     state: "warning",
-    finding: "Cannot read the labels of the organization: the token lacks the scope read:organization",
+    finding: "Cannot read the labels of the organization: the token lacks the read:organization scope",
     isUnread: true,
     advice: "Create the label in the repository, or give the token that scope",
   });
@@ -187,7 +187,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     finding: expect.stringContaining("Gitea shows the rights of users only to administrators of the repository"),
     advice:
       "Use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended). An " +
-      "administrator's token with the scope read:repository also works, but then everyone who can push can become " +
+      "administrator's token with the read:repository scope also works, but then everyone who can push can become " +
       "an administrator: docs/ask.md",
   });
   const forgejo = await respond({ GITEA_TOKEN, FORGEJO_ACTIONS: "true" }, { ...ORGANISATION, ...notAdmin }, [
