@@ -374,7 +374,7 @@ function isLastPage(headers: Headers): boolean | undefined {
   return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
-/** Whether a proxy sent the response. An API rejects requests with a JSON response. */
+/** Whether a proxy sent the response. If an API rejects a request, the response is JSON. */
 function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }

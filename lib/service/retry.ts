@@ -252,7 +252,7 @@ export interface CallWorld {
 
 const REQUEST_MS = 30_000;
 const CALL_MS = 120_000;
-/** Maximum distance of a deadline, because no job is longer than 30 days. */
+/** Maximum time until a deadline. No job takes longer than 30 days. */
 const MAX_CALL_MS = 31 * 86_400_000;
 /** Minimum time limit of the first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;
