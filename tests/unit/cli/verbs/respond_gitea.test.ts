@@ -118,7 +118,7 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
     expect(await rights([status, {}])).toMatchObject({
       state: "failed",
       finding: expect.stringContaining("who is in a team"),
-      advice: expect.stringMatching(/^Put the names .* an owner of the organization/),
+      advice: expect.stringMatching(/^Use --allow-users .* an owner of the organization/),
     });
   }
 });
