@@ -204,7 +204,7 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }
 
-  /** The pause is up to a second after the first end. If streams keep ending, the pauses grow and a notice is sent. */
+  /** After the first interruption, the pause is at most a second. If streams keep ending, the pauses become longer, and a notice is sent. */
   async #reopenPause(what: string): Promise<boolean> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));

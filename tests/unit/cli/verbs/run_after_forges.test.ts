@@ -159,7 +159,7 @@ test("run --after sends no token of GitHub or Gitea to another server than the o
 
 test("run --after names a variable only where it is for the host of the address, and says when its value is no token", async () => {
   const address = "https://github.com/acme/api/pull/7";
-  const [elsewhere, set] = ["run the command in a job on that server", "set GITHUB_TOKEN, or start the command"];
+  const [elsewhere, set] = ["run the command in a job on that server", "set GITHUB_TOKEN, or run the command"];
   const none = "there is no token for github.com";
   const wrong = "variable GITHUB_TOKEN does not contain a token for github.com";
   for (
