@@ -134,7 +134,11 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
       "Cannot write a comment on pull request #7: variable GITEA_TOKEN is not set; put a token there, with",
     ],
     [{}, { GITHUB_API_URL: "api.github.com" }, "Cannot find the API of GitHub: GITHUB_API_URL must be"],
-    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository because GITHUB_REPOSITORY must have the form OWNER/NAME"],
+    [
+      {},
+      { GITHUB_REPOSITORY: "../web" },
+      "Cannot find the repository because GITHUB_REPOSITORY must have the form OWNER/NAME",
+    ],
   ];
   for (const [inputs, env, words] of cases) {
     const { code, notes, github } = await comment(inputs, { env });
