@@ -6,7 +6,7 @@
 
 import { checkOptions, type Keys } from "./check_options.ts";
 
-/** Options of {@linkcode Clock.sleep}. */
+/** Options for {@linkcode Clock.sleep}. */
 export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -96,7 +96,7 @@ export interface VirtualClock extends Clock {
   jumpWallTime(ms: number): void;
 }
 
-/** Options of {@linkcode virtualClock}. */
+/** Options for {@linkcode virtualClock}. */
 export interface VirtualClockOptions {
   /** Wall time at the start, in milliseconds since 1970. @default {Date.UTC(2026, 8, 1)} */
   startMs?: number | undefined;

@@ -7,7 +7,7 @@ import { type ErrorParts, errorSentence, type KnownRun, messageOf, type ResultSo
 import { EXIT, type ExitName } from "./exit_codes.ts";
 import { VERSION } from "./version.ts";
 
-/** Options of {@linkcode MogplexError}. */
+/** Options for {@linkcode MogplexError}. */
 export interface MogplexErrorOptions {
   /** What caused the error. */
   cause?: unknown;
@@ -268,7 +268,7 @@ export class ConflictError extends ApiError {
   static override readonly kind: string = "ConflictError";
 }
 
-/** 403: the token lacks a scope, or can only trigger automations. Exit code 65. */
+/** 403: the request is not permitted, for example because the token lacks a scope or can only trigger automations. Exit code 65. */
 export class ForbiddenError extends ApiError {
   /** @internal */
   static override readonly kind: string = "ForbiddenError";

@@ -170,7 +170,7 @@ export interface CampaignOptions extends ConnectOptions {
   notifier?: Notifier | undefined;
 }
 
-/** Options of {@linkcode Campaigns.plan}. */
+/** Options for {@linkcode Campaigns.plan}. */
 export interface PlanCampaignOptions extends CampaignOptions {
   /** Whether repositories that cannot be used are kept as `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
@@ -220,7 +220,7 @@ export interface CampaignPlan {
   forecasts: WavesForecast[];
 }
 
-/** Options of {@linkcode Campaigns.advance}. */
+/** Options for {@linkcode Campaigns.advance}. */
 export interface AdvanceCampaignOptions extends CampaignOptions {
   /** Whether repositories that cannot be used are kept as `invalid` items, if this call makes the plan. @default {false} */
   skipInvalid?: boolean | undefined;
@@ -232,7 +232,7 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 
-/** Options of {@linkcode Campaigns.run}. */
+/** Options for {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
   /** Maximum duration of the call, in milliseconds: more than 0, at most 30 days. When the call ends, open runs continue. @default 30 days */
   timeoutMs?: number | undefined;

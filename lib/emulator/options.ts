@@ -367,7 +367,7 @@ function unreadable(path: string, cause: unknown): UsageError {
   return new UsageError({ attempted: `read "${path}"`, why }, { cause });
 }
 
-/** Options of {@linkcode createEmulator}. */
+/** Options for {@linkcode createEmulator}. */
 export interface TestEmulatorOptions {
   /**
    * Clock of the service and of the client. A clock from `virtualClock()` moves to the next sleeper whenever everything is waiting; with

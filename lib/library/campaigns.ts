@@ -168,7 +168,7 @@ export interface Campaign {
   read(options?: CampaignReadOptions): Promise<CampaignView>;
 }
 
-/** Options of {@linkcode Campaigns.of}, for all verbs of the campaign. */
+/** Options for {@linkcode Campaigns.of}, for all verbs of the campaign. */
 export interface CampaignSettings {
   /**
    * Where the plan and the progress are stored: a directory; `git:REMOTE#BRANCH`, a branch of a Git repository, where REMOTE is an address,
@@ -206,13 +206,13 @@ export interface CampaignSettings {
   webhookVariable?: string | undefined;
 }
 
-/** Options of {@linkcode Campaign.read} and {@linkcode Campaign.approve}. */
+/** Options for {@linkcode Campaign.read} and {@linkcode Campaign.approve}. */
 export interface CampaignReadOptions {
   /** Ends the call, which then rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
-/** Options of {@linkcode Campaign.merge}. */
+/** Options for {@linkcode Campaign.merge}. */
 export interface CampaignMergeOptions extends CampaignReadOptions {
   /** Short word for a cause. Only items with this cause are considered. @default all items */
   cause?: string | undefined;
@@ -244,13 +244,13 @@ export interface CampaignMerge {
   view: CampaignView;
 }
 
-/** Options of {@linkcode Campaign.plan}. */
+/** Options for {@linkcode Campaign.plan}. */
 export interface CampaignPlanOptions extends CampaignReadOptions {
   /** If `true`, nothing is written. @default {false} */
   dryRun?: boolean | undefined;
 }
 
-/** Options of {@linkcode Campaign.advance}. */
+/** Options for {@linkcode Campaign.advance}. */
 export interface CampaignWaveOptions {
   /** Ends the call: it rejects with an `AbortedError`, or with `signal.reason` if nothing was started. */
   signal?: AbortSignal | undefined;
@@ -260,7 +260,7 @@ export interface CampaignWaveOptions {
   approvedBy?: string | undefined;
 }
 
-/** Options of {@linkcode Campaign.run}. */
+/** Options for {@linkcode Campaign.run}. */
 export interface CampaignRunOptions extends CampaignWaveOptions {
   /** What cancels the open runs: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. @default {[]} (the runs continue) */
   cancelOn?: readonly CancelCause[] | undefined;

@@ -23,7 +23,7 @@ import { createRedactor, joinRedactors, type Redactor, whyNoSecret } from "../te
 import { apiOf, checkAttempts } from "./api.ts";
 import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 
-/** Options of {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */
+/** Options for {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */
 export interface DerivedOptions {
   /**
    * Additional texts to mask in everything that the verbs print or write, and wherever this client is passed as `mogplex`. Each must have at
@@ -64,7 +64,7 @@ export interface DerivedOptions {
   maxAttempts?: number | undefined;
 }
 
-/** Options of {@linkcode createMogplex}. */
+/** Options for {@linkcode createMogplex}. */
 export interface MogplexOptions extends DerivedOptions {
   /**
    * Access token, or a function that returns it. The function is called at the first request, and again after the service has refused the

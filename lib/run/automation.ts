@@ -43,7 +43,7 @@ import { type ConnectOptions, openSession, type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
 import { type StartAnswer, StartSeries } from "./start.ts";
 
-/** Options of {@linkcode MogplexAutomations.run}. */
+/** Options for {@linkcode MogplexAutomations.run}. */
 export interface RunAutomationOptions extends TriggerOptions, AttachAutomationOptions {}
 
 export function runAutomationKeys(): Keys<RunAutomationOptions> {

@@ -35,7 +35,7 @@ export type TriggerRequest = RepositoryChoice & {
 };
 
 /**
- * Options of {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input, so a
+ * Options for {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input, so a
  * different input means a different run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, because the
  * service has one set of keys for all automations and repositories.
  */

@@ -9,7 +9,7 @@ import { PROCESS } from "../service/memory.ts";
 import { checkUuid, type Keys } from "../service/validate.ts";
 import { type ConnectOptions, openSession, verbKeys, type VerbOptions } from "./session.ts";
 
-/** Options of {@linkcode Mogplex.cancel}. */
+/** Options for {@linkcode Mogplex.cancel}. */
 export interface CancelOptions extends VerbOptions {
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;

@@ -102,7 +102,7 @@ export type AutomationItem =
   | Exclude<AutomationHandleItem, MissedItems | AutomationRunEnd>
   | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
 
-/** Options of {@linkcode MogplexAutomations.attach}. These runs have no event stream, so they are polled. */
+/** Options for {@linkcode MogplexAutomations.attach}. These runs have no event stream, so they are polled. */
 export interface AttachAutomationOptions extends VerbOptions {
   /** Maximum time to wait, in milliseconds: from one second to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;

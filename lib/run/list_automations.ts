@@ -6,7 +6,7 @@ import type { Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import { checkTimeout, type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 
-/** Options of {@linkcode MogplexAutomations.list}. */
+/** Options for {@linkcode MogplexAutomations.list}. */
 export interface ListAutomationsOptions extends VerbOptions {
   /** Maximum time for one page, in milliseconds, including retries: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;

@@ -61,7 +61,7 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   }
 }
 
-/** Options of {@linkcode Mogplex.start}. */
+/** Options for {@linkcode Mogplex.start}. */
 export interface StartOptions extends VerbOptions, KeyOptions {
   /**
    * Maximum time to wait, in milliseconds: more than 0 (at least one second if the run is followed), at most 30 days. @default {1_800_000}

@@ -53,7 +53,7 @@ import { RepositoryName } from "./repository_name.ts";
 import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
 import { isClaim, type Parting, readState, type RunState, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
-/** Options of {@linkcode Mogplex.attach}. */
+/** Options for {@linkcode Mogplex.attach}. */
 export interface AttachOptions extends FollowOptions {
   /**
    * Whether to throw unless the run succeeds. If `false`, the call returns the result of an existing run, however the run ended. In that case, check
@@ -75,7 +75,7 @@ export interface AttachOptions extends FollowOptions {
   onItem?: ((item: RunHandleItem) => unknown) | undefined;
 }
 
-/** Options of {@linkcode Mogplex.run}. */
+/** Options for {@linkcode Mogplex.run}. */
 export interface RunOptions extends StartOptions, AttachOptions {}
 
 export type RunJob = JobOptions<FollowItem, StartedRun>;

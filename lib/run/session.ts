@@ -155,11 +155,11 @@ export interface Session extends Connected<ServiceClient> {
   readonly platform: Platform;
 }
 
-/** Options of every verb. */
+/** Options for every verb. */
 export interface VerbOptions {
   /**
-   * Ends the call, which then rejects with `signal.reason`. After a start was sent, or if the call follows an existing run, the call rejects with an
-   * {@linkcode AbortedError} instead. The run itself continues, unless the call has `cancelOn` with `abort`.
+   * Ends the call, which then rejects with `signal.reason`. Once a start has been sent, or if the call follows an existing run, the call rejects with
+   * an {@linkcode AbortedError} instead. The run itself continues, unless the call has `cancelOn` with `abort`.
    */
   signal?: AbortSignal | undefined;
   /** Called for everything worth a log line. {@linkcode Notice} lists the kinds of notices, and explains which waits are reported. */

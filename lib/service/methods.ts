@@ -27,7 +27,7 @@ export interface CallOptions {
   maxAttempts?: number | undefined;
 }
 
-/** Options of {@linkcode MogplexApi.request}. */
+/** Options for {@linkcode MogplexApi.request}. */
 export interface RequestOptions extends CallOptions {
   /** Query parameters. Values that are `undefined` are left out. @default {{}} */
   query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;

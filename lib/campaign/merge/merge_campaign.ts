@@ -27,7 +27,7 @@ import { ATTEMPTED, checkMergeTokens, mergeTexts, openMergePlaces } from "./plac
 import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
 
 export interface MergeSettings {
-  /** The word of a cause, as shown by `status`. @default all items */
+  /** Short word for a cause, as shown by `campaign status`. Only items with this cause are merged. @default all items */
   cause?: string | undefined;
   /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;

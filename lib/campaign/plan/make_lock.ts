@@ -148,8 +148,8 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
   const task = lock.tasks.at(-1) ?? lockTaskOf(file);
   if (hasOtherTask(lock, file)) {
     changes.notes.push(
-      "the task in the file has changed, but the campaign keeps the planned task: for the new task, use another " +
-        "name or round, or `campaign retry --adopt-changes` for items that are started again",
+      "the task in the file has changed, but the campaign keeps the planned task; to use the new task, give the campaign " +
+        "another name or round, or start items again with `campaign retry --adopt-changes`",
     );
   }
   const ordinary = lock.items.filter(({ excluded }) => excluded?.as !== "invalid");

@@ -197,8 +197,8 @@ export function scriptDriver(
   }
 
   /**
-   * Whether the run ended before its script did. A cancel during the boot does not stop the script, because the worker does not read the row until
-   * the sandbox is running.
+   * Whether the run ended before its script did. Cancelling a run while its sandbox boots does not stop the script, because the worker does not
+   * read the status of the run until the sandbox is running.
    */
   function isCut({ run, booted, closed }: Play): boolean {
     return isTerminal(run.status) && !closed && (booted || run.status !== "cancelled");

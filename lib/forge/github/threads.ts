@@ -1,5 +1,6 @@
 /**
- * Implements {@linkcode Threads} for GitHub through its REST API, and through GraphQL, because only GraphQL shows who changed a title or description.
+ * Implements {@linkcode Threads} for GitHub through its REST API. GraphQL provides what the REST API does not: who edited a description, when a
+ * comment was last edited, and the user of a workflow's token.
  *
  * @module
  */
