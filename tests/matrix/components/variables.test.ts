@@ -39,7 +39,7 @@ withJobs(
     expect({ code, requests: job.recorder.requests }).toEqual({ code: 64, requests: [] });
     expect(stdout).toContain(
       "\nreason        Cannot read token: variable MOGPLEX_API_KEY is of type File, so its value is the path of a file\n" +
-        "what to do    Name it MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
+        "what to do    Rename it to MOGPLEX_API_KEY_FILE, or change its type to Variable\n",
     );
   },
 );

@@ -135,7 +135,7 @@ test("the job report takes the newest directory, and ends with the verdict", () 
   expect(run(reportScript(), { files, code: 75 }).status).toBe(75);
   expect(run(reportScript())).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining("no wave left"),
+    stderr: expect.stringContaining("no wave saved a directory"),
   });
   expect(run(reportScript({ home: "git:origin#b" })).calls).toEqual([
     "campaign report campaign.yml --home git:origin#b",

@@ -243,11 +243,8 @@ test("campaign.yaml of Kubernetes makes no wave until a person has read the plan
   const all = [...plan.spec.template.spec.containers, ...pod.initContainers ?? [], ...pod.containers];
   expect(all.map(({ command }) => command[2])).toEqual(["plan", "status", "advance"]);
   // What sends no request has no token.
-  expect(all.map(({ env }) => env?.map(({ name }) => name))).toEqual([
-    ["MOGPLEX_API_KEY"],
-    undefined,
-    ["MOGPLEX_API_KEY"],
-  ]);
+  const tokens = ["MOGPLEX_API_KEY", "GITHUB_TOKEN", "MERGE_TOKEN", "MOGPLEX_MERGE_TOKEN_VARIABLE"];
+  expect(all.map(({ env }) => env?.map(({ name }) => name))).toEqual([tokens, undefined, tokens]);
   // Kubernetes appends 11 characters to the name of a CronJob, and names have at most 63.
   expect(waves.metadata.name.length).toBeLessThanOrEqual(52);
 });
