@@ -118,15 +118,29 @@ export async function chooseFolder(
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   const purpose = { asked: askedHash(asked) };
-  if (!exists(context, statePath(context))) {
+  const folders = foldersOf(base);
+  if (!folders.some((out) => exists(context, statePath(context, out)))) {
     const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
   }
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const { request, isSame } = await knownRequest(session, asked, call);
+  const attached = (out: string, run: Remembered): Folder => {
+    writer.note(sentenceOf(run));
+    const resumePath = statePath(context, out);
+    return { request, out, resumePath, resumeRun: run.run, maxEndAgeMs: UNSEEN_MS };
+  };
+  // A folder before the one of the same request may be free again.
+  for (const out of wantsNew || ownKey ? [] : folders) {
+    const path = statePath(context, out);
+    const state = valueOr(() => provenState(session, io, path), undefined);
+    if (state === undefined || !isSame(state)) continue;
+    const run = await rememberedRun(session, io, path, isSame, call);
+    if (run?.same) return attached(out, run);
+  }
   const others: Remembered[] = [];
-  for (const out of foldersOf(base)) {
+  for (const out of folders) {
     const path = statePath(context, out);
     let earlierRun: Remembered | undefined;
     for (;;) {
@@ -138,10 +152,7 @@ export async function chooseFolder(
       noteOtherFolder(context, out, others, liveState);
       return folder;
     }
-    if (earlierRun.same && !wantsNew && !ownKey) {
-      writer.note(sentenceOf(earlierRun));
-      return { request, out, resumePath: path, resumeRun: earlierRun.run, maxEndAgeMs: UNSEEN_MS };
-    }
+    if (earlierRun.same && !wantsNew && !ownKey) return attached(out, earlierRun);
     if (option(STATE) !== undefined) throw usedState("start run", earlierRun, path, liveState(earlierRun));
     others.push(earlierRun);
   }

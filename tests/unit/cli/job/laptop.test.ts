@@ -120,6 +120,26 @@ test("another request while one is live overwrites nothing, and a third one find
   expect(fourth.stderr).toContain("give another --state");
 });
 
+test("run --follow attaches to the run of a further folder when the run of the first folder has ended, or its state is gone", async () => {
+  const { cli, emulator, files, runs } = await withLiveRun();
+  const [first] = [...emulator.world.store.runs.values()];
+  const other = ["run", "--follow", "Something else", "--repo", REPO, "--timeout", "30s"];
+  const second = await cli(other, { files });
+  if (first !== undefined) first.status = "failed";
+  const all = left(second.io.files);
+  const { "mogplex-ci/run.json": _, ...withoutState } = all;
+  for (const kept of [all, withoutState]) {
+    const { code, stderr, io } = await cli(other, { files: kept });
+    expect({ code, runs: runs(), attached: stderr.includes("attaching to it") }).toEqual({
+      code: 124,
+      runs: 2,
+      attached: true,
+    });
+    expect(io.files.get("mogplex-ci/run.json")).toBe(kept["mogplex-ci/run.json"]);
+  }
+  expect([(await cli([...other, "--new"], { files: all })).code, runs()]).toEqual([124, 3]);
+});
+
 test("run --follow names the run whose folder it leaves alone, and how to cancel one that waits for an answer", async () => {
   const { cli, emulator, files } = await withLiveRun();
   const other = ["run", "--follow", "Something else", "--repo", REPO, "--timeout", "30s"];
