@@ -253,11 +253,14 @@ function stepsFor(
       again,
       ".",
     ];
+    const lacksSandbox = result.error?.code === NO_SANDBOX;
     return {
-      ...result.error?.code === NO_SANDBOX && { error: doubts.isLastStart ? noSandbox : "" },
+      ...lacksSandbox && { error: doubts.isLastStart ? noSandbox : "" },
       deadline: wait,
       ...failed !== undefined && { failed },
-      ...runId !== null && { interrupted: isTerminal(status ?? "") ? repeat : wait },
+      // A check repeats the start of a run without a sandbox, and refuses to repeat the task until then.
+      ...runId !== null &&
+        { interrupted: lacksSandbox && !doubts.isLastStart ? "" : isTerminal(status ?? "") ? repeat : wait },
       cancelled: [
         by === null ? "Somebody" : { name: by },
         " stopped it. Write ",

@@ -39,6 +39,7 @@ import {
   Rivals,
   rivalsOf,
   type RivalsWorld,
+  STARTING_MS,
   UNVERIFIED,
   unverifiedIn,
 } from "./rivals.ts";
@@ -213,6 +214,12 @@ export class Decider {
       const isLeft = isStop && stopOf(ownMark) !== null &&
         (await this.#rivals.openRuns(marksBefore(marks, comments.list, stop))).running.length > 0;
       if (isLeft) return stop;
+      const isRecent = this.#world.nowMs - Date.parse(ownMark.note.createdAt) < STARTING_MS;
+      if (ownMark.mark.claimsStart === true && !isRecent) {
+        const reason = `the earlier note of this task ${UNVERIFIED}, so the start is not repeated`;
+        const text = `${reason}. ${MAYBE_STARTED}: check the app before you write the task again`;
+        return { kind: "none", reason, tell: { ask, thread, text, isTried: false } };
+      }
       return typeof ownMark.mark.state === "string"
         ? quiet("this mention has already been answered")
         : this.#attachTo(ownMark, thread) ?? quiet("this comment has already started a run");

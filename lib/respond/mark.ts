@@ -77,6 +77,8 @@ type FoundMark = Omit<Mark, "state"> & {
   readonly state: MarkState | "changed";
   /** The unfinished run in a mark that another user has changed. Untrusted: this run can prevent a start, but must never be cancelled or shown. */
   readonly claims?: string;
+  /** Whether a mark that another user has changed says that no run is known yet. Untrusted. */
+  readonly claimsStart?: boolean;
 };
 
 export function isNote(text: string): boolean {
@@ -101,6 +103,7 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
     state: isSealed ? state : "changed",
     ...(lacksSandbox && { lacksSandbox }),
     ...(!isSealed && typeof state !== "string" && state.isOpen && { claims: state.runId }),
+    ...(!isSealed && (word === "starting" || word === LACKS_SANDBOX) && { claimsStart: true }),
   };
 }
 

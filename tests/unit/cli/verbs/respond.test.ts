@@ -412,6 +412,31 @@ test("respond() says nothing about an earlier start when the task of a run witho
   ]);
 });
 
+test("respond() does not say to repeat the task when a signal ends a job that waits for a sandbox", async () => {
+  const at = crowded(600);
+  const stop = (io: ReturnType<typeof fakeIo>) => void at.clock.sleep(5 * 60_000).then(() => io.signal("SIGTERM"));
+  expect((await respond(at, go(at), [], {}, stop)).code).toBe(143);
+  const [body = ""] = ours(at);
+  expect(body).toContain("repeats the start");
+  expect(body).not.toContain("@mogplex again");
+});
+
+test("respond() says to write the task again when a note that promises a start was written with another token", async () => {
+  const at = crowded(600);
+  await respond(at, go(at), ["--timeout", "60"]);
+  const own = at.gitlab.notes.find(({ author }) => author.id === 77);
+  if (own !== undefined) own.body = own.body.replace(/ [0-9a-f]{32} -->/, ` ${"0".repeat(32)} -->`);
+  await at.clock.sleep(60_000);
+  expect((await respond(at, "", ["--poll"])).stdout).toEndWith("no run: this mention has already been answered\n");
+  await at.clock.sleep(3_600_000);
+  const runs = runsOf(at).length;
+  for (let look = 0; look < 2; look++) await respond(at, "", ["--poll"]);
+  expect(runsOf(at).length).toBe(runs);
+  expect(ours(at)).toEqual([expect.stringMatching(
+    /No run: the earlier note of this task cannot be verified: .*\. An earlier attempt may have started its run: check the app before you write the task again\./,
+  )]);
+});
+
 test("a mention gets four starts without a sandbox, and its note and log then say to ask again", async () => {
   const at = crowded(600);
   expect((await respond(at, go(at), ["--timeout", "58m"])).code).toBe(75);
