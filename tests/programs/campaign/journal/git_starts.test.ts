@@ -233,7 +233,9 @@ for (const sent of [false, true]) {
   test(`a lost machine leaves open starts, which skip --cancel finds and cancels: ${sent ? "sent" : "not sent"}`, async () => {
     const { remote, world } = await lostMachine(`skip-${sent}`, sent);
     const decision = { kind: "skip", select: { only: ["acme/*"] }, reason: "no" } as const;
-    expect(await failureOf(() => world.decide(decision, homeOf(remote)))).toMatch(/^2 .*has not answered the start of /);
+    expect(await failureOf(() => world.decide(decision, homeOf(remote)))).toMatch(
+      /^2 .*has not answered the start of /,
+    );
     const { view } = await world.decide({ ...decision, cancel: true }, homeOf(remote));
     expect([active(world), view.counts.skipped, view.state, world.runs().length]).toEqual([[], 4, "done", 3]);
   });
