@@ -89,7 +89,7 @@ const CASES: readonly Case[] = [
   }],
   ["with an approval of the token's user", async (world, bot) => await approved(world, "own", bot), {
     state: "missing",
-    reason: "mogplex-bot's approval does not count: the token is mogplex-bot's",
+    reason: "mogplex-bot's approval does not count: the token belongs to mogplex-bot",
   }],
   ["with an approval of the user who asked for it", async (world) => {
     return { ...await approved(world, "asked", world.reviewer), requester: world.reviewer };
