@@ -15,7 +15,7 @@ type Issue = z.core.$ZodIssue;
 export interface CheckedTree {
   source: { readonly text: string; placeAt(offset: number): Place };
   root: TreeNode;
-  /** Offset of the first syntax error; `Infinity` if there is none. Values that contain or follow this offset may have been parsed wrongly. */
+  /** Offset of the first syntax error; `Infinity` if the syntax is valid. Values that contain or follow this offset may have been parsed wrongly. */
   brokenFrom: number;
 }
 

@@ -76,7 +76,7 @@ export interface Home {
   stops(): StopRequest[];
   /** Removes a stop request that has been recorded. Never throws. */
   dropStop(stop: StopRequest): void;
-  /** Describes the other process that is using the home; `null` if there is none, or if this cannot be determined. Never throws. */
+  /** Describes the other process that is using the home; `null` if no other process uses it, or if this cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Releases the directory. Never throws. */
   close(): Promise<void>;

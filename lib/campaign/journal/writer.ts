@@ -251,7 +251,7 @@ function takenOverNotice({ facts }: WriterEntry): string {
 }
 
 /**
- * Describes the process that is writing in a directory; `null` if there is none. Writes nothing.
+ * Describes the process that is writing in a directory; `null` if no process is. Writes nothing.
  *
  * @throws if the writer files cannot be read.
  */

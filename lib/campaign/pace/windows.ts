@@ -64,7 +64,7 @@ function offsetAt(name: string, ms: number): number {
 }
 
 /**
- * Returns the first instant after `fromMs` with a different offset; `null` if there is none.
+ * Returns the first instant after `fromMs` with a different offset; `null` if the offset does not change.
  * @param toMs At most one day after `fromMs`, so that the offset changes only once.
  */
 function offsetChange(name: string, fromMs: number, toMs: number): number | null {

@@ -129,7 +129,7 @@ const SPARE = { least: 2, share: 0.1 };
 
 /**
  * Plans a wave for each time at which the forecast expects work, and some spare waves.
- * @throws {UsageError} if the campaign was stopped, or none of its windows ever opens.
+ * @throws {UsageError} if the campaign was stopped, or if its windows never open.
  */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
   if (memory.stopped !== null) {

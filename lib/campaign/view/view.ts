@@ -354,7 +354,7 @@ export interface CampaignView {
    * other cases.
    */
   gateReason?: string | undefined;
-  /** The canary's gate. Absent if the gate is open, or if there is none. */
+  /** The canary's gate. Absent if the campaign has no such gate, or if the gate is open. */
   canaryGate?: CanaryGate | undefined;
   /** Why nothing is merged until a person approves: earlier merges broke their target branches. Absent if merges are not stopped. */
   mergesStopped?: string | undefined;
@@ -370,13 +370,13 @@ export interface CampaignView {
   pending?: PendingPulls | undefined;
   /** Usage of the start quotas and sandboxes. */
   quota: QuotaView;
-  /** Number of runs that the next wave will cancel because a person requested it. Absent if there are none. */
+  /** Number of runs that the next wave will cancel because a person requested it. Absent if the number is 0. */
   pendingCancels?: number | undefined;
   /** Number of waves that have begun. */
   waves: number;
   /** The error that stopped the last wave; `null` if the last wave was not stopped. */
   lastError: string | null;
-  /** Short description of the other process that has the campaign open for writing; `null` if there is none. */
+  /** Short description of the other process that has the campaign open for writing; `null` if no process has. */
   writer: string | null;
   /**
    * When the next wave is due, in ISO 8601. The time is in the past if the wave is late. `null` if all runs have ended, or if the campaign cannot
