@@ -94,8 +94,7 @@ export async function changePullRequests(
     if (plan === undefined) {
       await pulls.refresh(store.memory, (body) => store.take(body, dryRun), change.kind === "close");
       const before = view();
-      const { cause } = change.select;
-      if (cause !== undefined && before.causes.every(({ word }) => word !== cause)) pulls.checkAnswered(attempted);
+      pulls.checkCause(before, change.select.cause, attempted);
       plan = await planChange({ opened, store, attempted, pulls, change, options }, before).catch((error) => {
         // If `finishWrites` has already made the requested changes, nothing is left to plan.
         if (error instanceof UsageError && results.size > 0) return { changes: [], left: [] };

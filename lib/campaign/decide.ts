@@ -161,9 +161,12 @@ async function decideHere(
     let store = plannedStore(opened, attemptOf(decision));
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const cause = "select" in decision && recorded === undefined ? decision.select.cause : undefined;
+    const current = view();
     // The user may have copied the word of a stuck pull request from a screen that read the forge after the last wave.
-    const isOfRuns = view().causes.some(({ word, stuck }) => word === cause && stuck === null);
-    const before = await viewForCause(view, store, isOfRuns ? undefined : cause, options, attemptOf(decision));
+    const isOfRuns = current.causes.some(({ word, stuck }) => word === cause && stuck === null);
+    const before = cause === undefined || isOfRuns
+      ? current
+      : await viewForCause(view, store, cause, options, attemptOf(decision));
     // After a lost race, the journal may already contain the decision, so it is not recorded again. The decision is shared before anything is sent.
     const result = recorded ??
       await recordDecision(
@@ -199,23 +202,22 @@ async function decideHere(
 }
 
 /**
- * Reads the pull requests if a cause is selected.
+ * Reads the pull requests, because the selected cause may be a word for stuck pull requests.
  *
  * @throws {MogplexError} with exit code 64, 65 or 69 if no item has the cause, and a forge could not be read.
  */
 export async function viewForCause(
   view: () => CampaignView,
   store: Store,
-  cause: string | undefined,
+  cause: string,
   options: CampaignOptions & { dryRun?: boolean | undefined },
   attempted: string,
   random?: () => number,
 ): Promise<CampaignView> {
-  if (cause === undefined) return view();
   const pulls = pullRequestsOf(options, random);
   await pulls?.refresh(store.memory, (body) => store.take(body, options.dryRun === true));
   const after = view();
-  if (!after.causes.some(({ word }) => word === cause)) pulls?.checkAnswered(attempted);
+  pulls?.checkCause(after, cause, attempted);
   return after;
 }
 

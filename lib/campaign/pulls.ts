@@ -25,7 +25,7 @@ import type { Lock } from "./journal/lock.ts";
 import { type CampaignMemory, type ItemMemory, nameOf, type StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS, type ItemState } from "./view/verdicts.ts";
-import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
+import type { CampaignItem, CampaignView, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
 /** Minimum time between two readings of the same pull request by one process. */
 const FRESH_MS = 5 * 60_000;
@@ -187,6 +187,15 @@ export class PullRequests {
   checkAnswered(attempted: string): void {
     const [why] = this.#failed.values();
     if (why !== undefined) throw new MogplexError({ attempted, why }, this.#exit ?? "unavailable");
+  }
+
+  /**
+   * Checks that the forges have answered if no item has the selected cause.
+   *
+   * @throws {MogplexError} See {@linkcode PullRequests.checkAnswered}.
+   */
+  checkCause({ causes }: Pick<CampaignView, "causes">, cause: string | undefined, attempted: string): void {
+    if (cause !== undefined && causes.every(({ word }) => word !== cause)) this.checkAnswered(attempted);
   }
 
   mayAsk(address: PullRequestAddress): boolean {
@@ -516,7 +525,7 @@ export function pullRequestText(
 
 /**
  * For example, `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If no pull request was read, the sentence contains only the number of pull
- * requests. `null` if there are none.
+ * requests. `null` if the items have no pull requests.
  */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);

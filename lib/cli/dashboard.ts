@@ -303,7 +303,8 @@ function dashboardLines(data: DashboardData, print: Print): SafeLine[] {
   const tone = concerns.length === 0 && cautionOf(data) === null ? "green" : "yellow";
   const rated = ratedOf(last);
   const unrated = unratedTexts(last).join(", ");
-  const notes = [/%/.exec(shareText(last) ?? "")?.input, unrated && `not counted: ${unrated}`].filter(Boolean);
+  const percent = shareText(last);
+  const notes = [percent?.endsWith("%") && percent, unrated && `not counted: ${unrated}`].filter(Boolean);
   const share = rated === 0
     ? unrated === "" ? "" : `, ${unrated}`
     : `, ${last.succeeded} of ${rated} succeeded${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`;

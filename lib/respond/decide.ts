@@ -374,14 +374,14 @@ export class Decider {
     { ask, at, me, seal, firstMs }: { ask: AskId; at: string; me: ForgeUser; seal: MarkSeal; firstMs: number },
   ): Promise<readonly ThreadComment[]> {
     const hasRight = this.#rights.crowd(MAX_USERS);
-    const found: ThreadComment[] = [];
+    const mentions: ThreadComment[] = [];
     for (const comment of comments.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
       const kind = readMention(comment.text, this.#world.settings.name)?.kind ?? "unsure";
       if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
-      if (!isAnsweredByOther(comments, me, seal, comment)) found.push(comment);
+      if (!isAnsweredByOther(comments, me, seal, comment)) mentions.push(comment);
     }
-    return found;
+    return mentions;
   }
 
   /** A sentence about tasks whose jobs have written no note, for example because the Mogplex token was missing. */
@@ -739,11 +739,11 @@ export class Decider {
     const starting = marks.filter((each) => isStarting([each], this.#world.nowMs, DAY_MS))
       .map(({ note }) => `A task is waiting to start${link(note)}.${advice}`);
     const unverified = this.#unverified(thread, marks);
-    const known = [...running, ...starting, ...waiting, ...ended, ...forgotten];
+    const facts = [...running, ...starting, ...waiting, ...ended, ...forgotten];
     const none = `No run is ${
       unverified.length === 0 ? "active" : "known to be active"
     } in this thread, and no task is waiting to start.`;
-    return [...known.length === 0 ? [none] : known, ...unverified].join("\n\n");
+    return [...facts.length === 0 ? [none] : facts, ...unverified].join("\n\n");
   }
 
   async #told(

@@ -22,7 +22,12 @@ export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
-export const DURATION_FORMS = "60m, 1h30m, 45s, or a number of seconds";
+/** @param seconds An example in seconds that is allowed in this place. */
+export function durationForms(seconds: string): string {
+  return `60m, 1h30m, ${seconds}, or a number of seconds`;
+}
+
+export const DURATION_FORMS = durationForms("45s");
 
 /**
  * @param text Hours, minutes and seconds in this order (`60m`, `1h30m`, `45s`), or a number of seconds (`90`).

@@ -12,7 +12,7 @@ import { nearest } from "../../nearest.ts";
 import { checkResultPath } from "../../result/result_path.ts";
 import { isUuid, normalizeRoot } from "../../service/contract.ts";
 import { branchNameProblem, textProblem } from "../../service/validate.ts";
-import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
+import { DURATION_FORMS, durationForms, parseDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
 import { CAMPAIGN_NAME, type StartWindow } from "./campaign_file.ts";
 
@@ -269,7 +269,7 @@ export function runTimeout(text: string): string | undefined {
   return ms !== undefined && ms >= RUN_TIMEOUT.min && ms <= RUN_TIMEOUT.max ? undefined : RUN_TIMEOUT_FORMS;
 }
 
-export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS.replace("45s", "90s")}`;
+export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${durationForms("90s")}`;
 
 export function reviewer(text: string): string | undefined {
   const allowed = "it must be the name of a user, team:NAME or codeowners";

@@ -84,7 +84,9 @@ export async function mergeCampaign(
     const { memory } = store;
     const view = () => viewOf(opened, store, { stuckAfterMs });
     const { cause, only = [], shortIds, onNotice } = options;
-    const before = await viewForCause(view, store, cause, options, ATTEMPTED, internals.random);
+    const before = cause === undefined
+      ? view()
+      : await viewForCause(view, store, cause, options, ATTEMPTED, internals.random);
     const selecting = { opened, store, attempted: ATTEMPTED, view: before, onNotice };
     const idsOf = (items: readonly ItemMemory[]) => new Set(items.map(({ item }) => item.id));
     // Merges concern items that succeeded, so a glob also selects these items.

@@ -118,7 +118,8 @@ export async function chooseFolder(
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   if (!isLaptop(context) || flags.get(RESUME) !== undefined) return first;
   const purpose = { asked: askedHash(asked) };
-  const folders = foldersOf(base);
+  // With --state, the state of all folders would be the same file.
+  const folders = option(STATE) === undefined ? foldersOf(base) : [base];
   if (!folders.some((out) => exists(context, statePath(context, out)))) {
     const folder = await claimFolder(context, session, purpose, first, undefined);
     if (folder !== undefined) return folder;
