@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { systemClock } from "../../lib/clock.ts";
 import { judgeApprovals, type NotCounted } from "../../lib/forge/approvals.ts";
 import { ForgeClient } from "../../lib/forge/client.ts";
+import { isUnread } from "../../lib/forge/model.ts";
 import { GITEA as FORGE } from "../../lib/forge/gitea.ts";
 import { parsePullRequest } from "../../lib/forge/all.ts";
 import type { MergeReading } from "../../lib/forge/merging.ts";
@@ -223,8 +224,8 @@ async function approvals(bench: Bench): Promise<void> {
     const reading = await FORGE.merging?.read(client, { ...address, forge: FORGE.name });
     const user = (each: GiteaUser) => ({ id: each.id, name: each.name, isBot: null });
     const notCounted = { requesters: requester ? [user(requester)] : [], token: user(bot), notPeople: [] };
-    if (typeof reading !== "object") {
-      bench.check(`a pull request ${name}`, false, reading);
+    if (reading === undefined || isUnread(reading)) {
+      bench.check(`a pull request ${name}`, false, reading?.reason);
       continue;
     }
     const { state, reason } = judgeApprovals(reading.review, notCounted);

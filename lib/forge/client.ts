@@ -9,6 +9,7 @@ import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableErro
 import type { ExitName } from "../exit_codes.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
+import { type Unread, unread } from "./model.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
 import { newTokenMemory, type TokenMemory } from "../service/memory.ts";
 import { type CallOptions, callWithin, isAmbiguous, isUnauthorized, isUnreached } from "../service/retry.ts";
@@ -40,18 +41,15 @@ export interface ForgeWorld {
 export const SINGLE_SIGN_ON =
   "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
 
-const UNSEEN = "it was deleted, or this token cannot see it";
-
-export function notFoundText(system: string): string {
-  return `not found on ${system}: ${UNSEEN}`;
+export function notFound(system: string): Unread {
+  return { ok: false, reason: `not found on ${system}: it was deleted, or this token cannot see it`, isHidden: true };
 }
 
-export const NO_READ_ACCESS = "this token has no read access";
-
-/** Whether a reason means that the token has no access to a pull request. */
-export function isNoAccess(reason: string): boolean {
-  return [UNSEEN, NO_READ_ACCESS, SINGLE_SIGN_ON].some((text) => reason.endsWith(text));
+export function unknownFormat(system: string): Unread {
+  return unread(`the response does not have the format that ${system} documents`);
 }
+
+export const NO_READ_ACCESS: Unread = { ok: false, reason: "this token has no read access", isHidden: true };
 
 interface ForgeCall<T> {
   what: string;
@@ -148,6 +146,11 @@ export class ForgeClient {
   within(rules: Partial<CallRules>): ForgeClient {
     const narrowed = { client: this, rules };
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
+  }
+
+  /** For requests that do not concern a repository. */
+  get ofHost(): ForgeClient {
+    return this.within({ repository: undefined });
   }
 
   get requests(): number {
@@ -270,7 +273,7 @@ export class ForgeClient {
   async call<T>(unnamed: ForgeCall<T>): Promise<T> {
     const { what } = unnamed;
     const { repository } = this.#rules;
-    const isNamed = repository === undefined || what.includes(repository) || /\b(?:token|user|version)\b/.test(what);
+    const isNamed = repository === undefined || what.includes(repository);
     const call = isNamed ? unnamed : { ...unnamed, what: `${what} in ${repository}` };
     try {
       return await this.#send(call);
@@ -340,16 +343,16 @@ export class ForgeClient {
     what: string,
     path: string,
     schema: T,
-  ): Promise<z.output<T> | string> {
+  ): Promise<z.output<T> | Unread> {
     // Accept any JSON object as a response from the API. An unexpected format concerns only this pull request.
     const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
     try {
       const { value } = await this.call({ what, path, read });
-      return z.safeParse(schema, value).data ?? `the response does not have the format that ${this.system} documents`;
+      return z.safeParse(schema, value).data ?? unknownFormat(this.system);
     } catch (error) {
       if (!isHidden(error)) throw error;
       if (error.status === 403) return NO_READ_ACCESS;
-      return notFoundText(this.system);
+      return notFound(this.system);
     }
   }
 

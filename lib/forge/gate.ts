@@ -3,6 +3,7 @@ import { judgeApprovals, type NamedRequester, withRequesters } from "./approvals
 import { GATE_CHECK } from "./checks.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { MergeReading } from "./merging.ts";
+import { isUnread } from "./model.ts";
 import type { OpenPull } from "./forge.ts";
 import { readRequesters } from "./requester.ts";
 
@@ -59,7 +60,7 @@ export async function runGate(
     throw new UsageError({ attempted, why: `approvals cannot be read on ${system}` });
   }
   const reading = await merging.read(client, address);
-  if (typeof reading === "string") throw new MogplexError({ attempted, why: reading }, "unavailable");
+  if (isUnread(reading)) throw new MogplexError({ attempted, why: reading.reason }, "unavailable");
   const token = await forge.writes?.me(client) ?? null;
   const judged = await judgeGate(reading, rules, token, () => readRequesters(forge, client, address));
   const { facts: { commit, state, url } } = reading;

@@ -1,13 +1,13 @@
 import type { ReviewReading } from "./approvals.ts";
 import type { ForgeClient } from "./client.ts";
-import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } from "./model.ts";
+import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts, Unread } from "./model.ts";
 
 export interface ForgeMerging {
   /**
    * Reads everything again.
    * @returns The reading, or a clause that explains why the pull request is not shown.
    */
-  read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string>;
+  read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread>;
   /** The checks of a commit, without our own checks; `null` if the checks are not shown. */
   checks(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<ChecksState | null>;
 }

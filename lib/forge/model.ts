@@ -67,10 +67,25 @@ export function endTimes(
   };
 }
 
-/** `reason` is a clause. `again`: the pull request could not be read this time, and its earlier facts are still valid. */
-export type PullRequestOutcome =
-  | { ok: true; facts: PullRequestFacts }
-  | { ok: false; reason: string; again?: boolean };
+export interface Unread {
+  ok: false;
+  /** A clause. */
+  reason: string;
+  /** Whether the token has no access. A forge may report this as not found. */
+  isHidden?: boolean;
+  /** Whether earlier facts are still valid, because only this request failed. */
+  again?: boolean;
+}
+
+export function unread(reason: string): Unread {
+  return { ok: false, reason };
+}
+
+export function isUnread(value: object): value is Unread {
+  return "ok" in value && value.ok === false;
+}
+
+export type PullRequestOutcome = { ok: true; facts: PullRequestFacts } | Unread;
 
 export interface PullRequestAddress {
   forge: string;

@@ -10,7 +10,7 @@ import type { NamedRequester } from "./approvals.ts";
 import type { ForgeUser } from "./findings.ts";
 import type { Forge, ForgeNotes } from "./forge.ts";
 import type { MergeReading } from "./merging.ts";
-import type { ChecksState, PullRequestAddress } from "./model.ts";
+import { type ChecksState, isUnread, type PullRequestAddress, type Unread, unread } from "./model.ts";
 import { readTreeFile } from "../git/tree.ts";
 import { decodeUtf8 } from "../runtime.ts";
 import { postComment } from "./note.ts";
@@ -52,9 +52,9 @@ export class PullRequestWriter {
     });
   }
 
-  async read(): Promise<MergeReading | string> {
+  async read(): Promise<MergeReading | Unread> {
     const { merging, system } = this.#forge;
-    if (merging === undefined) return `merges are not possible on ${system}`;
+    if (merging === undefined) return unread(`merges are not possible on ${system}`);
     return await merging.read(this.#client, this.address);
   }
 
@@ -141,7 +141,7 @@ export class PullRequestWriter {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
     if (files === undefined) return `code owners cannot be read on ${system}`;
     const reading = await this.read();
-    if (typeof reading === "string") return reading;
+    if (isUnread(reading)) return reading.reason;
     const { baseCommit, changedFiles } = reading;
     if (baseCommit === null) return `${system} does not show the commit of the target branch`;
     if (changedFiles === null) return `${system} does not show all changed files`;
@@ -162,7 +162,7 @@ export class PullRequestWriter {
     const { threads } = this.#forge;
     if (threads === undefined) return null;
     const reading = await this.read();
-    if (typeof reading === "string") return null;
+    if (isUnread(reading)) return null;
     const { author, writers, opinions } = reading.review;
     const { number } = this.address;
     const comments = await threads(this.#client, this.address).comments({ kind: "pull", number });

@@ -215,7 +215,7 @@ export class Decider {
         (await this.#rivals.openRuns(marksBefore(marks, comments.list, stop))).running.length > 0;
       if (isLeft) return stop;
       const isRecent = this.#world.nowMs - Date.parse(ownMark.note.createdAt) < STARTING_MS;
-      if (ownMark.mark.claimsStart === true && !isRecent) {
+      if (ownMark.mark.claimed === "starting" && !isRecent) {
         const reason = `the earlier note of this task ${UNVERIFIED}, so the start is not repeated`;
         const text = `${reason}. ${MAYBE_STARTED}: check the app before you write the task again`;
         return { kind: "none", reason, tell: { ask, thread, text, isTried: false } };

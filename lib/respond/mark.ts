@@ -75,10 +75,8 @@ export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: M
 
 type FoundMark = Omit<Mark, "state"> & {
   readonly state: MarkState | "changed";
-  /** The unfinished run in a mark that another user has changed. Untrusted: this run can prevent a start, but must never be cancelled or shown. */
-  readonly claims?: string;
-  /** Whether a mark that another user has changed says that no run is known yet. Untrusted. */
-  readonly claimsStart?: boolean;
+  /** The state in a mark that another user has changed. Untrusted: it can prevent a start, but its run must never be cancelled or shown. */
+  readonly claimed?: MarkState;
 };
 
 export function isNote(text: string): boolean {
@@ -95,15 +93,14 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
   if (words === undefined) return null;
   const isSealed = seal === undefined || seal(words) === code;
-  const lacksSandbox = isSealed && word === LACKS_SANDBOX;
+  const lacksSandbox = word === LACKS_SANDBOX;
   const state = word === undefined ? runStateOf(runId, end) : lacksSandbox ? "starting" : word as MarkState;
   return {
     ask: { kind: kind as AskId["kind"], id: Number(id) },
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
     state: isSealed ? state : "changed",
-    ...(lacksSandbox && { lacksSandbox }),
-    ...(!isSealed && typeof state !== "string" && state.isOpen && { claims: state.runId }),
-    ...(!isSealed && (word === "starting" || word === LACKS_SANDBOX) && { claimsStart: true }),
+    ...(isSealed && lacksSandbox && { lacksSandbox }),
+    ...(!isSealed && { claimed: state }),
   };
 }
 

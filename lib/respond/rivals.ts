@@ -132,8 +132,8 @@ export class Rivals {
   /** A claimed run blocks all tasks in the thread, because the mark may also name a wrong task. */
   async #busyUnverified({ url }: Thread, marks: readonly MarkedNote[]): Promise<Refusal | null> {
     const { threads: { anchor } } = this.#world;
-    for (const { mark: { claims = "" }, note } of unverifiedIn(marks).slice(-MAX_OTHER_RUNS)) {
-      if (!await this.#isActive(claims)) continue;
+    for (const { runId, note } of unverifiedIn(marks).slice(-MAX_OTHER_RUNS)) {
+      if (!await this.#isActive(runId)) continue;
       const { noun, place } = IN_THREAD;
       return {
         reason: `${noun} is active ${place}, but its note cannot be verified`,
@@ -310,9 +310,12 @@ function openRuns(marks: readonly MarkedNote[]): string[] {
   return [...new Set(ids)];
 }
 
-/** Notes with an unfinished run and a mark that cannot be verified. */
-export function unverifiedIn(marks: readonly MarkedNote[]): readonly MarkedNote[] {
-  return marks.filter(({ mark: { claims } }) => claims !== undefined);
+/** Notes with an unfinished run and a mark that cannot be verified. Untrusted. */
+export function unverifiedIn(marks: readonly MarkedNote[]): (MarkedNote & { readonly runId: string })[] {
+  return marks.flatMap((marked) => {
+    const { claimed } = marked.mark;
+    return typeof claimed === "object" && claimed.isOpen ? [{ ...marked, runId: claimed.runId }] : [];
+  });
 }
 
 export function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {

@@ -12,10 +12,10 @@ import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError } from "../../errors.ts";
 import { type ApprovalVerdict, judgeApprovals, type NotCounted, withRequesters } from "../../forge/approvals.ts";
-import { isHidden, isNoAccess } from "../../forge/client.ts";
+import { isHidden } from "../../forge/client.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { MergeReading } from "../../forge/merging.ts";
-import type { ChecksState } from "../../forge/model.ts";
+import { type ChecksState, isUnread, type Unread } from "../../forge/model.ts";
 import type { MergeOutcome } from "../../forge/writes.ts";
 import { LostRaceError } from "../../git/remote.ts";
 import { formatCount } from "../../text/duration.ts";
@@ -329,11 +329,16 @@ class Round {
     return { ...verdict, reason: `${verdict.reason}; the requester is unknown on ${host}` };
   }
 
-  async #examine(candidate: Candidate): Promise<Examined | string> {
+  async #read(candidate: Candidate): Promise<MergeReading | undefined> {
+    const answer = await this.#ask(candidate, async () => await candidate.place.read());
+    return answer === undefined || isUnread(answer.value) ? undefined : answer.value;
+  }
+
+  async #examine(candidate: Candidate): Promise<Examined | Unread> {
     const { item, url, place } = candidate;
     const notCounted = await this.#notCounted(candidate);
     const reading = await place.read();
-    if (typeof reading === "string") return reading;
+    if (isUnread(reading)) return reading;
     const body = pullRequestBody(item, url, reading.facts);
     if (body !== undefined) await this.#record(body);
     const review = candidate.policy.ownApproval
@@ -370,13 +375,13 @@ class Round {
   async #follow(candidate: Candidate, merge: MergeMemory): Promise<void> {
     const { item, url, place } = candidate;
     const examined = await this.#examine(candidate);
-    if (typeof examined === "string") return this.#add(item, url, "unread", examined);
+    if (isUnread(examined)) return this.#add(item, url, "unread", examined.reason);
     if (examined.reading.facts.state === "merged") return await this.#recordMerged(candidate, merge, examined.reading);
     const progress = await place.progress(merge.handle);
     switch (progress.kind) {
       case "merged": {
         const reading = await place.read();
-        if (typeof reading === "string") return this.#add(item, url, "unread", reading);
+        if (isUnread(reading)) return this.#add(item, url, "unread", reading.reason);
         return await this.#recordMerged(candidate, merge, reading, progress.commit);
       }
       case "queued":
@@ -544,9 +549,9 @@ class Round {
       const answer = await this.#ask(candidate, async () => await this.#examine(candidate));
       if (answer === undefined) continue;
       const examined = answer.value;
-      if (typeof examined === "string") {
-        this.#add(item, url, "unread", this.#work.clean(examined));
-        if (isNoAccess(examined)) this.#hidden.add(id);
+      if (isUnread(examined)) {
+        this.#add(item, url, "unread", this.#work.clean(examined.reason));
+        if (examined.isHidden) this.#hidden.add(id);
       } else if (isMergeable(examined) || isOutdated(examined)) ready.push(examined);
       else if (examined.judgement.kind !== "merge" && examined.judgement.kind !== "update") {
         this.#add(item, url, examined.judgement.kind, examined.judgement.reason);
@@ -572,12 +577,11 @@ class Round {
 
   /** Only a changed head proves that an unanswered update was carried out. If the head is unchanged, the next round judges the pull request again. */
   async #isUpdated(examined: Examined, head: string, reason: string): Promise<boolean> {
-    const { item, url, place } = examined;
+    const { item, url } = examined;
     const { clock, signal, clean } = this.#work;
     await clock.sleep(READ_BACK_MS, { signal });
-    const answer = await this.#ask(examined, async () => await place.read());
-    const reading = answer?.value;
-    if (typeof reading === "object" && reading.facts.commit !== null && reading.facts.commit !== head) return true;
+    const commit = (await this.#read(examined))?.facts.commit ?? null;
+    if (commit !== null && commit !== head) return true;
     this.#error ??= new MogplexError({ attempted: `update the branch of ${url}`, why: clean(reason) }, "unavailable");
     this.#add(item, url, "unread", "the update of its branch has had no answer yet");
     return false;
@@ -695,7 +699,7 @@ class Round {
       const again = await this.#askOrWithdraw(entry, async () => await this.#examine(entry));
       if (again === undefined) return;
       const examined = again.value;
-      const reason = typeof examined === "string" ? examined : changeOf(examined, merge);
+      const reason = isUnread(examined) ? examined.reason : changeOf(examined, merge);
       if (reason !== null) {
         return await this.#end(item, url, "withdrawn", this.#work.clean(`changed since it was checked: ${reason}`));
       }
@@ -736,11 +740,10 @@ class Round {
   }
 
   async #take(entry: Mergeable, merge: MergeMemory, outcome: Exclude<MergeOutcome, { kind: "later" }>): Promise<void> {
-    const { item, url, place } = entry;
+    const { item, url } = entry;
     switch (outcome.kind) {
       case "merged": {
-        const answer = await this.#ask(entry, async () => await place.read());
-        const reading = answer === undefined || typeof answer.value === "string" ? entry.reading : answer.value;
+        const reading = await this.#read(entry) ?? entry.reading;
         return await this.#recordMerged(entry, merge, reading, outcome.commit);
       }
       case "queued":
@@ -750,9 +753,8 @@ class Round {
       case "moved":
         return await this.#end(item, url, "withdrawn", "changed since it was checked: its commits have changed");
       case "refused": {
-        const answer = await this.#ask(entry, async () => await place.read());
-        const reading = answer?.value;
-        if (typeof reading === "object" && reading.facts.state === "merged") {
+        const reading = await this.#read(entry);
+        if (reading?.facts.state === "merged") {
           return await this.#recordMerged(entry, merge, reading, undefined, true);
         }
         this.#isRefused = true;

@@ -9,18 +9,18 @@ import { MogplexError } from "../../errors.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
-import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
+import type { ChecksState, MergeMethod, PullRequestAddress, Unread } from "../model.ts";
 import {
   askGitea,
   type Branch,
   checksOf,
   commitsOf,
-  FORM,
   opinionsOf,
   readingOf,
   type Review,
   statusesOf,
   toUser,
+  UNKNOWN_FORMAT,
 } from "./pulls.ts";
 import { timelineOf } from "./comments.ts";
 import { GiteaThreads } from "./threads.ts";
@@ -35,12 +35,12 @@ const PAGE = 50;
 const protectionSchema = z.lazy(() => z.object({ block_on_outdated_branch: z.nullish(z.boolean()) }));
 const fileSchema = z.lazy(() => z.object({ filename: z.string(), previous_filename: z.nullish(z.string()) }));
 
-async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string> {
+async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread> {
   const [answer] = await askGitea(client, [address]);
-  if (answer === undefined) return FORM;
+  if (answer === undefined) return UNKNOWN_FORMAT;
   const { outcome, pull, target, reviews } = answer;
-  if (!outcome.ok) return outcome.reason;
-  if (pull === undefined) return FORM;
+  if (!outcome.ok) return outcome;
+  if (pull === undefined) return UNKNOWN_FORMAT;
   const { facts } = outcome;
   const isOpen = facts.state === "open";
   const { base, head } = pull;

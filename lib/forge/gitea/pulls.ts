@@ -10,17 +10,20 @@ import { encodePath } from "../../text/escape.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
-import { type ForgeClient, isHidden } from "../client.ts";
+import { type ForgeClient, isHidden, unknownFormat } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { WantedBranch } from "../forge.ts";
 import {
   type ChecksState,
   endTimes,
+  isUnread,
   problemOf,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
   type ReviewState,
+  type Unread,
+  unread,
 } from "../model.ts";
 import { reviewStateOf } from "../review_state.ts";
 import { GITEA_ADDRESS } from "./address.ts";
@@ -137,15 +140,15 @@ async function readAll(
   addresses: readonly PullRequestAddress[],
   getPart: ForgeClient["getPart"],
 ): Promise<PullAnswer[]> {
-  const pulls: (PullRequest | string)[] = [];
-  const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
+  const pulls: (PullRequest | Unread)[] = [];
+  const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | Unread> =>
     client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
   for (const address of addresses) pulls.push(await readPull(address));
   // `mergeable` is false if there is a conflict, and also if the server has not checked for conflicts yet. A request starts the check, even if the
   // server postpones the check for pull requests that have been inactive for a week. Source: Gitea, "Configuration Cheat Sheet",
   // `DELAY_CHECK_FOR_INACTIVE_DAYS`.
   for (const waitMs of LOOK_MS) {
-    const open = [...pulls.entries()].filter(([, each]) => typeof each !== "string" && mayConflict(each));
+    const open = [...pulls.entries()].filter(([, each]) => !isUnread(each) && mayConflict(each));
     if (open.length === 0) break;
     await client.wait(waitMs);
     for (const [index] of open) {
@@ -156,16 +159,16 @@ async function readAll(
   const answers: PullAnswer[] = [];
   for (const [index, pull] of pulls.entries()) {
     const address = addresses[index] as PullRequestAddress;
-    answers.push(typeof pull === "string" ? refuse(pull) : await answerOf(client, address, pull, getPart));
+    answers.push(isUnread(pull) ? refuse(pull) : await answerOf(client, address, pull, getPart));
   }
   return answers;
 }
 
-const refuse = (reason: string): PullAnswer => ({ outcome: { ok: false, reason } });
+const refuse = (outcome: Unread): PullAnswer => ({ outcome });
 
 const LOOK_MS = [2_000, 4_000];
 
-export const FORM = "the response does not have the format that Gitea documents";
+export const UNKNOWN_FORMAT = unknownFormat("Gitea");
 
 /** Also true if the server has not checked the pull request yet. A branch that contains all of its target cannot conflict. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
@@ -194,9 +197,9 @@ async function answerOf(
 ): Promise<PullAnswer> {
   const state = stateOf(pull);
   const times = [pull.created_at, pull.updated_at].map((text) => Date.parse(text));
-  if (state === undefined || times.some((ms) => Number.isNaN(ms))) return refuse(FORM);
+  if (state === undefined || times.some((ms) => Number.isNaN(ms))) return refuse(UNKNOWN_FORMAT);
   const place = readAddress([GITEA_ADDRESS], pull.html_url);
-  if (!isSamePlace(address, place)) return refuse("the response is about another pull request");
+  if (!isSamePlace(address, place)) return refuse(unread("the response is about another pull request"));
   const isOpen = state === "open";
   const { head, base } = pull;
   const target = isOpen ? await branchOf(client, place, base.label) : undefined;

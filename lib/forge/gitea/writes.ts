@@ -10,7 +10,7 @@ import { encodePath } from "../../text/escape.ts";
 import type { ForgeClient } from "../client.ts";
 import { deleteBranchAt } from "../delete_branch.ts";
 import type { ForgeUser } from "../findings.ts";
-import type { PullRequestAddress } from "../model.ts";
+import { isUnread, type PullRequestAddress } from "../model.ts";
 import { wordsOfRefusal } from "../refusal.ts";
 import type {
   ForgeWrites,
@@ -88,7 +88,7 @@ async function merge(
 /** Why Gitea returned 404 for our merge, as a clause. A merge that Gitea shows now is not our merge. */
 async function whyGone(client: ForgeClient, address: PullRequestAddress): Promise<string> {
   const pull = await client.getPullRequest(`read pull request ${address.url}`, pathOf(address), pullSchema);
-  if (typeof pull === "string") return pull;
+  if (isUnread(pull)) return pull.reason;
   if (pull.merged) return "somebody else has merged it";
   return pull.state === "open"
     ? "Gitea answers as if the pull request did not exist, although it is open"
@@ -211,7 +211,7 @@ async function addLabels(
 }
 
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
-  const user = await client.getShown("read the user of the token", "/user", userSchema);
+  const user = await client.ofHost.getShown("read the user of the token", "/user", userSchema);
   return user === undefined ? null : { id: user.id, name: user.login, isBot: null };
 }
 

@@ -9,10 +9,17 @@ import { type Check, isOwnCheck } from "../checks.ts";
 import type { ForgeClient } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
-import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts } from "../model.ts";
+import {
+  type ChecksState,
+  isUnread,
+  type MergeMethod,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type Unread,
+} from "../model.ts";
 import { checkOf, CONTEXT, listOf, nodesOf, rollupSchema, rollupState } from "./checks.ts";
 import { restOf } from "./address.ts";
-import { askGithub, FORM, githubReview, isLimit, MAX_COMMITS, namesOf, readBody, USER } from "./pulls.ts";
+import { askGithub, githubReview, isLimit, MAX_COMMITS, namesOf, readBody, UNKNOWN_FORMAT, USER } from "./pulls.ts";
 
 // Source: GitHub, GraphQL reference, `PullRequest`, `RefUpdateRule`, `RequirableByPullRequest`.
 const fieldsOf = (knowsQueues: boolean) => `
@@ -115,7 +122,7 @@ const LOOK_MS = [2_000, 4_000];
 
 export const GITHUB_MERGING: ForgeMerging = { read, checks };
 
-async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string> {
+async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread> {
   const ask = async () => {
     const [answer] = await askGithub(client, [address], fieldsOf);
     return { answer, node: z.safeParse(schema, answer?.node).data };
@@ -127,11 +134,11 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     await client.wait(waitMs);
     ({ answer, node } = await ask());
   }
-  if (answer === undefined) return FORM;
+  if (answer === undefined) return UNKNOWN_FORMAT;
   const { outcome, hidden } = answer;
   const review = githubReview(answer);
-  if (!outcome.ok) return outcome.reason;
-  if (node === undefined || review === undefined) return FORM;
+  if (!outcome.ok) return outcome;
+  if (node === undefined || review === undefined) return UNKNOWN_FORMAT;
   const { facts } = outcome;
   const path = `${restOf(client.api)}/repos/${address.repository}`;
   const base = encodeURIComponent(node.baseRefName);
@@ -150,7 +157,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     `${path}/pulls/${address.number}`,
     stackSchema,
   );
-  if (typeof pull === "string") return pull;
+  if (isUnread(pull)) return pull;
   const isClassicShown = !hidden.has("baseRef");
   const rule = isClassicShown ? node.baseRef?.refUpdateRule : undefined;
   const required = requiredChecks(node, rules, isClassicShown);

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
-import { ABUSE, type ForgeClient, NO_READ_ACCESS, notFoundText, SINGLE_SIGN_ON } from "../client.ts";
+import { ABUSE, type ForgeClient, NO_READ_ACCESS, notFound, SINGLE_SIGN_ON, unknownFormat } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { WantedBranch } from "../forge.ts";
 import {
@@ -19,6 +19,8 @@ import {
   type PullRequestFacts,
   type PullRequestOutcome,
   type ReviewState,
+  type Unread,
+  unread,
 } from "../model.ts";
 import { reviewStateOf } from "../review_state.ts";
 import { GITHUB_ADDRESS } from "./address.ts";
@@ -283,13 +285,11 @@ export function isLimit(body: unknown): boolean {
 /** Only these errors concern the pull request. All other errors concern the query. Source: GitHub's responses, also handled by `gh`. */
 const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
 
-function notShown(errors: readonly PartError[]): PullRequestOutcome {
+function notShown(errors: readonly PartError[]): Unread {
   const refusal = errors.find(({ type }) => REFUSALS.includes(type));
-  if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
-  if (refusal?.type === "NOT_FOUND") {
-    return { ok: false, reason: notFoundText("GitHub") };
-  }
-  if (refusal !== undefined) return { ok: false, reason: NO_READ_ACCESS };
+  if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}`, isHidden: true };
+  if (refusal?.type === "NOT_FOUND") return notFound("GitHub");
+  if (refusal !== undefined) return NO_READ_ACCESS;
   const type = errors[0]?.type ?? "";
   const reason = `GitHub's response is incomplete${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
   return { ok: false, reason, again: true };
@@ -324,13 +324,13 @@ function answerOf({ data, errors }: Answered, alias: string, address: PullReques
     ownErrors.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? ""),
   );
   const facts = factsOf(node, hidden);
-  if (facts === undefined) return refuse({ ok: false, reason: FORM });
+  if (facts === undefined) return refuse(UNKNOWN_FORMAT);
   const place = readAddress([GITHUB_ADDRESS], facts.url);
-  if (!isSamePlace(address, place)) return refuse({ ok: false, reason: "the response is about another pull request" });
+  if (!isSamePlace(address, place)) return refuse(unread("the response is about another pull request"));
   return { outcome: { ok: true, facts: { ...facts, url: place.url } }, node, hidden };
 }
 
-export const FORM = "the response does not have the format that GitHub documents";
+export const UNKNOWN_FORMAT = unknownFormat("GitHub");
 
 /** GitHub's own service has every field. Self-hosted servers may lack some. */
 function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {

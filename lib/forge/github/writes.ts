@@ -281,7 +281,12 @@ async function deleteBranch(
 
 /** GraphQL also shows the user of a job's token. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
-  const { data } = await graph(client, "read the user of the token", "query { viewer { login databaseId } }", {});
+  const { data } = await graph(
+    client.ofHost,
+    "read the user of the token",
+    "query { viewer { login databaseId } }",
+    {},
+  );
   const { viewer } = data;
   if (!isObject(viewer) || typeof viewer.login !== "string" || typeof viewer.databaseId !== "number") return null;
   return { id: viewer.databaseId, name: viewer.login, isBot: viewer.login.endsWith("[bot]") };

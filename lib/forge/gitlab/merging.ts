@@ -8,10 +8,10 @@ import * as z from "zod/mini";
 import type { Opinion } from "../approvals.ts";
 import { type ForgeClient, isHidden } from "../client.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
-import type { ChecksState, MergeMethod, PullRequestAddress } from "../model.ts";
+import { type ChecksState, isUnread, type MergeMethod, type PullRequestAddress, type Unread } from "../model.ts";
 import { orNull } from "../threads.ts";
 import { isPusher, memberSchema } from "./findings.ts";
-import { askGitlab, checksOf, FORM, newestVersion, part, pipelineSchema } from "./pulls.ts";
+import { askGitlab, checksOf, newestVersion, part, pipelineSchema, UNKNOWN_FORMAT } from "./pulls.ts";
 
 export const GITLAB_MERGING: ForgeMerging = { read, checks };
 
@@ -35,7 +35,7 @@ const branchSchema = z.lazy(() => z.object({ commit: z.nullish(z.object({ id: z.
 const accountSchema = z.lazy(() => z.object({ id: z.int(), bot: z.nullish(z.boolean()) }));
 const diffSchema = z.lazy(() => z.object({ old_path: z.string(), new_path: z.string() }));
 
-async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | string> {
+async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread> {
   let answer = await askGitlab(client, address, "?include_diverged_commits_count=true");
   for (const waitMs of LOOK_MS) {
     const { request } = answer;
@@ -44,14 +44,14 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     answer = await askGitlab(client, address, "?include_diverged_commits_count=true");
   }
   const { outcome, request, review } = answer;
-  if (!outcome.ok) return outcome.reason;
+  if (!outcome.ok) return outcome;
   const base = request?.target_branch;
-  if (request === undefined || !base) return FORM;
+  if (request === undefined || !base) return UNKNOWN_FORMAT;
   const { facts } = outcome;
   const isOpen = facts.state === "open";
   const path = `/projects/${encodeURIComponent(address.repository)}`;
   const project = await client.getPullRequest(`read project ${address.repository}`, path, projectSchema);
-  if (typeof project === "string") return project;
+  if (isUnread(project)) return project;
   const what = `read branch "${base}"`;
   const target = await client.getShown(what, `${path}/repository/branches/${encodeURIComponent(base)}`, branchSchema);
   const version = isOpen ? await newestVersion(client, address) : undefined;

@@ -9,18 +9,21 @@ import { isObject } from "../../lookup.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
-import { type ForgeClient, isHidden } from "../client.ts";
+import { type ForgeClient, isHidden, unknownFormat } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { WantedBranch } from "../forge.ts";
 import {
   type ChecksState,
   endTimes,
   idText,
+  isUnread,
   problemOf,
   type PullRequestAddress,
   type PullRequestFacts,
   type PullRequestOutcome,
   type ReviewState,
+  type Unread,
+  unread,
 } from "../model.ts";
 import { readList } from "../pages.ts";
 import { reviewStateOf } from "../review_state.ts";
@@ -127,7 +130,7 @@ const listSchema = z.lazy(() =>
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
   const request = await requestAt(client, address);
-  if (typeof request === "string") return { ok: false, reason: request };
+  if (isUnread(request)) return request;
   return (await answerOf(client, address, request, (read) => client.getPart(read))).outcome;
 }
 
@@ -143,15 +146,15 @@ interface RequestAnswer {
  */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await requestAt(client, address, query);
-  if (typeof request === "string") return refuse(request);
+  if (isUnread(request)) return refuse(request);
   return await answerOf(client, address, request, async (read) => ({ ok: true, value: await read() }));
 }
 
-function requestAt(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<MergeRequest | string> {
+function requestAt(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<MergeRequest | Unread> {
   return client.getPullRequest(`read merge request ${address.url}`, pathOf(address) + query, mergeRequestSchema);
 }
 
-const refuse = (reason: string): RequestAnswer => ({ outcome: { ok: false, reason } });
+const refuse = (outcome: Unread): RequestAnswer => ({ outcome });
 
 export function pathOf({ repository, number }: PullRequestAddress): string {
   return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
@@ -182,10 +185,10 @@ async function answerOf(
   const state = STATES.get(request.state);
   const times = [request.created_at, request.updated_at].map((text) => Date.parse(text));
   if (state === undefined || times.some((ms) => Number.isNaN(ms))) {
-    return refuse(FORM);
+    return refuse(UNKNOWN_FORMAT);
   }
   const place = readAddress([GITLAB_ADDRESS], request.web_url);
-  if (!isSamePlace(address, place)) return refuse("the response is about another merge request");
+  if (!isSamePlace(address, place)) return refuse(unread("the response is about another merge request"));
   const isOpen = state === "open";
   const checks = isOpen ? await allChecksOf(client, place, request) : pipelineState(request);
   const reading = isOpen ? await getPart(() => readReview(client, place, request)) : undefined;
@@ -222,7 +225,7 @@ async function answerOf(
   return { outcome: { ok: true, facts }, request, review: read?.reading };
 }
 
-export const FORM = "the response does not have the format that GitLab documents";
+export const UNKNOWN_FORMAT = unknownFormat("GitLab");
 
 /** Includes the external checks that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request". */
 async function allChecksOf(

@@ -74,7 +74,7 @@ async function trainOfProject(client: ForgeClient, address: PullRequestAddress):
     const path = `${projectOf(address)}/merge_trains?per_page=1`;
     return await client.getShown(what, path, z.unknown()) === undefined ? "none" : "hidden";
   }
-  const version = await client.getShown("read the version of GitLab", "/version", versionSchema);
+  const version = await client.ofHost.getShown("read the version of GitLab", "/version", versionSchema);
   const [major = 0, minor = 0] = (version?.version ?? "").split(".").map(Number);
   return major > 19 || major === 19 && minor >= 1 ? "auto-merge" : "route";
 }
@@ -228,7 +228,7 @@ async function requestReview(
   const ids: number[] = [];
   for (const name of users) {
     const path = `/users?username=${encodeURIComponent(name)}`;
-    const [user] = await client.get(`read user "${name}"`, path, z.array(userSchema));
+    const [user] = await client.ofHost.get(`read user "${name}"`, path, z.array(userSchema));
     if (user === undefined) return { refused: `GitLab has no user "${name}"` };
     ids.push(user.id);
   }
@@ -259,7 +259,7 @@ async function marks(client: ForgeClient, address: PullRequestAddress): Promise<
 /** For a job token, this route returns 401 even if GitLab accepts the token elsewhere. */
 async function me(client: ForgeClient): Promise<ForgeUser | null> {
   try {
-    const { id, username, bot } = await client.get("read the user of the token", "/user", userSchema);
+    const { id, username, bot } = await client.ofHost.get("read the user of the token", "/user", userSchema);
     return { id, name: username, isBot: bot ?? null };
   } catch (error) {
     if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return null;

@@ -111,14 +111,14 @@ test("readList() asks for no page behind the one that an answer calls the last, 
 
 test("ForgeClient names the repository in errors that name none, if it works on several", async () => {
   const { client } = clientAt("https://git.example/api/v1", () => Response.json({ message: "no" }, { status: 404 }));
-  const named = client.within({ repository: "acme/web" });
+  const named = client.within({ repository: "acme/web" }).within({ limits: {} });
   for (
-    const [what, words] of [
-      ["read the comments of pull request #4", "read the comments of pull request #4 in acme/web: "],
-      ["read project acme/web", "read project acme/web: "],
-      ["read the user of the token", "read the user of the token: "],
+    const [of, what, words] of [
+      [named, "read the comments of pull request #4", "read the comments of pull request #4 in acme/web: "],
+      [named, "read project acme/web", "read project acme/web: "],
+      [named.ofHost, "read the user of the token", "read the user of the token: "],
     ] as const
   ) {
-    await expect(named.within({ limits: {} }).send(what, "/x")).rejects.toThrow(`Cannot ${words}`);
+    await expect(of.send(what, "/x")).rejects.toThrow(`Cannot ${words}`);
   }
 });

@@ -5,7 +5,7 @@ import { ForgeClient } from "../../../lib/forge/client.ts";
 import { GITEA } from "../../../lib/forge/gitea.ts";
 import { parsePullRequest } from "../../../lib/forge/all.ts";
 import type { MergeReading } from "../../../lib/forge/merging.ts";
-import type { PullRequestAddress } from "../../../lib/forge/model.ts";
+import { isUnread, type PullRequestAddress } from "../../../lib/forge/model.ts";
 import { type Exchange, giteaForge } from "./gitea_forge.ts";
 import RECORDED from "./gitea_merging_answers.json" with { type: "json" };
 import { GITEA_TOKEN } from "./world.ts";
@@ -40,7 +40,7 @@ async function read(
   const token = { token: GITEA_TOKEN, place: "variable GITEA_TOKEN" };
   const client = new ForgeClient(world, GITEA, GITEA.api(address.origin), token);
   const reading = await GITEA.merging?.read(client, address);
-  if (typeof reading !== "object") throw new Error(reading);
+  if (reading === undefined || isUnread(reading)) throw new Error(reading?.reason);
   return reading;
 }
 

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { judgeApprovals } from "../../../lib/forge/approvals.ts";
-import { ForgeClient } from "../../../lib/forge/client.ts";
+import { ForgeClient, NO_READ_ACCESS, notFound } from "../../../lib/forge/client.ts";
 import { GITHUB } from "../../../lib/forge/github.ts";
 import type { MergeReading } from "../../../lib/forge/merging.ts";
 import { parsePullRequest } from "../../../lib/forge/all.ts";
-import type { PullRequestAddress } from "../../../lib/forge/model.ts";
+import { isUnread, type PullRequestAddress } from "../../../lib/forge/model.ts";
 import { aNode, githubForge, HEAD, json, type Node, rollup } from "./github_forge.ts";
 import { fetchOf, GITHUB_TOKEN } from "./world.ts";
 import { gitlabForge } from "./gitlab_forge.ts";
@@ -52,7 +52,7 @@ function worldOf(node: Node | null, rest: Record<string, unknown> = {}) {
 async function read(more: Node = {}, rest: Record<string, unknown> = {}): Promise<MergeReading> {
   const { client } = worldOf(aNode({ ...OPEN, ...more }), rest);
   const reading = await GITHUB.merging?.read(client, ADDRESS);
-  if (typeof reading !== "object") throw new Error(reading);
+  if (reading === undefined || isUnread(reading)) throw new Error(reading?.reason);
   return reading;
 }
 
@@ -333,11 +333,9 @@ test("GITHUB.merging.read() waits until GitHub knows whether it can be merged, f
 });
 
 test("GITHUB.merging.read() returns why it is not shown", async () => {
-  expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toBe("this token has no read access");
+  expect(await GITHUB.merging?.read(worldOf(null).client, ADDRESS)).toEqual(NO_READ_ACCESS);
   const { client } = worldOf(aNode(OPEN), { [PULL]: 404 });
-  expect(await GITHUB.merging?.read(client, ADDRESS)).toBe(
-    "not found on GitHub: it was deleted, or this token cannot see it",
-  );
+  expect(await GITHUB.merging?.read(client, ADDRESS)).toEqual(notFound("GitHub"));
 });
 
 test("GITHUB.merging.checks() reads the checks of a commit without our own", async () => {

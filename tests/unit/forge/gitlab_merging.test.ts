@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { judgeApprovals } from "../../../lib/forge/approvals.ts";
-import { ForgeClient } from "../../../lib/forge/client.ts";
+import { ForgeClient, NO_READ_ACCESS, notFound } from "../../../lib/forge/client.ts";
 import { parsePullRequest } from "../../../lib/forge/all.ts";
 import { GITLAB } from "../../../lib/forge/gitlab.ts";
 import type { MergeReading } from "../../../lib/forge/merging.ts";
-import type { PullRequestAddress } from "../../../lib/forge/model.ts";
+import { isUnread, type PullRequestAddress } from "../../../lib/forge/model.ts";
 import { githubForge, HEAD } from "./github_forge.ts";
 import { aRequest, gitlabForge, type Request } from "./gitlab_forge.ts";
 import { fetchOf, GITLAB_TOKEN } from "./world.ts";
@@ -51,7 +51,7 @@ const open = (more: Record<string, unknown> = {}, rest: Partial<Request> = {}) =
 
 async function read(request: Request, others: Record<string, unknown> = {}): Promise<MergeReading> {
   const reading = await GITLAB.merging?.read(worldOf(request, others).client, ADDRESS);
-  if (typeof reading !== "object") throw new Error(reading);
+  if (reading === undefined || isUnread(reading)) throw new Error(reading?.reason);
   return reading;
 }
 
@@ -203,8 +203,8 @@ test("GITLAB.merging.read() waits until GitLab knows whether it can be merged, f
 test("GITLAB.merging.read() returns why it is not shown", async () => {
   const reason = async (request: Request | number, others = {}) =>
     await GITLAB.merging?.read(worldOf(request, others).client, ADDRESS);
-  expect(await reason(403)).toBe("this token has no read access");
-  expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toContain("not found on GitLab");
+  expect(await reason(403)).toEqual(NO_READ_ACCESS);
+  expect(await reason(open(), { "/projects/acme%2Fweb": 404 })).toEqual(notFound("GitLab"));
 });
 
 test("GITLAB.merging.checks() reads the newest pipeline of a commit, without our own statuses", async () => {

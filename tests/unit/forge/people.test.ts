@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { ForgeClient } from "../../../lib/forge/client.ts";
+import type { Unread } from "../../../lib/forge/model.ts";
+import { ForgeClient, NO_READ_ACCESS } from "../../../lib/forge/client.ts";
 import type { ForgeUser } from "../../../lib/forge/findings.ts";
 import { GITHUB } from "../../../lib/forge/github.ts";
 import type { MergeReading } from "../../../lib/forge/merging.ts";
@@ -19,7 +20,7 @@ interface Seen {
   comments?: ForgeUser[];
   texts?: string[];
   isWhole?: boolean;
-  refusal?: string;
+  refusal?: Unread;
 }
 
 function writerOf(
@@ -80,7 +81,7 @@ test.each<[string, Seen]>([
   ["the writers", { writers: null }],
   ["the reviews", { reviewers: null }],
   ["all comments", { isWhole: false }],
-  ["the pull request", { refusal: "this token has no read access" }],
+  ["the pull request", { refusal: NO_READ_ACCESS }],
 ])("PullRequestWriter.people() is null when the forge does not show %s", async (_what, seen) => {
   expect(await peopleIn(seen)).toBeNull();
 });

@@ -30,7 +30,7 @@ test("marksOf() shows that no sandbox was free only for a mark with the right co
   const mark = { ...MARK, state: "starting" as const, lacksSandbox: true };
   expect(marksOf([note(textOf(mark))], BOT, seal)[0]?.mark).toEqual(mark);
   const forged = textOf({ ...MARK, state: "starting" }).replace(" starting ", " no sandbox ");
-  expect(marksOf([note(forged)], BOT, seal)[0]?.mark).toEqual({ ...MARK, state: "changed", claimsStart: true });
+  expect(marksOf([note(forged)], BOT, seal)[0]?.mark).toEqual({ ...MARK, state: "changed", claimed: "starting" });
   expect(textOf({ ...mark, state: "none" })).toBe(textOf({ ...MARK, state: "none" }));
 });
 

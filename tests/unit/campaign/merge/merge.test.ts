@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { notFound } from "../../../../lib/forge/client.ts";
 import { writeStop } from "../../../../lib/campaign/journal/stop_request.ts";
 import { DIRECTORY, failureOf, project } from "../world.ts";
 import { ANN, approval, BEN, commit, MERGER, mergeWorld, user } from "./merge_world.ts";
@@ -376,11 +377,11 @@ test("mergeCampaign() asks a forge for the others when it does not show two pull
 test("mergeCampaign() ends with 65 if the token can read none of the pull requests, but not if it can read one", async () => {
   const { forge, merge } = await mergeWorld(2);
   const at = forge.at;
-  const reason = "not found on GitHub: it was deleted, or this token cannot see it";
+  const unread = notFound("GitHub");
   let isHidden = (_url: string) => true;
   forge.at = (url) => {
     const place = at(url);
-    return place && isHidden(url) ? { ...place, read: () => Promise.resolve(reason) } : place;
+    return place && isHidden(url) ? { ...place, read: () => Promise.resolve(unread) } : place;
   };
   for (const dryRun of [true, false]) {
     const { exitCode, error, lines } = await merge({ dryRun });
@@ -388,7 +389,7 @@ test("mergeCampaign() ends with 65 if the token can read none of the pull reques
       65,
       ["unread", "unread"],
       "Cannot merge pull requests because the token cannot read any of the 2 pull requests: " +
-      `${reason}; give it access to the repositories`,
+      `${unread.reason}; give it access to the repositories`,
     ]);
   }
   isHidden = (url) => url.includes(project(1));
