@@ -21,7 +21,7 @@ export const BY_HAND: readonly ByHand[] = [
     tried:
       "the components and plain-job.yml: a job that finishes, is cancelled, is forcibly cancelled, reaches its script timeout or is retried; a stopped runner",
     found:
-      "After the click, one cancel request is sent within 2 to 6 s, and all reports are uploaded. If a runner is stopped, its jobs end with `runner_interrupted` on version 19.1 and later, and with `unknown_failure` on older servers",
+      "One cancel request is sent 2 to 6 s after somebody cancels the job, and all reports are uploaded. If a runner is stopped, its jobs end with `runner_interrupted` on version 19.1 and later, and with `unknown_failure` on older servers",
     date: DATE,
   },
   {

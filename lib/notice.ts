@@ -114,7 +114,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** A function of the caller, such as `onItem`, threw an error or rejected. Each function is reported once per call. The call continues. */
+    /** A function that you passed, such as `onItem`, threw an error or rejected. Each function is reported once per call. The call continues. */
     kind: "hook_failed";
     /** Name of the function. */
     hook: string;

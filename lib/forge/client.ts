@@ -82,7 +82,7 @@ export function isHidden(error: unknown): error is ApiError {
 
 /** Maximum number of requests per client: six for each of 1000 pull requests. */
 const BUDGET = 6_000;
-/** Longest duration of a call with its retries. GitHub requires a wait of one minute if a response does not specify a time. */
+/** Longest duration of a call with its retries. A wait of {@linkcode LIMIT_MS} must fit. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
 const WRITE_CALL_MS = 15 * 60_000;

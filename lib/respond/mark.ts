@@ -84,7 +84,7 @@ export function isNote(text: string): boolean {
 }
 
 /**
- * Only the third line is read, because text by the agent may follow.
+ * The mark is accepted only on the third line, because later lines may contain text from the agent.
  * @param seal `undefined` to accept every code.
  */
 function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {

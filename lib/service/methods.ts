@@ -64,8 +64,9 @@ export interface MogplexApi {
   /**
    * Starts a run, or returns the run that was started with the same key. Every attempt sends the same key and the same bytes.
    *
-   * @throws {UsageError} if a field violates a rule of the service; nothing was sent.
-   * @throws {StartUnknownError} if no attempt got an answer that shows whether the run exists.
+   * @throws {UsageError} if a field violates a rule of the service (nothing was sent), or if the service answers 503 because the token cannot access
+   * the repository.
+   * @throws {StartUnknownError} if an attempt may have started the run, but its answer was lost or unclear.
    */
   startRun(request: StartRequest, key: { idempotencyKey: string }, options?: CallOptions): Promise<StartResult>;
   /**

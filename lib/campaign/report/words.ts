@@ -147,7 +147,7 @@ function canaryRetryText({ canaryGate, items }: CampaignView): string | null {
   if (retried === 0 || items.every(({ canary, verdict }) => canary || isFinal(verdict))) return null;
   const bad = items.filter(({ canary, verdict }) => canary && isFinal(verdict) && !GOOD_VERDICTS.includes(verdict));
   const then = bad.length > 0
-    ? `, ${formatCount(bad.length, "other")} did not succeed`
+    ? `, and ${bad.length} did not succeed`
     : gate === "manual"
     ? ", then somebody must approve"
     : "";

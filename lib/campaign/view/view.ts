@@ -15,7 +15,7 @@ export interface PullRequestView {
   draft: boolean;
   /** State of the pull request's checks. */
   checks: ChecksState | null;
-  /** State of the pull request's review. Also `null` if the pull request is not open. */
+  /** State of the pull request's review. On GitLab and Gitea, also `null` if the pull request is not open. */
   review: ReviewState | null;
   /** Whether the pull request conflicts with its base branch; `null` if the forge does not know yet. */
   conflict: boolean | null;

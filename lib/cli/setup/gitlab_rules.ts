@@ -7,7 +7,7 @@
 import { isObject, lookup } from "../../lookup.ts";
 import { pipelineFiles } from "./gitlab_stage.ts";
 
-/** A value of an expression. `null` if the variable is absent, `undefined` if the value is unknown. */
+/** An operand. `null` if the variable is absent, `undefined` if the value is unknown. */
 type Value = string | null | undefined;
 type Truth = boolean | undefined;
 

@@ -93,8 +93,7 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
 /**
- * On a terminal, the default is the repository of the folder. Otherwise `undefined`, and the repository is not checked.
- * @param isRequired Whether to throw the error of a start that has no repository.
+ * @param isRequired Whether to throw the error that a start without a repository would throw.
  * @throws {UsageError} if `origin` cannot be used. The message contains the reason and the flag that names the repository.
  */
 function repositoryOf(context: Context, isRequired: boolean): string | undefined {

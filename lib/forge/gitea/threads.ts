@@ -252,7 +252,7 @@ export class GiteaThreads implements Threads {
 
   async comments(thread: ThreadPlace) {
     const [found, lines, teams] = await Promise.all([
-      commentsOn(this.#client, this.#path, thread, `read the comments of ${wordsOf(thread)}`, commentSchema),
+      commentsOn(this.#client, this.#path, thread, `read the comments on ${wordsOf(thread)}`, commentSchema),
       this.#lineComments(thread),
       this.#allTeams(),
     ]);
@@ -405,7 +405,7 @@ export class GiteaThreads implements Threads {
 
   #commentsSince(since: string) {
     const path = `${this.#path}/issues/comments?${new URLSearchParams({ since })}`;
-    return this.#list(`read the comments of ${this.#repository}`, path, commentSchema);
+    return this.#list(`read the comments in ${this.#repository}`, path, commentSchema);
   }
 
   #issuesSince(more: Record<string, string>) {
@@ -442,7 +442,7 @@ export class GiteaThreads implements Threads {
   }
 
   async commentsOf({ id }: ForgeUser, since: string): Promise<readonly PlacedComment[]> {
-    const list = await wholeList(`read the comments of ${this.#repository}`, this.#commentsSince(since));
+    const list = await wholeList(`read the comments in ${this.#repository}`, this.#commentsSince(since));
     return list.flatMap((each) => {
       const thread = threadOf(each);
       const isTheirs = each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since);
@@ -460,7 +460,7 @@ export class GiteaThreads implements Threads {
 
   async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
     await orNull(
-      this.#client.send(`remove a comment of ${wordsOf(thread)}`, `${this.#path}/issues/comments/${id}`, {
+      this.#client.send(`delete a comment on ${wordsOf(thread)}`, `${this.#path}/issues/comments/${id}`, {
         method: "DELETE",
       }),
     );

@@ -304,7 +304,7 @@ export class GithubThreads implements Threads {
     const kinds = thread.kind === "pull" ? ["comment", "review"] as const : ["comment"] as const;
     const read = kinds.map(async (kind) => {
       const path = `${this.#path}/${areaOf(kind)}/${thread.number}/comments`;
-      const { list, isWhole } = await this.#list(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
+      const { list, isWhole } = await this.#list(`read the comments on ${wordsOf(thread)}`, path, commentSchema);
       return { list: list.map((each) => toComment(each, kind)), isWhole };
     });
     const lists = await Promise.all(read);
@@ -360,7 +360,7 @@ export class GithubThreads implements Threads {
   #commentsSince(kind: CommentPlace["kind"], since: string) {
     const query = new URLSearchParams({ since, sort: "created", direction: "asc" });
     const path = `${this.#path}/${areaOf(kind)}/comments?${query}`;
-    return this.#list(`read the comments of ${this.#repository}`, path, commentSchema);
+    return this.#list(`read the comments in ${this.#repository}`, path, commentSchema);
   }
 
   async news(since: string, label: string): Promise<readonly News[]> {
@@ -382,7 +382,7 @@ export class GithubThreads implements Threads {
   }
 
   async commentsOf({ id }: ForgeUser, since: string): Promise<readonly PlacedComment[]> {
-    const list = await wholeList(`read the comments of ${this.#repository}`, this.#commentsSince("comment", since));
+    const list = await wholeList(`read the comments in ${this.#repository}`, this.#commentsSince("comment", since));
     return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
       .flatMap((each) => newsOf(each, "comment").map(({ thread }) => ({ ...toComment(each, "comment"), thread })));
   }
@@ -398,7 +398,7 @@ export class GithubThreads implements Threads {
 
   async remove(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<void> {
     await orNull(
-      this.#client.send(`remove a comment of ${wordsOf(thread)}`, `${this.#path}/${areaOf(kind)}/comments/${id}`, {
+      this.#client.send(`delete a comment on ${wordsOf(thread)}`, `${this.#path}/${areaOf(kind)}/comments/${id}`, {
         method: "DELETE",
       }),
     );

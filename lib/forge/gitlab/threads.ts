@@ -277,7 +277,7 @@ export class GitlabThreads implements Threads {
 
   #notes(place: ThreadPlace) {
     const path = `${this.#threadPath(place)}/notes?sort=asc&order_by=created_at`;
-    return this.#list(`read the notes of ${wordsOf(place)}`, path, noteSchema);
+    return this.#list(`read the notes on ${wordsOf(place)}`, path, noteSchema);
   }
 
   async comment(thread: ThreadPlace, { id }: CommentPlace): Promise<ThreadComment | null> {
@@ -439,7 +439,7 @@ export class GitlabThreads implements Threads {
 
   async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
     await orNull(
-      this.#client.send(`remove a note of ${wordsOf(thread)}`, `${this.#threadPath(thread)}/notes/${id}`, {
+      this.#client.send(`delete a note on ${wordsOf(thread)}`, `${this.#threadPath(thread)}/notes/${id}`, {
         method: "DELETE",
       }),
     );
