@@ -1,9 +1,3 @@
-/**
- * The emulator in the process of its caller, without a socket. `makeEmulator()` accepts all settings and exposes all state. `createEmulator()` is the
- * public form for tests of scripts.
- *
- * @module
- */
 import { Hono } from "hono";
 import { type Clock, systemClock, type VirtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
@@ -38,7 +32,6 @@ import { valueOr } from "../lookup.ts";
 export interface Emulator {
   readonly app: Hono;
   readonly world: World;
-  /** Has the signature of the global `fetch`. Rejects if the connection breaks. */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   control(action: string, args?: ControlArguments): ControlResult;
   readonly unfit: ReadonlySet<string>;
@@ -78,13 +71,13 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   const stepFaults = scripts.scenarios.flatMap(({ steps }) => steps.flatMap(({ fault }) => fault ?? []));
   const app = new Hono();
 
-  /** Plays the due steps before a request is answered, because a step may add a fault for this request. */
+  /** A due step can add a fault for the current request, so play the due steps first. */
   function bringFaults(): void {
     if (stepFaults.length === 0) return;
     try {
       world.driver.catchUp();
     } catch {
-      // The handler gets the same error and returns it to the client.
+      // A handler that reads runs gets the same error and returns it to the client.
     }
   }
 
@@ -117,7 +110,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     const answer = await faults.answer(c.req.raw, carryOut, options.breaker?.(c), tell);
     if (!c.finalized) return answer;
     if (answer === c.res) return;
-    // Hono would otherwise merge the headers of both answers.
+    // Otherwise, Hono would merge the headers of both answers.
     c.res = undefined;
     c.res = answer;
   });
@@ -179,7 +172,6 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
   };
 }
 
-/** If there are projects, the built-in fixture has no other repository. */
 function startingState({ fixture, projects = [], like, repoNames }: EmulatorOptions): Fixture {
   const names = repoNames ?? (projects.length === 0 ? undefined : []);
   const state = withProjects(fixture ?? builtInFixture(names), projects);
@@ -246,8 +238,8 @@ export interface TestEmulator {
    * Makes requests fail.
    *
    * @param fault See {@linkcode Fault}.
-   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a stream fault if the revision has no
-   * streams.
+   * @throws {UsageError} for an unknown kind or field, an invalid value, a route that the fault cannot affect, and a stream fault if the
+   * revision has no streams.
    * @example The next two requests are answered with 503
    * ```ts ignore
    * service.fault({ kind: "503", times: 2 });
@@ -285,7 +277,7 @@ export interface TestEmulator {
  * Creates an emulated Mogplex in this process.
  *
  * @param options See {@linkcode TestEmulatorOptions}.
- * @throws {UsageError} for an unknown option, and for a scenario that is unknown or cannot be read.
+ * @throws {UsageError} for an unknown option, an invalid value, and a scenario that is unknown or cannot be read.
  * @example A run that fails
  * ```ts ignore
  * const service = createEmulator({ scenario: "agent-failure" });
@@ -337,7 +329,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
     notifications,
     get clock() {
       if ("advance" in clock) return clock as VirtualClock;
-      throw new UsageError({ attempted: "move time", why: "the emulator's clock cannot be moved" });
+      throw new UsageError({ attempted: "use the virtual clock", why: "the emulator was created with another clock" });
     },
     fault: (fault) => void emulator.control("fault", { ...fault }),
     get faults() {

@@ -1,8 +1,3 @@
-/**
- * The command `mogplex-emulator`. It serves the emulator until a signal arrives or, with `exec`, until another command ends.
- *
- * @module
- */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import process from "node:process";
@@ -24,7 +19,7 @@ const EXEC = "exec";
 // A token from another source would conflict with the emulator's token, and a repository name would conflict with `MOGPLEX_REPO_ID`.
 const REMOVED = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO"];
 
-/** Reasons by error code. Source: Node.js, "Common system errors". */
+/** Source: Node.js, "Common system errors". */
 const START_PROBLEMS = new Map([["ENOENT", "there is no such command"], ["EACCES", "it is not executable"]]);
 
 export async function main(args: readonly string[], io: Io): Promise<number> {
@@ -99,9 +94,9 @@ function helpText(): string {
     "",
     "Serves a local Mogplex. When it is ready, it prints one line of JSON with url, token, readOnlyToken and repos. With",
     "--repos and --harness, the line also contains projects, the directory of their Git repositories.",
-    "The page at the url shows runs, events and pull requests. Requests are logged on standard error.",
+    "A page at that URL shows runs, events and pull requests. Requests are logged on standard error.",
     "",
-    "exec: serves a local Mogplex while COMMAND runs, and exits with COMMAND's code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
+    "exec: serves a local Mogplex while COMMAND runs, and exits with COMMAND's exit code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
     "MOGPLEX_REPO_ID (the first repository), MOGPLEX_DEV=1, and MOGPLEX_DEV_START_LIMITS=off with --start-limits off.",
     "",
     ...rows,
@@ -161,7 +156,6 @@ function runCommand(command: readonly string[], target: Target, io: Pick<Io, "on
 interface Target {
   url: string;
   token: string;
-  /** The first repository becomes `MOGPLEX_REPO_ID`. */
   repos: readonly { id: string }[];
   startLimits?: boolean | undefined;
 }

@@ -1,8 +1,3 @@
-/**
- * Options of the emulator: the defaults, the flags of the command `mogplex-emulator`, and the smaller set of options for tests of scripts.
- *
- * @module
- */
 import { type Clock, systemClock, virtualClock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
 import { UsageError } from "../errors.ts";
@@ -27,7 +22,6 @@ export interface EmulatorOptions {
    * when their runs end
    */
   like?: "service" | undefined;
-  /** Initial state. @default a user with two tokens and one repository */
   fixture?: Fixture | undefined;
   /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none if there are `projects` */
   repoNames?: readonly string[] | undefined;
@@ -36,28 +30,19 @@ export interface EmulatorOptions {
   revision?: Partial<Revision> | undefined;
   /** Whether each token or each user has its own start limit. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
-  /** Whether starts are limited as in the service, to 10 a minute, 30 an hour and 150 a day. @default {true} */
   startLimits?: boolean | undefined;
   /**
    * Each run uses the first scenario that matches the run. If no scenario matches, a run stays `pending`, and an automation run stays `running`.
    * @default {[]}
    */
   scenarios?: readonly Scenario[] | undefined;
-  /** Maximum number of active sandboxes of a user. A run that needs another sandbox fails. The service's limit is 3. @default no limit */
   sandboxLimit?: number | undefined;
-  /**
-   * Milliseconds that a sandbox stays active after its run has ended. With the switch `stopsSandboxes`, the sandbox of a `createBranch` run
-   * stops at once. @default {0}
-   */
+  /** With the switch `stopsSandboxes`, the sandbox of a `createBranch` run stops at once. */
   sandboxLingerMs?: number | undefined;
-  /**
-   * Maximum number of active runs of a user, like the limit of a plan of the service. Additional runs stay `pending`. When a slot is free, the next
-   * read starts the oldest pending run. @default no limit
-   */
+  /** A read after a slot becomes free starts the oldest pending run of the user. @default no limit */
   runSlots?: number | undefined;
   /** Many small projects, for the first user with a token that can write. @default {[]} */
   projects?: readonly Projects[] | undefined;
-  /** All times of scenarios are divided by this factor. @default {1} */
   speed?: number | undefined;
   /**
    * Milliseconds from the start of a run to the last step of its scenario. Takes precedence over `duration` and `speed`, unless the function returns
@@ -66,21 +51,17 @@ export interface EmulatorOptions {
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   randomFaults?: RandomFaults | undefined;
   faultClock?: Clock | undefined;
-  /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called once for each harness that has no command, when a scenario first plays one of its runs. Not called if no harness has a command. */
   onScripted?: ((harness: string) => void) | undefined;
   local?: ((world: World) => LocalParts) | undefined;
-  /** Breaks the connection of a request. By default, faults simulate broken connections in this process. */
   breaker?: ((c: Context) => Breaker | undefined) | undefined;
 }
 
 export interface LocalParts {
-  /** Drivers by harness. They take precedence over scenarios. @default none */
   drivers?: ReadonlyMap<string, Driver> | undefined;
-  /** Whether the repository of a run has a branch. Branches that scripted runs have pushed are not included. @default no branches */
+  /** Branches that scripted runs have pushed are not included. @default no branches */
   hasBranch?(run: RunRow, branch: string): boolean;
   contents?(repo: RepoRow): Contents | undefined;
 }
@@ -92,19 +73,12 @@ export interface LocalRepo {
 }
 
 export interface StartEmulatorOptions extends Omit<EmulatorOptions, "local" | "breaker"> {
-  /** A free port is chosen if this is 0. @default {0} */
   port?: number | undefined;
-  /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
+  /** Control routes and commands need a loopback address. @default {"127.0.0.1"} */
   host?: string | undefined;
-  /** Local repositories. A local repository replaces the fixture's repository with the same name. @default {[]} */
   repos?: readonly LocalRepo[] | undefined;
-  /** Commands by harness. `sh -c` runs each command in a working copy. @default none */
   commands?: Readonly<Record<string, string>> | undefined;
-  /**
-   * Names of additional variables to pass to commands if the variables are set. PATH, HOME, LANG, TMPDIR and TERM are always passed. @default {[]}
-   */
   environment?: readonly string[] | undefined;
-  /** Time limit of a command, in milliseconds. @default {1_800_000} */
   timeLimitMs?: number | undefined;
   onOutput?: ((text: string) => void) | undefined;
 }
@@ -123,7 +97,7 @@ export const FLAGS: readonly Flag[] = [
     name: "repo",
     value: "OWNER/NAME=PATH",
     multiple: true,
-    help: "local Git repository; replaces a repository of the same name in the fixture",
+    help: "local Git repository; replaces a repository with the same name in the fixture",
   },
   {
     name: "repos",
@@ -137,7 +111,7 @@ export const FLAGS: readonly Flag[] = [
     value: "NAME=COMMAND",
     multiple: true,
     help:
-      "run sh -c COMMAND in a clone for each run of harness NAME; the task is in MOGPLEX_PROMPT; COMMAND must git add new files",
+      "run sh -c COMMAND in a clone for each run of harness NAME, with the task on standard input; COMMAND must git add new files",
   },
   {
     name: "harness-env",
@@ -148,7 +122,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "like",
     value: "service",
-    help: "use the service's limits: --sandbox-limit 3, --sandbox-linger 900, and a repository with a sub-project",
+    help: "set --sandbox-limit 3 and --sandbox-linger 900, and add a sub-project (not with --fixture or --repo)",
   },
   {
     name: "sandbox-limit",
@@ -164,14 +138,14 @@ export const FLAGS: readonly Flag[] = [
     name: "run-slots",
     value: "N",
     help:
-      "run at most N runs of a user at the same time; others stay pending (no limit; the service's depends on the plan)",
+      "maximum number of active runs of a user; others stay pending (no limit; in the service, it depends on the plan)",
   },
   { name: "time-limit", value: "SECONDS", help: "maximum time for a --harness command (1800)" },
   {
     name: "scenario",
     value: "NAME|FILE",
     multiple: true,
-    help: "scenario to play; the first one that matches a run is used (success)",
+    help: "scenario to play; each run plays the first scenario that matches it (success)",
   },
   { name: "speed", value: "FACTOR", help: "divide all times of scenarios by FACTOR (1)" },
   {
@@ -184,7 +158,7 @@ export const FLAGS: readonly Flag[] = [
     help: "enable POST /__control/ACTION; runs then stay pending without --scenario or --harness",
   },
   { name: "clock", value: "real|virtual", help: "virtual: only the control action advanceClock moves the time (real)" },
-  { name: "faults", value: "SPEC", help: "random faults, as in rate=0.3,kinds=503+reset0+slow" },
+  { name: "faults", value: "SPEC", help: "random faults, such as rate=0.3,kinds=503+reset0+slow" },
   { name: "seed", value: "N", help: "seed of the random faults (1)" },
   { name: "server-revision", value: "base|later", help: "revision of the service (base)" },
   { name: "with", value: "SWITCH", multiple: true, help: "turn on a behavior of a later revision" },
@@ -192,7 +166,7 @@ export const FLAGS: readonly Flag[] = [
   {
     name: "start-limits",
     value: "on|off",
-    help: "off: allow any number of starts (on); set MOGPLEX_DEV_START_LIMITS=off as well for programs that start runs",
+    help: "off: allow any number of starts (on); programs that start runs also need MOGPLEX_DEV_START_LIMITS=off",
   },
   { name: "start-limit-scope", value: "token|user", help: "whether start limits are per token or per user (token)" },
   { name: "quiet", help: "write only errors and the output of commands to standard error" },
@@ -237,7 +211,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
 }
 
 export function scriptedText(harness: string): string {
-  return `there is no command for ${harness}, so a scenario simulates its runs, and no agent works. ` +
+  return `there is no command for ${harness}, so a scenario simulates its runs. ` +
     `For a real run, add --harness '${harness}=COMMAND'`;
 }
 
@@ -280,7 +254,6 @@ function isPath(name: string): boolean {
 
 const DEFAULT_OWNER = "acme";
 
-/** Each value has the form `120` or `OWNER=120`. */
 function readProjects(flags: ParsedFlags): Projects[] {
   return flags.all("repos").map((text) => {
     const [, owner = DEFAULT_OWNER, number = ""] = /^(?:([^=]*)=)?(\d{1,6})$/.exec(text) ?? [];
@@ -311,7 +284,7 @@ function readEnvironment(flags: ParsedFlags): string[] {
   if (wrong !== undefined) {
     throw badArgument(
       `"--harness-env" must be the name of a variable: current value is "${wrong}"`,
-      "set the variable itself",
+      "set the variable in your environment, and give only its name",
     );
   }
   return names;
@@ -424,8 +397,10 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
     throw refuse(`'${name}' must be a list of names`, shown(name, value));
   }
   const unnamed = repos?.find((name) => !/^[^/\s]+(?:\/[^/\s]+)+$/.test(name));
-  if (unnamed !== undefined) throw refuse("each of 'repos' must be owner/name", JSON.stringify(unnamed));
-  if (repos?.length === 0) throw refuse("'repos' must name a repository", "an empty list");
+  if (unnamed !== undefined) {
+    throw refuse("each name in 'repos' must have the form owner/name", JSON.stringify(unnamed));
+  }
+  if (repos?.length === 0) throw refuse("'repos' must contain at least one repository", "an empty list");
   if (like !== undefined && like !== "service") throw refuse("'like' must be \"service\"", JSON.stringify(like));
   if (revision !== undefined && revision !== "base" && revision !== "later") {
     throw refuse('\'revision\' must be "base" or "later"', JSON.stringify(revision));

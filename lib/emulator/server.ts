@@ -26,7 +26,6 @@ export interface ServedEmulator {
   url: string;
   /** A token with both scopes. */
   token: string;
-  /** A read-only token of the same user; `null` if the fixture has none. */
   readOnlyToken: string | null;
   repos: { id: string; full_name: string }[];
   /**
@@ -42,12 +41,12 @@ export interface ServedEmulator {
 // network error.
 const KEEP_ALIVE_MS = 75_000;
 
-/** Reasons and advice by error code. Source: Node.js, "Common system errors". */
+/** Source: Node.js, "Common system errors". */
 const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: string]>> = {
-  EADDRINUSE: ["another program uses the port", "use another --port, or 0 for a free one"],
+  EADDRINUSE: ["another program is using the port", "use another --port, or 0 for a free one"],
   EACCES: ["the system does not allow the port", "use a --port above 1023, or 0 for a free one"],
-  EADDRNOTAVAIL: ["this machine does not have the address", "give another --host"],
-  ENOTFOUND: ["the host name is unknown", "give another --host"],
+  EADDRNOTAVAIL: ["this machine does not have the address", "use another --host"],
+  ENOTFOUND: ["the host name is unknown", "use another --host"],
 };
 
 /**
@@ -124,7 +123,7 @@ function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): F
       throw new UsageError({
         attempted: `use repository "${fullName}"`,
         why: `no Git repository at "${path}"`,
-        advice: "clone one there, or run git init",
+        advice: "clone the repository there, or run git init",
       });
     }
     const fixtureRepo = merged.repos.find((repo) => repo.full_name === fullName);

@@ -1,6 +1,5 @@
 /**
- * Plays scenarios for automation runs, as `script_driver.ts` does for other runs. Every read first plays the due steps of all runs, because
- * runs share the slots of an installation.
+ * Plays scenarios for automation runs. Each read first plays the due steps of all runs, because the runs of an installation share its slots.
  *
  * @module
  */
@@ -25,7 +24,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
   const plays = new Map<string, Play>();
   const suppressed = new Map<Scenario, number>();
 
-  // Scenarios with `every` are left out: a trigger is matched several times, so `every` would count it several times.
+  // Scenarios with `every` are left out, because `story()` matches a trigger several times, so a count of matches would be wrong.
   const automationScenarios = scenarios.filter(({ automation, match }) =>
     automation !== undefined && match.every === undefined
   );
@@ -82,7 +81,6 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     }
   }
 
-  /** @returns Microseconds since 1970. The digits below the millisecond are arbitrary, but they are the same as in the start time of the run. */
   function stampOf({ run, startMs }: Play, dueMs: number): number {
     if (startMs !== undefined && run.started_at !== null) {
       return Math.round(run.started_at + (dueMs - startMs) * 1_000);

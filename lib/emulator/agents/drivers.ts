@@ -18,7 +18,6 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
   };
 }
 
-/** @param slots Maximum number of active runs of each user; `undefined` for no limit. Additional runs stay `pending`. */
 export function withRunSlots(world: World, driver: Driver, slots: number | undefined): Driver {
   return slots === undefined ? driver : slotDriver(world, driver, slots);
 }

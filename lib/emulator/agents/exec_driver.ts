@@ -1,9 +1,3 @@
-/**
- * The exec driver runs a command on a local Git repository. Killing the command also kills every process that it started. The run has the
- * same events as a hosted run.
- *
- * @module
- */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { realpath } from "node:fs/promises";
@@ -29,13 +23,9 @@ import {
 import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./git.ts";
 
 export interface ExecOptions {
-  /** `sh -c` runs the command in the working copy. */
   command: string;
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
-  /**
-   * Time limit in milliseconds. A command that exceeds the limit is killed, and its run stays `streaming`, as in the base revision.
-   * @default {1_800_000}
-   */
+  /** A command that exceeds the limit is killed. Its run stays `streaming`, as in the base revision of the service. @default {1_800_000} */
   timeLimitMs?: number | undefined;
   environment?: readonly string[] | undefined;
   onOutput?: ((text: string) => void) | undefined;
@@ -301,10 +291,9 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   return child;
 }
 
-// A command can print text without a line break. The limit prevents such text from filling the memory.
+// Limits memory use if a command prints text without line breaks.
 const MAX_LINE = 4_000;
 
-/** Splits text into lines. The text arrives in pieces. Each line includes its line break. The last line might have none. */
 function lineCutter(onLine: (line: string) => void): { take(piece: string): void; end(): void } {
   let rest = "";
   return {
@@ -321,7 +310,7 @@ function lineCutter(onLine: (line: string) => void): { take(piece: string): void
   };
 }
 
-// A run's feed shows 200 events (in the base revision, the first 200). This limit leaves room for the events about the push.
+// The events route returns at most 200 events (in the base revision, the first 200). This limit leaves room for the events about the push.
 const MAX_LINE_EVENTS = 100;
 const MAX_LAST_LINES = 40;
 
@@ -343,11 +332,7 @@ function sayAtMost(tell: (text: string) => void): { line(line: string): void; en
   };
 }
 
-/**
- * Kills the processes that the command left running. Does not wait for the output, because one of these processes could keep the output open.
- *
- * @returns The exit code; `null` if a signal ended the command.
- */
+/** Waits for `exit` and not for `close`, because a background process of the command could keep the output open. */
 function harnessExit(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.on("error", reject);
@@ -358,7 +343,7 @@ function harnessExit(child: ChildProcess): Promise<number | null> {
   });
 }
 
-/** Waits only briefly for the remaining output, because a process that the command left running could keep the output open. */
+/** The wait is limited, because a background process of the command could keep the output open. */
 async function outputRead({ stdout, stderr }: ChildProcess): Promise<void> {
   const open = [stdout, stderr].filter((stream) => stream !== null && !stream.readableEnded) as Readable[];
   if (open.length === 0) return;

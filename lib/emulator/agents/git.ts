@@ -1,6 +1,5 @@
 /**
- * Git for the exec driver, without hooks or the user's configuration. Prepares the agent's working copy, and creates the small bare repositories
- * of bulk projects.
+ * Runs Git without hooks, and without the configuration of the system and the user.
  *
  * @module
  */
@@ -39,13 +38,6 @@ export async function removeDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/**
- * Clones a repository and checks out the branch of the run.
- *
- * @param path Path of the repository, bare or not.
- * @param directory An empty directory.
- * @throws {GitError} with a message like the service's, which quotes Git's message.
- */
 export async function prepareCheckout(
   path: string,
   directory: string,
@@ -70,11 +62,7 @@ export async function prepareCheckout(
 
 const lines = (text: string) => text.split("\n").filter((line) => line !== "");
 
-/**
- * Commits changes to tracked files, and pushes the branch.
- *
- * @throws {GitError} if there are untracked files, or if Git fails.
- */
+/** As on the service, delivery fails if there are untracked files. */
 export async function deliver({ directory, branch }: Checkout, run: RunRow, signal: AbortSignal): Promise<Delivery> {
   try {
     const untracked = lines(await git(directory, ["ls-files", "--others", "--exclude-standard"], { signal }));
@@ -139,7 +127,6 @@ export class ProjectStore {
     this.directory = mkdtempSync(join(tmpdir(), "mogplex-emulator-projects-"));
   }
 
-  /** Creates the repository if it does not exist yet. */
   path(fullName: string, branch: string): Promise<string> {
     const existingRepository = this.#made.get(fullName);
     if (existingRepository !== undefined) return existingRepository;
@@ -196,11 +183,7 @@ const IDENTITY = {
 
 const PASSED_ON = ["PATH", "HOME", "LANG", "TMPDIR", "TERM"];
 
-/**
- * Environment for Git and for the commands of harnesses. Variables that are not listed are omitted, because they can contain secrets.
- *
- * @param names Additional variables to pass on if they are set.
- */
+/** Environment for Git and for the commands of harnesses. Only listed variables are passed on, because others can contain secrets. */
 export function chosenEnvironment(names: readonly string[] = []): Record<string, string> {
   const entries = [...PASSED_ON, ...names].flatMap((name) => {
     const value = process.env[name];
@@ -254,7 +237,7 @@ function gitBytes(
       failure = error;
       if (child.pid === undefined) reject(error);
     });
-    // Waits for the process to end. An aborted Git process still removes its own files, in a directory that the caller is about to remove.
+    // An aborted Git process still removes its own files, so wait for its end. The caller then removes the directory.
     child.on("close", (code) => {
       if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));

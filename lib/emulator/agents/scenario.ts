@@ -1,8 +1,3 @@
-/**
- * Scenarios: the texts of the built-in scenarios, the schema of scenario files, and a parser that reports the line and column of each mistake.
- *
- * @module
- */
 import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
@@ -57,7 +52,6 @@ const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote r
 // Source: API reference, "What `error` contains".
 const RATE_LIMITED = "OpenAI rate-limited this run. Wait a moment, then try again.";
 
-/** Scenarios by name. `campaign` is a set of several scenarios. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
 description: The agent changes something and opens a pull request; runs of automations succeed
@@ -97,7 +91,7 @@ steps:${UNTIL_AGENT}
   - { after: 0.2, call: failed, error: "${RATE_LIMITED}" }
   - { after: 1, status: failed, error: "${RATE_LIMITED}" }`,
   "duplicate-failed": `
-description: The agent fails, and three events report its end
+description: The agent fails, and three events report the failure
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: failed, message: Harness run failed, payload: { exit_code: 2, failure_code: command_failed } }
@@ -142,14 +136,14 @@ steps:${UNTIL_AGENT}
   - after: 2
     event: { message: "All tests pass.\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
   "awaiting-input": `
-description: The agent stops at a checkpoint for a person (later revisions)
+description: The agent stops at a checkpoint and waits for a person (later revisions)
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
   - { after: 0.2, call: success }
   - { after: 1, status: awaiting_input }`,
   "awaiting-input-resumed": `
-description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts again (later revisions)
+description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts over (later revisions)
 steps:${UNTIL_AGENT}
   - after: 10
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
@@ -189,7 +183,7 @@ steps:${UNTIL_AGENT}
   - after: 20
     event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
   "campaign": `
-description: Most runs of a campaign succeed; in every hundred repositories a few end differently, depending on the end of their names
+description: Most runs succeed; the end of the repository's name determines which runs do not
 scenarios:
   - name: agent-failure
     match: { repo: ["*13", "*63"] }
@@ -223,7 +217,6 @@ const DURATION = "it must be a time such as 20m, or { median: 20m, sigma: 0.5, s
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
 const LENGTH = /^(\d+(?:\.\d+)?)([smh])$/;
 
-/** Accepts `90`, `90s`, `20m` and `1.5h`. @returns `undefined` for any other value. */
 function secondsIn(value: unknown): number | undefined {
   if (typeof value === "number") return value > 0 && Number.isFinite(value) ? value : undefined;
   const [, amount = "", unit = ""] = typeof value === "string" ? LENGTH.exec(value) ?? [] : [];
@@ -240,9 +233,7 @@ const length = z.pipe(
 );
 
 const durationSchema = z.strictObject({
-  /** Median length: half of the runs are shorter. */
   median: length,
-  /** Standard deviation of the logarithm. */
   sigma: z._default(z.number().check(z.nonnegative()), 0.5),
   seed: z._default(z.int(), 1),
 });
@@ -268,7 +259,6 @@ const faultSchema = z.strictObject({
     z.transform((value: unknown) => typeof value === "number" ? String(value) : value),
     z.enum(FAULT_KINDS),
   ),
-  /** Requests that the fault affects, such as `POST /runs` or `GET /runs/*`. */
   route: z.optional(
     z.custom<string>(
       (value) => typeof value === "string" && value.includes("/"),
@@ -291,13 +281,11 @@ const eventSchema = z.strictObject({
   toolName: z.optional(z.nullable(z.string())),
   message: z.optional(z.nullable(z.string())),
   payload: z._default(z.record(z.string(), z.unknown()), {}),
-  /** Whether the payload is stored unchanged. By default, it is sanitized as in the service. */
   verbatim: z._default(z.boolean(), false),
 });
 
 const CONTENTS: readonly string[] = ["json", "text", "link", "size", "submodule"];
 
-/** The result file that a prompt from `--result` requests. */
 const resultSchema = z.strictObject({
   path: z.optional(z.string()),
   json: z.optional(z.unknown()),
@@ -307,16 +295,14 @@ const resultSchema = z.strictObject({
   submodule: z.optional(z.literal(true)),
 }).check(z.refine(
   (value) => CONTENTS.filter((name) => Object.hasOwn(value, name)).length === 1,
-  `it must have one of ${CONTENTS.join(", ")}`,
+  `it must have exactly one of ${CONTENTS.join(", ")}`,
 ));
 
 export type ScenarioResult = z.infer<typeof resultSchema>;
 
 const stepSchema = z.strictObject({
   after: z._default(seconds, 0),
-  /** The sandbox is running, and the run becomes `streaming`. */
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
-  /** Id of the agent's process, which a cancel must kill. */
   command: z.optional(z.string()),
   result: z.optional(resultSchema),
   deleteBranch: z.optional(z.literal(true)),
@@ -326,31 +312,24 @@ const stepSchema = z.strictObject({
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
   error: z.optional(z.nullable(z.string())),
-  /** The worker stops with this error. The run fails before the last event is written. */
   fail: z.optional(z.string()),
-  /** The fault is planned when the step is played. Without a `route`, the fault affects only requests about this run. */
   fault: z.optional(faultSchema),
-  /** A person answers a paused run in the app. The run gets a new inner call without events. Only in later revisions. */
   resume: z.optional(z.literal(true)),
   cancel: z.optional(z.literal(true)),
 });
 
 const automationStepSchema = z.strictObject({
-  /** Seconds since the previous step; for the first step, since the start of the work. Waiting for a slot is not included. */
+  /** Seconds since the previous step or, for the first step, since the run got a slot. */
   after: z._default(seconds, 0),
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   error: z.optional(z.nullable(z.string())),
-  /** The run waits for a person or an event. The run's status does not change. */
   wait: z.optional(z.literal(true)),
   resume: z.optional(z.literal(true)),
 });
 
 const automationSchema = z.strictObject({
-  /** Reason why the service starts no run although it accepts the trigger. */
   suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
-  /** Number of triggers to suppress. @default all */
   times: z.optional(z.number().check(z.int(), z.minimum(1))),
-  /** Seconds that the run waits for a slot even if one is free. */
   slotAfter: z.optional(seconds),
   steps: z._default(z.array(automationStepSchema), []),
 });
@@ -370,7 +349,6 @@ const scenarioSchema = z.strictObject({
       key: z.optional(z.string()),
       harness: z.optional(z.string()),
       automation: z.optional(z.string()),
-      /** Number of the run among the runs of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
       every: z.optional(attempt),
       with: z.optional(z.enum(SWITCHES)),
@@ -378,14 +356,11 @@ const scenarioSchema = z.strictObject({
     {},
   ),
   play: z.optional(z.enum(PLAYABLE_NAMES)),
-  /** Seconds from the start of a run to its last step, or a distribution of this time. @default determined by the steps */
   duration: z.optional(z.union([length, durationSchema], DURATION)),
   speed: z._default(z.number().check(z.positive()), 1),
-  /** The queue refuses the run with this error, so no step is played. */
   refuseQueue: z.optional(z.string()),
   faults: z.optional(z.array(faultSchema)),
   steps: z._default(z.array(stepSchema), []),
-  /** Steps for automation runs. A scenario without these steps does not match automation runs. */
   automation: z.optional(automationSchema),
 });
 
@@ -404,7 +379,7 @@ export type ScenarioEvent = z.infer<typeof eventSchema>;
 type Schema = z.core.$ZodType;
 type Written = z.infer<typeof scenarioSchema>;
 
-/** Returns the most specific issue. If a value can have several forms, returns the issue for the form that the value has. */
+/** A union has issues for each of its forms. An issue inside the value, or an unknown field, shows which form the value has. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
   const deeper = issue.errors.map(([first]) => first).find((first) =>
@@ -447,7 +422,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
-/** Handles the errors that a hostile file can cause, for example with aliases that multiply, or with deep nesting. */
+/** Handles the errors that a hostile file can cause, such as deep nesting or aliases that multiply. */
 function reading<T>(name: string, work: () => T): T {
   try {
     return work();
@@ -491,7 +466,7 @@ function findBadPlaceholder(
 function resolved({ play, ...written }: Written, place: () => string): Scenario {
   if (play === undefined) return written;
   if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
-    throw problem(`${place()}: "play" brings its own steps; leave out steps, automation and refuseQueue`);
+    throw problem(`${place()}: "play" already provides the steps; remove steps, automation and refuseQueue`);
   }
   const [played] = parseScenarios(lookup(SCENARIO_TEXTS, play) ?? "", play) as [Scenario];
   const { steps, automation, refuseQueue, speed } = played;
@@ -505,11 +480,6 @@ function resolved({ play, ...written }: Written, place: () => string): Scenario 
   };
 }
 
-/**
- * @param text YAML or JSON with one scenario, or with a list of `scenarios`.
- * @param name Name of the file in error messages.
- * @throws {UsageError} with the line and column of the first problem.
- */
 export function parseScenarios(text: string, name: string): Scenario[] {
   const lines = new LineCounter();
   const document = reading(name, () => parseDocument(text, { lineCounter: lines }));
@@ -517,7 +487,7 @@ export function parseScenarios(text: string, name: string): Scenario[] {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  /** Returns the position of the nearest existing node, because a missing field is reported at its parent. */
+  /** A missing field has no position, so the position of its nearest parent is used. */
   const placeAt = (path: readonly PropertyKey[]) => {
     let offset = 0;
     for (let length = 0; length <= path.length; length++) {

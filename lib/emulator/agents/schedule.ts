@@ -1,8 +1,3 @@
-/**
- * Chooses the scenario of a run, and computes how long the run takes and when the steps are due.
- *
- * @module
- */
 import { logNormal } from "../state/chance.ts";
 import type { Revision } from "../state/store.ts";
 import type { Scenario } from "./scenario.ts";
@@ -13,9 +8,8 @@ export interface RunFacts {
   key: string;
   prompt?: string;
   harness?: string;
-  /** `null` for the whole repository. Absent for an automation run. */
+  /** `null` for the whole repository. */
   root?: string | null;
-  /** Number of the run among the runs of its repository and root directory, from 1. Absent for an automation run. */
   attempt?: number;
   automation?: string;
   revision?: Readonly<Revision>;
@@ -29,7 +23,7 @@ export class Chooser {
     this.#scenarios = scenarios;
   }
 
-  /** Call this method once for each run, because it counts runs for `every`. @returns `undefined` if no scenario matches. */
+  /** Call this method once for each run, because it counts runs for `every`. */
   choose(run: RunFacts): Scenario | undefined {
     return this.#scenarios.find((scenario) => matches(scenario.match, run) && this.#isTurn(scenario));
   }
@@ -47,7 +41,7 @@ export class Chooser {
   }
 }
 
-/** Ignores `every`. A field does not match if the run lacks the corresponding fact. */
+/** Ignores `every`, which {@linkcode Chooser} checks. */
 export function matches(match: Scenario["match"], run: RunFacts): boolean {
   const { prompt, repo, key, harness, automation, attempt } = match;
   return (prompt === undefined || run.prompt?.includes(prompt) === true) &&
@@ -80,10 +74,6 @@ export interface Moment<Step> {
   index: number;
 }
 
-/**
- * @param steps Steps with times in seconds.
- * @param speed Divisor of all times.
- */
 export function schedule<Step extends { after: number; repeat?: number; every?: number }>(
   steps: readonly Step[],
   speed: number,
@@ -100,10 +90,7 @@ export function schedule<Step extends { after: number; repeat?: number; every?: 
   return moments;
 }
 
-/**
- * Moves the steps so that the last step is due after `lengthMs`. To make a run longer, only the longest pause grows, because the agent works in this
- * pause. To make a run shorter, all pauses shrink.
- */
+/** A longer run extends only the longest pause, because the agent works in that pause. A shorter run shrinks all pauses. */
 export function stretch<Step>(moments: readonly Moment<Step>[], lengthMs: number): Moment<Step>[] {
   const naturalMs = moments.at(-1)?.dueMs ?? 0;
   if (lengthMs <= naturalMs) {

@@ -1,6 +1,6 @@
 /**
- * Plays scenarios for runs. Nothing runs in the background: each read first plays the steps that are due, for all runs, in chronological order.
- * Therefore, the same code works with a real clock and with a virtual clock.
+ * Plays scenarios for runs. There is no background work: each read first plays the due steps of all runs in chronological order. The same code
+ * therefore works with a real clock and with a virtual clock.
  *
  * @module
  */
@@ -29,12 +29,9 @@ import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, scriptedContents, type World } from "../state/world.ts";
 
 export interface ScriptOptions {
-  /** The scenarios in order of precedence. A run plays the first scenario that matches the run. A run that no scenario matches stays pending. */
   scenarios: readonly Scenario[];
   speed?: number | undefined;
-  /** Duration of a run in milliseconds, regardless of its scenario and of `speed`; `undefined` to use the scenario and `speed`. */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
-  /** Whether the repository of a run has a branch. Branches that scripted runs pushed are recognized without this function. @default no branches */
   hasBranch?: ((run: RunRow, branch: string) => boolean) | undefined;
   onFault?: ((fault: Fault) => void) | undefined;
   onUnfit?: ((runId: string) => void) | undefined;
@@ -47,7 +44,7 @@ interface Play {
   next: number;
   startMs: number;
   startMicros: number;
-  /** Earliest timestamp for the next step, in microseconds since 1970. Keeps the timestamps of a run in order. */
+  /** Earliest timestamp of the next step, in microseconds since 1970, so that the timestamps of a run stay in order. */
   nextMicros: number;
   enteredMs: number | undefined;
   booted: boolean;
@@ -58,7 +55,6 @@ interface Play {
   branch: { name: string; created: boolean } | undefined;
 }
 
-// Time between a cancel and the agent's report that its process was killed.
 const KILL_REPORT_DELAY_MS = 1_000;
 
 function resultFile({ json, text, link, size, submodule }: ScenarioResult): StoredFile {
@@ -130,7 +126,6 @@ export function scriptDriver(
     if (path !== undefined) commit(run, branchOf(run, play).name, { [path]: resultFile(result) });
   }
 
-  /** Fills in the placeholders `${name}` in all strings of a value. `$${name}` produces the literal text `${name}`. */
   function fill<T>(value: T, run: RunRow, play: Play, index: number): T {
     if (Array.isArray(value)) return value.map((item) => fill(item, run, play, index)) as T;
     if (value !== null && typeof value === "object") {
@@ -188,7 +183,7 @@ export function scriptDriver(
     return true;
   }
 
-  /** Runs `action` as if it were the scheduled time of its step, because a read can play a step late. */
+  /** A read can play a step late, so `action` runs with the scheduled time of the step. */
   function atMoment<T>(play: Play, dueMs: number, action: () => T): T {
     const micros = Math.max(Math.round(play.startMicros + dueMs * 1_000), play.nextMicros);
     const { result, next } = world.clock.backdate(micros, action);
@@ -197,14 +192,13 @@ export function scriptDriver(
   }
 
   /**
-   * Whether the run ended before its script did. Cancelling a run while its sandbox boots does not stop the script, because the worker does not
-   * read the status of the run until the sandbox is running.
+   * Cancelling a run while its sandbox boots does not stop the script, because the worker does not read the status of the run until the sandbox is
+   * running.
    */
   function isCut({ run, booted, closed }: Play): boolean {
     return isTerminal(run.status) && !closed && (booted || run.status !== "cancelled");
   }
 
-  /** Stops the script of a run that ended before its script did. If a cancel killed the agent, the agent's last event follows after a delay. */
   function cut(play: Play, atMs: number): void {
     if (play.killedMs !== undefined) {
       const reportMs = play.killedMs + KILL_REPORT_DELAY_MS;

@@ -1,8 +1,3 @@
-/**
- * Automations: lists, triggers, and automation runs.
- *
- * @module
- */
 import { messageOf } from "../../error_sentence.ts";
 import type { Automation, AutomationRun, TriggerResult } from "../../model.ts";
 import { sha256Hex } from "../../sha256.ts";
@@ -42,11 +37,7 @@ function decodeBase64(text: string): string {
   return new TextDecoder().decode(Uint8Array.from(atob(whole), (character) => character.charCodeAt(0)));
 }
 
-/**
- * Newest first. Automations with the same time are in descending order of their ids.
- *
- * @throws {DatabaseError} for every page after the first, in the base revision. Source: contract notes of November 2026.
- */
+/** In the base revision, every page after the first fails. Source: contract notes of November 2026. */
 export function listAutomations(
   world: World,
   userId: string,
@@ -95,7 +86,6 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-/** Unlike an entry of the list, this answer contains the graphs, and contains the published version instead of the version's id. */
 export function presentAutomation(row: AutomationRow) {
   const { publishedVersionId: _, ...summary } = presentSummary(row);
   return {
@@ -255,10 +245,6 @@ function recordStart(world: World, run: AutomationRunRow, outcome: string, reaso
   recordDispatch(world, run, { event_kind: "start", outcome, reason, metadata: storeJson(metadata) });
 }
 
-/**
- * @param run `null` for a trigger that started no run.
- * @param createdAt Microseconds since 1970. @default now
- */
 function recordDispatch(
   world: World,
   run: AutomationRunRow | null,
@@ -321,14 +307,11 @@ interface TriggerRequest {
   automationId: string;
   repoId: string;
   key: string;
-  /** The input becomes part of the run's metadata, where the service's own fields overwrite inputs with the same name. */
+  /** The input becomes part of the run's metadata. The service's own fields overwrite inputs with the same name. */
   input: TriggerInput;
 }
 
-/**
- * @throws {Refusal} if the API refuses the trigger.
- * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending forever.
- */
+/** If the queue refuses the run, the run stays pending forever. */
 export function triggerAutomation(world: World, caller: Caller, request: TriggerRequest): TriggerResult {
   world.automationDriver.catchUp();
   const order = checkTrigger(world, caller, request);
@@ -479,7 +462,7 @@ function baseMetadata({ row, version, repo, input }: Order): Record<string, unkn
   };
 }
 
-/** In later revisions, a repeated key returns the current state of the first run. Only the input is compared, not the repository. */
+/** The service compares only the input of a repeated key, not the repository. */
 function replay(world: World, order: Order, run: AutomationRunRow) {
   if (canonicalJson(order.input) !== canonicalJson(run.input)) {
     throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
@@ -500,7 +483,6 @@ export function listAutomationRuns(world: World, userId: string, id: string, lim
   return runs.slice(0, limit).map((run) => presentAutomationRun(world, run, dispatchesOf(world, run)));
 }
 
-// The API marks a run as repairable once it has been pending for this long.
 const REPAIRABLE_AFTER_MS = 5 * 60_000;
 
 function presentAutomationRun(world: World, run: AutomationRunRow, events: DispatchRow[]) {
@@ -591,11 +573,6 @@ function presentWait({ created_at, ...wait }: WaitRow) {
   return { ...wait, created_at: formatTimestamp(created_at) };
 }
 
-/**
- * Exists only in later revisions.
- *
- * @throws {Refusal} 404 for an unknown automation or run, 409 for a run that has ended.
- */
 export function cancelAutomationRun(world: World, userId: string, id: string, runId: string): AutomationRunRow {
   const run = findAutomationRun(world, userId, id, runId);
   if (run.status !== "pending" && run.status !== "running") {

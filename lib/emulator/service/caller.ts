@@ -6,6 +6,5 @@ export interface Caller {
   credential: "api_key" | "oauth";
   label: string;
   scopes: readonly string[];
-  /** Whether the token can trigger automations but cannot start runs. Only in later revisions. */
   automationsOnly: boolean;
 }

@@ -1,5 +1,5 @@
 /**
- * Control actions, which change the emulator's state from outside the API. `tests/conformance/FORMAT.md` describes names and arguments.
+ * Control actions. `tests/conformance/FORMAT.md` and `lib/emulator/README.md` describe their names and arguments.
  *
  * @module
  */
@@ -38,7 +38,7 @@ function setter<Name extends keyof World["around"]>(
   });
 }
 
-/** All actions except `fault` and `clearFaults`, which the emulator handles itself. */
+/** All actions except `fault` and `clearFaults`, which `makeEmulator()` handles. */
 const ACTIONS: Readonly<Record<string, Action>> = {
   reset: action([], resetWorld),
   gate: setter("gate", "enabled", enabled),
@@ -78,7 +78,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     const id = text(args, "id");
     const sandbox = required(store.sandboxes.get(id), id);
     const set = fields(args.set, "set");
-    // Otherwise, the time at which the last run freed the sandbox would override the new status.
+    // Otherwise, the sandbox would still stop at this time.
     if ("status" in set) sandbox.free_at = null;
     store.addSandbox(sandbox);
     overwrite(sandbox, set);
@@ -164,7 +164,7 @@ function resetWorld(world: World): void {
 }
 
 function setRun(world: World, args: ControlArguments): void {
-  // A run that ends before its sandbox is running keeps its claim. Steps that are already due are played first, so that no claim is kept by mistake.
+  // A run that ends before its sandbox is running keeps its claim. Play the steps that are already due first, so that no claim is kept by mistake.
   world.driver.catchUp();
   const run = world.store.anyRun(text(args, "runId"));
   const call = world.store.calls.get(run.ai_call_id);
@@ -182,7 +182,7 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   const isList = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string");
   if (!isList) throw badArgument('"scopes" must be a list of strings');
   if (typeof token !== "string" || !token.startsWith("mog_")) throw badArgument('"token" must start with "mog_"');
-  if (store.tokens.has(token)) throw badArgument('another token already has the value of "token"');
+  if (store.tokens.has(token)) throw badArgument('the value of "token" is already in use');
   const existingUser = [...store.users.values()].find(({ key }) => key === user);
   const row = existingUser ??
     { key: user, id: crypto.randomUUID(), providerKeys: [], defaultModel: null, hostedSandboxAccess: true };
@@ -193,7 +193,7 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   return { token };
 }
 
-/** Removes the repository together with its runs and sandboxes. The idempotency keys of these runs can be used again. Source: API reference. */
+/** As on the service, the idempotency keys of the removed runs can be used again. Source: API reference. */
 function removeRepo({ store, driver }: World, id: string): void {
   for (const run of [...store.runs.values()].filter((each) => each.repo_id === id)) {
     if (!isTerminal(run.status)) driver.kill(run);

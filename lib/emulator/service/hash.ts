@@ -1,5 +1,5 @@
 /**
- * Canonical JSON for hashing requests, and the names of generated branches. Both are part of the contract.
+ * The canonical JSON and the generated branch names are part of the contract.
  *
  * @module
  */

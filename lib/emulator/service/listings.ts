@@ -1,8 +1,3 @@
-/**
- * Data for the read-only routes, the account that the emulator shows to its user, and the emulator's pull requests.
- *
- * @module
- */
 import type { Repo, Sandbox } from "../../model.ts";
 import { isUuid } from "../../service/contract.ts";
 import { formatTimestamp, likeFinder, parseUuid, storeText } from "../state/postgres.ts";
@@ -70,11 +65,11 @@ function presentSandbox(world: World, row: SandboxRow): Sandbox {
   };
 }
 
-// Applies regardless of `limit`. Source: API reference, "Get sandbox logs".
+// Source: API reference, "Get sandbox logs".
 const MAX_LIFECYCLE_EVENTS = 200;
 const MAX_AGENTS = 200;
 
-/** The service does not mask secrets in logs. @throws {DatabaseError} for an id that is not a UUID. */
+/** The service does not mask secrets in logs. */
 export function sandboxLogs(world: World, userId: string, id: string) {
   world.store.guard("select", "sandboxes");
   world.driver.catchUp();
@@ -119,7 +114,7 @@ export function listAgents(world: World, userId: string) {
   return [...presets, ...agents];
 }
 
-// Models of these providers need only the provider's own key. All other models need a gateway key.
+// Models of these providers are also available with the provider's own key.
 const DIRECT_PROVIDERS = ["openai", "anthropic"];
 
 export function listModels(world: World, userId: string) {

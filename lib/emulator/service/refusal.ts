@@ -1,6 +1,5 @@
 import type { FailureStatus } from "../../service/contract.ts";
 
-/** A handler throws this error to refuse a request with this status, code and message. Any other error becomes a 500. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly status: FailureStatus;

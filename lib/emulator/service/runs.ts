@@ -33,7 +33,6 @@ export const EVENT_TYPES = [
   "log",
 ] as const;
 
-/** A terminal event ends the call and closes all event streams of that call. */
 export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
   return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
 }
@@ -47,7 +46,6 @@ export interface NewEvent {
   createdAt?: number | undefined;
 }
 
-/** Sanitizes the payload, and ignores a failure to store the event, as the service does. */
 export function writeEvent(world: World, callId: string, event: NewEvent): void {
   try {
     insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
@@ -56,11 +54,6 @@ export function writeEvent(world: World, callId: string, event: NewEvent): void 
   }
 }
 
-/**
- * Stores an event unchanged, at its place in chronological order.
- *
- * @throws {DatabaseError} for text that the database cannot store, or for an injected failure.
- */
 export function insertEvent(world: World, callId: string, event: NewEvent): EventRow {
   world.store.guard("insert", "ai_call_events");
   const row = {
@@ -76,7 +69,7 @@ export function insertEvent(world: World, callId: string, event: NewEvent): Even
   const rows = world.store.events.get(callId) ?? [];
   let at = rows.length;
   while (at > 0 && (rows[at - 1]?.created_at ?? 0) > row.created_at) at--;
-  // A new array each time, because the array's identity is part of the cache key of {@linkcode eventsBody}.
+  // A new array each time, because the array's identity is part of the cache key of `eventsBody()`.
   world.store.events.set(callId, [...rows.slice(0, at), stored, ...rows.slice(at)]);
   world.feed.publish(stored);
   return stored;
@@ -93,20 +86,11 @@ function present(row: Omit<EventRow, "json">): RunEvent {
   };
 }
 
-/** The base revision returns the first `limit` events. Later revisions return the last `limit` events. Both return the oldest event first. */
 function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
 }
 
-// The contract defines which values are treated as absent, which defaults apply, and which invalid field is reported first.
-
-/**
- * Updates the run before returning it.
- *
- * @returns `undefined` if the run does not exist or belongs to another user.
- * @throws {DatabaseError} for an id that is not a UUID, or for an injected failure.
- */
 export function findRun(world: World, userId: string, id: string): RunRow | undefined {
   world.store.guard("select", "external_agent_runs");
   const row = world.store.runs.get(parseUuid(id));
@@ -117,10 +101,6 @@ export function findRun(world: World, userId: string, id: string): RunRow | unde
 
 export type Body = Record<string, unknown>;
 
-/**
- * @throws {Refusal} if the API refuses the request.
- * @throws {DatabaseError | QueueError} for a 500. The run may exist nevertheless.
- */
 export function startRun(world: World, caller: Caller, key: string, body: Body): StartResult {
   const { userId } = caller;
   const repoId = trimmedOrNull(body.repoId);
@@ -201,13 +181,7 @@ interface NormalizedStart {
   agentId: string | null;
 }
 
-/**
- * The checks are in the service's order.
- *
- * @param repo Repository with the default values.
- * @param key Idempotency key. A generated branch name depends on it.
- * @throws {Refusal} 400 for the first invalid field.
- */
+/** The contract defines the order of the checks, the defaults, and the values that are treated as absent. */
 function normalizeStart(
   body: Body,
   repo: RepoRow,
@@ -396,11 +370,7 @@ interface CachedEvents {
   text: string;
 }
 
-/**
- * Cached for each state of a run, because many followers read the same few runs.
- *
- * @param limit 1 to 200.
- */
+/** Cached for each state of a run, because many followers read the same few runs. */
 export function eventsBody(world: World, row: RunRow, limit: number): string {
   world.store.guard("select", "ai_call_events");
   const rows = world.store.events.get(row.ai_call_id);
@@ -416,7 +386,7 @@ export function eventsBody(world: World, row: RunRow, limit: number): string {
 
 const EVENT_OF: ReadonlyMap<string, string> = new Map([["success", "finished"], ["cancelled", "cancelled"]]);
 
-/** Ends a run whose worker died, as the service's supervisor does in later revisions. Source: API reference, "Event types". */
+/** Later revisions end a run whose worker died. Source: API reference, "Event types". */
 export function repairRun(world: World, run: RunRow): void {
   if (!world.revision.repairsRuns || !isOrphaned(world, run)) return;
   const end = endOf(world, run);
@@ -449,7 +419,6 @@ function silenceOf(world: World, run: RunRow): number {
 
 const DEAD = "The agent worker stopped before the run was finished";
 
-/** Uses the status of the inner call, otherwise the last terminal event. If both are missing, the run failed. */
 function endOf(world: World, run: RunRow): { status: string; error: string | null } {
   const call = world.store.calls.get(run.ai_call_id);
   if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };
@@ -459,13 +428,8 @@ function endOf(world: World, run: RunRow): { status: string; error: string | nul
   return { status: "failed", error: DEAD };
 }
 
-// Cancelling runs the same sequence of statements as the service. Each statement can fail, and then leaves the run partly cancelled.
+// Cancellation executes the same sequence of database statements as the service. If a statement fails, the run stays partly cancelled.
 
-/**
- * @returns `undefined` if the user has no such run.
- * @throws {Refusal} with the service's status and code.
- * @throws any other error for a 500. The cancellation may have been requested nevertheless.
- */
 export function cancelRun(world: World, userId: string, id: string): CancelResult | undefined {
   const run = findRun(world, userId, id);
   if (run === undefined) return undefined;
@@ -520,7 +484,6 @@ const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal
 
 const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
 
-/** Copies the status of a finished call to the run, unless the run has already ended. */
 function syncRun(world: World, run: RunRow, call: CallRow): void {
   if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
   else world.store.guard("update", "external_agent_runs");

@@ -1,15 +1,12 @@
 /**
- * Sandboxes that runs boot. The worker claims a sandbox when it accepts a run, and adds the row once the sandbox is running.
+ * The worker claims a sandbox when it accepts a run, and adds the row once the sandbox is running.
  *
  * @module
  */
 import type { RunRow, SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
-/**
- * Claims a sandbox for a run, unless the run reuses a sandbox or its user has reached the limit. A run without a claim fails later, when its sandbox
- * should be running.
- */
+/** A run that gets no claim fails later, when its sandbox should be running. */
 export function claimSandbox(world: World, run: RunRow): void {
   if (run.sandbox_record_id !== null || isFull(world, run.user_id)) return;
   world.store.sandboxClaims.set(run.id, { userId: run.user_id, at: world.clock.stamp() });
@@ -20,10 +17,9 @@ function isFull(world: World, userId: string): boolean {
   return sandboxLimit !== undefined && liveSandboxes(world, userId).length + claimsOf(world, userId) >= sandboxLimit;
 }
 
-/** Statuses of an active sandbox. A new run cannot reuse a sandbox with any other status. Source: conformance. */
+/** A run can reuse only a sandbox with one of these statuses. Source: conformance. */
 const LIVE: readonly string[] = ["creating", "installing", "running", "pausing"];
 
-/** Sandboxes that count toward the user's limit. A new run can reuse one of them. */
 export function liveSandboxes(world: World, userId: string): SandboxRow[] {
   const { currentSandboxes } = world.store;
   return [...currentSandboxes].filter((sandbox) => {
@@ -57,10 +53,6 @@ function claimsOf({ store, clock }: World, userId: string): number {
   return [...store.sandboxClaims.values()].filter((claim) => claim.userId === userId && claim.at > since).length;
 }
 
-/**
- * @param sandboxId The provider's id, for a sandbox that has no id yet.
- * @returns `undefined` if the run has neither a sandbox nor a claim.
- */
 export function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow | undefined {
   const isClaimed = world.store.sandboxClaims.delete(run.id);
   const sandbox = sandboxOf(world, run) ?? (isClaimed ? addSandbox(world, run) : undefined);

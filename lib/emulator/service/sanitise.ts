@@ -1,5 +1,5 @@
 /**
- * Sanitizes event payloads as the service does: when its event writer stores them, and again at every read.
+ * Sanitizes event payloads as the service does: when its event writer stores them, and again whenever they are read.
  *
  * Messages are never sanitized. `mog_` tokens are not recognized, so a client has to mask its own tokens.
  *

@@ -1,8 +1,3 @@
-/**
- * The steps of the service's worker, which every agent of the emulator uses.
- *
- * @module
- */
 import { isTerminal } from "../../service/contract.ts";
 import type { CallRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
@@ -40,7 +35,6 @@ export function closeCall(world: World, run: RunRow, status: string, error: stri
   Object.assign(call, { status, error, runtime_command_id: null });
 }
 
-/** The run gets a new inner call without events. */
 export function resumeRun(world: World, run: RunRow): void {
   const before = callOf(world, run);
   if (before === undefined) return;
@@ -64,12 +58,8 @@ export function startCommand(world: World, run: RunRow, commandId: string): void
 const TOO_MANY_SANDBOXES = "Too many active sandboxes";
 
 /**
- * Marks the sandbox of a run as running. A run that has neither a sandbox nor a claim fails.
- *
  * In the base revision, the worker does not check whether the run was cancelled while its sandbox booted. The worker sets the run to `streaming`, and
  * then fails the run because its call has ended. Source: API reference, "Statuses and transitions".
- *
- * @returns Whether the agent can start.
  */
 export function sandboxUp(world: World, run: RunRow, sandboxId: string): boolean {
   if (isTerminal(run.status) && (run.status !== "cancelled" || world.revision.keepsCancelled)) return false;
@@ -91,16 +81,12 @@ export function agentBranch(run: RunRow, exists: (branch: string) => boolean = (
   return usable ? run.working_branch : fallbackBranch(run.ai_call_id);
 }
 
-/** Path of the result file that a prompt requests. The client writes this phrase into prompts: see `lib/result/task.ts`. */
+/** The client writes this phrase into prompts: see `lib/result/task.ts`. */
 export function resultPathIn(prompt: string): string | undefined {
   return [...prompt.matchAll(/as JSON to the file "([^"\n]+)"/g)].at(-1)?.[1];
 }
 
-/**
- * Converts an event of another harness to the event that the harness `mogplex` writes instead.
- *
- * @returns `undefined` if `mogplex` writes no such event. Source: contract notes of November 2026, harness `mogplex`.
- */
+/** The harness `mogplex` writes different events. Source: contract notes of November 2026, harness `mogplex`. */
 function nativeEvent(event: NewEvent): NewEvent | undefined {
   const payload = isRecord(event.payload) ? event.payload : {};
   const isHarness = event.message?.startsWith("Harness ") === true;

@@ -1,4 +1,4 @@
-/** A number from 0 up to but not including 1, from the generator splitmix32. Depends only on the arguments. */
+/** The generator splitmix32. The result is at least 0 and less than 1. */
 export function chance(seed: number, n: number, salt: number): number {
   let state = (seed ^ Math.imul(n, 0x9e3779b9) ^ Math.imul(salt, 0x85ebca6b)) | 0;
   state = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
@@ -20,7 +20,6 @@ interface LogNormal {
   seed: number;
 }
 
-/** A value in the same unit as the median. The same name always gets the same value. */
 export function logNormal({ median, sigma, seed }: LogNormal, name: string): number {
   const n = numberOf(name);
   // Box-Muller transform. The argument of the logarithm must not be 0.

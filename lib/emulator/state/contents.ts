@@ -1,5 +1,5 @@
 /**
- * Files of the emulated repositories, by branch. Only scripted runs and control actions use these files. Commands use a real Git repository.
+ * Files that scripted runs and control actions commit. Runs that execute a command use a real Git repository.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface Contents {
 
 const FOLDER = "040000";
 
-/** The id has the form of a Git id. The same content has the same id. */
+/** The id has the form of a Git id. */
 const idOf = (kind: string, content: string) => sha256Hex(`${kind} ${content}`).slice(0, 40);
 
 export function storedFile(text: string, mode = "100644", size?: number): StoredFile {

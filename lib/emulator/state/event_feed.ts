@@ -1,8 +1,3 @@
-/**
- * Passes new events to open streams, as the notifications of the service's database do.
- *
- * @module
- */
 import type { EventRow } from "./store.ts";
 
 interface FeedListener {

@@ -1,9 +1,3 @@
-/**
- * Faults: error responses and broken connections of the service, its host or the network. Control actions and scenarios plan faults. Random faults
- * are repeatable.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import { checkOptions, type Keys } from "../../check_options.ts";
 import { API_PREFIX } from "../../service/contract.ts";
@@ -77,7 +71,6 @@ export interface PlannedFault extends Fault {
   hits: number;
 }
 
-/** The fault of the nth request depends only on the seed and n. */
 export interface RandomFaults {
   rate: number;
   kinds: readonly FaultKind[];
@@ -148,7 +141,6 @@ export function parseFault(args: Record<string, unknown>): Fault {
   };
 }
 
-/** The method in `route` is optional. A `*` in either route matches any segment. */
 function meets(route: string, knownRoute: string): boolean {
   const [method, path = ""] = knownRoute.split(" ");
   const [first = "", second] = route.split(" ");
@@ -165,15 +157,12 @@ export function onlyRoute(kind: FaultKind): string | undefined {
   return kind === "limiter-down" ? "POST /runs" : undefined;
 }
 
-/**
- * @param routes All routes of the service, as `METHOD PATH` with `*` for each parameter.
- * @throws {UsageError} if the fault can never affect a request.
- */
+/** @param routes All routes of the service, as `METHOD PATH` with `*` for each parameter. */
 export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[], hasStreams: boolean): void {
   const only = onlyRoute(kind);
   if (only === STREAM_ROUTE && !hasStreams) {
     const why = `"${kind}" affects only streams, but this revision of the service has no streams`;
-    const advice = 'set revision: "later", or --server-revision later';
+    const advice = 'set revision to "later", or use --server-revision later';
     throw new UsageError({ attempted: "inject fault", why, advice });
   }
   if (route === undefined) return;
@@ -185,14 +174,13 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
   }
   throw new UsageError({
     attempted: "inject fault",
-    why: `no request has the route "${route.slice(0, 100)}"`,
-    advice: `${meantOrKnown(route, routes)}, each below ${API_PREFIX}`,
+    why: `no route matches "${route.slice(0, 100)}"`,
+    advice: `${meantOrKnown(route, routes)} (routes are below ${API_PREFIX})`,
   });
 }
 
 const FIELDS = ["rate", "kinds", "retryAfter", "delayMs"];
 
-/** @param text For example, `rate=0.3,kinds=503+reset0[,retryAfter=1][,delayMs=500]`. */
 export function parseRandomFaults(text: string, seed: number): RandomFaults {
   const fields = new Map(
     text.split(",").map((part) => {

@@ -1,8 +1,3 @@
-/**
- * Initial state of an emulator: the format of `fixture.json`, its reader, and a small built-in fixture.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
 import { valueOr } from "../../lookup.ts";
@@ -27,7 +22,6 @@ const tokenSchema = z.object({
   scopes: z.array(z.string()),
   expiresAt: nullable(z.string()),
   revokedAt: nullable(z.string()),
-  /** Whether the token can only read and trigger automations. Only in later revisions. */
   automationsOnly: z._default(z.boolean(), false),
 });
 const oauthTokenSchema = z.object({
@@ -80,7 +74,6 @@ const inputSchema = z.object({
   type: z.enum(["string", "integer", "boolean", "json"]),
   required: z._default(z.boolean(), false),
   enum: nullable(z.array(z.unknown())),
-  /** Regular expression that a string must match; `null` if any string is permitted. */
   pattern: nullable(z.string().check(z.refine(isPattern, "it must be a regular expression"))),
   maxLength: nullable(z.number()),
 });
@@ -94,7 +87,6 @@ const automationSchema = z.object({
   notes: nullable(z.string()),
   status: z.enum(["active", "inactive"]),
   publishedVersion: nullable(z.object({ id: z.guid(), versionNumber: z.number() })),
-  /** Event that starts the automation. `api` is the API trigger of later revisions. */
   startEvent: z.string(),
   inputs: z._default(z.array(inputSchema), []),
   permittedRepos: nullable(z.array(z.string())),
@@ -137,11 +129,11 @@ const fixtureSchema = z.object({
   modelPreferences: z._default(z.array(preferenceSchema), []),
 });
 
-/** Initial state of an emulator. The fields `user`, `repo`, `sandbox` and `permittedRepos` contain keys of other records. */
+/** The fields `user`, `repo`, `sandbox` and `permittedRepos` contain keys of other records. */
 export type Fixture = z.infer<typeof fixtureSchema>;
 export type FixtureRepo = Fixture["repos"][number];
 
-/** Messages for issues, because the small build of the schema library contains none. */
+/** The small build of the schema library contains no messages. */
 export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
   switch (issue?.code) {
     case "unrecognized_keys":
@@ -158,7 +150,7 @@ export function explainIssue(issue: z.core.$ZodIssue | undefined): string {
       if ("prefix" in issue) return `it must start with "${issue.prefix}"`;
       return `it must be a ${issue.format}`;
     default:
-      return issue?.message ?? "it cannot be used";
+      return issue?.message ?? "it is invalid";
   }
 }
 
@@ -177,7 +169,7 @@ export function parseFixture(value: unknown, name = "fixture"): Fixture {
       throw new UsageError({
         attempted: `read ${name}`,
         why: `at "${list}.${index}.user", no user has the key "${entry.user}"`,
-        advice: `the keys are ${[...users].join(", ")}`,
+        advice: `use one of ${[...users].join(", ")}`,
       });
     }
   }
@@ -214,7 +206,7 @@ export function withSubProject(fixture: Fixture): Fixture {
   return { ...fixture, repos: [...fixture.repos, row] };
 }
 
-/** Belongs to the installation of {@linkcode plainRepo}. The automation with `index` 0 is the newest, so it comes first in lists. */
+/** The automation with `index` 0 is the newest, so it comes first in lists. */
 function plainAutomation(name: string, user: string, index: number): Fixture["automations"][number] {
   const createdAt = new Date(Date.UTC(2026, 7, 1) - index * 1_000).toISOString();
   return {
@@ -235,11 +227,6 @@ function plainAutomation(name: string, user: string, index: number): Fixture["au
   };
 }
 
-/**
- * One user with a full and a read-only token, and the named repositories and automations. Ids and tokens are random.
- *
- * @param repos Names as `owner/name`.
- */
 export function builtInFixture(
   repos: readonly string[] = ["acme/web"],
   automations: readonly string[] = ["Nightly clean-up"],

@@ -1,16 +1,8 @@
-/**
- * The two limits of the service: requests per token, and starts per user and token.
- *
- * @module
- */
 import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/contract.ts";
 
 type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
-/**
- * A sliding log of accepted requests for each token. A refused request is not recorded, and does not prolong the wait. Source: API reference, "Rate
- * limits".
- */
+/** A refused request is not recorded, so it does not prolong the wait. Source: API reference, "Rate limits". */
 export class RequestLimiter {
   readonly #accepted = new Map<string, number[]>();
 
@@ -35,10 +27,7 @@ const START_MESSAGES = [
   "Daily external Mogplex run quota exceeded",
 ];
 
-/**
- * Three sliding windows of accepted starts. The first full window determines the answer. A slot is never given back. Source: API reference,
- * "Run-start limits".
- */
+/** The first full window determines the answer. A slot is never given back. Source: API reference, "Run-start limits". */
 export class StartLimiter {
   readonly #accepted = new Map<string, number[]>();
   readonly #limited: boolean;
@@ -47,10 +36,6 @@ export class StartLimiter {
     this.#limited = limited;
   }
 
-  /**
-   * @param key Owner of the slots: a user, or a user with a token.
-   * @param nowMs Monotonic milliseconds.
-   */
   claim(key: string, nowMs: number): StartDecision {
     if (!this.#limited) return { allowed: true };
     const longest = Math.max(...START_LIMITS.map((limit) => limit.windowMs));

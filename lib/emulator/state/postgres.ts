@@ -1,11 +1,10 @@
 /**
- * Stores and formats values as the service's database does, because the API exposes its formats of times and UUIDs, its refusals, and the order of
- * keys in `jsonb`.
+ * Stores and formats values as the service's database does, because the API exposes the database's formats of times and UUIDs, its errors, and its
+ * order of the keys in `jsonb`.
  *
  * @module
  */
 
-/** The database refused a statement. The route answers with a 500. */
 export class DatabaseError extends Error {
   override name = "DatabaseError";
 }
@@ -27,11 +26,7 @@ export function parseTimestamp(text: string): number {
   return seconds * 1_000 + micros - shift;
 }
 
-/**
- * Formats a time as the database does: `2026-08-03T15:00:20.638123+00:00`, without trailing zeros in the fraction.
- *
- * @param micros Microseconds since 1970.
- */
+/** Formats a time as the database does: `2026-08-03T15:00:20.638123+00:00`, without trailing zeros in the fraction. */
 export function formatTimestamp(micros: number): string {
   const whole = Math.floor(micros / 1_000_000);
   const fraction = String(micros - whole * 1_000_000).padStart(6, "0").replace(/0+$/, "");
@@ -39,11 +34,8 @@ export function formatTimestamp(micros: number): string {
 }
 
 /**
- * Parses a UUID as the column type does: in upper or lower case, with or without a hyphen after each group of four digits, and with or without
- * braces.
- *
- * @returns The canonical lowercase form.
- * @throws {DatabaseError} for any other text, so the answer to a malformed id is a 500 and not a 404.
+ * Parses a UUID as the database's `uuid` type does: in upper or lower case, with or without a hyphen after each group of four digits, and with or
+ * without braces. A malformed id is a database error, so most routes answer it with a 500 and not a 404.
  */
 export function parseUuid(text: string): string {
   const inner = text.startsWith("{") && text.endsWith("}") ? text.slice(1, -1) : text;
@@ -60,7 +52,7 @@ export function parseUuid(text: string): string {
   ].join("-");
 }
 
-/** @throws {DatabaseError} if the text contains NUL, which a `text` column cannot hold. */
+/** A `text` column cannot contain NUL. */
 export function storeText<T extends string | null>(text: T): T {
   if (text !== null && text.includes("\0")) {
     throw new DatabaseError(`invalid byte sequence for encoding "UTF8": 0x00`);
@@ -85,11 +77,7 @@ function jsonbText(text: string): string {
   return text;
 }
 
-/**
- * Sorts the keys of a JSON value as `jsonb` does: by length, then by bytes. The order decides which 25 entries of a large payload are shown.
- *
- * @throws {DatabaseError} if a value or a key contains NUL or an unpaired surrogate.
- */
+/** Sorts the keys of a JSON value as `jsonb` does: by length, then by bytes. The order decides which 25 entries of a large payload are shown. */
 export function storeJson(value: unknown): unknown {
   if (typeof value === "string") return jsonbText(value);
   if (value === null || typeof value !== "object") return value;

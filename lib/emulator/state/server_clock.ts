@@ -1,24 +1,17 @@
-/**
- * The emulator's own time: an injected clock, plus the time that `advanceClock` added.
- *
- * @module
- */
 import type { Clock } from "../../clock.ts";
 
 export interface ServerClock {
   nowMs(): number;
   wallMs(): number;
-  /** Microseconds since 1970 for a new record. Every stamp is later than the previous one, so records of the same millisecond keep their order. */
-  stamp(): number;
   /**
-   * Runs `action` as if it were an earlier time: {@linkcode stamp} starts from `micros`.
-   *
-   * @param micros Microseconds since 1970.
-   * @returns The result of `action`, and the next free stamp.
+   * Microseconds since 1970 for a new record. Outside of {@linkcode backdate}, every stamp is later than the previous one, so records of the same
+   * millisecond keep their order.
    */
+  stamp(): number;
+  /** During `action`, {@linkcode stamp} counts up from `micros`. `next` is the next free stamp. */
   backdate<T>(micros: number, action: () => T): { result: T; next: number };
   advance(ms: number): void;
-  /** Waits until {@linkcode nowMs} reaches `at`, or until the signal aborts. Never rejects. */
+  /** Never rejects, not even if the signal aborts. */
   until(at: number, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,17 +1,12 @@
-/**
- * The emulated database: types of its rows, in-memory tables filled from a fixture, bulk records, and switches for revisions of the service.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import type { Fixture } from "./fixture.ts";
 import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.ts";
 
-// Field names are the column names of the service, because control actions and some routes show them. Times are in microseconds since 1970.
+// Most field names are column names of the service's database, because control actions and some routes expose them. Numeric times are in microseconds
+// since 1970.
 
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A row of a fixture in the form in which the database stores the row: with the user's id instead of the user's key, and with numeric times. */
 type Stored<Row, Times extends keyof Row = never> =
   & Omit<Row, "user" | Times>
   & { userId: string }
@@ -70,7 +65,7 @@ export interface RunRow {
   error: string | null;
   created_at: number;
   updated_at: number;
-  /** Number of changes to the row. It is part of the cache key of answers. */
+  /** Part of the cache key of `eventsBody()`, so every change must increment it. */
   version: number;
 }
 
@@ -184,7 +179,7 @@ export class Store {
   readonly models: ModelRow[] = [];
   readonly preferences: PreferenceRow[] = [];
   readonly runs = new Map<string, RunRow>();
-  /** Run ids by user and idempotency key. A key never expires. */
+  /** By user and idempotency key. A key never expires. */
   readonly runKeys = new Map<string, string>();
   readonly calls = new Map<string, CallRow>();
   /** Events by call id, in chronological order. */
@@ -207,7 +202,6 @@ export class Store {
     this.#failures.set(`${operation} ${table}`, times);
   }
 
-  /** Called before every statement. @throws {DatabaseError} if {@linkcode Store.failNext} planned a failure. */
   guard(operation: StoreOperation, table: string): void {
     const key = `${operation} ${table}`;
     const remaining = this.#failures.get(key) ?? 0;
@@ -361,7 +355,6 @@ interface Bulk {
   what: string;
   userId: string;
   count: number;
-  /** Used only for `lifecycleEvents`. */
   sandboxId: string;
 }
 
@@ -448,45 +441,29 @@ export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk):
 // The documentation describes the base revision of the service. Each later behavior has its own switch, because a deployed server can have any
 // combination of these behaviors.
 
-/** All are off in the base revision. */
+/** `lib/emulator/README.md` describes each switch. All switches are off in the base revision. */
 export const SWITCHES = [
-  // The events route returns the newest N instead of the first N.
   "tailWindow",
-  // A run that was cancelled while its sandbox booted stays cancelled.
   "keepsCancelled",
-  // A cancel continues even if the process cannot be killed.
   "ignoresKillFailures",
   "checksMode",
   "mogplexHarness",
-  // Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`. The request hash includes `worktreeId`.
   "extraRunFields",
-  // Tokens marked `automationsOnly` cannot start runs, and can trigger only automations with an API trigger.
   "automationsOnly",
-  // Trigger keys are scoped to the user and the automation. A repeated key returns the current state of the first run if the inputs are equal.
   "comparedTriggers",
-  // `GET /automations` has more than one page. In the base revision, every page after the first is answered with a 500.
   "pagesAutomations",
   "prReviews",
   "automationRunCancel",
   "stream",
-  // Automations with an API trigger declare typed inputs. A trigger with inputs that do not match is refused.
   "typedInputs",
-  // Automations without an API trigger drop inputs with reserved names.
   "dropsInputs",
-  // A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. Only with `comparedTriggers`.
   "replayReason",
-  // The metadata of an automation run contains the input, its hash, the version number, the trigger and the team.
   "triggerMetadata",
   "permittedRepos",
-  // Runs of an API trigger work on `mogplex/automation-<16 hex digits>`, derived from user, automation and key.
   "automationBranch",
-  // `GET /runs/{id}` closes a run whose worker died. The events route does not close it.
   "repairsRuns",
-  // The harness `mogplex` writes its own kinds of events.
   "nativeEvents",
-  // The sandbox of a `createBranch` run is stopped when the run ends.
   "stopsSandboxes",
-  // The first and last lines of a command's output become events, like the text of an agent.
   "agentOutput",
 ] as const;
 export type Revision = Record<typeof SWITCHES[number], boolean>;

@@ -1,8 +1,3 @@
-/**
- * State that the service, agents and routes of one emulator share, and the small projects that the emulator can start with.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import { numberOf } from "./chance.ts";
 import { type Contents, ScriptedContents } from "./contents.ts";
@@ -15,7 +10,6 @@ import type { AutomationRow, AutomationRunRow, Pull, RepoRow, Revision, RunRow, 
 /** The sandbox provider's answer to a request to kill a running command. */
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 
-/** Whether the files of repositories can be read, are hidden from everyone, or cannot be read because of a server error. */
 export type FilesMode = "shown" | "hidden" | "down";
 
 /** State of the systems around the service, such as the work queue. Control actions change this state. */
@@ -35,7 +29,7 @@ interface Surroundings {
 export interface Driver {
   /** @throws {QueueError} to refuse the run. */
   queued(run: RunRow): void;
-  /** Updates every run. Called before every read, because runs share the sandboxes of their user. */
+  /** Updates all runs, not only the run that is read, because the runs of a user share sandboxes. */
   catchUp(): void;
   /** Time of a run's next step on the world's clock; `undefined` after the last step. Absent if the driver does not use the world's clock. */
   due?(run: RunRow): number | undefined;
@@ -52,7 +46,7 @@ export interface Trigger {
 }
 
 export interface AutomationDriver {
-  /** Reason why a trigger starts no run; `undefined` if the trigger starts a run. */
+  /** Call this method once for each trigger, because it counts suppressed triggers. */
   suppresses(trigger: Trigger): string | undefined;
   holds(trigger: Trigger): boolean;
   waits(run: AutomationRunRow, trigger: Trigger): void;
@@ -69,7 +63,6 @@ export interface World {
   readonly starts: StartLimiter;
   readonly revision: Revision;
   readonly around: Surroundings;
-  /** With `user`, all tokens of a user share one start limit, as the documentation says. @default {"token"} */
   readonly startLimitScope: "token" | "user";
   readonly sandboxLimit: number | undefined;
   readonly sandboxLingerMs: number;
@@ -79,7 +72,7 @@ export interface World {
   origin: string;
   /** Whether runs execute a command on the owner's machine. If `true`, anyone who can start runs has the owner's rights. */
   runsCommands: boolean;
-  /** This field is set after the world is created, because a driver needs the world. */
+  /** Set after the world is created, because a driver needs the world. */
   driver: Driver;
   automationDriver: AutomationDriver;
 }
@@ -148,10 +141,9 @@ export function queueWork(around: Surroundings): string | null {
   return `run_${crypto.randomUUID().replaceAll("-", "").slice(0, 21)}`;
 }
 
-// Many small repositories of one owner. Their names and ids are the same in every emulator.
+// The names and ids of projects are the same in every emulator.
 
 export interface Projects {
-  /** The owner contains only letters, digits, `.`, `_` and `-`. */
   owner: string;
   count: number;
 }
@@ -160,7 +152,6 @@ export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;
 
-/** For example, `acme/project-0001`. With 10,000 projects or more, all numbers have more digits. */
 export function projectNames({ owner, count }: Projects): string[] {
   const digits = Math.max(MIN_DIGITS, String(count).length);
   return Array.from({ length: count }, (_, index) => `${owner}/project-${String(index + 1).padStart(digits, "0")}`);
@@ -191,7 +182,6 @@ export function mainUser({ tokens, users }: Fixture): string {
   return tokens.find((token) => token.scopes.includes("write"))?.user ?? users[0]?.key ?? "";
 }
 
-/** If the fixture already has a repository with the name of a project, that repository is kept. */
 export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixture {
   if (all.length === 0) return fixture;
   const names = new Set(fixture.repos.map((repo) => repo.full_name));
@@ -202,7 +192,7 @@ export function withProjects(fixture: Fixture, all: readonly Projects[]): Fixtur
       throw new UsageError({
         attempted: "make repositories",
         why: `the owner "${projects.owner}" appears twice`,
-        advice: "use one number for each owner",
+        advice: "use each owner only once",
       });
     }
     owners.add(projects.owner);

@@ -62,7 +62,8 @@ export function addContentsRoutes(app: Hono, world: World): void {
 
 function base64Of(bytes: Uint8Array): string {
   const parts: string[] = [];
-  // The length is a multiple of three, so that the encoded parts can be joined. It is limited because the number of arguments of a call is limited.
+  // The number of bytes is a multiple of three, so that the encoded parts can be joined. It is limited because a call can have only a limited number
+  // of arguments.
   for (let at = 0; at < bytes.length; at += 30_000) {
     parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + 30_000))));
   }

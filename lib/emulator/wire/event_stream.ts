@@ -1,8 +1,3 @@
-/**
- * `GET /runs/{runId}/events/stream` of later revisions: server-sent events.
- *
- * @module
- */
 import type { Context, TypedResponse } from "hono";
 import { type Failure, parseLimit } from "./request.ts";
 import { route } from "./route.ts";

@@ -1,8 +1,3 @@
-/**
- * Plays faults: error responses, broken connections, and damaged streams.
- *
- * @module
- */
 import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
@@ -21,7 +16,7 @@ import {
 } from "../state/faults.ts";
 import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts";
 
-/** Breaks connections. A request in this process has no connection, so its breaker rejects or damages the answer instead. */
+/** Breaks connections. A request in this process has no connection: its `fetch` rejects, or the body of its answer fails. */
 export interface Breaker {
   resetNow(): Response;
   resetMid(answer: Response): Promise<Response>;
@@ -29,7 +24,6 @@ export interface Breaker {
   resetStream(): Error | undefined;
 }
 
-/** For requests in this process, `fetch` rejects with this error. A served emulator resets the socket instead. */
 export class ConnectionLost extends TypeError {
   override name = "ConnectionLost";
 }
@@ -67,7 +61,6 @@ export class Faults {
     this.#planned.push({ ...fault, hits: 0 });
   }
 
-  /** The faults in the order in which they were planned, including the faults that have ended. */
   get planned(): readonly Readonly<PlannedFault>[] {
     return this.#planned;
   }
@@ -76,11 +69,6 @@ export class Faults {
     this.#planned = [];
   }
 
-  /**
-   * @param next Handles the request without a fault.
-   * @param breaker Breaks connections. The default is for requests in this process.
-   * @param tell Called with the kind of the fault before the fault is played.
-   */
   async answer(
     request: Request,
     next: () => Promise<Response>,
@@ -128,7 +116,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** Makes a stream fault available again if it was chosen for an answer that is not a stream. The next request gets the fault instead. */
+  /** A planned stream fault that was chosen for an answer without a stream applies to a later request instead. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;
@@ -273,7 +261,6 @@ function cut(answer: Response, after: number, breaker: StreamBreaker | undefined
 
 type Spoil = (piece: string, index: number) => (string | null)[];
 
-/** @param breaker Breaks the connection at the end. If `undefined`, the stream ends normally. */
 function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
   const reader = answer.body?.getReader();
   const decoder = new TextDecoder();
@@ -314,7 +301,7 @@ function messages(piece: string): string[] {
   return piece.split("\n\n").filter((message) => message !== "").map((message) => `${message}\n\n`);
 }
 
-/** Sends later messages twice and in reverse order. The first two messages of a stream stay unchanged. */
+/** The first two messages of a stream, a comment and the run, stay unchanged. */
 function disorder(piece: string, index: number): string[] {
   const all = messages(piece);
   const head = index === 0 ? all.splice(0, 2) : [];

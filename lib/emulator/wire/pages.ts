@@ -1,8 +1,3 @@
-/**
- * The emulator's pages for a browser: the settings for a client, runs with their events, and pull requests with their diffs.
- *
- * @module
- */
 import { isTerminal } from "../../service/contract.ts";
 import { isLoopback } from "../../loopback.ts";
 import {
@@ -63,8 +58,8 @@ export function homePage(world: World): string {
     path: [],
     heading: "Local Mogplex",
     summary:
-      "This server behaves like the service, but runs on this machine. No model reads the tasks: each run plays a " +
-      "scenario or runs a command. All data is lost when the server stops.",
+      "This server behaves like the service, but runs on this machine. Each run plays a scenario or executes a " +
+      "command. All data is lost when the server stops.",
     body: [
       section(
         "settings",
@@ -152,7 +147,7 @@ function timeOfDay(micros: number): Html {
 
 const RELOAD_SECONDS = 3;
 
-/** These pages reload for as long as `changes` is set. They have no script, because a reload would lose the state of the script. */
+/** A page reloads while `changes` is true. It has no script, because a reload would lose the state of the script. */
 function pageOf(
   parts: Pick<Page, "title" | "path" | "heading" | "summary" | "body"> & Partial<Pick<Page, "tone" | "state">>,
   changes = false,
@@ -169,7 +164,7 @@ function pageOf(
 }
 
 const NO_TOKEN =
-  '…  # the "token" in the line that mogplex-emulator printed, or in the result of startEmulator(); with exec, its command gets this variable';
+  '…  # "token" in the line that mogplex-emulator printed, or in the result of startEmulator(); exec sets this variable itself';
 
 /** Shows the token only on a loopback address, and never if the token allows running commands on the owner's machine. */
 function settings(world: World): string {
@@ -183,7 +178,7 @@ function settings(world: World): string {
     `export MOGPLEX_API_KEY=${token ?? NO_TOKEN}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
     ...reading === null ? [] : [`# For a dashboard, which needs a read-only token: export MOGPLEX_API_KEY=${reading}`],
-    "# In a clone of the toolkit. In a repository set up by init: node ci/mogplex.mjs run …",
+    "# In a clone of the toolkit; in a repository that init set up, run node ci/mogplex.mjs run …",
     `node dist/mogplex.mjs run --follow "${taskToTry(world)}"`,
   ].join("\n");
 }
@@ -230,7 +225,7 @@ export function runPage(world: World, id: string): string | undefined {
         id: "pull",
         tone,
         heading: markup`Pull request <a href="${pull}">#${pull.split("/").at(-1)}</a>`,
-        line: markup`<a href="${pull}">View its changes</a>`,
+        line: markup`<a href="${pull}">View the changes</a>`,
       }),
       section(
         "events",
@@ -278,7 +273,7 @@ export function pullPage(world: World, repo: string, number: string): string | u
     path: [{ name: pull.repo }, { name: `#${pull.number}` }],
     heading: markup`<bdi>${title}</bdi>`,
     summary: markup`<bdi>${name}</bdi>: ${code(branch)} into ${code(base)}.${
-      run !== undefined && markup` <a href="/__runs/${run.id}">Open its run</a>`
+      run !== undefined && markup` <a href="/__runs/${run.id}">Open the run</a>`
     }`,
     body: [section("changes", "Changes", null, diffOf(diff))],
   });

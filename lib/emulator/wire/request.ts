@@ -1,9 +1,3 @@
-/**
- * Everything around a handler: parameters and bodies, the layers in front of the handlers, authentication, the format of answers, and the request
- * log.
- *
- * @module
- */
 import type { MiddlewareHandler, TypedResponse } from "hono";
 import {
   API_PREFIX,
@@ -22,7 +16,6 @@ import { DatabaseError } from "../state/postgres.ts";
 import type { World } from "../state/world.ts";
 import { valueOr } from "../../lookup.ts";
 
-/** Reads the leading whole number of a `limit`, clamped to 1..`max`. @param fallback Result for a missing or invalid parameter. */
 export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, max = MAX_EVENTS): number {
   const parsed = Number.parseInt(value ?? "", 10);
   return Number.isFinite(parsed) ? Math.min(max, Math.max(1, parsed)) : fallback;
@@ -123,8 +116,6 @@ export function notFoundPage(): Response {
   return new Response(page, { status: 404, headers: { "content-type": "text/html; charset=utf-8" } });
 }
 
-// The layers in front of the handlers check the host name, normalize the path as the framework does, and apply the session gate.
-
 const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
 
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
@@ -161,7 +152,8 @@ function redirect(status: 307 | 308, location: string): Response {
 }
 
 export function loginRedirect(path: string, query: string): Response {
-  // The framework encodes the query again before it quotes the query. Source: conformance scenario "auth/post-without-token/gate-on".
+  // The framework encodes the query before it becomes part of `next`, which encodes it again. Source: conformance scenario
+  // "auth/post-without-token/gate-on".
   const search = query === "" ? "" : `?${new URLSearchParams(query)}`;
   const next = new URLSearchParams({ next: `${path}${search}` });
   return redirect(307, `/login?${next}`);
@@ -218,7 +210,6 @@ const PAT_PREFIX = "mog_";
 /** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
 export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
 
-/** @param request The `WWW-Authenticate` header contains the request's host. */
 export function unauthorized(request: Request): Failure {
   const url = new URL(request.url);
   return fail(401, "UNAUTHORIZED", "Unauthorized", {
@@ -226,11 +217,7 @@ export function unauthorized(request: Request): Failure {
   });
 }
 
-/**
- * A request without the scope counts toward the request limit. A request with an invalid token does not.
- *
- * @param scope Scope that the token needs; `undefined` if every token is sufficient.
- */
+/** A request whose token lacks the scope counts toward the request limit. A request with an invalid token does not. */
 export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
   const header = request.headers.get("authorization");
   if (header === null || !header.startsWith("Bearer ")) return { ok: false, reply: unauthorized(request) };

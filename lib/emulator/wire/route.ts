@@ -1,8 +1,3 @@
-/**
- * The common part of all handlers: authentication, the format of the result, and the answer to an error.
- *
- * @module
- */
 import type { Context } from "hono";
 import type { Success } from "../../service/contract.ts";
 import { authenticate, type Failure, refuse, type Reply, respond, searchParams } from "./request.ts";
@@ -29,10 +24,6 @@ type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => 
 
 type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
-/**
- * @param work Returns the data of the answer, or a complete response. If `work` throws a `Refusal`, the answer has the status of the refusal. Any
- * other error is answered with a 500.
- */
 export function route<T, Status extends 200 | 202 = 200>(
   { scope, failed, status }: RouteOptions<Status>,
   work: (call: Call) => Result<T, Status> | Promise<Result<T, Status>>,

@@ -1,9 +1,3 @@
-/**
- * All routes: the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so a route that differs
- * from the contract does not compile.
- *
- * @module
- */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { messageOf } from "../../error_sentence.ts";
 import { isLoopback } from "../../loopback.ts";
@@ -113,7 +107,6 @@ const getAutomationRun = route(
   }),
 );
 
-/** The route exists only in later revisions. */
 const postAutomationRunCancel = route(
   { scope: "write", failed: "Failed to cancel automation run" },
   ({ world, caller, param }) => {
@@ -124,7 +117,6 @@ const postAutomationRunCancel = route(
   },
 );
 
-/** The route exists only in later revisions. */
 const postPrReviewRerun = route(
   { scope: "write", failed: "Failed to rerun pull request review" },
   async ({ world, caller, request }) => {
@@ -203,8 +195,6 @@ const LIMITER_UNAVAILABLE = "External Mogplex run rate limit unavailable";
 /**
  * The limiter passes the id of the repository to the database before the id is checked. Therefore, the answer to a malformed or unknown id is 503, as
  * for a failure of the limiter. Source: API reference, "Run-start limits".
- *
- * @returns The refusal if there is no start slot.
  */
 function claimStart(world: World, caller: Caller, repoId: unknown): Failure | undefined {
   try {
@@ -270,7 +260,7 @@ const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ 
   return result;
 });
 
-// A CI client does not need the following routes. They refuse requests as the service does, and answer all other requests with a 501.
+// A CI client does not need the following routes. They check requests as the service does, but do nothing.
 
 const FAILED = "Internal server error";
 
@@ -393,7 +383,7 @@ agreement<Agreement>();
 
 const FRAMEWORK_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
 
-/** Gives the framework's answer if the route does not support the method. */
+/** The framework's answer to a method that the route does not support. */
 function otherMethods(allowed: ReadonlySet<string>) {
   const allow = [...allowed].sort().join(", ");
   return (c: Context) => {
@@ -448,8 +438,6 @@ export function addRoutes(app: Hono, world: World): string[] {
   ];
 }
 
-// Pages outside the API that need no token: the OAuth metadata, and the emulator's runs and pull requests.
-
 function hostOf(request: Request): string {
   return request.headers.get("host") ?? new URL(request.url).host;
 }
@@ -469,8 +457,6 @@ function metadataOf(request: Request): string {
 /**
  * An emulator on a loopback address shows pages only under loopback host names. Otherwise, a website that is open in a browser on this machine could
  * read the pages through a host name that resolves to loopback.
- *
- * @param render Returns `undefined` if there is no such page.
  */
 function show(world: World, c: Context, render: () => string | undefined): Response {
   if (hasForeignHost(world, c.req.raw)) {

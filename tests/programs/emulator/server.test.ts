@@ -55,7 +55,7 @@ test("startEmulator() offers commands and control routes on loopback alone", asy
 test("startEmulator() names the port that another program uses, and what to do", async () => {
   const port = Number(new URL((await served()).url).port);
   await expect(startEmulator({ port })).rejects.toThrow(
-    `Cannot listen on "127.0.0.1" because another program uses the port: port ${port}; use another --port, or 0 for a free one`,
+    `Cannot listen on "127.0.0.1" because another program is using the port: port ${port}; use another --port, or 0 for a free one`,
   );
 });
 

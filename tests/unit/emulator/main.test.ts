@@ -58,7 +58,7 @@ test("main() ends with 2 and one sentence for what it cannot use", async () => {
     [["--repos", "=5"], 'current value is "=5"'],
     [["--repos", "a/b=5"], "the owner can contain only letters, digits, underscores, hyphens and dots"],
     [["--repos", "..=5"], "and must not consist of dots alone: ..=5"],
-    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" appears twice; use one number for each owner'],
+    [["--repos", "5", "--repos", "acme=6"], 'the owner "acme" appears twice; use each owner only once'],
     [["--harness-env", "A=b"], '"--harness-env" must be the name of a variable: current value is "A=b"'],
     [["--time-limit", "0"], 'bad value for "--time-limit"'],
     [["--host", "0.0.0.0", "--control"], 'Cannot listen on "0.0.0.0"'],
@@ -141,7 +141,7 @@ test("readOptions() turns flags into options", async () => {
 });
 
 test("readOptions() says that no agent works for a harness without a command, unless --quiet", () => {
-  const note = "note: there is no command for codex, so a scenario simulates its runs, and no agent works. " +
+  const note = "note: there is no command for codex, so a scenario simulates its runs. " +
     "For a real run, add --harness 'codex=COMMAND'\n";
   for (const [args, line] of [[[], note], [["--quiet"], ""]] as const) {
     const io = fakeIo();

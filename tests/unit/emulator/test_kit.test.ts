@@ -90,9 +90,9 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => createEmulator({ sandboxLimit: NaN }), "'sandboxLimit'"],
     [() => createEmulator({ revision: "latest" as "later" }), `'revision' must be "base" or "later": "latest"`],
     [() => createEmulator({ like: "user" as "service" }), `'like' must be "service": "user"`],
-    [() => createEmulator({ repos: [] }), "'repos' must name a repository: an empty list"],
-    [() => createEmulator({ repos: ["acme/web", "api"] }), `each of 'repos' must be owner/name: "api"`],
-    [() => createEmulator({ repos: ["acme/"] }), `each of 'repos' must be owner/name: "acme/"`],
+    [() => createEmulator({ repos: [] }), "'repos' must contain at least one repository: an empty list"],
+    [() => createEmulator({ repos: ["acme/web", "api"] }), `each name in 'repos' must have the form owner/name: "api"`],
+    [() => createEmulator({ repos: ["acme/"] }), `each name in 'repos' must have the form owner/name: "acme/"`],
     [() => createEmulator({ repos: "acme/web" as never }), `'repos' must be a list of names: "acme/web"`],
     [() => createEmulator({ automations: [7] as never }), "'automations' must be a list of names: a list"],
     [() => service.fault({ kind: "503", time: 3 } as Fault), "unknown key 'time' in faults; did you mean 'times'?"],
@@ -100,7 +100,7 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => service.fault({ kind: "resetmid" as "503" }), 'did you mean "resetMid"? use one of 429'],
     [() => service.fault({ kind: "503", times: -1 }), '"times" must be a whole number of 1 or more'],
     [() => service.fault({ kind: "503", times: 0 }), '"times" must be a whole number of 1 or more'],
-    [() => service.fault({ kind: "503", route: "DELETE /runs" }), 'no request has the route "DELETE /runs"'],
+    [() => service.fault({ kind: "503", route: "DELETE /runs" }), 'no route matches "DELETE /runs"'],
     [() => service.fault({ kind: "503", route: "POST /run" }), 'did you mean "POST /runs"?'],
     [() => service.fault({ kind: "503", route: "POST /api/v1/runs" }), "use one of GET /repos, "],
     [() => service.control("fault", { kind: "503", route: "POST /api/v1/mogplex/runs" }), "below /api/v1/mogplex"],
@@ -148,7 +148,7 @@ test("createEmulator() refuses a fault that no request of its revision can meet"
   const base = createEmulator();
   const later = createEmulator({ revision: "later" });
   const refused: [() => unknown, string][] = [
-    [() => base.fault({ kind: "stream-cut" }), 'this revision of the service has no streams; set revision: "later"'],
+    [() => base.fault({ kind: "stream-cut" }), 'this revision of the service has no streams; set revision to "later"'],
     [() => base.fault({ kind: "stream-500", route: stream }), "this revision of the service has no streams"],
     [
       () => later.fault({ kind: "stream-cut", route: "POST /runs" }),

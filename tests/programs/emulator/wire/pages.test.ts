@@ -69,7 +69,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   expect(changes.status).toBe(200);
   const changed = await changes.text();
   expect(changed.match(/<span class="add">/g)).toHaveLength(2);
-  expect(changed).toContain(`<a href="${run}">Open its run</a>`);
+  expect(changed).toContain(`<a href="${run}">Open the run</a>`);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
 });
 

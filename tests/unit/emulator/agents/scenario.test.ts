@@ -162,7 +162,7 @@ test("parseScenarios() refuses an empty set, a set in a set, and steps beside pl
       "use --scenario campaign",
   );
   expect(problem("scenarios:\n  - { steps: [{}], play: success }")).toBe(
-    'Cannot read scenario: s.yaml:2:26: "play" brings its own steps; leave out steps, automation and refuseQueue',
+    'Cannot read scenario: s.yaml:2:26: "play" already provides the steps; remove steps, automation and refuseQueue',
   );
 });
 

@@ -60,7 +60,7 @@ test("a scenario commits no file when the prompt asks for none", async () => {
 test("a scenario is refused when a result has no content, or two", () => {
   for (const result of [{}, { json: 1, text: "1" }]) {
     expect(() => createEmulator({ scenario: JSON.stringify({ steps: [{ result }] }) })).toThrow(
-      "it must have one of json, text, link, size, submodule",
+      "it must have exactly one of json, text, link, size, submodule",
     );
   }
 });
