@@ -34,7 +34,7 @@ test("a page on an address that others reach shows no token", async () => {
   expect(text).not.toContain("mog_");
   const home = await (await emulator.fetch("http://192.0.2.1:8080/")).text();
   expect(home).toContain(
-    "MOGPLEX_API_KEY=…  # the &quot;token&quot; in the line that mogplex-emulator printed, or in the result of " +
+    "MOGPLEX_API_KEY=…  # &quot;token&quot; in the line that mogplex-emulator printed, or in the result of " +
       "startEmulator(); exec sets this variable itself",
   );
   expect(home).not.toMatch(/mog_\w/);
