@@ -52,10 +52,6 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 
 export type AutomationJob = JobOptions<AutomationItem, TriggeredRun>;
 
-/**
- * Triggers an automation and follows its run until the run ends. Until the session's deadline, a suppressed trigger is repeated, and the job waits
- * for a slot.
- */
 export async function runAutomationJob(
   automationId: string,
   request: TriggerRequest,
@@ -193,7 +189,6 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 }
 
-/** An automation run cannot have the outcomes `awaiting_input` and `started`, so they become errors. */
 function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
   return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
@@ -202,10 +197,7 @@ interface StoppedAutomationRun extends Stopped {
   status?: string | undefined;
 }
 
-/**
- * Errors of the service or the network must not reject the promise. Finished runs, and services that cannot cancel, are not errors either.
- * @param cause `limitMs` is the time for the whole cancel.
- */
+/** Errors of the service or the network must not reject the promise. */
 async function stopAutomationRun(
   { client, clock, signal }: Session,
   automationId: string,
@@ -272,10 +264,7 @@ interface FoundAutomationRun extends StartAnswer {
 
 type TriggerSeries = StartSeries<FoundAutomationRun>;
 
-/**
- * An existing run is read, because the oldest revision of the service answers without the run's status and times.
- * @returns `undefined` if the answer contains no run id.
- */
+/** An existing run is read, because the oldest revision of the service answers without the run's status and times. */
 async function found(
   { client }: Session,
   plan: TriggerPlan,
@@ -352,8 +341,6 @@ export async function triggerJob(
   }
 }
 
-// The service does not check that the run found by a repeated key belongs to this trigger, so this is checked here.
-
 /** The service sets these names in the metadata itself, and replaces names from the input. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
@@ -399,8 +386,8 @@ function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFact
 }
 
 /**
- * The input is compared only if the caller gave the key, because a derived key depends on the input.
- * @throws {ConflictError} if the run is for another repository, or was triggered with a different input.
+ * Not every revision of the service checks that the run of a repeated key belongs to this trigger. The input is compared only if the caller gave the
+ * key, because a derived key depends on the input.
  */
 function checkReplay(
   { automationId, request, key }: TriggerPlan,

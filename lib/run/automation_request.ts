@@ -1,7 +1,3 @@
-/**
- * Plans a trigger before anything is sent: checks the request, derives its key, and sets the deadline.
- * @module
- */
 import type { JobIdentity } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { MAX_KEY_LENGTH } from "../service/contract.ts";
@@ -76,14 +72,13 @@ export interface TriggeredRun {
   /** Scope of the key; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
-   * Whether this job, or an earlier attempt of it, triggered the run. `false` if your own key found an existing run; `cancel()` and `cancelOn` cancel
-   * that run all the same.
+   * Whether this job, or an earlier attempt of it, triggered the run. `false` if your own key, or a key with the scope `day`, found an existing run;
+   * `cancel()` and `cancelOn` cancel that run all the same.
    */
   owned: boolean;
 }
 
 export interface TriggerPlan {
-  /** UUID of the automation. */
   automationId: string;
   request: { repoId: string; input?: Record<string, unknown> };
   key: StartKey;

@@ -57,11 +57,6 @@ async function askUntilAnswered(
   });
 }
 
-/**
- * After a 409 (the run finished or changed its state in the meantime), the request is sent again. After a second 409, the run is read. A finished run
- * is not an error.
- * @throws {ConflictError} if the run still cannot be cancelled and has not finished.
- */
 export async function cancelWith(
   client: ServiceClient,
   clock: Clock,
@@ -94,10 +89,7 @@ export async function cancelWith(
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 const MAX_HOLDS = 12;
 
-/**
- * Cancels a run, and reads the run until its status stays final, because the worker may resume a run that was cancelled while its sandbox booted.
- * @returns Whether the status stayed final.
- */
+/** The worker may resume a run that was cancelled while its sandbox booted, so the run is read until its status stays final. */
 export async function cancelUntilHeld(
   client: ServiceClient,
   clock: Clock,

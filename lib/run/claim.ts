@@ -20,10 +20,9 @@ type ClaimSession = Pick<Session, "clock" | "notify" | "signal">;
 
 export type ClaimFor = { asked: string } | { runId: string };
 
-/** A lock that stays unchanged for this long belongs to a dead process. */
+/** A lock that stays unchanged for this long is assumed to belong to a dead process. */
 const STALE_MS = 2_000;
 const RETRY_MS = 20;
-/** A lock contains only an id. */
 const MAX_LOCK_BYTES = 1_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Prepares a result for reports. Every text in the result is normalized and then redacted. Renderers must receive only results from this module.
+ * Prepares a result for reports. Renderers must receive only results from this module.
  * @module
  */
 import type { RunEvent } from "../model.ts";
@@ -127,11 +127,7 @@ export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact)
   return cleanOneEvent(event, cleaner(redact, redactToken));
 }
 
-/**
- * Returns a copy with every text normalized by `plainText` and then redacted. In ids, statuses, times and keys of objects, only the toolkit's own
- * token is removed. The address of a pull request becomes `null` if it is not safe as a link.
- * @param redactToken Removes only the toolkit's own token from a text.
- */
+/** In ids, statuses, times and the keys of objects, only the toolkit's own token is redacted. */
 export function cleanResult<R extends AnyResult>(
   result: R,
   redact: Redact,
@@ -175,7 +171,7 @@ function maskedFields(result: AnyResult, redact: Redactor): string[] {
 
 /**
  * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask. `mask()`,
- * `render()` and `report()` mask the same secrets. If the result already does this, nothing changes.
+ * `render()` and `report()` mask the same secrets.
  * @returns The same object. A copy of it, for example by spreading, prints its texts unmasked. `console.table` also prints them unmasked, because it
  * reads each text itself.
  */

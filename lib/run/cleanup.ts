@@ -1,7 +1,3 @@
-/**
- * Stops the run that a job left behind, from a step that runs after the job was cancelled or killed.
- * @module
- */
 import { type JobState, STATUS_VARIABLE } from "../ci/platform.ts";
 import { systemClock } from "../clock.ts";
 import { ForbiddenError, MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
@@ -40,10 +36,6 @@ export interface CleanupEnd {
 }
 
 interface CleanupDecision {
-  /**
-   * `cancel`: cancel the run. `find`: find the run by sending its start again, then cancel it. `left`: leave the run alone, because it is unknown how
-   * the job ended. `nothing`: do nothing.
-   */
   what: "cancel" | "find" | "left" | "nothing";
   why: string;
 }
@@ -64,19 +56,11 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
 }
 
 /**
- * Decides what to do with the run of a job.
+ * A detached run, for example after a deadline, continues, because a retry of the job attaches to it.
  *
- * A run is cancelled in three cases:
- * - The state shows that a cancel had begun.
- * - The process died while following the run, and the CI system reports that the job was cancelled or timed out.
- * - `always` is set.
- *
- * After a deadline, or if the service could not be reached, the run is left alone, because the retry will attach to it. A run that a signal would
- * have left alone is also left alone. With `--on-timeout cancel`, the process was cancelling the run, even if no answer contained the id of the run.
- *
- * A process that died while starting the run does not know its id. In that case, the start is sent again, with the same key and the same bytes. The
- * start finds the run, or starts a run that is cancelled immediately. This is done only for a file of the current execution of the job, and only if
- * the started run would be cancelled, so no run is started and left in progress.
+ * A process that died while starting the run does not know its id, so the start is sent again, with the same key and the same bytes. The start finds
+ * the run, or starts a run that is cancelled immediately. It is sent only if the started run would be cancelled, so that no run is started and left
+ * in progress.
  */
 function decideCleanup(
   state: RunState | undefined,
@@ -123,10 +107,7 @@ interface StopOptions {
   always: boolean;
 }
 
-/**
- * The key may find the run of another job.
- * @returns `owned` means that this job owns the run, and may therefore stop it. `begun` means that this start created the run.
- */
+/** The key may find the run of another job. */
 async function find({ session, state }: StopOptions, request: StartRequest, idempotencyKey: string) {
   const { client, deadline, signal } = session;
   const run = await client.startRun(request, { idempotencyKey }, { deadline, signal, maxAttempts: 3 });
@@ -178,11 +159,7 @@ function tokenOf(options: CleanupOptions, env: (name: string) => string | undefi
   }
 }
 
-/**
- * A run that could not be cancelled is reported in the result, not thrown, because the outcome of the job is already known.
- * @throws {UsageError} if the state file is not a regular file, or cannot be read.
- * @throws {UnauthorizedError | ForbiddenError} if there is something to do, and the token is absent or refused.
- */
+/** If the service cannot be reached, the error is returned in the result, because the outcome of the job is already known. */
 export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);

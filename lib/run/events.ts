@@ -14,7 +14,7 @@ export interface News {
   run: Run;
   /** If the events are a page, the list contains all events of the page. Otherwise, it contains only events not seen before. Oldest first. */
   events: RunEvent[];
-  /** `null` if the events are not a page, because they came by stream or were not requested. */
+  /** `null` if the events are not treated as a page. */
   limit: number | null;
   cut: boolean;
 }
@@ -62,9 +62,7 @@ export class Reader implements Subject<News> {
     return { ...await this.readRecord(call), cut: true };
   }
 
-  /**
-   * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract, section 12.
-   */
+  /** Only this read makes later revisions of the service repair the record of a run whose worker died. Source: contract, section 12. */
   async readRecord(call: CallOptions): Promise<News> {
     const run = await this.#client.getRun(this.runId, call);
     return { run, events: [], limit: null, cut: false };
@@ -75,8 +73,8 @@ export class Reader implements Subject<News> {
   }
 
   /**
-   * One request is enough to find out whether the service has streams, so other followers wait for its answer.
-   * @returns A function to call once the answer is known.
+   * One request is enough to find out whether the service has streams, so other followers wait for its answer. Call the returned function once the
+   * answer is known.
    */
   async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
     const memory = this.#memory;
@@ -116,7 +114,7 @@ const FIRST_IDS = 1_000;
  * stream, has at most 200 events: either the first or the newest events. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
-/** The service's ids have 36 characters. A longer id, which may have millions of characters, is replaced by a hash. */
+/** The service's ids have 36 characters. An id longer than this, which may have millions of characters, is replaced by a hash. */
 const MAX_ID_LENGTH = 200;
 
 /** The hash is not collision-resistant. With collisions, a service could hide only its own events. */
@@ -132,7 +130,6 @@ export function idKey(id: string): string {
   return `${id.length} ${high >>> 0} ${low >>> 0}`;
 }
 
-/** The sets grow in place, because a stream adds thousands of ids one by one. */
 export class SeenIds {
   readonly #first = new Set<string>();
   // Two sets are used because removing the oldest id of a set takes linear time in V8.
@@ -170,12 +167,12 @@ export class SeenIds {
 export interface WindowState {
   /** This set is changed in place, and includes events from streams. */
   readonly seen: SeenIds;
-  /** Whether the page shows the newest events. The value is `true` after a new event has displaced an old event. */
+  /** Whether the page shows the newest events, not the first events. */
   readonly slides: boolean;
   readonly still: number;
   readonly last: readonly string[];
   readonly missed: boolean;
-  /** If the page always shows the first events, later events cannot be seen. */
+  /** Whether the page shows only the first events of the run, so that later events cannot be seen. */
   readonly full: boolean;
 }
 
@@ -205,12 +202,7 @@ function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
   return events.every((event) => !state.seen.has(event.id));
 }
 
-/**
- * Adds a page of the events route. The route has no cursor and returns at most 200 events: the first events on some revisions of the service, the
- * newest events on others. After the first page, a full page without any known event means that events were missed. Later events cannot be seen if a
- * full page stays the same while the run is in progress, or if it lacks the last event of a finished run.
- * @returns `fresh` contains the events not seen before, oldest first.
- */
+/** The events route has no cursor and returns at most 200 events: the first events on some revisions of the service, the newest events on others. */
 export function observe(state: WindowState, page: EventPage): { state: WindowState; fresh: RunEvent[] } {
   const { events, limit, ended } = page;
   const last = events.map((event) => idKey(event.id));
@@ -257,7 +249,6 @@ interface Place {
   to: number;
 }
 
-/** The block is used as a ring, and grows with its content. */
 class TextRing {
   readonly #limit: number;
   #bytes = new Uint8Array(0);

@@ -1,14 +1,9 @@
-/**
- * The problems that a follow-up on the branch of a pull request can fix, and the task for the agent.
- * @module
- */
 import type { FailedCheck, Findings, FindingsOf, Remark } from "../forge/findings.ts";
 import type { CodeLine, PullNoun } from "../forge/threads.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import type { Redact } from "./clean.ts";
 
-/** Failed checks, a conflict with the base branch, or a reviewer's requests. */
 export type Fix = "checks" | "conflict" | "review";
 
 export const FIXES: readonly Fix[] = ["checks", "review", "conflict"];

@@ -38,14 +38,6 @@ import { type Connected, type ConnectOptions, connectWith, type VerbOptions } fr
 import { type CadenceEvent, linkAbort, PollingSource, singleAttempt, type Source } from "./source.ts";
 import { StreamSource } from "./stream_source.ts";
 
-/**
- * Follows a run until it ends. Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be
- * seen, and an `end` item last. A run that fails or is cancelled is not an error. A run with an unknown status is treated as not finished. Leaving
- * the loop early stops following and does not affect the run. Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per
- * token).
- * @returns A generator that returns the finished run.
- * @throws {DeadlineError} if `timeoutMs` passes first.
- */
 export function followRun(
   runId: string,
   options: FollowOptions & ConnectOptions,
@@ -156,7 +148,7 @@ export class RunFollower {
   #window: WindowState;
   #run: Run | undefined;
   #lastEventId: string | null = null;
-  /** A stream may show an event that ends a run even if a page with the first events never shows it. */
+  /** Whether an event that ends the run was seen. A stream can show this event even if a page of the first events never does. */
   #complete = false;
   #facts = noFacts();
   #milestones: Milestones | undefined;
@@ -257,7 +249,7 @@ export class RunFollower {
         yield* this.#gaps();
       }
     }
-    // Only the last read may have returned the events that decide the outcome of a failed run.
+    // The events that decide the outcome of a failed run may have come only with the last read.
     return yield* this.#end(last, last.status === "failed" ? endOfRun(last.status, this.#facts) ?? outcome : outcome);
   }
 

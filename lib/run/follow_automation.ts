@@ -33,9 +33,8 @@ export class AutomationReader implements Subject<AutomationRun> {
   }
 
   /**
-   * Reads the record of the run, which contains all output of the agents. If the record is too large, this read and all later reads use the list of
-   * runs, whose entries are short.
-   * @throws {UnavailableError} if the record names a repository other than the trigger's. Such a record does not describe this run.
+   * The record of a run contains all output of the agents. If it is too large, this read and all later reads use the list of runs, whose entries are
+   * short.
    */
   async read(call: CallOptions): Promise<AutomationRun> {
     const run = await this.#record(call);
@@ -221,10 +220,9 @@ async function* endItem(
 const DAY_MS = 86_400_000;
 
 /**
- * Counts runs by their status. The service's own summary cannot be shown, because it is never filled in: `runSummary` is zero while a run is in
- * progress and after a run failed. Source: contract, section 12.
+ * The service's own `runSummary` cannot be shown, because it stays zero while a run is in progress and after a run has failed. Source: contract,
+ * section 12.
  * @param runs Newest first, as the service lists them.
- * @param nowMs Wall time in milliseconds since 1970. `failed24h` counts runs that failed in the 24 hours before this time.
  */
 export function summarizeRuns(runs: readonly AutomationRun[], nowMs: number): AutomationRunSummary {
   function count(status: string, matches: (run: AutomationRun) => boolean = () => true): number {

@@ -1,7 +1,3 @@
-/**
- * SIGHUP, SIGINT and SIGTERM end a job before its operation finishes, and may cancel the operation.
- * @module
- */
 import { type Clock } from "../clock.ts";
 import { InterruptedError } from "../errors.ts";
 import type { Io } from "../io.ts";
@@ -65,10 +61,6 @@ export interface OpenInterrupts extends Interrupts {
   close(): void;
 }
 
-/**
- * The first signal aborts {@linkcode Interrupts.signal}. Further signals within 1.5 s are ignored as repetitions. A later signal ends the process at
- * once.
- */
 export function openInterrupts({ io, clock, inJob = false }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
   // With `2>&1 | tee log`, only stdin is the terminal. A CI job may have a terminal without a person.

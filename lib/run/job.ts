@@ -102,10 +102,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
     return await this.#withoutVerdict(error, reasonOf(error));
   }
 
-  /**
-   * Cancels the operation at the deadline, or after an abandoned start. If the operation could not be found or cancelled, a later step handles it. A
-   * cancel request also makes the service correct the status of a run that is stuck although its work is done.
-   */
+  /** A cancel request also makes the service correct the status of a run that is stuck although its work is done. */
   async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
@@ -214,17 +211,13 @@ export interface Ending {
 
 export interface Operation<I extends JobItem, R> {
   readonly label: string;
-  /** Whether the operation exists, or may exist because the answer to its start was lost. */
   readonly mayExist: boolean;
   readonly isSeen: boolean;
-  /** Why nothing is running now although a run was started, as a clause. */
+  /** Why no run is in progress although one was started, as a clause for messages. */
   readonly idle?: string | undefined;
   readonly foundEnded?: boolean;
   start(): Promise<void>;
-  /**
-   * If the operation ends, the last item is `end`.
-   * @throws {DeadlineError} if the job's deadline passes first and the last read succeeds.
-   */
+  /** If the operation ends, the last item is `end`. */
   items(look: Look): AsyncGenerator<I, unknown, void>;
   /**
    * Cancels the operation, or lets it continue if the cause requires that. The first request must be sent before control returns to the event loop.
@@ -275,11 +268,6 @@ export function guarded<R extends AnyResult>(result: R, session: Session | undef
   return guardResult(result, session?.redactor() ?? createRedactor());
 }
 
-/**
- * With `throwOnFailure: false`, the result of every existing run is returned, however the run ended. Errors that occurred before a run existed,
- * errors caused by the caller's signal, and bugs are always thrown. An error that occurred after a start contains the run, the key and the result.
- * @param options `ending` is the meaning of the signal, as a sentence for the error.
- */
 export function settle<R extends AnyResult>(
   { result, error, mayExist, stopped }: JobEnd<R>,
   { throwOnFailure = true, signal, ending }: {

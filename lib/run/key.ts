@@ -1,7 +1,3 @@
-/**
- * Idempotency keys. A repeated job finds its own run, and no other job finds it.
- * @module
- */
 import type { JobIdentity } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { callHook } from "../hook.ts";
@@ -34,7 +30,6 @@ interface KeyParts {
 
 interface Key {
   key: string;
-  /** The scope is `random` if the identity was incomplete. */
   scope: KeyScope;
 }
 
@@ -75,8 +70,7 @@ function randomKey(): Key {
 /**
  * Derives the key of a start: `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job
  * name, matrix node, key part, repository id]`. With `job`, an array of the pipeline and the attempt replaces the pipeline. With `day`, an array of
- * the date and the schedule replaces the pipeline. Keys of different scopes or fields therefore never collide.
- * @param onNotice Called if the identity is incomplete, which makes the key random.
+ * the date and the schedule replaces the pipeline. Keys of different scopes or fields therefore differ.
  */
 export function deriveKey(parts: KeyParts, onNotice?: (notice: NoticeFacts) => unknown): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
@@ -118,7 +112,6 @@ export function isDerivedKey(key: string): boolean {
   return /^(?:[0-9a-f-]{36}\/){0,2}ci1-[0-9a-f]{40}(?:\.[2-9])?$/.test(key);
 }
 
-/** A key that is not derived is returned unchanged, with number 1. */
 export function splitSuffix(key: string): { key: string; suffix: number } {
   const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
   return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };
@@ -156,10 +149,7 @@ export interface StartKey {
   scope: KeyScope | "given";
   suffix: number;
   isSeries?: boolean | undefined;
-  /**
-   * Maximum age of a run that the key finds, since the end of the run. An older run is ignored, and the next key starts a new run. @default
-   * {Infinity}
-   */
+  /** Maximum time since the end of a run that the key finds. An older run is ignored, and the next key starts a new run. @default {Infinity} */
   maxEndAgeMs?: number | undefined;
 }
 
@@ -185,10 +175,6 @@ function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: Ke
   }
 }
 
-/**
- * @param what The attempt in error messages, after "Cannot".
- * @param about Further parts of a derived key. `more` distinguishes starts of one job, in addition to the caller's `keyPart`.
- */
 export function planKey(
   session: Session,
   options: KeyChoice,

@@ -30,7 +30,7 @@ const PAGE_TIMEOUT_MS = 60_000;
 /** On some revisions, pages after the first always fail. Source: contract, section 12. */
 const LATER_PAGE_MS = 5_000;
 
-/** A service that always names a next page would otherwise make the list endless. */
+/** A service that always returns a cursor would otherwise make the list endless. */
 const MAX_PAGES = 1_000;
 
 type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
@@ -55,7 +55,7 @@ async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: strin
   }
 }
 
-/** A refused token does not end the list but is thrown, because every other request would fail as well. */
+/** If the token is refused, the error is thrown, because every other request would fail as well. */
 function endsList(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
 }

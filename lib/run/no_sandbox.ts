@@ -1,5 +1,5 @@
 /**
- * Runs that failed because no sandbox was free. No agent has begun, and another start may get a sandbox.
+ * Runs that failed because they got no sandbox. No agent has started, so another start does no work twice.
  * @module
  */
 import { MogplexError } from "../errors.ts";
@@ -64,10 +64,7 @@ export class AgentWatch {
     else if (type !== "failed") this.#others++;
   }
 
-  /**
-   * Whether an event from an agent has arrived, or the run has a sandbox on a new branch. On an existing branch, a run has a sandbox record from its
-   * start.
-   */
+  /** On an existing branch, a run has a sandbox record from its start. */
   hasBegun({ sandboxRecordId, branch }: Pick<Run, "sandboxRecordId" | "branch">): boolean {
     return this.#accepted > 1 || this.#others > 0 || sandboxRecordId !== null && branch.createBranch;
   }

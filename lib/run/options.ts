@@ -100,7 +100,6 @@ export function completeJob<I, S>(asked: AskedJob<I, S>): JobOptions<I, S> {
 
 function nothing(): void {}
 
-/** With `abort` in `cancelOn`, the caller's signal also cancels the operation. */
 export function abortInterrupts(
   { signal, cancelOn }: { signal?: AbortSignal | undefined; cancelOn?: readonly CancelCause[] | undefined },
 ): Pick<AskedJob<unknown, unknown>, "interrupts" | "onInterrupt"> {

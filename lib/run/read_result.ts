@@ -1,7 +1,3 @@
-/**
- * Reads a result from the files of an earlier job: `result.json`, and the events in `events.ndjson`.
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { isObject, lookup, parseJson } from "../lookup.ts";
@@ -65,7 +61,6 @@ const RESULT_FILE = {
     Object.values(outputs).every((value) => ["string", "number", "boolean"].includes(typeof value)),
 };
 
-/** All other fields are checked by the type of their value in an empty result: number or text. */
 const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
   [
     "error",
@@ -144,7 +139,7 @@ function eventsIn(file: ReadFile): RunEvent[] {
   });
 }
 
-/** Events alone do not prove how the run ended, so the reason names the source. */
+/** Events alone do not prove how the run ended, so the reason says where the outcome comes from. */
 function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitCode" | "reason"> {
   const ends = new Map<string, [Outcome, number]>([
     ["finished", ["success", EXIT.success]],
@@ -183,15 +178,11 @@ function resultOfEvents(events: readonly RunEvent[]): RunResult {
   };
 }
 
-/**
- * Reads the files of one run: `result.json`, `events.ndjson`, or both.
- * @throws {UsageError} for any other file, or for two files of the same kind.
- */
 export function readResult(files: readonly ReadFile[]): AnyResult {
   let result: AnyResult | undefined;
   let events: RunEvent[] | undefined;
   for (const file of files) {
-    // Several lines of JSON are not one JSON value.
+    // An events file with several lines is not one JSON value.
     const value = parseJson(file.text);
     const isResult = isObject(value) && !isEvent(value);
     if ((isResult ? result : events) !== undefined) refuse(file, "another file is of the same kind");

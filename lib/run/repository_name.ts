@@ -18,17 +18,12 @@ export class RepositoryName {
   #leave: (() => void) | undefined;
   #repos: readonly Repo[] = [];
 
-  /** @param name If the name is known, nothing is requested. */
   constructor(session: Session, name?: string, onName?: (name: string) => void) {
     this.#session = session;
     this.#known = name;
     this.#onName = onName;
   }
 
-  /**
-   * Sends the request at the first call. Never throws.
-   * @param repoId UUID of the repository. @default all repositories, for a caller that does not know the id yet
-   */
   ask(repoId?: string): void {
     if (this.#leave !== undefined || this.#known !== undefined) return;
     const { nameRequests } = this.#session.memory;

@@ -1,7 +1,3 @@
-/**
- * Plans a start before anything is sent: checks the request, derives its key, and sets the deadline.
- * @module
- */
 import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
@@ -104,7 +100,7 @@ export interface StartPlan {
   result?: PlannedResult | undefined;
 }
 
-/** @param key The key without the suffix of a series, so that every start of the series has the same task. */
+/** The suffix of the key is left out, so that every start of the series has the same task. */
 export function plannedResult(wanted: WantedResult | undefined, key: string): PlannedResult | undefined {
   return wanted && { ...wanted, path: resultPathFor(wanted.path, splitSuffix(key).key) };
 }
@@ -126,7 +122,6 @@ export function runSeries(
 
 const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
 
-/** A variable in the prompt is probably a variable that a template did not replace. Later revisions of the service may run a skill for `$name`. */
 function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
   const [name] = VARIABLE.exec(prompt) ?? [];
   if (name === undefined) return;
@@ -186,7 +181,6 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
 
 const REPEATED = /^(?:[2-9]|[1-9]\d+)$/;
 
-/** Warns in a repeated job that a task starts from scratch. A prompt that contains a time never finds the run of the first attempt. */
 export function noteNewTask(
   { notify, platform }: Session,
   { key, job }: StartPlan,
@@ -200,7 +194,7 @@ export function noteNewTask(
   notify({ kind: "text", message });
 }
 
-/** Must be used only if no earlier attempt of the same job has a run that is in progress or succeeded. */
+/** Call this only if no earlier attempt of the same job has a run that is in progress or succeeded. */
 export async function planLater(
   session: Session,
   later: LaterRequest,
@@ -261,8 +255,6 @@ export function resumePlan(
 function scopeOf({ owned }: RunState): StartKey["scope"] {
   return owned ? "random" : "given";
 }
-
-// The caller's request differs from the service's request: it has a repository by name, and a different default for the branch.
 
 /**
  * A request that is created only if a run must be started. Its content depends on other systems, and may have changed since an earlier attempt of the
@@ -339,10 +331,7 @@ async function defaultBranchOf(client: ServiceClient, id: string, call: CallOpti
   }
 }
 
-/**
- * @throws {UsageError} if there is no repository with that name (see `findRepository`), or if the run would create its default branch. The service
- * refuses to create the default branch, but counts the start first.
- */
+/** A run that would create its default branch is refused here, because the service counts such a start before it refuses it. */
 export async function resolveRequest(
   client: ServiceClient,
   { repository, rest }: Omit<CheckedRequest, "result">,

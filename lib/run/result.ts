@@ -20,12 +20,12 @@ export interface ResultError {
   advice: string | null;
   /**
    * The error code of the service, such as `FORBIDDEN`; `null` if there is no code. The code can also be `NO_SANDBOX`, if no sandbox was free and no
-   * agent has begun, or `STILL_RUNNING`, if the run had not ended when the result was reported.
+   * agent has started, or `STILL_RUNNING`, if the run had not ended when the result was reported.
    */
   code: string | null;
 }
 
-// Details of a bug, including where it happened, are only in the error line of the log.
+// The error line of the log has the details of a bug.
 const BUG = "the toolkit failed";
 
 const OWN_CODES: readonly (string | null)[] = [NO_SANDBOX, "STILL_RUNNING"];
@@ -402,9 +402,7 @@ export interface EventFacts {
   readonly speaking: boolean;
   readonly firstEnd: string | null;
   readonly failureCode: string | null;
-  /** Prefer the run's own `error`. */
   readonly failureError: string | null;
-  /** Prefer {@linkcode EventFacts.failureError}. */
   readonly failureMessage: string | null;
 }
 
@@ -512,7 +510,7 @@ export interface Milestones {
   readonly endedAt: number;
 }
 
-// The service has no code for a refused push, only this sentence. Source: service source, "What `error` contains".
+// The service has no code for a refused push, only a message that begins with these words. Source: service source, "What `error` contains".
 const NOT_DELIVERED = "The agent finished, but";
 
 const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
@@ -522,18 +520,16 @@ export function isTerminalType(type: string): boolean {
   return ENDS.includes(type);
 }
 
-/** Only this event reports that the agent finished its work but the work could not be delivered. */
 function failsInDelivery({ type, message, payload }: RunEvent): boolean {
   return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
 }
 
-/** Name of the phase that an event begins; `""` if the event ends the run; `undefined` for any other event. */
 export function beginsPhase(event: RunEvent): string | undefined {
   const { type, payload } = event;
   // The event "External Mogplex run accepted" has `external_run_id`, and the event "Harness run started" does not.
   if (type === "started" && payload.external_run_id === undefined) return "prepare";
   if (type === "status_changed" && payload.to === "streaming") return "agent";
-  // Later revisions send the agent's final message before delivery. The base revision sends only `git_delivery`, when delivery ends.
+  // Later revisions of the service send the agent's final message before delivery. The base revision sends only `git_delivery`, when delivery ends.
   if (type === "log" && (payload.kind === "assistant_final" || payload.stage === "git_delivery")) return "deliver";
   if (failsInDelivery(event)) return "deliver";
   return isTerminalType(type) ? "" : undefined;
@@ -558,10 +554,6 @@ export function addMilestone(milestones: Milestones | undefined, event: RunEvent
   return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt: end };
 }
 
-/**
- * `queue` lasts until the sandbox is ready, `prepare` until the agent's process starts, `agent` until the agent ends, and `deliver` until the run
- * ends. A phase whose start was not seen is left out, and its time is added to the phase before it.
- */
 export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): RunPhase[] {
   const phases: { name: string; at: number }[] = [];
   const { createdAt, endedAt } = options;
@@ -587,7 +579,7 @@ export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOpt
 
 const MINUTE = 60_000;
 
-/** Examples: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. Durations of ten minutes or more are rounded to minutes. */
+/** Examples: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. */
 export function spanText(ms: number): string {
   if (!(ms >= 500)) return "0 s";
   const seconds = Math.round(ms / 1_000);

@@ -29,11 +29,7 @@ async function withFiles<T>(
   }
 }
 
-/**
- * An old file that the run did not change would be treated as its result. The file must therefore not exist where the run will begin.
- * @throws {UsageError} if the file exists.
- * @throws {MogplexError} with exit code 65 or 69 if the repository cannot be read.
- */
+/** An old file that the run did not change would be treated as its result. The file must therefore not exist where the run will begin. */
 export async function checkResultAbsent(
   place: ResultPlace,
   { path }: PlannedResult,
@@ -74,7 +70,6 @@ const REFUSALS: Readonly<Record<FileRefusal, string>> = {
 /**
  * @param branch Branch that the run delivered; `null` if it delivered none; `undefined` if that is unknown.
  * @param blobBefore Blob of the file before the run; `null` if there was no file.
- * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
  */
 export async function readResultFile(
   session: Session,
@@ -156,7 +151,6 @@ const TITLES = {
   "result-unreadable": "cannot be read",
 } as const;
 
-/** If the file is missing or invalid, the exit code is 1, although the run succeeded. */
 export function withReading(end: JobEnd<RunResult>, { file, output }: ResultReading): JobEnd<RunResult> {
   const { cause, path, mistakes } = file;
   const result = { ...end.result, resultFile: file, value: output };
@@ -167,7 +161,7 @@ export function withReading(end: JobEnd<RunResult>, { file, output }: ResultRead
   return { ...end, result: { ...result, outcome: "failed", exitCode: EXIT.failed, reason } };
 }
 
-/** Another attempt may be able to read the result file. */
+/** The outcome is `error`, not `failed`, because another attempt may be able to read the result file. */
 export function withoutReading(
   end: JobEnd<RunResult>,
   { path }: Pick<PlannedResult, "path">,

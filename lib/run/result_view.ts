@@ -1,7 +1,3 @@
-/**
- * A result for reports and the log. Runs and automation runs have the same view, so a renderer does not need to know the kind.
- * @module
- */
 import { lookup } from "../lookup.ts";
 import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
@@ -94,7 +90,7 @@ function toAnswer(result: AnyResult): string {
 }
 
 function followAgain({ idempotencyKey }: AnyResult): string {
-  // Only a key that is derived from the job finds the run again. Outside CI, the key is random.
+  // A retry of the job is suggested only for a key that is derived from the job. Outside CI, the key is random.
   if (idempotencyKey === null || !isDerivedKey(idempotencyKey)) return "follow the run again.";
   return "follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
     "--key-scope to job. A new pipeline or build starts another run.";
@@ -185,7 +181,6 @@ export function mayHaveStarted({ runId, mayExist }: Pick<AnyResult, "runId" | "m
   return runId === null && mayExist;
 }
 
-/** No agent starts if the start was refused or never sent, or if no sandbox was free. */
 function notStartedWords(result: AnyResult): "not_started" | "no_sandbox" | undefined {
   if (result.error?.code === NO_SANDBOX) return "no_sandbox";
   if (result.outcome !== "error") return undefined;
@@ -243,10 +238,7 @@ export function startWords(
   return replayed === null ? "earlier, by another step or command" : "by this command";
 }
 
-/**
- * The duration of a run, and the duration of the command that reports it. A duration is `null` if it is unknown, or if it equals the other duration.
- * A command that only reads the run of another command has no useful duration before the run ends.
- */
+/** A command that only reads the run of another command has no useful duration before the run ends. */
 export function timesOf(
   { times, tookMs, durationMs, replayed, outcome }: Pick<
     ResultView,
@@ -335,7 +327,7 @@ export interface ResultView extends Common {
   tookMs: number;
 }
 
-/** Separates the advice from the reason. Text after the error's message, such as what happened to the run after a signal, stays in the reason. */
+/** Text after the error's message, such as what happened to the run after a signal, stays in the reason. */
 function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
   if (error === null || error.advice === null) return { reason, advice: null };
   const { advice } = error;

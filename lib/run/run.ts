@@ -85,7 +85,7 @@ export async function runJob(request: RunRequest | LaterRequest, options: RunJob
   const resumed = readResumed(request, options, state);
   const isClaimed = state?.claim !== undefined;
   const earlier = resumed ?? (isClaimed ? undefined : readEarlier(options, state));
-  // The state of an earlier attempt stays until its run is found or another start begins, because the service might not answer now.
+  // The state of an earlier deferred request is not cleared yet, because the service might not answer now.
   if (!isClaimed && resumed?.asked == null) state?.writer.clear();
   const operation = new RunOperation(options, { request, resumed, earlier }, state?.writer);
   const end = await new Job(operation, options).start();
@@ -106,7 +106,6 @@ export async function lookJob(runId: string, options: RunJob): Promise<JobEnd<Ru
   return await withResultFile(operation, await new Job(operation, options).attach(true), options, undefined);
 }
 
-/** If the result file is missing or invalid, starts follow-up runs to correct it, as many as the request allows. */
 async function withResultFile(
   operation: RunOperation,
   end: JobEnd<RunResult>,
@@ -158,11 +157,9 @@ async function withResultFile(
   }
 }
 
-/** Keeps the pull request and the branch of the earlier run if the follow-up run did not deliver any. */
 function continued(before: RunResult, result: RunResult): RunResult {
   return {
     ...result,
-    // The result shows the original task, not the task of the follow-up run.
     task: before.task,
     pullRequest: result.pullRequest.url === null ? before.pullRequest : result.pullRequest,
     branch: { ...result.branch, pushed: result.branch.pushed ?? before.branch.pushed },
@@ -209,9 +206,8 @@ function openState({ session, state, identity }: RunJob): OpenState | undefined 
 }
 
 /**
- * Reads the state of an earlier attempt from the caller's path. For a deferred request, the job's own state file is read as well: the content of the
- * request may have changed, and a new key would not find the earlier run.
- * @throws {UsageError} if the file at the caller's path is missing, because a mistyped path must not start a second agent.
+ * Without `resumePath`, a deferred request uses the job's own state file: its content may have changed, and a new key would not find the earlier run.
+ * With `resumePath`, the file must exist, because a mistyped path must not start a second agent.
  */
 function readResumed(
   request: RunRequest | LaterRequest,
@@ -239,7 +235,7 @@ function readResumed(
     notify,
   });
   const proven = stored?.proven(seal);
-  // A state file that names a run proves that the service accepted the token before.
+  // A proven state with a run id shows that the service has accepted this token before.
   memory.workedBefore ||= typeof proven?.runId === "string";
   return proven;
 }
@@ -258,7 +254,7 @@ function recordFollowing(runId: string, options: RunJob, state: OpenState | unde
   const unknown = { idempotencyKey: null, requestHash: null, asked: null, request: null };
   const result = stateResult(options.resultFile);
   try {
-    // Outside CI, a run can be found again only through the key in the state file.
+    // Outside CI, an earlier state of the same run is kept, because it has the idempotency key.
     const earlier = job === null && state?.claim === undefined ? readEarlier(options, state) : undefined;
     if (state !== undefined && earlier?.runId === runId) {
       state.writer.adopt(earlier);
@@ -281,7 +277,7 @@ function stateResult(result: PlannedResult | undefined): RunState["result"] {
 interface RunStart {
   request: RunRequest | LaterRequest;
   resumed: RunState | undefined;
-  /** State that an earlier attempt left at the default path. A run with the same key may be older than this start. */
+  /** State that an earlier attempt left at the default path. */
   earlier?: RunState | undefined;
 }
 
@@ -330,7 +326,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#resultFile ?? this.#options.resultFile;
   }
 
-  /** Branch with the changes, according to the delivery event; `null` if nothing changed; `undefined` if the events do not show it. */
   get deliveredBranch(): string | null | undefined {
     const { changed, pushedBranch, workingBranch } = this.#follower?.facts ?? noFacts();
     return changed === false ? null : pushedBranch ?? workingBranch ?? undefined;
@@ -389,7 +384,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#lacksSandbox ? WITHOUT_SANDBOX : undefined;
   }
 
-  /** Whether no agent has started because no sandbox was free. `false` while a later start has no answer, because its run may exist. */
+  /** `false` while a later start has no answer, because its run may exist. */
   get #lacksSandbox(): boolean {
     return this.#lacked && (this.#started !== undefined || this.#series?.mayExist !== true);
   }
@@ -457,10 +452,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return isSame ? resumed : undefined;
   }
 
-  /**
-   * Returns the run from the folder's state if the plan has the same key. The run is followed without another start, because a start could be refused
-   * or wait for the quota although the run is in progress.
-   */
+  /** The run is followed without another start, because a start could be refused or wait for the quota although the run is in progress. */
   #runOfFolder({ key, hash, request }: StartPlan, state: RunState | undefined): StartedRun | undefined {
     const run = this.#options.state?.resumeRun;
     const idempotencyKey = state?.idempotencyKey;
@@ -474,10 +466,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return { runId, run: replay, replayed: true, idempotencyKey, keyScope: key.scope, owned: owned === true };
   }
 
-  /**
-   * Takes over the run of an earlier attempt. If the caller gives the key, even a failed run is taken over.
-   * @returns `false` if another run must be started.
-   */
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
     const { client, deadline, signal, notify } = this.#session;
     if (runId === null || idempotencyKey === null) return false;
@@ -529,7 +517,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return lackedSandbox(run) && !this.#agent.hasBegun(run);
   }
 
-  /** Starts another run after a run got no sandbox. No agent had started, so no work is done twice. */
+  /** No agent has started, so no work is done twice. */
   async #startAgain(run: Run, look: Look): Promise<void> {
     const { client, clock, startedAt, deadline, signal, notify } = this.#session;
     const { cancelled, waitsForSandbox } = this.#options;
@@ -586,7 +574,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
   }
 
-  /** Cancels the run, or lets it continue. If there is not enough time, `cleanup` cancels the run later. */
   async stop(cause: StopCause): Promise<Stopped> {
     const { client, clock, signal } = this.#session;
     const deadline = clock.now() + cause.limitMs;

@@ -1,7 +1,3 @@
-/**
- * The client, clock, notices and counters that are shared within one call of the library.
- * @module
- */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
@@ -39,8 +35,6 @@ export function openSession(options: SessionOptions, internals: SessionInternals
 
 /**
  * @param system Name of the CI system, for the service's log.
- * @throws {UnauthorizedError} if there is no token, or its value cannot be a token.
- * @throws {UsageError} if the origin is not allowed, or `timeoutMs` is out of range.
  * @internal
  */
 export function connectWith<C extends object>(
@@ -140,7 +134,6 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Waits are counted even if `quietly` is set. In that case, `onNotice` is not called. */
   readonly notify: (notice: NoticeFacts, quietly?: boolean) => void;
-  /** The patterns of the redactor are created once for the whole call. */
   readonly redactor: () => Redactor;
   readonly waits: () => WaitTotal[];
   readonly requests: () => number;

@@ -9,16 +9,13 @@ import type { Connected } from "./session.ts";
 export interface Subject<N> {
   readonly what: string;
   read(call: CallOptions): Promise<N>;
-  /**
-   * Reads the record of the run after a long silence and at the deadline. This makes the service repair the record of a run whose worker died.
-   * {@linkcode Subject.read} does not do this.
-   */
+  /** Makes the service repair the record of a run whose worker died. {@linkcode Subject.read} does not. */
   readRecord?(call: CallOptions): Promise<N>;
 }
 
 export interface Source<N> {
   /**
-   * @param last Outcome of the last read, which determines the wait. Absent in the first call, which does not wait.
+   * @param last Outcome of the last read, which determines the wait; absent in the first call.
    * @returns `null` if the deadline passed first.
    */
   next(last?: CadenceEvent): Promise<N | null>;
@@ -167,10 +164,10 @@ export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
 // Decides the delay before the next poll. The functions below are pure: they turn one state into the next.
 //
 // A token may send 60 requests in 60 s, and other jobs may use the same token. The only sign of other jobs is a refusal (429), after which nothing
-// can be read for 60 s. The interval between polls therefore adapts to refusals:
-// - The first interval leaves room for five jobs within the limit.
-// - Each refusal multiplies the interval.
-// - Each minute or more without a refusal makes the interval a little shorter again.
+// can be read for up to 60 s. The interval between polls therefore adapts to refusals:
+// - The normal interval leaves room for five jobs within the limit.
+// - Each refusal makes the interval longer.
+// - Each period without a refusal makes it a little shorter again.
 //
 // The figures come from the simulation in `bench/fleet`.
 
@@ -205,10 +202,10 @@ interface Moment {
 /** The first delays are short, because an existing run may have finished already, and a new run may fail to start. */
 const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
 
-/** Delays after the last event of a run, because the event comes before the status changes. Source: design, "Following a run". */
+/** Delays between reads after the last event of a run, which can come before the status changes. Source: design, "Following a run". */
 export const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 
-/** Up to this age, a run rarely ends, because its sandbox is still booting. */
+/** In this time after the first poll, a run rarely ends, because its sandbox is still booting. */
 const STARTUP_MS = 60_000;
 
 /** A young run is polled at most eleven times in the first minute. */

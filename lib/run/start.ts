@@ -1,8 +1,3 @@
-/**
- * Starts one operation. Attempts are repeated with the same key. If the key finds an operation that failed or was cancelled, the next key of the
- * series is used.
- * @module
- */
 import type { JobIdentity } from "../ci/platform.ts";
 import {
   ApiError,
@@ -54,11 +49,6 @@ export class StartSeries<R extends StartAnswer> {
     return this.#start?.mayExist === true || this.#plan.what.isNamed?.() === true;
   }
 
-  /**
-   * @returns After {@linkcode MAX_KEYS} keys, the run may be one that failed or was cancelled earlier.
-   * @throws {StartUnknownError} if an attempt got no answer, and may have started a run. The error contains the key.
-   * @throws {RateLimitedError | UnavailableError | NetworkError} if no attempt succeeded before the deadline. Nothing was started.
-   */
   async start(): Promise<Started<R>> {
     const { notify, redactor } = this.#session;
     const limits = { ...this.#session, redact: (text: string) => redactor()(text) };
@@ -96,10 +86,7 @@ export class StartSeries<R extends StartAnswer> {
     return await this.#isPermitted() ? await this.start() : undefined;
   }
 
-  /**
-   * Finds the run that an interrupted attempt may have started, by sending the same key and the same bytes again.
-   * @returns `undefined` if the key finds only a run of an earlier attempt that failed or was cancelled.
-   */
+  /** Finds the run that an interrupted attempt may have started, by sending the same key and the same bytes again. */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
     this.#isInterrupted = true;
     this.#triedBefore = true;
@@ -112,7 +99,7 @@ export class StartSeries<R extends StartAnswer> {
       !this.#triedBefore;
   }
 
-  /** If every build uses the same key, all builds except the first succeed without an agent. This warning makes the mistake visible. */
+  /** If every build uses the same key, only the first build starts an agent. This warning makes the mistake visible. */
   #warnOfOldEnd(run: R): void {
     const { maxEndAgeMs = Infinity } = this.#plan.key;
     const end = endOfRun(run.status);
@@ -130,10 +117,6 @@ export class StartSeries<R extends StartAnswer> {
     return (scope === "pipeline" || scope === "job") && job?.attempt === "1";
   }
 
-  /**
-   * Whether a new run must be started: either a derived key found a run of an earlier attempt that failed or was cancelled, or any key found a run
-   * that ended too long ago.
-   */
   #isStale(run: R): boolean {
     const { scope, maxEndAgeMs = Infinity } = this.#plan.key;
     const end = endOfRun(run.status);
@@ -148,7 +131,8 @@ export class StartSeries<R extends StartAnswer> {
 
   #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
-    // Another job's run can be as new as this job's attempt. The run can belong to this job only if the outcome of an attempt is unknown.
+    // With a shared key, the run can belong to another job even if it is as new as this job's attempt. Its age matters only if the outcome of an
+    // attempt is unknown.
     const isUnsure = this.#isInterrupted || this.#start?.isUnsure === true;
     const owned = ownsRun(run, scope, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
@@ -161,7 +145,7 @@ export class StartSeries<R extends StartAnswer> {
 
   /**
    * Converts a time on this machine's clock to the service's wall time. This machine's wall time may be wrong by hours, or may have been corrected in
-   * the meantime. It is therefore used only relative to the service's last `Date`.
+   * the meantime, so it is adjusted by the skew from the service's last `Date`.
    */
   #serviceTime(at: number | undefined): number {
     const { client, clock } = this.#session;
@@ -169,13 +153,11 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   /**
-   * Whether this process started a run that failed or was cancelled. If so, the outcome is final, and another start would create a second run. If the
-   * job may have been retried, a cancelled run belongs to this process only if it was certainly cancelled after the first request. A job that is
-   * retried right after it was stopped finds the run that its own earlier attempt cancelled.
-   * @throws {UnavailableError} if the service failed the run while it answered with 5xx, because its queue was down.
+   * If this process started the run, its outcome is final, and another start would create a second run. A retried job can find a run that its own
+   * earlier attempt cancelled, so a cancelled run belongs to this process only if it was certainly cancelled after the first request.
    */
   #isOurs(run: R): boolean {
-    // The service's `Date` has whole seconds and is older than the answer, so a time derived from `Date` is never too late.
+    // The service's `Date` has whole seconds and is set before the answer arrives, so a time derived from it is never too late.
     const isExact = this.#session.client.clockSkewMs !== undefined;
     const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
     if (
@@ -231,7 +213,7 @@ export class StartSeries<R extends StartAnswer> {
   async #wait(failure: Failure, count: number): Promise<boolean> {
     const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
     if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
-    // A start that may have arrived is repeated until the deadline, because its run must be found.
+    // A start that may have arrived is repeated even if the service cannot be reached, because its run must be found.
     if (!this.mayExist && isUnreached(this.#session.memory, this.#session.clock.now())) return false;
     if (!await this.#pacer.waitAfter(this.#plan.what.what, failure, count)) return false;
     return await this.#isPermitted();
@@ -302,12 +284,15 @@ const MAX_KEYS = 4;
 const MAX_UNKNOWN = 8;
 const PERMIT_MS = 60_000;
 /**
- * Maximum error of a time derived from the service's `Date`. The derived time is too early, because `Date` has whole seconds and the answer takes
+ * Maximum error of a time derived from the service's `Date`. The derived time can be too early, because `Date` has whole seconds and the answer takes
  * time to arrive.
  */
 const DATE_DOUBT_MS = 2_000;
 
-/** If a run ended at least this long ago, a notice reports that this job did not start it. A retry within this time finds its own run. */
+/**
+ * If the key finds a run that ended at least this long ago, a notice warns that no agent was started. A quick retry that finds its own run causes no
+ * notice.
+ */
 const OLD_END_MS = 60_000;
 
 const CLOCK_SKEW_MS = 5_000;
@@ -321,15 +306,11 @@ export interface StartAnswer {
   updatedAt: string | null;
 }
 
-/** If one of these functions throws, nothing is sent. */
+/** If one of these functions throws, nothing more is sent. */
 export interface SeriesHooks {
   onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
   onKey?: ((key: string) => void) | undefined;
-  /**
-   * Called and awaited before each repeated attempt and before a start with the next key, at most once a minute. If the function returns `false`,
-   * nothing is sent, and the start waits. If it throws, the start ends with that error.
-   * @param mayExist Whether an earlier attempt may have started something.
-   */
+  /** Called before a repeated attempt and by `startNext()`, at most once a minute. If it returns `false`, the start waits. */
   mayRepeat?: ((mayExist: boolean) => Promise<boolean>) | undefined;
 }
 
@@ -355,8 +336,8 @@ export interface StartedRun {
   /** Scope of the key; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
   /**
-   * Whether this job, or an earlier attempt of it, started the run. `false` if your own key found an existing run; `cancel()` and `cancelOn` cancel
-   * that run all the same.
+   * Whether this job, or an earlier attempt of it, started the run. `false` if your own key, or a key with the scope `day`, found an existing run;
+   * `cancel()` and `cancelOn` cancel that run all the same.
    */
   owned: boolean;
 }
@@ -375,7 +356,6 @@ export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: n
 }
 
 /**
- * A job may stop only a run that this process or an earlier attempt of the same job started.
  * @param firstSentMs The service's wall time at the first attempt of this process, if an attempt may have started the run without an answer;
  * otherwise `Infinity`.
  */

@@ -61,7 +61,7 @@ export interface RunState {
   request: StartRequest | null;
   result: StateResult | null;
   job: JobIdentity | null;
-  /** Real path of the file's directory, if nothing else distinguishes the job from others; `null` in CI. */
+  /** Real path of the file's directory; `null` if the job has a pipeline id. */
   folder: string | null;
   runId: string | null;
   status: string | null;
@@ -105,9 +105,6 @@ function jsonText(value: object): string {
 
 const MAX_BEFORE = 300_000;
 
-/**
- * The states in a file, newest first, each without its `before`. States of finished runs are left out, and so are the oldest states above the limit.
- */
 function statesIn(text: string): UncheckedObject[] {
   const { before, ...newest } = parseObject(text) ?? {};
   let length = 0;
@@ -121,7 +118,6 @@ export function requestHash(request: StartRequest): string {
   return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** With `execution`, both identities must also belong to the same execution of the job. */
 function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
   if (a === null || b === null) return a === b;
   const fields: (keyof JobIdentity)[] = ["server", "project", "pipeline", "job", "node"];
@@ -224,7 +220,7 @@ interface ReadStateOptions {
   /** Another job may have passed the file on. */
   anyJob?: boolean | undefined;
   required?: boolean | undefined;
-  /** Whether to warn if the file belongs to another job or directory, or is too old. @default {true} */
+  /** Whether to warn if the file belongs to another job or directory, or is too old. */
   tellsOfOthers?: boolean | undefined;
   nowMs: number;
   notify: OnNotice;
@@ -233,14 +229,10 @@ interface ReadStateOptions {
 interface StoredState {
   /** Any program that can write to the directory can forge this content, so use it only to decide to do nothing. */
   readonly claims: RunState;
-  /** The content, if it was written with the token of the seal. Otherwise, a notice gives the reason. */
+  /** The newest content that was written with the token of the seal. If there is none, a notice gives the reason. */
   proven(seal: StateSeal): RunState | undefined;
 }
 
-/**
- * A file that is damaged, too old, or from another job is ignored with a notice.
- * @throws {UsageError} if the path is not a regular file, if the file cannot be read, or if it is required and missing.
- */
 export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
   const { job, execution, anyJob = false, required = false, tellsOfOthers = true, nowMs, notify } = options;
   const ignore = (why: string) => {
@@ -251,7 +243,6 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
   let content: string | undefined;
   let folder: string | null = null;
   try {
-    // Bytes that are not UTF-8 are treated as damaged content.
     content = readStateText(files, path);
     if (content !== undefined) folder = stateFolder(files, path, job);
   } catch (cause) {
@@ -316,8 +307,7 @@ export class StateWriter {
   #broken = false;
 
   /**
-   * @param notify Called once if the file can no longer be written.
-   * @param keeps Whether the file of an earlier command stays until a run is known. Outside CI, that file is the only way to find its run.
+   * @param keeps Whether the states of earlier commands stay in the file until a run is known. Outside CI, they are needed to find their runs again.
    */
   constructor(files: StateFiles, path: string, seal: StateSeal, notify: OnNotice, keeps = false) {
     this.#files = files;
@@ -327,10 +317,7 @@ export class StateWriter {
     this.#keeps = keeps;
   }
 
-  /**
-   * Checks that the file can be written. Removes the file of an earlier job, unless it is kept.
-   * @throws {UsageError} if the file cannot be written.
-   */
+  /** Also checks that the file can be written. */
   clear(): void {
     this.#keep();
     const isKept = this.#keptStates.length > 0;
@@ -355,10 +342,7 @@ export class StateWriter {
     return jsonText({ ...newest, ...(before.length > 0 && { before }) });
   }
 
-  /**
-   * Writes the first state and replaces an old file. Must be called before anything is started, and again for each further key.
-   * @throws {UsageError} if the file cannot be written.
-   */
+  /** Must be called before anything is started, and again for each further key. */
   begin(beginning: StateBeginning): void {
     const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request, result, job, runId } =
       beginning;

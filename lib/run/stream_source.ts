@@ -1,6 +1,6 @@
 /**
  * Gets news from the service's event stream if the service has one, and polls otherwise. A stream sends events, but not every change of the run's
- * status. The outcome therefore comes from reading the run: once whenever the stream closes, and a few times after the last event.
+ * status, so the run is read as well.
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -58,7 +58,7 @@ export class StreamSource implements Source<News> {
   #probesRecord = false;
   #dropped = "";
   #endings: number[] | undefined;
-  /** The value is `-Infinity` while streaming, and `Infinity` to poll permanently. */
+  /** Time until which the run is polled; `Infinity` to poll permanently. */
   #pollUntil: number;
 
   constructor(options: SourceOptions<Reader>, seen: SeenIds) {
@@ -204,7 +204,6 @@ export class StreamSource implements Source<News> {
     return pacer.leftMs > 0 ? this.#pollFor(PROBE_MS) : "late";
   }
 
-  /** After the first interruption, the pause is at most a second. If streams keep ending, the pauses become longer, and a notice is sent. */
   async #reopenPause(what: string): Promise<boolean> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));
@@ -264,7 +263,7 @@ export class StreamSource implements Source<News> {
     if (fresh.length > 0) {
       if (link.fromScratch && fresh[0]?.type !== "started") await this.#fillGap(step);
       link.fromScratch = false;
-      // The agent has started, so the status has changed. The stream does not send the status, so read it.
+      // The agent has started, so the status has changed. The stream does not send the new status, so read it.
       const begun = step.run === undefined && fresh.some((event) => event.type === "status_changed");
       if (begun && !fresh.some(endsRun)) await this.#readOnce((call) => reader.readRecord(call));
     }
@@ -290,7 +289,7 @@ export class StreamSource implements Source<News> {
     if (!ended) step.cut = true;
   }
 
-  /** A stream starts with the newest events, so the events before them are read here. Some events may be missing. */
+  /** A stream starts with the newest events, so the events before them are read here. */
   async #fillGap(step: FeedStep): Promise<void> {
     const { subject: reader } = this.#options;
     const page = await this.#readOnce((call) => reader.read(call));
@@ -310,7 +309,7 @@ type LinkStep = StreamStep<StreamItem>;
 /** Length of one part of a wait. Heartbeats are early by at most this time. */
 const SLICE_MS = 20_000;
 
-/** Silence after which the run is read, because the service sends no heartbeats. Source: design, "Following a run". */
+/** Silence after which the run is read. Source: design, "Following a run". */
 const SILENCE_MS = 120_000;
 
 /** Jobs that started together should not all read at once. */
@@ -398,7 +397,6 @@ class StreamLink {
     return this.#stream.next(limitMs);
   }
 
-  /** Returns `silent` after two minutes or more without any message, and `null` if the deadline passed first. */
   async next(ticker: Ticker): Promise<LinkStep | null> {
     for (;;) {
       const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
@@ -467,7 +465,7 @@ export class StreamFeed {
     return fresh;
   }
 
-  /** Continues after the events of a page. The code that reads the page adds its events. */
+  /** Does not mark the events as seen, because the code that reads the page does so. */
   follow(page: readonly RunEvent[]): void {
     this.#continueAfter(page.map(({ id }) => id).filter((id) => !this.#seen.has(id)));
   }
@@ -489,7 +487,6 @@ export class StreamFeed {
   }
 }
 
-/** Events keep their order if any time cannot be parsed. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
   if (events.length < 2) return [...events];
   const timed = events.map((event) => ({ event, ms: Date.parse(event.createdAt) }));
