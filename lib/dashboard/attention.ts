@@ -1,8 +1,3 @@
-/**
- * What needs attention on a dashboard, most urgent first.
- *
- * @module
- */
 import { groupBy } from "../lookup.ts";
 import { instantMs, spanText } from "../run/result.ts";
 import { appAddress } from "../report/app_link.ts";
@@ -54,7 +49,7 @@ const KINDS = [
 
 type ConcernKind = typeof KINDS[number];
 
-/** Kinds that are never folded, because a user is waiting for an answer. */
+/** These kinds are never folded, because somebody is waiting for an answer or a review. */
 const UNFOLDED: readonly ConcernKind[] = ["decision", "pull request"];
 
 export interface Concern {
@@ -64,16 +59,16 @@ export interface Concern {
   readonly subject: string;
   /** Why it needs attention, or what to do. Empty if nothing is known. Untrusted text. */
   readonly line: string;
-  /** The command that is shown after the line. `null` if there is no command. Untrusted text. */
+  /** Shown after the line. Untrusted text. */
   readonly command: string | null;
-  /** When the problem occurred or began, in milliseconds since 1970. `null` if unknown. */
+  /** When the problem occurred or began, in milliseconds since 1970. */
   readonly at: number | null;
   /** Whether the problem still exists. If so, its age is shown as `for 5 h` instead of `5 h ago`. */
   readonly lasts: boolean;
   readonly link: ConcernLink | null;
-  /** Address of the job of the run. `null` if unknown. Untrusted text. */
+  /** Untrusted text. */
   readonly jobUrl: string | null;
-  /** Where to answer the question of a run. `null` if there is no question. Untrusted text. */
+  /** Where to answer the question of a run. Untrusted text. */
   readonly appUrl: string | null;
 }
 
@@ -82,7 +77,7 @@ const DAY_MS = 86_400_000;
 
 const MINUTE_MS = 60_000;
 
-/** In minutes, hours or days. `page.js` has the same rule. */
+/** `page.js` has the same rule. */
 export function ageText(ms: number): string {
   if (ms < MINUTE_MS) return "under 1 min";
   if (ms < HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
@@ -94,7 +89,6 @@ export function forText(ms: number): string {
   return `for ${ageText(ms)}`;
 }
 
-/** `12 min ago`, `in 3 h`, `now`. */
 export function agoText(ms: number, nowMs: number): string {
   const distance = Math.abs(ms - nowMs);
   if (distance < 1_000) return "now";
@@ -135,19 +129,18 @@ export function runPlace(index: number): string {
   return index < MAX_ROWS ? `run-${index + 1}` : "runs";
 }
 
-/** Contains the name of the campaign, because several campaigns may have the same task. Untrusted text. */
+/** Contains the name of the campaign, because several campaigns can have the same task. Untrusted text. */
 function titled(campaign: CampaignEntry): string {
   const { title } = campaign;
   return title === null ? `“${campaignName(campaign)}”` : `“${title}” (${campaignName(campaign)})`;
 }
 
 function campaignCommand(verb: string, { campaignFile }: CampaignEntry): string {
-  // A file whose name begins with a hyphen would be a flag.
+  // A file name that begins with a hyphen would be read as a flag.
   const file = campaignFile?.startsWith("-") === false ? campaignFile : "FILE";
   return commandLine("mogplex-ci", "campaign", verb, file);
 }
 
-/** Campaigns that do not continue without a decision, or that stopped with an error. */
 function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap((campaign) => {
     const { state, stateReason, items, ended, gatedAt, mergesStopped, lastError, page, pending } = campaign;
@@ -160,7 +153,7 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
       : `${open} ${open === 1 ? "repository is" : "repositories are"} left.`;
     const reason = stateReason === null ? "" : sentenceOf(stateReason);
     const verb = isStopped ? "resume" : state === "gated" ? "approve" : "status";
-    const why = `${reason} ${wait} Run this command with the flags of its jobs:`.trim();
+    const why = `${reason} ${wait} Run this command with the same flags as the campaign's jobs:`.trim();
     const more = { lasts: true, link: linkTo(page, "Open campaign", "campaigns") };
     const nextMore = { command: campaignCommand(verb, campaign), ...more };
     const gateMore = { at: instantMs(gatedAt), ...nextMore };
@@ -172,7 +165,9 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
             : concern("decision", "bad", `The campaign ${name} stopped after too many failures`, why, gateMore),
         ]
         : [],
-      ...isStopped ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the rest`, why, nextMore)] : [],
+      ...isStopped
+        ? [concern("campaign", "warn", `Resume the campaign ${name}, or skip the remaining items`, why, nextMore)]
+        : [],
       ...state === "merging" && stateReason !== null
         ? [concern("campaign", "warn", `The campaign ${name} cannot merge anything until somebody acts`, reason, more)]
         : pendingConcern(name, pending, more),
@@ -209,7 +204,6 @@ function pendingConcern(
   return [concern("campaign", "warn", title, `${words}.`, more)];
 }
 
-/** A campaign that has shown no activity for this long is late. */
 const LATE_MS = 3_600_000;
 
 export function lateMsOf(campaign: CampaignEntry, nowMs: number): number | null {
@@ -235,14 +229,15 @@ function ofLateCampaigns({ campaigns, at }: DashboardData): Concern[] {
         ? `The campaign ${titled(campaign)} has not reported anything for ${longText(silentMs)}`
         : `The next wave of the campaign ${titled(campaign)} is ${longText(lateMs)} late`,
       `${
-        state === "merging" ? "Its pull requests are left for later waves" : `${ended} of ${items} items have finished`
+        state === "merging"
+          ? "Its pull requests are waiting for later waves"
+          : `${ended} of ${items} items have finished`
       }. Check the schedule that runs its waves.`,
       { link: linkTo(page, "Open campaign", "campaigns") },
     )];
   });
 }
 
-/** Adds the mark, unless the text already ends a sentence, possibly inside quotes. */
 function punctuated(text: string, mark: "." | ":"): string {
   const bare = text.replace(/\.$/, "");
   return /[!?]$|[.!?…]”$/.test(bare) ? bare : `${bare}${mark}`;
@@ -252,7 +247,7 @@ function sentenceOf(text: string): string {
   return capital(asWritten(text));
 }
 
-/** The first line with a period at the end. The service, an agent or a user wrote the text, so `npm test failed` gets no capital letter. */
+/** The service, an agent or a user wrote the text, so `npm test failed` gets no capital letter. */
 function asWritten(text: string): string {
   return punctuated(firstLine(text), ".");
 }
@@ -278,10 +273,6 @@ export function whyOf({ outcome, reason }: Pick<RunEntry, "outcome" | "reason">)
   return outcome === "awaiting_input" ? null : reason;
 }
 
-/**
- * @param count Number of items.
- * @param runId Run of the first item. `null` if unknown.
- */
 function answerText(names: readonly string[], count: number, runId: string | null = null): string {
   const advice = count === 1 ? "answer in the app, or cancel the run" : "answer in the app, or cancel the runs";
   const end = runId === null ? "." : count === 1 ? ":" : ", starting with:";
@@ -299,7 +290,7 @@ function answerUrl(origin: string, runId: string | null = null): string | null {
   return appAddress(origin, runId) ?? null;
 }
 
-/** The text that identifies a run in a line: `acme/web (nightly): “Fix it”`. Untrusted text. */
+/** For example, `acme/web (nightly): “Fix it”`. Untrusted text. */
 function runName({ repository, job, runId, file }: RunEntry, task: string | null): string {
   const where = repository ?? (runId === null ? file : runIdText(runId));
   return `${where}${job === null ? "" : ` (${job})`}${task === null ? "" : `: “${task}”`}`;
@@ -350,7 +341,6 @@ function ofRuns({ runs, silentJobs, origin }: DashboardData, troubles: readonly 
   });
 }
 
-/** A run that has not ended after this time needs attention. A sandbox needs attention if it was created, and last used, longer ago than this. */
 const LONG_RUN_MS = 6 * 3_600_000;
 
 function longText(ms: number): string {
@@ -434,14 +424,13 @@ function ofSilence({ runs, silentJobs, at }: DashboardData): Concern[] {
   });
 }
 
-/** `acme/web (nightly)`, with the task if another task of the same job is also silent. Untrusted text. */
+/** For example, `acme/web (nightly)`. Untrusted text. */
 function silentName({ repository, job, task }: SilentJob, all: readonly SilentJob[]): string {
   const isUnique = all.filter((each) => each.repository === repository && each.job === job).length === 1;
   const name = job === null || repository === null ? repository ?? job ?? "A job" : `${repository} (${job})`;
   return task === null || isUnique && job !== null ? name : `${name}: “${task}”`;
 }
 
-/** Questions that the token cannot see, or that could not be read. Questions of the same campaign share an entry. */
 function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData): Concern[] {
   const { questions } = unseenRunsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const groups = groupBy(questions, ({ campaign, runId, file }) => JSON.stringify(campaign ?? [runId, file]));
@@ -450,7 +439,9 @@ function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData
     if (run === undefined) return [];
     const { length } = group;
     const { runId, outcome, task, page, jobUrl, campaign } = run;
-    const unread = lists.openRuns.why === null ? "Its current state is unknown." : sentenceOf(lists.openRuns.why);
+    const unread = lists.openRuns.why === null
+      ? `${length === 1 ? "Its" : "Their"} current state is unknown.`
+      : sentenceOf(lists.openRuns.why);
     const advice = length === 1
       ? "Its user can answer in the app, or cancel the run:"
       : "Their user can answer in the app, or cancel the runs, starting with:";
@@ -461,7 +452,7 @@ function ofUnseenQuestions({ runs, campaigns, lists, at, origin }: DashboardData
         ? `${runName(run, task)} was waiting for an answer when its job ended`
         : `${formatCount(length, "item")} of the campaign “${campaign}” ${
           length === 1 ? "was" : "were"
-        } waiting for an answer when its job ended`,
+        } waiting for an answer when ${length === 1 ? "its job" : "their jobs"} ended`,
       [
         campaign === null ? "" : `${firstNames(group.map((each) => each.repository ?? each.runId ?? ""))}.`,
         outcome === "forgotten"
@@ -490,8 +481,8 @@ function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concer
     "source",
     "warn",
     length === 1
-      ? "1 run was not finished when its job ended, and its state is unknown"
-      : `${length} runs were not finished when their jobs ended, and their state is unknown`,
+      ? "1 run had not finished when its job ended, and the state of the run is unknown"
+      : `${length} runs had not finished when their jobs ended, and the state of the runs is unknown`,
     `${firstNames(names)}.${lists.openRuns.why === null ? "" : ` ${sentenceOf(lists.openRuns.why)}`}`,
     { link: { words: "Show", part: "runs" } },
   )];
@@ -561,7 +552,6 @@ const ITEMS_HAPPENED: ReadonlyMap<string, readonly [one: string, many: string]> 
   ["not_started", ["was not started", "were not started"]],
 ]);
 
-/** Campaign items that are waiting for an answer. If only the histories of a campaign were read, its other items with problems are also included. */
 function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern[] {
   const readCampaigns = campaigns.map(({ name }) => name);
   return campaignTroublesOf(runs, readCampaigns, instantMs(at) ?? 0).map(({ campaign, outcome, runs: itemRuns }) => {
@@ -597,7 +587,7 @@ function ofCampaignRuns({ runs, campaigns, at, origin }: DashboardData): Concern
   });
 }
 
-/** Campaigns whose histories were read, but not their `campaign.json`. These campaigns may be waiting for a decision. */
+/** A campaign whose `campaign.json` was not read may be waiting for a decision. */
 function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
   const names = unreadCampaignsOf(runs, campaigns.map(({ name }) => name), instantMs(at) ?? 0);
   const [first] = names;
@@ -621,7 +611,7 @@ function ofUnreadCampaigns({ runs, campaigns, at }: DashboardData): Concern[] {
 function ofAutomations({ automations, origin }: DashboardData): Concern[] {
   const asking = automations.flatMap(({ name, runs }) => {
     const count = runs?.statuses.filter((status) => status === "awaiting_input").length ?? 0;
-    const what = count === 1 ? "Answer the run" : `Answer the ${count} runs`;
+    const what = count === 1 ? "Answer its question" : `Answer the questions of ${count} runs`;
     return count === 0 ? [] : [
       concern("decision", "warn", `Automation “${name}” needs an answer`, `${what} in the app.`, {
         appUrl: answerUrl(origin),
@@ -649,7 +639,7 @@ function ofAutomations({ automations, origin }: DashboardData): Concern[] {
     concern(
       "automation",
       "warn",
-      `${count} without a published version`,
+      `${count} ${unpublished.length === 1 ? "has" : "have"} no published version`,
       unpublished.map(({ name }) => name).slice(0, 5).join(", "),
       {
         link: { words: "Show", part: "automations" },
@@ -664,7 +654,7 @@ export function longBefore(nowMs: number): number {
   return nowMs - LONG_MS;
 }
 
-/** Pull requests that have been open for more than 3 days, in the order of the list. Drafts are left out, because they are not ready to be merged. */
+/** Drafts are left out, because they are not ready to be merged. */
 export function longWaiting(entries: readonly PullRequestEntry[], nowMs: number): PullRequestEntry[] {
   return entries.filter(({ draft, openedAt }) => draft !== true && nowMs - (instantMs(openedAt) ?? nowMs) > LONG_MS);
 }
@@ -681,12 +671,11 @@ export function longPullsText(count: number, entries: readonly PullRequestEntry[
 
 export const FIRST_PULLS = 5;
 
-/** The page only has a separate list `long-pulls` if the list of all pull requests is long and also contains newer pull requests. */
 export function longPullsPart(old: readonly PullRequestEntry[], entries: readonly PullRequestEntry[]): string {
   return entries.length > FIRST_PULLS && old.length < entries.length ? "long-pulls" : "pulls";
 }
 
-/** `acme/web #7`, otherwise the address. Untrusted text. */
+/** For example, `acme/web #7`. Untrusted text. */
 export function pullName(url: string, repository: string | null): string {
   const number = /\/(\d{1,9})\/?$/.exec(url)?.[1];
   return repository === null || number === undefined ? url : `${repository} #${number}`;
@@ -705,7 +694,7 @@ const REVIEWS: ReadonlyMap<string, string> = new Map([
   ["not-requested", "no reviewer"],
 ]);
 
-/** Empty if the review is unknown or the pull request is a draft. Untrusted text. */
+/** Untrusted text. */
 export function reviewText({ draft, review }: Pick<PullRequestEntry, "draft" | "review">): string {
   return draft === true ? "draft" : REVIEWS.get(review ?? "") ?? review ?? "";
 }
@@ -716,7 +705,7 @@ export function checksText({ checks, conflict }: Pick<PullRequestEntry, "checks"
 
 const NAMED_PULLS = 3;
 
-/** `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
+/** For example, `acme/web #7 (16 days, checks passed, changes requested, with mira)`. Untrusted text. */
 function pullText(entry: PullRequestEntry, nowMs: number): string {
   const { repository, url, owner, openedAt } = entry;
   const details = [
@@ -776,18 +765,18 @@ function ofSandboxes(data: DashboardData): Concern[] {
     ...about(`still running after ${spanText(LONG_RUN_MS)}, and idle`, idle),
     ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
     ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
-    // Sandboxes in use are not a problem unless a run is waiting for one.
+    // Sandboxes in use are not a problem unless a run is waiting for a sandbox.
     ...activeSandboxes(data) < MAX_SANDBOXES || queued.length === 0 ? [] : [concern(
       "sandbox",
       "warn",
-      `All ${MAX_SANDBOXES} sandboxes are in use, and runs are waiting for one`,
+      `All ${MAX_SANDBOXES} sandboxes are in use, and runs are waiting`,
       queued.slice(0, 5).join(", "),
       { link: { words: "Show", part: "automations" } },
     )],
   ];
 }
 
-/** Why a file could not be read. A recipe continues if its campaign cannot be read, so only the log of the job contains the reason. */
+/** A recipe continues if its campaign cannot be read, so only the job's log contains the reason. */
 function missingText({ file, why }: FileProblem): string {
   const isReport = why === NO_SUCH_FILE && /(^|\/)campaign\.json$/.test(file);
   return isReport ? `${why}. If a job runs "campaign report", its log shows the reason.` : why;
@@ -824,7 +813,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
       { link: { words: "Show", part: "pulls" } },
     )
   );
-  // One command is used for many projects. A pattern without a match matters only if no other file was read.
+  // Many projects use the same command, so a pattern without a match matters only if no file was read.
   const patterns = hasFiles(covers) ? [] : patternsOf(fileProblems);
   const problemsOf = (wanted: FileProblem["kind"]) => fileProblems.filter(({ kind }) => kind === wanted);
   const [files, partial] = [problemsOf("file"), problemsOf("lines")];
@@ -866,11 +855,7 @@ function ofFiles({ lists, fileProblems, pullRequests, covers }: DashboardData): 
   ];
 }
 
-/**
- * Everything that needs attention, ordered by kind. Within a kind, concerns that still exist come first, longest first. The others follow, newest
- * first.
- * @param data Data after `cleanDashboard`.
- */
+/** @param data Data after `cleanDashboard`. */
 export function concernsOf(data: DashboardData): Concern[] {
   const troubles = troublesOf(data.runs, instantMs(data.at) ?? 0);
   const all = [
@@ -897,10 +882,6 @@ export function concernsOf(data: DashboardData): Concern[] {
   );
 }
 
-/**
- * Splits concerns into open and folded concerns.
- * @param max Maximum number of open concerns. Concerns of {@linkcode UNFOLDED} kinds also count, but are open even beyond this number.
- */
 export function foldConcerns(concerns: readonly Concern[], max: number): { open: Concern[]; folded: Concern[] } {
   const isUnfolded = ({ kind }: Concern) => UNFOLDED.includes(kind);
   const room = Math.max(0, max - concerns.filter(isUnfolded).length);
@@ -919,17 +900,18 @@ function patternsOf(fileProblems: readonly FileProblem[]): string[] {
   return fileProblems.filter(({ kind }) => kind === "pattern").map(({ file }) => file);
 }
 
-/** Why no run is counted, as a sentence. `null` if there is a file to count. */
 export function uncountedText({ runs, covers, fileProblems }: DashboardData): string | null {
   const { results, campaigns, histories, lines, leftOut } = covers;
   if (runs.length === 0 && leftOut > 0) {
-    return `No runs are counted: ${leftOut === 1 ? "the only one is" : `all ${leftOut} are`} older than 12 weeks.`;
+    return `No runs are counted because ${
+      leftOut === 1 ? "the only run is" : `all ${leftOut} runs are`
+    } older than 12 weeks.`;
   }
   if (results + campaigns + lines > 0) return null;
   if (histories + fileProblems.length === 0) {
     return "No runs are counted because neither --history nor --results was given.";
   }
-  if (histories > 0) return "No runs are counted because the files contain none.";
+  if (histories > 0) return "No runs are counted because the files contain no runs.";
   const patterns = patternsOf(fileProblems);
   if (patterns.length === fileProblems.length) {
     const isEmpty = fileProblems.every(({ why }) => why === NO_MATCH);
@@ -942,7 +924,6 @@ export function uncountedText({ runs, covers, fileProblems }: DashboardData): st
   return `No runs are counted because ${missing.length === 1 ? `${first} does` : "the files do"} not exist.`;
 }
 
-/** Which patterns match no file although others do, as a sentence. `null` if all patterns match, or if nothing is counted. */
 export function unmatchedText(data: DashboardData): string | null {
   const patterns = patternsOf(data.fileProblems);
   return patterns.length === 0 || uncountedText(data) !== null
@@ -950,10 +931,7 @@ export function unmatchedText(data: DashboardData): string | null {
     : `No file matches ${patterns.length > 3 ? firstNames(patterns) : patterns.join(" or ")}.`;
 }
 
-/**
- * Why a dashboard does not show `All is well`, although nothing needs attention. `null` if there is no reason for caution. `text` is a sentence that
- * explains the heading.
- */
+/** Why a dashboard does not show `All is well`, although nothing needs attention. */
 export function cautionOf(data: DashboardData): { heading: string; text: string } | null {
   const uncounted = uncountedText(data);
   if (uncounted !== null) return { heading: "No runs are counted", text: uncounted };

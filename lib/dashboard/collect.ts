@@ -1,9 +1,3 @@
-/**
- * Makes a dashboard: reads the lists of the service, cleans the data and renders the files. It sends at most 30 requests, including retries, one
- * after the other.
- *
- * @module
- */
 import type { Clock } from "../clock.ts";
 import { ForbiddenError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
@@ -42,18 +36,14 @@ const MAX_LISTED = 200;
 const MAX_AUTOMATIONS = 100;
 const MAX_RUNS = 50;
 const SHOWN_STATUSES = 20;
-/** If the runs of this many automations in a row cannot be read, the other runs are not requested. */
 const MAX_FAILURES = 3;
 const DAY_MS = 86_400_000;
-/** Number of unfinished runs that are read before the runs of automations. If requests are left, further runs are read afterward. */
 const FIRST_OPEN = 10;
 
 export interface CollectOptions {
   client: ServiceClient;
   clock: Clock;
-  /** Ids of runs to read, in this order, because no file contains their ends. @default {[]} */
   openRuns?: readonly string[] | undefined;
-  /** Whether to accept a token that can start runs or automations, without checking it. @default {false} */
   allowWriteToken?: boolean | undefined;
 }
 
@@ -62,11 +52,6 @@ type Collected = Pick<
   "at" | "origin" | "requests" | "exitCode" | "lists" | "repositories" | "sandboxes" | "automations"
 >;
 
-/**
- * Reads the lists. `lists` reports what could not be read. The exit code is the code of the first error.
- * @throws {UsageError} if the token can start runs or automations, unless that is allowed.
- * @throws {MogplexError} the first error, if no list could be read.
- */
 export async function collect(
   options: CollectOptions,
 ): Promise<Collected & { answers: Map<string, RunAnswer | null> }> {
@@ -79,7 +64,7 @@ export async function collect(
     if (reader.ending !== undefined) {
       lists[name] = {
         state: "skipped",
-        why: `It was not read because the previous list failed: ${reader.ending.message}`,
+        why: `It was not read because an earlier request failed: ${reader.ending.message}`,
       };
       return [];
     }
@@ -126,10 +111,9 @@ export async function collect(
   };
 }
 
-/** A smaller difference between the clocks is not corrected. The service's time is known only to the second, and responses take time. */
+/** A smaller difference between the clocks is not corrected, because the service's time is known only to the second and responses take time. */
 const LEAST_SKEW_MS = 60_000;
 
-/** The time according to the service's clock, if the local clock is clearly wrong. The ages of runs and sandboxes are measured against this time. */
 function serviceNow({ client, clock }: CollectOptions): number {
   const skewMs = client.clockSkewMs ?? 0;
   return clock.wallTime() - (Math.abs(skewMs) < LEAST_SKEW_MS ? 0 : skewMs);
@@ -190,7 +174,7 @@ class OpenRuns {
     const of = `${missing} of ${runs}`;
     const { ending } = this.#reader;
     if (this.#asked === 0 && ending !== undefined) {
-      return { state: "skipped", why: `They were not read because the previous list failed: ${ending.message}` };
+      return { state: "skipped", why: `They were not read because an earlier request failed: ${ending.message}` };
     }
     const error = this.#last ?? ending;
     if (error !== undefined) {
@@ -218,7 +202,7 @@ class Reader {
   readonly #before: number;
   readonly #deadline: number;
   first: MogplexError | undefined;
-  /** The error that stops further requests: the token was refused, or cannot send anything for now. */
+  /** Stops further requests: the token was refused or has reached its limit. */
   ending: MogplexError | undefined;
 
   constructor({ client, clock }: CollectOptions) {
@@ -247,7 +231,7 @@ class Reader {
       return await ask();
     } catch (error) {
       if (!(error instanceof MogplexError) || error.exit === "internal") throw error;
-      // The object was deleted in the meantime.
+      // Not a failure: the object was deleted in the meantime, or the token cannot see it.
       if (error instanceof NotFoundError) return error;
       this.first ??= error;
       if (error.exit === "unauthorized" || error.exit === "rateLimited") this.ending = error;
@@ -262,15 +246,12 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
   if (!hasMore) return COMPLETE;
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
   const why = noun === "automations"
-    ? `Only the newest ${count} were read: a dashboard reads one page of at most ${most}`
+    ? `Only the newest ${count} were read because a dashboard reads at most ${most}`
     : `The service lists at most ${most} ${noun} and returned ${most}, so there may be more`;
   return { state: "cut", why };
 }
 
-/**
- * Refuses a token that can start runs or automations. A request that has no effect shows whether the token can.
- * @throws {UsageError} if the token can start something.
- */
+/** A request without effect shows whether the token can start something. */
 async function refuseWriters({ client }: CollectOptions, reader: Reader): Promise<void> {
   try {
     await client.checkStartAccess(reader.call());
@@ -306,7 +287,7 @@ function runsOf(runs: readonly AutomationRun[], nowMs: number): AutomationRuns {
   };
 }
 
-/** Automations that can have new runs come first. Each group is sorted by the last change, newest first. */
+/** Automations that can have new runs come first, because the number of requests is limited. */
 function byInterest(automations: readonly Automation[]): Automation[] {
   const rank = ({ status, publishedVersionId }: Automation) =>
     status === "active" && publishedVersionId !== null ? 0 : 1;
@@ -394,8 +375,8 @@ export function assemble(
 }
 
 /**
- * Renders all files, in the order in which they are written. The page comes last, so that its links never lead to missing files. The same data always
- * gives the same texts.
+ * The files are written in this order. The page comes last, so that its links never lead to missing files.
+ *
  * @param data Data after {@linkcode cleanDashboard}.
  */
 export function renderDashboard(data: DashboardData): { name: string; text: string }[] {
@@ -413,7 +394,7 @@ export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
 
-/** Folders that `**` skips, in addition to names with a leading dot. These folders are large and contain no reports. */
+/** These folders are large and contain no reports. */
 const PASSED_OVER: readonly string[] = ["node_modules"];
 
 interface GlobCut {
@@ -423,10 +404,8 @@ interface GlobCut {
 }
 
 /**
- * The files that match the patterns, sorted and without duplicates. A match may come from another user's job. After the first `*` or `?` of a
- * pattern, no symbolic link is followed and only regular files match.
- * @param patterns Patterns with `/` between folders. A pattern without `*` and `?` is a path and is returned unchanged.
- * @returns `found` contains the files of each pattern, in the order of the patterns. `cut` is `null` unless {@linkcode MAX_ENTRIES} was exceeded.
+ * A match can come from another user's job. Therefore, after the first `*` or `?` of a pattern, no symbolic link is followed and only regular files
+ * match.
  */
 export function filesOf(
   patterns: readonly string[],
@@ -488,11 +467,9 @@ function matcher(part: string): RegExp {
   return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
 }
 
-// Makes the data of a dashboard safe for its files: every text is normalized, redacted and cut.
-
-/** Maximum length of a text, in UTF-16 units. The errors of the service are the longest texts. */
+/** In UTF-16 units. */
 const MAX_TEXT = 2_000;
-/** Maximum number of UTF-16 units of a text that are read, because normalizing takes time, and most of a hostile text may be invisible. */
+/** In UTF-16 units. Normalizing takes time, and most of a hostile text can be invisible. */
 const MAX_READ = 20_000;
 
 /** Fields that programs look up. Only the token is masked in them. */
@@ -511,8 +488,9 @@ const LOOKED_UP: readonly string[] = [
 ];
 
 /**
- * A copy of the data with every text normalized, redacted and truncated to {@linkcode MAX_TEXT}.
- * @param redact Removes secrets from a text. `token` removes only the token.
+ * Makes the data safe for files: every text is normalized, redacted and truncated.
+ *
+ * @param redact `token` removes only the token.
  */
 export function cleanDashboard(
   data: DashboardData,

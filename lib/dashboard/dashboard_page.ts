@@ -1,8 +1,3 @@
-/**
- * `index.html`: a dashboard for people with a browser. It shows a summary, what needs attention, figures, and reference lists.
- *
- * @module
- */
 import { bar, columns, figure, legend, lines, spark, strip } from "../report/chart.ts";
 import {
   action,
@@ -182,10 +177,8 @@ function waitingText(pullRequests: DashboardData["pullRequests"], nowMs: number)
   }.${long}`;
 }
 
-/** Below this number of runs, a count is shown instead of a percentage. */
 const LEAST_RUNS = 5;
 
-/** From 0 to 1. `null` if no run succeeded or failed. */
 function shareOf(figures: RunFigures): number | null {
   const rated = ratedOf(figures);
   return rated === 0 ? null : figures.succeeded / rated;
@@ -196,7 +189,6 @@ function percentOf(figures: RunFigures): number | null {
   return share === null ? null : Math.round(share * 100);
 }
 
-/** `87%`, or `3 of 4` for a few runs. `null` if no run succeeded or failed. */
 export function shareText(figures: RunFigures): string | null {
   const rated = ratedOf(figures);
   if (rated === 0) return null;
@@ -206,7 +198,6 @@ export function shareText(figures: RunFigures): string | null {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-/** Further concerns are folded, unless a user is waiting for an answer. */
 const MAX_CONCERNS = 7;
 
 function attention(concerns: readonly Concern[], nowMs: number): Html {
@@ -233,12 +224,11 @@ function attention(concerns: readonly Concern[], nowMs: number): Html {
   }`;
 }
 
-/** The tooltip is the host, because the history may come from another project. */
+/** The tooltip is the host, because the history can come from another project. */
 function jobLink(url: string): Html {
   return markup`<span title="${hostOf(url)}">${link(url, "Open job")}</span>`;
 }
 
-/** @param rows The rows that the list in the linked part shows after a click, if scripts run. */
 function partLink(part: string, words: Part, rows?: RowFilter): Html {
   if (rows === undefined) return markup`<a href="#${part}">${words}</a>`;
   const { repository, kind = "" } = rows;
@@ -257,7 +247,6 @@ function pageAddress(page: string): string {
 
 type Better = "up" | "down" | null;
 
-/** @param better Whether a higher or a lower value is better. `null` for the number of runs. */
 function tile(
   name: string,
   value: Part,
@@ -293,7 +282,6 @@ function days(data: DashboardData): Html | null {
     // Rounded to the displayed precision, so that the numbers add up.
     const [now, then] = [clockMs(exact), clockMs(exactBefore)];
     const more = now - then;
-    // Less than a twentieth, or less than a second, is not treated as a difference.
     if (Math.abs(more) < Math.max(1_000, then / 20)) {
       return compare(0, `about as long as ${unbroken(formatDuration(then))}`);
     }
@@ -328,7 +316,7 @@ function days(data: DashboardData): Html | null {
       ),
       "up",
       curve(shareOf),
-      ratedOf(last) === last.runs || ratedOf(last) < LEAST_RUNS ? null : `of ${ratedOf(last)} finished runs`,
+      ratedOf(last) === last.runs || ratedOf(last) < LEAST_RUNS ? null : `of ${ratedOf(last)} that succeeded or failed`,
     ),
     last.medianMs !== null &&
       tile(
@@ -379,10 +367,7 @@ export function agentTime({ totalMs }: RunFigures): string {
     : `${Number((totalMs / HOUR_MS).toFixed(totalMs < 10 * HOUR_MS ? 1 : 0))} h`;
 }
 
-/**
- * The agent time, because the cost is unknown: `8.5 h of agent time (7 h before)`.
- * @param before `null` if there is no comparison.
- */
+/** The agent time is shown because the cost is unknown. */
 function agentTimeText(last: RunFigures, before: RunFigures | null): string | null {
   const text = (figures: RunFigures) => unbroken(agentTime(figures));
   if (last.totalMs === 0) return null;
@@ -524,7 +509,7 @@ function pulls({ pullRequests, runs }: DashboardData, nowMs: number): Html | nul
   const shownFromMs = instantMs(entries.slice(0, FIRST_PULLS).at(-1)?.openedAt ?? null) ?? nowMs;
   const isUncertain = mayMissOlder(pullRequests, shownFromMs);
   const heads = [{ name: isUncertain ? "Open longest (some could not be read)" : "Open longest" }, ...PULLS];
-  // Only columns that are empty in all rows are removed, so an empty cell shows that an old pull request has no owner.
+  // A column is removed only if it is empty in all rows, not only in the first rows.
   const [filledHeads, filledRows] = withoutEmpty(heads, rows);
   return markup`<div class="panel"><dl class="strip">${
     boxes.map(([name, pair]) =>
@@ -579,7 +564,7 @@ function unreadLinks({ urls, pullRequests }: UnreadPullRequests): Html {
   }`;
 }
 
-/** Without access to a forge, only the runs contain pull requests and the times at which they were opened. */
+/** Without access to a forge, pull requests and their times are known only from the runs. */
 function newestPulls(runs: readonly RunEntry[], nowMs: number): Html | null {
   const byAddress = new Map<string, RunEntry>();
   for (const run of runs) if (run.pullRequest !== null) byAddress.set(run.pullRequest, run);
@@ -715,7 +700,6 @@ function time(ms: number, text: string): Html {
   return markup`<time datetime="${new Date(ms).toISOString()}" title="${dayTimeText(ms)}">${unbroken(text)}</time>`;
 }
 
-/** A time in the future. `soon` if the time was in the last hour, as for a campaign that should have ended. `null` if the time was earlier. */
 function forecast(text: string | null, nowMs: number): Cell {
   const ms = instantMs(text);
   if (ms !== null && nowMs - ms > HOUR_MS) return null;
@@ -843,12 +827,11 @@ function runRow(run: RunEntry, nowMs: number): TableRow {
 
 const MAX_WHY = 60;
 
-/** If the run has no page, also shows where to find more information. */
 function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html | null {
   if (page !== null || runId === null || outcome === "success") {
     return oneLine(reason, page === null ? undefined : pageAddress(page));
   }
-  // The host is shown, because the history may come from another project.
+  // The host is shown, because the history can come from another project.
   const log = jobUrl?.startsWith("https:") ? link(jobUrl, `job log on ${hostOf(jobUrl)}`) : null;
   const summary = reason === null ? "Run and job" : bare(cutText(reason, MAX_WHY).replace(/…\[.*$/s, "…"));
   return more(
@@ -856,7 +839,7 @@ function why({ page, reason, lastLine, runId, outcome, jobUrl }: RunEntry): Html
     markup`${reason !== null && reason.length > MAX_WHY && markup`<p>${bare(reason)}</p>`}${
       lastLine !== null && markup`<p>Last line from the agent: ${code(lastLine)}</p>`
     }<p>Run ${code(runId)}${log !== null && markup`, ${log}`}</p>${
-      isUuid(runId) && action("Write its report", commandLine("mogplex-ci", "report", runId))
+      isUuid(runId) && action("Write the report", commandLine("mogplex-ci", "report", runId))
     }`,
   );
 }
@@ -995,7 +978,7 @@ function sources({ runs, lists, fileProblems, covers, repositories, at }: Dashbo
     incomplete.length > 0 &&
     markup`<ul>${incomplete.map((name) => markup`<li>${LIST_WORDS[name]}: ${bare(lists[name].why ?? "")}</li>`)}</ul>`
   }${problemList("Projects with runs that were not collected", fileProblems.filter(isProject))}${
-    problemList("Files that could not be read, or only in part", [...problems("file"), ...problems("lines")])
+    problemList("Files that could not be read completely", [...problems("file"), ...problems("lines")])
   }</div>`;
 }
 
@@ -1031,7 +1014,6 @@ function leftOutText({ leftOut, since }: DashboardData["covers"], at: string): s
 }
 
 const MAX_KINDS = 30;
-/** Lists with at least this many rows have a search, a filter and a copy button. */
 const MIN_LISTED = 20;
 
 function listed(nouns: string, caption: string, heads: readonly Column[], rows: readonly TableRow[]): Html {

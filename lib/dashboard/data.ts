@@ -1,11 +1,9 @@
 /**
- * The data of a dashboard, from which the page, the metrics and `data.json` are made. `schema/dashboard.schema.json` describes all fields.
+ * `schema/dashboard.schema.json` describes all fields.
  *
  * @module
  */
-/**
- * The lists of the service that a dashboard reads, in this order. `openRuns` are the runs in the files that were not finished when their jobs ended.
- */
+/** `openRuns` are the runs in the files that had not finished when their jobs ended. */
 export const LISTS = ["repositories", "sandboxes", "automations", "openRuns", "automationRuns"] as const;
 
 export type ListName = typeof LISTS[number];
@@ -85,7 +83,6 @@ export interface RunEntry {
   task: string | null;
   taskKey: string | null;
   page: string | null;
-  /** The outcome as the service reports it, or `unfinished`, `forgotten` or `not_started`. */
   outcome: string;
   exitCode: number | null;
   /** Untrusted text. */
@@ -126,8 +123,8 @@ export interface CampaignWait {
 }
 
 /**
- * A campaign, as of the time when its `campaign.json` was written. `ended`, `failed`, `asking`, `running` and `causes` include what the service has
- * reported about its runs since then.
+ * The state of the campaign when its `campaign.json` was written. Only `ended`, `failed`, `asking`, `running` and `causes` include what the service
+ * has reported about its runs since then.
  */
 export interface CampaignEntry {
   /** Untrusted text. */

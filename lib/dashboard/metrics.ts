@@ -1,6 +1,5 @@
 /**
- * `metrics.prom`: the dashboard in Prometheus' text format. No label contains an id. If two automations or campaigns have the same name, their
- * numbers are added, because each series can appear only once.
+ * No label contains an id. If two automations or campaigns have the same name, their numbers are added, because each series can appear only once.
  *
  * @module
  */
@@ -73,7 +72,7 @@ function service(data: DashboardData): Family[] {
       name: "sandbox_age_max_seconds",
       unit: "seconds",
       help: "Age of the oldest sandbox in each status.",
-      // Two long statuses may become equal when they are cut. Ages cannot be added, so one of them is used.
+      // Two long statuses can become equal when they are cut. Ages cannot be added, so only one of the two is used.
       samples: [
         ...new Map([...ages].map(([status, ms]) => [labelText(status), [status, ms] as const]))
           .values(),
@@ -116,7 +115,7 @@ function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => stri
 function added(samples: readonly Sample[]): Sample[] {
   const sums = new Map<string, Sample>();
   for (const [labels, value] of samples) {
-    // Compares the written form, because different texts can have the same written form.
+    // Different texts can have the same written form, so the written forms are compared.
     const key = JSON.stringify(
       Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
     );
@@ -203,7 +202,7 @@ function files(data: DashboardData): Family[] {
     {
       name: "runs_last_week",
       help:
-        "Runs of the last 7 days, by outcome. unfinished: the run had not finished when its job ended; its result is unknown.",
+        "Runs of the last 7 days, by outcome. unfinished: the result is unknown because the run had not finished when its job ended.",
       samples: Object.entries(days.last).flatMap(([outcome, count]): Sample[] =>
         OUTCOMES.includes(outcome) ? [[{ outcome: snakeCase(outcome) }, count ?? 0]] : []
       ),
@@ -256,7 +255,7 @@ function files(data: DashboardData): Family[] {
     ),
     single(
       "files_unread",
-      "Files that could not be read, or only in part, and patterns that match no file.",
+      "Files that could not be read completely, and patterns that match no file.",
       fileProblems.filter((problem) => !isProject(problem)).length,
     ),
     single(

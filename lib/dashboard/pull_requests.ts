@@ -1,8 +1,3 @@
-/**
- * The pull requests of a dashboard: the pull requests in its runs and campaigns, with their state on the forges.
- *
- * @module
- */
 import type { ForgeReading } from "../forge/batch.ts";
 import { groupBy } from "../lookup.ts";
 import {
@@ -17,11 +12,10 @@ import {
 } from "./data.ts";
 
 export interface NamedPull extends Pick<PullRequestEntry, "url" | "repository" | "task" | "campaign" | "openedAt"> {
-  /** The facts that the campaign has read from the forge. `null` for a single run. */
+  /** What the campaign read from the forge. */
   known: Pick<PullRequestEntry, "state" | "draft" | "checks" | "review" | "conflict" | "owner"> | null;
 }
 
-/** Maximum number of pull requests that are read from forges. The newest pull requests are read. */
 export const MAX_ASKED = 500;
 const MAX_ENTRIES = 500;
 const WEEK_MS = 7 * 86_400_000;
@@ -29,10 +23,9 @@ const WEEK_MS = 7 * 86_400_000;
 const UNKNOWN = { state: "unknown", draft: null, checks: null, review: null, conflict: null, owner: null } as const;
 
 /**
- * Combines the pull requests in the files with their state on the forges.
  * @param named Newest first, without duplicate addresses.
- * @param reading The state that was read from the forges. `null` if there is no token for any of them.
- * @param from When the first run in the files ended. Nothing is known about earlier pull requests. @default unknown
+ * @param reading `null` if there is no token for any forge.
+ * @param from When the first run in the files ended. Nothing is known about earlier pull requests.
  */
 export function pullRequestsOf(
   named: readonly NamedPull[],

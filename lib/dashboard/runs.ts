@@ -18,16 +18,12 @@ const WEEK_MS = 7 * DAY_MS;
 const WEEKS = 12;
 export const MAX_RUNS = 5_000;
 
-/**
- * The time that determines the day or week in which a run is counted: its end, otherwise its start. In milliseconds since 1970. `null` if neither is
- * known.
- */
+/** Determines the day or week in which a run is counted. In milliseconds since 1970. */
 export function momentOf({ endedAt, createdAt }: Pick<RunEntry, "endedAt" | "createdAt">): number | null {
   const ms = Date.parse(endedAt ?? createdAt ?? "");
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Adds the fields that only `other` has. If only one of the files contains the end of the run, that end is used. */
 function completed(run: RunEntry, other: RunEntry): RunEntry {
   const merged = Object.entries(run).map(([name, value]) => [name, value ?? other[name as keyof RunEntry]]);
   const both = Object.fromEntries(merged) as unknown as RunEntry;
@@ -44,8 +40,8 @@ function isOpen({ runId, outcome }: RunEntry): boolean {
 }
 
 /**
- * Ids of the runs whose end no file contains. Single runs come before the runs of campaigns, because campaigns read their own runs. Each group is
- * sorted from newest to oldest.
+ * Single runs come before the runs of campaigns, because campaigns read their own runs.
+ *
  * @param runs Newest first.
  */
 export function openRunsOf(runs: readonly RunEntry[]): string[] {
@@ -56,15 +52,11 @@ export function openRunsOf(runs: readonly RunEntry[]): string[] {
 
 export interface RunAnswer {
   readonly run: Run;
-  /** How the run ended, according to its status and events. `undefined` if the run has not ended. */
   readonly end: EndOutcome | undefined;
   readonly pullRequest: string | null;
 }
 
-/**
- * The run as the service reports it.
- * @param answer `null` if the token cannot see the run. `undefined` if only the end of the job is known.
- */
+/** @param answer `null` if the token cannot see the run. `undefined` if only the end of the job is known. */
 function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry {
   if (!isOpen(run)) return run;
   if (!answer) return { ...run, outcome: answer === null ? "forgotten" : "unfinished", durationMs: null };
@@ -81,10 +73,6 @@ function settled(run: RunEntry, answer: RunAnswer | null | undefined): RunEntry 
   return { ...ended, durationMs: end === "awaiting_input" || !(ms >= 0) ? null : ms };
 }
 
-/**
- * Adds what the service reports about the runs whose end is unknown. The result is sorted from newest to oldest.
- * @param answers Answers by run id. `null` if the token cannot see the run.
- */
 export function settledRuns(runs: readonly RunEntry[], answers: ReadonlyMap<string, RunAnswer | null>): RunEntry[] {
   return newestFirst(runs.map((run) => settled(run, answers.get(run.runId ?? ""))));
 }
@@ -93,10 +81,7 @@ function newestFirst(runs: readonly RunEntry[]): RunEntry[] {
   return [...runs].sort((a, b) => (momentOf(b) ?? 0) - (momentOf(a) ?? 0) || (a.file < b.file ? -1 : 1));
 }
 
-/**
- * The runs of the weeks that a dashboard shows, without duplicates, newest first. At most {@linkcode MAX_RUNS} runs.
- * @param all Runs of all files. If several files contain a run, the entry with the most details must come first.
- */
+/** @param all If several files contain a run, the entry with the most details must come first. */
 export function unionOf(all: readonly RunEntry[], nowMs: number): RunEntry[] {
   const byId = new Map<string, RunEntry>();
   const others: RunEntry[] = [];
@@ -122,11 +107,7 @@ export function leftOutOf(all: readonly RunEntry[], runs: readonly RunEntry[]): 
   return ids.size + all.filter(({ runId }) => runId === null).length - runs.length;
 }
 
-/**
- * When the first complete week begins. A week from which {@linkcode unionOf} left out runs would show too few runs.
- * @param runs The result of {@linkcode unionOf}.
- * @param leftOut How many runs were left out.
- */
+/** A week from which {@linkcode unionOf} left out runs would show too few runs. */
 export function firstWeekOf(runs: readonly RunEntry[], leftOut: number, nowMs: number): number {
   const oldest = runs.at(-1);
   if (leftOut === 0 || runs.length < MAX_RUNS || oldest === undefined) return firstMondayOf(nowMs);
@@ -139,15 +120,12 @@ function mondayOf(ms: number): number {
   return (day - (((day + 3) % 7) + 7) % 7) * DAY_MS;
 }
 
-/** Automation runs are left out, because they have their own list. Results without a run id are also left out. */
+/** Automation runs are left out, because they have their own list. */
 export function countedRuns(runs: readonly RunEntry[]): RunEntry[] {
   return runs.filter(({ kind, runId }) => kind === "run" && runId !== null);
 }
 
-/**
- * The smallest value that at least this share of the values does not exceed. `null` if there are no values.
- * @param share Above 0, at most 1.
- */
+/** @param share Above 0, at most 1. */
 function quantile(values: readonly number[], share: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
@@ -156,7 +134,6 @@ function quantile(values: readonly number[], share: number): number | null {
 /** With fewer durations, the slowest twentieth is not meaningful. */
 const LEAST_FOR_P95 = 20;
 
-/** Whether a run counts in the success rate, and its duration in the median and the 95th percentile. */
 function isRated({ outcome }: RunEntry): boolean {
   return outcome === "success" || outcome === "failed";
 }
@@ -199,8 +176,8 @@ export function lastDaysOf(runs: readonly RunEntry[], nowMs: number): { last: Ru
 }
 
 /**
- * The figures of consecutive spans of seven days, oldest first. The last span ends now, so the last two spans are the same as in {@linkcode
- * lastDaysOf}. The first span has at least one run, and does not begin before the first week.
+ * The last span ends now, so the last two spans are the same as in {@linkcode lastDaysOf}.
+ *
  * @param runs After {@linkcode countedRuns}.
  * @param since Monday of the first week: `2026-09-14`.
  */
@@ -215,7 +192,6 @@ export function rollingWeeksOf(runs: readonly RunEntry[], nowMs: number, since: 
 }
 
 /**
- * The figures of calendar weeks, from the first week with a run to the current week.
  * @param runs After {@linkcode countedRuns}.
  * @param since Monday of the first week: `2026-09-14`.
  */
@@ -231,11 +207,7 @@ export function weeksOf(runs: readonly RunEntry[], nowMs: number, since: string)
 
 const LAST_RUNS = 12;
 
-/**
- * The figures of each repository for the last seven days. Repositories with a silent job come first. Both groups are sorted by number of runs, then
- * by number of failed runs.
- * @param runs After {@linkcode countedRuns}, newest first.
- */
+/** @param runs After {@linkcode countedRuns}, newest first. */
 export function repositoriesOf(
   runs: readonly RunEntry[],
   silentJobs: readonly Pick<SilentJob, "repository">[],
@@ -271,12 +243,12 @@ const UNSEEN: readonly string[] = ["unfinished", "forgotten"];
 const UNKNOWN: readonly string[] = ["started", ...UNSEEN];
 
 /**
- * The jobs, repositories and tasks that need attention, newest first. They are left out if the newest run succeeded, or is older than seven days. A
- * run that waits for an answer is always included, because no later run answers its question.
+ * A run that waits for an answer is always included, because no later run answers its question.
+ *
  * @param runs Runs of all kinds, newest first.
  */
 export function troublesOf(runs: readonly RunEntry[], nowMs: number): Trouble[] {
-  // Failures of a campaign are listed together.
+  // `campaignTroublesOf()` groups the failures of a campaign.
   return troublesIn(runs.filter(({ campaign }) => campaign === null), nowMs, (run) => {
     const isIdentified = run.job !== null || run.taskKey !== null || run.task !== null;
     return isIdentified ? [run.kind, run.job, run.repository, run.taskKey ?? run.task] : run.runId ?? run.file;
@@ -288,8 +260,8 @@ export function isQuestion({ outcome }: Pick<RunEntry, "outcome">): boolean {
 }
 
 /**
- * Runs of the last seven days whose current state is unknown. `questions` are the runs that were waiting for an answer when their jobs ended,
- * according to the exit codes of the jobs. Another user may be able to see the runs.
+ * Runs of the last seven days whose current state is unknown. Another user may be able to see them.
+ *
  * @param runs Newest first.
  * @param names Names of the campaigns whose `campaign.json` was read. That file reports the questions of its items.
  */
@@ -326,12 +298,11 @@ export interface CampaignTrouble {
   /** Untrusted text. */
   readonly campaign: string;
   readonly outcome: string;
-  /** The newest run of each item, and each run that waits for an answer. The newest run comes first. */
+  /** Newest first. */
   readonly runs: readonly RunEntry[];
 }
 
 /**
- * Like {@linkcode troublesOf}, for the items of campaigns.
  * @param runs Newest first.
  * @param names Names of the campaigns whose `campaign.json` was read. Of these campaigns, only runs that wait for an answer are included, because the
  * file reports everything else.
@@ -351,11 +322,6 @@ export function campaignTroublesOf(
   });
 }
 
-/**
- * Campaigns with a run in the last seven days whose `campaign.json` was not read. The newest campaign comes first.
- * @param runs Newest first.
- * @param names Names of the campaigns that were read.
- */
 export function unreadCampaignsOf(runs: readonly RunEntry[], names: readonly string[], nowMs: number): string[] {
   const recent = runs.filter((run) => nowMs - (momentOf(run) ?? nowMs) <= WEEK_MS);
   return [...new Set(recent.flatMap(({ campaign }) => campaign ?? []))].filter((name) => !names.includes(name));
@@ -372,8 +338,8 @@ export interface WeakRepository {
 const LEAST_FOR_RATE = 5;
 const LEAST_SHARE = 2 / 3;
 /**
- * Repositories in which at least five runs succeeded or failed in the last seven days, and fewer than two thirds of them succeeded. The lowest share
- * comes first. A success does not hide earlier failures.
+ * Unlike in {@linkcode troublesOf}, a success does not hide earlier failures.
+ *
  * @param runs After {@linkcode countedRuns}, newest first.
  */
 export function weakRepositoriesOf(runs: readonly RunEntry[], nowMs: number): WeakRepository[] {

@@ -8,25 +8,22 @@ import type { RunEntry, SilentJob } from "./data.ts";
 import { momentOf } from "./runs.ts";
 
 const DAY_MS = 86_400_000;
-/** A job is regular if it ran on at least this many days. */
 const LEAST_DAYS = 3;
-/** The runs of a regular job cover at least this period. A few days of trials are not a schedule. */
+/** A few days of trials are not a schedule. */
 const LEAST_SPAN_MS = 7 * DAY_MS;
-/** A shorter silence needs no attention. It may be a weekend, or a day without work. */
+/** A shorter silence can be a weekend or a day without work. */
 const LEAST_SILENCE_MS = 3 * DAY_MS;
-/** A job that has been silent for longer than this was stopped on purpose. */
+/** A job that has been silent for longer was probably stopped on purpose. */
 const MAX_SILENCE_MS = 42 * DAY_MS;
 /** A silence is unusual if it is longer than this many times the longest earlier pause. */
 const TIMES_LONGEST = 2;
-/** The period before the last run in which the usual number of runs is counted. */
 const RATE_MS = 28 * DAY_MS;
 
 /**
- * Regular jobs that have been silent for more than three days, and for more than twice their longest pause. Runs of campaigns are left out because
- * campaigns end. Runs that a mention requested are also left out.
+ * Runs of campaigns are left out because campaigns end. Runs that a mention requested are also left out. If no single job is regular and silent, but
+ * all jobs together are, the only entry has no names.
+ *
  * @param runs After `countedRuns`, newest first.
- * @returns The job that stopped most recently comes first, but jobs whose last run succeeded come last. If no single job is regular and silent, but
- * all jobs together are, there is one entry without names.
  */
 export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJob[] {
   const timed = runs.filter((run) => run.campaign === null && run.mention !== true && momentOf(run) !== null);
@@ -40,8 +37,9 @@ export function silentJobsOf(runs: readonly RunEntry[], nowMs: number): SilentJo
 }
 
 /**
- * The runs of each job, newest first. A job can alternate between several tasks, and each of them can stop. If a task first ran after the last run of
- * another task, the new task has replaced the old task. Both are treated as one task. Outside CI, each task is a separate job.
+ * A job can alternate between several tasks, and each task can stop. If a task first ran after the last run of another task, it has replaced that
+ * task, and both are treated as one task. Outside CI, each task is a separate job.
+ *
  * @param runs Newest first.
  */
 function jobsOf(runs: readonly RunEntry[]): RunEntry[][] {

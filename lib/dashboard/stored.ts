@@ -1,8 +1,3 @@
-/**
- * Reads the files of earlier jobs: results, events, campaigns and histories.
- *
- * @module
- */
 import {
   GOOD_VERDICTS,
   ITEM_VERDICTS,
@@ -38,7 +33,7 @@ export interface Stored {
   runs: RunEntry[];
   campaigns: CampaignEntry[];
   openItems: OpenItem[];
-  /** Pull requests of runs and campaigns, without duplicates. Pull requests of the newest runs come first. */
+  /** Newest first, without duplicates. */
   pulls: NamedPull[];
   covers: Coverage;
   fileProblems: FileProblem[];
@@ -47,7 +42,6 @@ export interface Stored {
 interface OpenItem {
   file: string;
   runId: string;
-  /** Repository of the item, otherwise the item's id. */
   name: string;
   /** Cause of the run's question. `null` if the run did not wait for an answer. */
   question: string | null;
@@ -56,13 +50,12 @@ interface OpenItem {
 }
 
 export interface StoredFiles {
-  /** Paths of files that contain results, events or campaigns. */
   results: readonly string[];
   histories: readonly string[];
   /** Returns `undefined` if the file does not exist. May throw. */
   readText(path: string): string | undefined;
   readHistoryText?(path: string): string | undefined;
-  /** Path of the page with this name in the folder of a file. `null` if the page does not exist. @default no file has a page */
+  /** Path of the page with this name in the folder of a file. `null` if the page does not exist. */
   pageOf?(path: string, page: string): string | null;
 }
 
@@ -117,7 +110,6 @@ export function readStored(
       const { records, unread: sources, skipped: [first], skippedCount } = readHistory(text);
       for (const each of sources) unread.set(each.source, each);
       const isUnusable = first !== undefined && records.length + sources.length === 0;
-      // A file that lists only unread sources is not counted as a history.
       if (!isUnusable && (sources.length === 0 || records.length > 0)) historyCount++;
       for (const record of records) ofHistories.push(historyRun(file, record));
       if (first !== undefined) {
@@ -136,7 +128,7 @@ export function readStored(
   const items = newest.flatMap(({ entry: { page }, items }) =>
     items.map(({ run, pull }): ItemRun => ({ run: { ...run, page }, pull }))
   );
-  // The events of a run have less detail than its result.
+  // The entries with the most details come first. The events of a run have fewer details than its result.
   const all = [...ofResults, ...ofEvents, ...ofHistories, ...items.map(({ run }) => run)];
   const runs = unionOf(all, nowMs);
   const leftOut = leftOutOf(all, runs);
@@ -161,7 +153,6 @@ export function readStored(
   };
 }
 
-/** @param answers What the service reports about the runs whose end no file contains, by run id. */
 export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | null>): Stored {
   const runs = settledRuns(stored.runs, answers);
   const named = new Set(stored.pulls.map(({ url }) => url));
@@ -174,7 +165,7 @@ export function settle(stored: Stored, answers: ReadonlyMap<string, RunAnswer | 
   return { ...stored, runs, campaigns, pulls: newestPulls([...stored.pulls, ...more]) };
 }
 
-/** The campaign's count that includes a run, by the outcome of the run. The campaign's next wave counts runs with other outcomes. */
+/** The next wave of the campaign counts runs with other outcomes. */
 const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   awaiting_input: "asking",
   started: "running",
@@ -182,7 +173,7 @@ const COUNTED_AS: Readonly<Record<string, "asking" | "running" | "failed">> = {
   cancelled: "failed",
 };
 
-/** Updates the campaign with the current state of an item's run. The campaign's own page shows this only after the next wave. */
+/** The campaign's own page shows the state of this run only after the next wave. */
 function withRun(
   entry: CampaignEntry,
   { name, question, hasAttempt }: OpenItem,
@@ -194,7 +185,7 @@ function withRun(
   // A cancelled run is never repeated.
   const now = run.outcome === "failed" && hasAttempt ? undefined : lookup(COUNTED_AS, run.outcome);
   if (now !== undefined) counts[now]++;
-  // A run that waits for an answer has its own entry, so it is removed from the causes.
+  // The question has been answered, or the run has its own entry.
   const causes = question === null ? entry.causes : withoutQuestion(entry.causes, question, name);
   if (now !== "failed") return { ...entry, ...counts, causes };
   counts.ended++;
@@ -221,7 +212,7 @@ function withFailure(causes: readonly CampaignCause[], run: RunEntry, name: stri
 
 const MAX_JOBS = 50;
 
-/** The reason for an error, without the path, because the path is shown beside the reason. */
+/** The path is left out, because it is shown beside the reason. */
 function whyOf(error: unknown): string {
   if (!(error instanceof MogplexError) || error.attempted === null) return messageOf(error);
   const { why, value } = error;
@@ -232,7 +223,6 @@ type StoredResult =
   | { campaign: StoredCampaign; run?: undefined; isEvents?: undefined }
   | { campaign?: undefined; run: RunEntry; isEvents: boolean };
 
-/** @throws {Error} if the text is neither a campaign, a result nor the events of a run. */
 function resultIn(file: string, text: string): StoredResult {
   // A file with several lines of JSON is not valid JSON, but contains the events of a run.
   const value = parseJson(text);
@@ -293,7 +283,7 @@ function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 const textsIn = (value: unknown) => Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 
-/** `undefined` if the value is not a campaign. Missing numbers become 0, because a later version may have other states. */
+/** Missing numbers become 0, because a later version may have other states. */
 function campaignIn(
   file: string,
   value: Record<string, unknown>,
@@ -411,7 +401,6 @@ function causesIn(causes: readonly unknown[], rows: readonly Record<string, unkn
     });
 }
 
-/** The newest run of an item, active or ended. Empty if the item has no run, or will have another run. */
 function itemIn(file: string, campaign: string, title: string | null, row: Record<string, unknown>): ItemRun[] {
   const [runId, verdict, startedAt, endedAt] = [row.runId, row.verdict, row.startedAt, row.endedAt].map(textIn);
   const outcome = verdict === "running" ? "started" : outcomeOf(verdict ?? "");
@@ -491,10 +480,7 @@ function runIn(file: string, text: string): RunEntry {
   };
 }
 
-/**
- * The newest file of each campaign and round, because each clone of a campaign's home has its own file. If the times are equal, the first file is
- * used.
- */
+/** Each clone of a campaign's home has its own file, so only the newest file of each campaign and round is used. */
 function newestOf<T extends { entry: CampaignEntry }>(campaigns: readonly T[]): T[] {
   const newest = new Map<string, T>();
   const ms = ({ entry: { at } }: T) => Date.parse(at) || 0;

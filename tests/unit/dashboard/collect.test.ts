@@ -88,7 +88,7 @@ test("collect() says which unfinished runs the token cannot see, and stops after
   const refused = await service({ sandboxes: () => bad(401, "UNAUTHORIZED") }).read({ openRuns });
   expect(refused.lists.openRuns).toMatchObject({
     state: "skipped",
-    why: expect.stringMatching(/^They were not read because the previous list failed: /),
+    why: expect.stringMatching(/^They were not read because an earlier request failed: /),
   });
 });
 

@@ -47,7 +47,7 @@ test("renderDashboardPage() says first what needs attention, most urgent first, 
   expect(textsOf(page, "h1")).toEqual([expect.stringMatching(/^16 things need attention as of \d/)]);
   expect(todosOf(page).slice(0, 5)).toEqual([
     "acme/service-9 (nightly): “Fix the flaky tests of service 9, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002009This needs a token with the write scope.for 10 hOpen run Open the app Open job",
-    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting. Run this command with the flags of its jobs:mogplex-ci campaign approve campaign.ymlfor 5 hShow",
+    "Approve or stop the campaign “campaign-1”2 of 3 items of the canary failed. 18 repositories are waiting. Run this command with the same flags as the campaign's jobs:mogplex-ci campaign approve campaign.ymlfor 5 hShow",
     "acme/service-3 (nightly): “Fix the flaky tests of service 3, and do not raise timeouts” needs an answerAnswer in the app, or cancel the run:mogplex-ci runs cancel d0000000-0000-4000-8000-000000002003This needs a token with the write scope.for 4 hOpen run Open the app Open job",
     "acme/service-2 (nightly): “Fix the flaky tests of service 2, and do not raise timeouts” failednpm test exited with code 1. After 3 min.3 h agoShow Open job",
     "acme/service-8 (nightly): “Fix the flaky tests of service 8, and do not raise timeouts” failednpm test exited with code 1. After 9 min.9 h agoShow Open job",
@@ -214,9 +214,9 @@ test("concernsOf() has the question of a campaign, and its item is neither finis
 test("concernsOf() has a campaign that a person stopped while items are left, until none is", () => {
   const stopped = { state: "stopped", stateReason: "stopped by ann: too many reviews", items: 4, ended: 3 };
   expect(concernsOf(campaignWith(stopped)).map((each) => [each.subject, adviceOf(each)])).toEqual([[
-    "Resume the campaign “Move to Node 24” (move-to-node-24, round 2026-12), or skip the rest",
+    "Resume the campaign “Move to Node 24” (move-to-node-24, round 2026-12), or skip the remaining items",
     "Stopped by ann: too many reviews. 1 repository is left. " +
-    "Run this command with the flags of its jobs: mogplex-ci campaign resume FILE",
+    "Run this command with the same flags as the campaign's jobs: mogplex-ci campaign resume FILE",
   ]]);
   expect(concernsOf(campaignWith({ ...stopped, ended: 4 }))).toEqual([]);
   // Too many failures stop it, too, and ask for another decision.
@@ -254,7 +254,7 @@ test("renderDashboardPage() has a sentence where there is nothing, and neither f
   expect(textsOf(page, "p").join()).not.toContain("Only runs in these files are counted");
   const covers = { ...emptyDashboard().covers, histories: 1, lines: 1 };
   const empty = render(emptyDashboard({ covers: { ...covers, lines: 0 } }));
-  expect(textsOf(empty, "header")[0]).toContain("No runs are counted because the files contain none.");
+  expect(textsOf(empty, "header")[0]).toContain("No runs are counted because the files contain no runs.");
   const fileProblems = ["none/*.ndjson", "no/*.json"].map((file): FileProblem => ({
     ...{ file, kind: "pattern", why: NO_MATCH },
   }));
@@ -306,12 +306,12 @@ test("cautionOf() has a gray heading instead of a green one until a run of the l
     [
       { covers: { ...covers, leftOut: 3 } },
       "No runs are counted",
-      "No runs are counted: all 3 are older than 12 weeks.",
+      "No runs are counted because all 3 runs are older than 12 weeks.",
     ],
     [
       { covers: { ...covers, leftOut: 1 } },
       "No runs are counted",
-      "No runs are counted: the only one is older than 12 weeks.",
+      "No runs are counted because the only run is older than 12 weeks.",
     ],
   ];
   for (const [changes, heading, text] of cases) {
@@ -374,7 +374,9 @@ test("renderDashboardPage() compares the last seven days with the seven before",
 test("renderDashboardPage() counts successes among the runs that succeeded or failed, and names the others", () => {
   const last = { ...figures(40, 31, 6), runs: 46, cancelled: 3, waiting: 1, unfinished: 2 };
   const others = "3 were cancelled, 1 needs an answer, 2 had not finished when their jobs ended";
-  expect(tilesOf(last, figures(51, 42, 7))[1]).toBe("Succeeded78%↓ 4 points worse than 82%of 40 finished runs");
+  expect(tilesOf(last, figures(51, 42, 7))[1]).toBe(
+    "Succeeded78%↓ 4 points worse than 82%of 40 that succeeded or failed",
+  );
   const summaryOf = (days: RunFigures) =>
     textsOf(render({ ...emptyDashboard(), days: { last: days, before: days } }), "header")[0];
   expect(summaryOf(last)).toContain(`46 runs in the last 7 days, 78% succeeded (not counted: ${others}).`);
@@ -389,7 +391,7 @@ test("concernsOf() has runs whose state is unknown once, and not as runs that fa
   const openRuns = { state: "cut", why: "2 of 12 unfinished runs were not read" } as const;
   const data = emptyDashboard({ runs, lists: listsWith({ openRuns }) });
   expect(concernsOf(data).map(({ subject, line }) => [subject, line])).toEqual([[
-    "2 runs were not finished when their jobs ended, and their state is unknown",
+    "2 runs had not finished when their jobs ended, and the state of the runs is unknown",
     "acme/service-4, acme/service-10. 2 of 12 unfinished runs were not read.",
   ]]);
   expect(data.days.last).toMatchObject({ runs: 2, succeeded: 0, failed: 0, unfinished: 2, medianMs: null });
@@ -442,7 +444,7 @@ test("concernsOf() has the questions of a campaign without its campaign.json, wh
     `Its user can answer in the app, or cancel the run: ${cancel}`,
   ]]);
   expect(shown(run, { ...run, runId: "other", repository: "acme/other" })).toEqual([[
-    "2 items of the campaign “node” were waiting for an answer when its job ended",
+    "2 items of the campaign “node” were waiting for an answer when their jobs ended",
     `${run.repository}, acme/other. The dashboard's token cannot see them: they were deleted, or they belong to ` +
     `another user. Their user can answer in the app, or cancel the runs, starting with: ${cancel}`,
   ]]);
@@ -1071,7 +1073,7 @@ test("concernsOf() has sandboxes that are all in use only if a run waits for one
   };
   expect([subjects("running"), subjects("pending")]).toEqual([
     [],
-    [["All 3 sandboxes are in use, and runs are waiting for one", "Nightly"]],
+    [["All 3 sandboxes are in use, and runs are waiting", "Nightly"]],
   ]);
 });
 
@@ -1191,7 +1193,7 @@ test("concernsOf() has an automation with a run that waits for an answer", () =>
   const runs = { ...automation?.runs, statuses: ["success", "awaiting_input"] };
   const data = emptyDashboard({ automations: [{ ...automation, runs }] as Data["automations"] });
   expect(concernsOf(data).map(({ kind, subject, line }) => [kind, subject, line])).toEqual([
-    ["decision", "Automation “Nightly review” needs an answer", "Answer the run in the app."],
+    ["decision", "Automation “Nightly review” needs an answer", "Answer its question in the app."],
   ]);
 });
 
@@ -1218,7 +1220,7 @@ test("concernsOf() leaves a run's reason as the service wrote it, and gives our 
   expect(line).toBe("npm test failed.");
   const stopped = campaignWith({ state: "stopped", stateReason: "stopped by mira: npm is down", items: 40, ended: 3 });
   expect(concernsOf(stopped)[0]?.line).toBe(
-    "Stopped by mira: npm is down. 37 repositories are left. Run this command with the flags of its jobs:",
+    "Stopped by mira: npm is down. 37 repositories are left. Run this command with the same flags as the campaign's jobs:",
   );
 });
 
