@@ -448,7 +448,7 @@ export class AutomationSuppressedError extends MogplexError {
       why: `the service accepted the request but started nothing, because too many runs are active: ${
         JSON.stringify(reason)
       }`,
-      advice: "try again when some have finished",
+      advice: "try again when some runs have finished",
     }, "rateLimited");
     this.automationId = automationId;
     this.reason = reason;

@@ -92,7 +92,7 @@ function decideCleanup(
     (state.job.attempt !== null || rebuilds);
   if (request === null || !named) {
     return nothing(
-      `the run's id is unknown, and there is too little information about the job to repeat its start; ` +
+      `the run's id is unknown, and too little is known about the job to repeat the start; ` +
         `to find the run, start again with idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs`,
     );
   }

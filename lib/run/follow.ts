@@ -244,7 +244,7 @@ export class RunFollower {
       signal?.throwIfAborted();
       if (!(error instanceof MogplexError)) throw error;
       if (!complete) {
-        this.#session.notify({ kind: "text", message: `${error.message}; its reason and links may be missing` });
+        this.#session.notify({ kind: "text", message: `${error.message}; the reason and links may be missing` });
         this.#window = withMissed(this.#window);
         yield* this.#gaps();
       }

@@ -145,7 +145,7 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       : isSeen
       ? `${label} continues`
       : this.#following
-      ? `${label} has not been read yet`
+      ? `the status of ${label} is not known yet`
       : mayExist
       ? "the run may have been started"
       : "nothing was started";

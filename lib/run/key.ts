@@ -36,7 +36,7 @@ interface Key {
 export const LAST_SUFFIX = 5;
 
 /** Programs replace this text with their flag or input. */
-export const ADD_KEY_PART = "give `keyPart` a name";
+export const ADD_KEY_PART = "set `keyPart`";
 
 type Field = [name: string, value: string | null];
 

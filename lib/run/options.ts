@@ -111,7 +111,7 @@ export function checkCancelOn(cancelOn: readonly CancelCause[] = []): readonly C
   if (!Array.isArray(cancelOn)) {
     throw new UsageError({
       attempted: "follow",
-      why: `'cancelOn' must be a list of ${CANCEL_CAUSES.map((cause) => JSON.stringify(cause)).join(" and ")}`,
+      why: `'cancelOn' must be a list of causes (${CANCEL_CAUSES.map((cause) => JSON.stringify(cause)).join(", ")})`,
       value: JSON.stringify(cancelOn) ?? typeof cancelOn,
       advice: (CANCEL_CAUSES as readonly unknown[]).includes(cancelOn)
         ? `write [${JSON.stringify(cancelOn)}]`

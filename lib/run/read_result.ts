@@ -185,7 +185,7 @@ export function readResult(files: readonly ReadFile[]): AnyResult {
     // An events file with several lines is not one JSON value.
     const value = parseJson(file.text);
     const isResult = isObject(value) && !isEvent(value);
-    if ((isResult ? result : events) !== undefined) refuse(file, "another file is of the same kind");
+    if ((isResult ? result : events) !== undefined) refuse(file, "two files of the same kind were given");
     if (isResult) result = resultIn(file, value);
     else events = eventsIn(file);
   }

@@ -169,9 +169,9 @@ function withKey(planned: PlannedRequest, key: StartKey, job: JobIdentity | null
   const result = plannedResult(planned.wanted, key.key);
   if ((result?.retries ?? 0) > 0 && key.key.length > MAX_RETRIED_KEY) {
     throw new UsageError({
-      attempted: "ask for a result again",
+      attempted: "plan result retries",
       why: "the idempotency key is too long to append '.result.1'",
-      advice: `give a key of at most ${MAX_RETRIED_KEY} characters`,
+      advice: `use a key of at most ${MAX_RETRIED_KEY} characters`,
     });
   }
   const request = withPlannedResult(planned.valid, result);
@@ -207,7 +207,7 @@ export async function planLater(
     // The earlier start was not answered. Sending the same bytes with the same key finds the run of that start, or starts the run. No other key is
     // used.
     const message =
-      "an earlier attempt got no answer to its start, so the same start is repeated without reading the forge again";
+      "an earlier attempt got no answer to its start request, so that request is sent again without reading the forge";
     session.notify({ kind: "text", message });
     const plan = await planStart(session, before.request, options);
     const result = plannedResult(later.result, key);
@@ -307,8 +307,8 @@ export function checkRunRequest(given: RunRequest): CheckedRequest {
     // Only the length of the id matters here, so a placeholder is enough.
     withPlannedResult({ ...rest, repoId: SOME_ID }, plannedResult(resultRequest, ""));
     if (resultRequest.retries > 0 && rest.harness === "mogplex") {
-      const why = 'the agent "mogplex" always creates a branch, but a follow-up continues an existing one';
-      throw new UsageError({ attempted: "ask for a result again", why, advice: "choose another agent" });
+      const why = 'the agent "mogplex" always creates a branch, but a follow-up run needs an existing branch';
+      throw new UsageError({ attempted: "plan result retries", why, advice: "choose another agent" });
     }
   }
   return { repository, rest, result: resultRequest };

@@ -48,7 +48,7 @@ export async function checkResultAbsent(
       attempted: "start run",
       why: `the result file already exists on ${branch === undefined ? "the default branch" : JSON.stringify(branch)}`,
       value: JSON.stringify(path),
-      advice: "remove it, or put {id} into its name",
+      advice: "delete it, or add {id} to its name",
     });
   });
 }

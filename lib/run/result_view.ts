@@ -84,9 +84,9 @@ function moreTime(result: AnyResult): string {
 
 function toAnswer(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
-  if (resume === null) return "Answer it in the app, or cancel it.";
-  if (!resumeIsCommand) return "Answer it in the app, then retry the same job (on GitHub: Re-run jobs).";
-  return `Answer it in the app, then ${followAgain(result)}`;
+  if (resume === null) return "Answer the question in the app, or cancel the run.";
+  if (!resumeIsCommand) return "Answer the question in the app, then retry the same job (on GitHub: Re-run jobs).";
+  return `Answer the question in the app, then ${followAgain(result)}`;
 }
 
 function followAgain({ idempotencyKey }: AnyResult): string {
@@ -259,10 +259,10 @@ export function noPullRequestWords(
 }
 
 const PHASE_WORDS: Readonly<Record<string, string>> = {
-  queue: " in boot",
-  prepare: " in preparation",
+  queue: " during boot",
+  prepare: " during preparation",
   agent: ": the agent failed",
-  deliver: " in delivery",
+  deliver: " during delivery",
 };
 
 export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {

@@ -50,7 +50,7 @@ import {
 import { type CancelCause } from "./interrupts.ts";
 import { type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
-import { keysUsedUp, type StartedRun, type StartSeries } from "./start.ts";
+import { KEYS_USED_UP, type StartedRun, type StartSeries } from "./start.ts";
 import { isClaim, type Parting, readState, type RunState, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 /** Options for {@linkcode Mogplex.attach}. */
@@ -138,10 +138,10 @@ async function withResultFile(
     const ended = withReading(lastEnd, reading);
     if (cause === null || count >= wanted.retries || idempotencyKey === null) return ended;
     if (session.clock.now() >= session.deadline) {
-      session.notify({ kind: "text", message: "no time is left to ask for the result file again" });
+      session.notify({ kind: "text", message: "no time is left to request the result file again" });
       return ended;
     }
-    session.notify({ kind: "text", message: `${ended.result.reason}; asking for it again in a follow-up run` });
+    session.notify({ kind: "text", message: `${ended.result.reason}; requesting the file again in a follow-up run` });
     const key = `${count === 0 ? idempotencyKey : idempotencyKey.replace(/\.result\.\d+$/, "")}.result.${count + 1}`;
     mistakesBefore = blob !== null && blob === blobBefore ? [...new Set([...mistakesBefore, ...mistakes])] : mistakes;
     const request = followUpOf(last, lastEnd.result, wanted, branch ?? null, mistakesBefore);
@@ -150,7 +150,7 @@ async function withResultFile(
     last = new RunOperation(again, { request, resumed: undefined }, state);
     const next = await new Job(last, again).start();
     if (next.error instanceof ConflictError && next.result.runId === null) {
-      session.notify({ kind: "text", message: "an earlier attempt of this job has already asked for the file" });
+      session.notify({ kind: "text", message: "an earlier attempt of this job has already requested the file" });
       return ended;
     }
     lastEnd = { ...next, result: continued(ended.result, next.result) };
@@ -357,7 +357,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const call = { signal, deadline: clock.now() + LOOK_MS };
     const [row] = repoId === undefined ? [] : await client.listRepos({ id: repoId, limit: 1 }, call);
     if (row !== undefined) return row.full_name;
-    const why = "the service does not show the name of its repository";
+    const why = "the service did not return the name of the repository";
     throw new MogplexError({ attempted: "read the result file", why }, "unavailable");
   }
 
@@ -487,7 +487,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
         notify({ kind: "text", message });
         return false;
       }
-      if (isLast) notify({ kind: "text", message: keysUsedUp(run.status) });
+      if (isLast) notify({ kind: "text", message: KEYS_USED_UP });
     }
     // The job's own `cleanup` needs the state.
     this.#resultFile = plannedResult(this.#later?.result, idempotencyKey);
@@ -539,7 +539,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       : !waitsForSandbox && waitMs > 0
       ? `this job does not wait ${formatDuration(waitMs)} for the next attempt`
       : clock.now() + waitMs >= deadline
-      ? `the next attempt would be after the time limit of ${formatDuration(deadline - startedAt)}`
+      ? `the next attempt would start after the time limit of ${formatDuration(deadline - startedAt)}`
       : undefined;
     this.#lacked = true;
     if (why !== undefined || series === undefined) throw refused(why ?? "nothing was started");
@@ -760,7 +760,8 @@ export class AwaitingInputError extends RunVerdictError {
   /** @internal */
   static override readonly kind: string = "AwaitingInputError";
   constructor(result: RunResult) {
-    const text = "the agent asked a question and is waiting for an answer. Answer it in the app, or cancel the run.";
+    const text =
+      "the agent asked a question and is waiting for an answer. Answer the question in the app, or cancel the run.";
     super(`Run "${result.runId}" has not finished: ${text}`, "awaitingInput", result);
   }
 }

@@ -119,7 +119,7 @@ const MIN_FOLLOW_MS = 1_000;
 
 export function checkFollowTimeout(timeoutMs: number | undefined): void {
   if (timeoutMs === undefined || checkTimeout(timeoutMs) >= MIN_FOLLOW_MS) return;
-  const why = `'timeoutMs' is in milliseconds, and must be at least ${MIN_FOLLOW_MS} to follow anything`;
+  const why = `'timeoutMs' is in milliseconds, and must be at least ${MIN_FOLLOW_MS} to follow a run`;
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 

@@ -66,7 +66,7 @@ export class StartSeries<R extends StartAnswer> {
         return this.#started(run);
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
-        notify({ kind: "text", message: keysUsedUp(status) });
+        notify({ kind: "text", message: KEYS_USED_UP });
         return this.#started(run);
       }
       this.#suffix++;
@@ -271,10 +271,9 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-export function keysUsedUp(status: string): string {
-  return `all keys that this job has tried belong to runs that ${status}; ` +
-    "no new run is started (to start one, use the key scope job or a key part)";
-}
+export const KEYS_USED_UP =
+  "all keys that this job has tried belong to finished runs; no new run is started (to start one, use the key " +
+  "scope job or a key part)";
 
 /** Maximum number of keys that one process tries, because the service limits starts strictly. Source: design, "Idempotency keys". */
 const MAX_KEYS = 4;

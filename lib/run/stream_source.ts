@@ -306,7 +306,7 @@ function endsRun(event: RunEvent): boolean {
 
 type LinkStep = StreamStep<StreamItem>;
 
-/** Length of one part of a wait. Heartbeats are early by at most this time. */
+/** A long wait is divided into parts of this length, so a heartbeat notice is at most this much too early. */
 const SLICE_MS = 20_000;
 
 /** Silence after which the run is read. Source: design, "Following a run". */

@@ -1,7 +1,3 @@
-/**
- * Reads HTTP answers within limits of size and time, and describes answers and network failures for messages.
- * @module
- */
 import { type Clock, OVER } from "../clock.ts";
 import type { AnswerFacts } from "../errors.ts";
 
@@ -24,10 +20,6 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** 200 events have a few thousand JSON values. A value uses 64 bytes of memory, and some objects use 300 bytes. */
 const MAX_VALUES = 500_000;
 
-/**
- * Reads the whole body, so that the connection can be reused.
- * @throws {TooLarge} if the body is larger than the limit, or has too many JSON values.
- */
 export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
   const { status, headers } = response;
   const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
@@ -93,7 +85,6 @@ function afterString(text: string, from: number): number {
 /** 30 days, the longest time that a job waits. Much longer delays would lead to invalid dates. */
 export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
 
-/** Accepts whole seconds and the three HTTP date formats. Other values are ignored. */
 export function parseRetryAfter(value: string | null, nowMs: number): number | null {
   if (value === null) return null;
   if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
@@ -131,10 +122,7 @@ function parseHttpDate(text: string, nowMs: number): number | null {
   return null;
 }
 
-/**
- * Makes untrusted text safe for a message: one line, no control or formatting characters, secrets masked, cut to a length.
- * @param limit Maximum number of characters, without the `…` that marks a cut.
- */
+/** Makes untrusted text safe for a message: one line, no control or formatting characters, secrets masked, cut to a length. */
 export function excerpt(text: string, redact: (text: string) => string, limit = 160): string {
   const head = text.length > 4096 ? text.slice(0, 4096).replace(/\S{1,512}$/, "") : text;
   const clean = redact(head.replace(/[\p{C}\p{Z}\s]+/gu, " ").trim());

@@ -158,7 +158,7 @@ export function runReads({ api, send, open, cutMasker }: Caller, repos: KnownRep
       const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
       repos.learn(run);
-      // More events than requested can come only from another server, and there could be any number of them.
+      // A server other than the service could send any number of events.
       return { run, events: events.slice(-limit) };
     },
     async openRunEvents(id, { limit = MAX_EVENTS, lastEventId } = {}, call) {

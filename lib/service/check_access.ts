@@ -1,5 +1,5 @@
 /**
- * Checks the token, with and without requests. The checks change nothing, and send at most eight requests in all.
+ * Checks the token without changing anything.
  * @module
  */
 import {
@@ -129,7 +129,7 @@ function checkAccess({ repos }: ServiceAnswers): Check {
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
-/** Another check already reports the reason why this check could not be made. */
+/** If the access check failed, it already reports why this check could not be made. */
 function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
@@ -232,7 +232,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
     return failed(
       "repository",
       `several repositories have the name ${quotedName}`,
-      `Give the id of one: ${rowsText(rows)}`,
+      `Use one of these ids: ${rowsText(rows)}`,
       "usage",
     );
   }
@@ -254,7 +254,7 @@ function checkRepository(
     if (purpose === "dashboard" && repos?.ok) return visibleRepositories(repos.value);
     if (!NEED_REPOSITORY.includes(purpose)) return repositoryElsewhere(purpose);
     const why = repos?.ok ? `none given; the token can access ${countRepositories(repos.value)}` : "none given";
-    return failed("repository", why, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
+    return failed("repository", why, `Set MOGPLEX_REPO_ID, or pass --repo. ${LISTS_THEM}`, "usage");
   }
   if (!isUuid(wanted)) return resolveName(wanted, repos, near);
   if (!repos?.ok) return follows("repository", "access");
@@ -269,7 +269,6 @@ function checkRepository(
   );
 }
 
-/** A user without repositories is usually not the user whose token the jobs use. In that case, the dashboard does not see the runs of the jobs. */
 function visibleRepositories(repos: readonly Repo[]): Check {
   const finding = `the token can access ${countRepositories(repos)}`;
   if (repos.length > 0) return ok("repository", finding);

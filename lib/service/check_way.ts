@@ -1,7 +1,3 @@
-/**
- * Checks the path to the service: its address, proxies and certificates, the server that answers, and the clock of the service.
- * @module
- */
 import type { ReadEnv } from "../ci/platform.ts";
 import { type MogplexError, NetworkError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
@@ -88,7 +84,6 @@ export function networkFix(error: NetworkError, origin: Origin, env: ReadEnv, ma
   return adviceFor(troubleOf(error), origin, env, machine);
 }
 
-/** Other errors, and errors that already have advice, are returned unchanged. */
 export function withNetworkFix(error: unknown, env: ReadEnv): unknown {
   if (!(error instanceof NetworkError) || error.advice !== null) return error;
   const { attempted, why } = error;
@@ -160,7 +155,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
         JSON.stringify(excerpt(where, redact))
       } (HTTP ${status}), but redirects are not followed`,
       target !== undefined && isLogin(target.pathname)
-        ? "Another site's login page intercepts the requests: let CI through without a login"
+        ? "Another site's login page intercepts the requests: allow requests from CI without a login"
         : OWN_ORIGIN,
       "unavailable",
     );

@@ -1,7 +1,3 @@
-/**
- * The client of the service. Answers are checked against the contract. Any other answer becomes one of the errors in `lib/errors.ts`.
- * @module
- */
 import { systemClock } from "../clock.ts";
 import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
@@ -55,16 +51,12 @@ export function ownClient<C extends object>(
   return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);
 }
 
-/** `undefined` if this library did not create the client, or no token was needed so far. */
 export function tokenOf(client: object): string | undefined {
   const token = (PROCESS.ofClient(client) as ClientMemory<ClientSource>).made?.options.token;
   return typeof token === "object" ? (token as KeptToken).last : token;
 }
 
-/**
- * @param memory Data about the token that other calls in this process have collected. @default no data
- * @internal
- */
+/** @internal */
 export function connectedClient<C extends object>(
   options: CheckedConnection,
   calls: MakeCalls<C>,

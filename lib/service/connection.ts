@@ -1,7 +1,3 @@
-/**
- * Finds the address of the service and the access token in the options and the environment.
- * @module
- */
 import { lookup } from "../lookup.ts";
 import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from "../ci/platform.ts";
 import { UnauthorizedError, UsageError } from "../errors.ts";
@@ -33,11 +29,7 @@ export interface Origin {
   plain: boolean;
 }
 
-/**
- * `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects requests to `www` and a redirect loses the token.
- * @throws {UsageError} if the text is not an HTTP(S) URL; if it has a path, query, fragment or credentials; or if it uses plain HTTP without
- * permission.
- */
+/** `https://www.mogplex.com/` becomes `https://mogplex.com`, because the service redirects requests to `www` and a redirect loses the token. */
 function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
   const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
   const attempted = `use ${place}`;
@@ -48,7 +40,7 @@ function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
       attempted,
       why: "it is not a URL",
       value,
-      advice: `give an origin such as ${DEFAULT_ORIGIN}`,
+      advice: `use an origin such as ${DEFAULT_ORIGIN}`,
     });
   }
   const url = new URL(trimmed);
@@ -105,7 +97,7 @@ function storeAdvice(env: ConnectionOptions["env"], isUnknown: boolean): string 
   return `store the token in ${store} (${why})`;
 }
 
-/** @throws {UsageError} if the text is not a name. The message does not contain the text, because users sometimes paste the token itself there. */
+/** The message does not contain the text, because users sometimes paste the token itself there. */
 export function checkTokenVariable(name: string, attempted: string, setting: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
   throw new UsageError({
@@ -115,10 +107,8 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
 }
 
 /**
- * Checks a token and trims it. The length is not checked, because the documentation and the service disagree about it. Tokens without the prefix
- * `mog_` are accepted, because they can be OAuth tokens.
- * @param source Where the token is stored, for messages: `CI/CD variable MOGPLEX_API_KEY`.
- * @throws {UnauthorizedError} if the token is empty or malformed. The message does not contain the token.
+ * The length is not checked, because the documentation and the service disagree about it. Tokens without the prefix `mog_` are accepted, because they
+ * can be OAuth tokens. The messages do not contain the token.
  */
 function checkToken(text: string, source: string, advice: () => string): string {
   const token = text.trim();
@@ -153,7 +143,6 @@ function checkToken(text: string, source: string, advice: () => string): string 
 
 export interface ConnectionOptions {
   env: (name: string) => string | undefined;
-  /** Returns `undefined` if the file does not exist. */
   readFile?: ((path: string) => string | undefined) | undefined;
   refuses?: ((name: string) => boolean) | undefined;
   token?: string | undefined;
@@ -272,10 +261,6 @@ export function originNotices({ origin, custom, plain }: Origin): string[] {
   return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
 }
 
-/**
- * @throws {UnauthorizedError} if the token is missing or malformed.
- * @throws {UsageError} if settings contradict each other, or the origin is not allowed.
- */
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
   const addressPlace = options.url === undefined ? undefined : "the option url";
@@ -291,10 +276,6 @@ export interface KeptToken extends TokenSource {
   readonly last: string | undefined;
 }
 
-/**
- * Calls `give` for the first request, and again after the service has refused the token.
- * @param give If the function throws, the error becomes the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
- */
 export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptToken {
   let current: Promise<string> | undefined;
   let last: string | undefined;

@@ -1,7 +1,6 @@
 /**
  * Schemas of the service's answers. They keep unknown fields, and accept any text as a status or code. Each schema is built on its first use, because
- * a command needs only a few of them at startup. Only `custom` issues contain the toolkit's own words. `readData` creates all other messages from the
- * code and path of an issue.
+ * a command needs only a few of them at startup. Only `custom` issues contain the toolkit's own words.
  * @module
  */
 import type { Hono } from "hono";
@@ -39,7 +38,7 @@ export const DEFAULT_EVENTS = 100;
 /** Source: API reference, "Rate limits". */
 export const REQUEST_LIMIT = 60;
 export const REQUEST_WINDOW_MS = 60_000;
-/** Finds out from the text of a 429 which limit was exceeded; `null` if the text does not show it. Source: API reference, "Rate limits". */
+/** `null` if the text of the 429 does not show which limit was exceeded. Source: API reference, "Rate limits". */
 export function limitWords(said: string): string | null {
   if (said.includes("Daily external Mogplex run quota exceeded")) return "starts per day";
   if (said.includes("External Mogplex run rate limit exceeded")) return "starts per minute or per hour";
@@ -65,7 +64,6 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** A text that {@linkcode isUuid} has accepted. `hono/client` does not encode path parameters, so they must have this type. */
 export type Uuid = string & { readonly isUuid: true };
 
-/** A short id has at least the first 8 digits of a UUID, but not all digits. */
 export function isShortRunId(text: string): boolean {
   return /^[0-9a-f]{8}[0-9a-f-]{0,27}$/i.test(text);
 }
@@ -115,7 +113,7 @@ export type Schema<T> = z.ZodMiniType<T>;
 
 const text = z.string();
 export const uuid: Schema<string> = z.lazy(() => z.string().check(z.refine(isUuid, "it is not a UUID")));
-// The following schemas accept any value, even an absent one, so they never make an answer invalid.
+// The following schemas accept any value, even an absent one, so they do not make an answer invalid.
 const textOf = (value: unknown) => typeof value === "string" ? value : null;
 const numberOf = (value: unknown) => typeof value === "number" ? value : null;
 const textOrNull = z.transform(textOf);
@@ -185,7 +183,7 @@ export const eventSchema: Schema<RunEvent> = z.lazy(() =>
 export const runEventsSchema: Schema<RunEvents> = z.lazy(() =>
   z.looseObject({ run: runSchema, events: list(eventSchema) })
 );
-/** Older documentation lists these words as additional statuses. They do not describe the run. Source: contract 4.7. */
+/** Older documentation lists these words as additional statuses of runs, but no run has such a status. Source: contract 4.7. */
 const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
 /** A contradictory answer must not become the outcome of a run. */
 export const cancelResultSchema: Schema<CancelResult> = z.lazy(() =>
@@ -331,7 +329,7 @@ const MAX_DEPTH = 32;
 
 export const TOO_DEEP = "[nested too deeply]";
 
-/** Agents write messages, and every text that is logged or reported is searched for secrets several times. */
+/** Messages are limited because every text that is logged or reported is searched for secrets several times. */
 const MAX_MESSAGE_LENGTH = 64 * 1024;
 const MAX_TEXT_LENGTH = 4 * 1024;
 /** The service accepts at most half a million UTF-16 units. */
@@ -353,10 +351,7 @@ interface TextLimits {
   inputField: string | undefined;
 }
 
-/**
- * Replaces values that are nested too deeply, in place, because code that walks through them would overflow the stack. Texts and names of fields that
- * are too long are cut.
- */
+/** Changes the value in place. Deep nesting is cut, because code that walks through it would overflow the stack. */
 function limitValue(value: unknown, limits: TextLimits, max = MAX_TEXT_LENGTH, depth = 1): unknown {
   if (typeof value === "string") return value.length > max ? detach(cutMasked(value, max, limits.masker())) : value;
   if (typeof value !== "object" || value === null) return value;
@@ -389,9 +384,7 @@ function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = [
 }
 
 /**
- * Reads `data` from a success envelope.
  * @param body Parsed JSON of the answer. Deep nesting and long texts in it are cut in place.
- * @param masker Creates the function that masks secrets before a text is cut. @default shapes of secrets
  * @returns The data, or the path and kind of the first mismatch. The mismatching value is never returned.
  */
 export function readData<T>(body: unknown, schema: Schema<T>, masker: Masker = createRedactor): ReadResult<T> {

@@ -1,8 +1,3 @@
-/**
- * Turns an answer of the service into its data or an error. The HTTP status selects the class, the error code in the body refines it, and the text in
- * the body is only shown.
- * @module
- */
 import {
   type AnswerFacts,
   ApiError,
@@ -31,7 +26,6 @@ import {
 import type { Verdict } from "./transport.ts";
 
 export interface Attempted {
-  /** The attempt in error messages, after "Cannot": `read run "…"`. */
   what: string;
   scope: "read" | "write";
   key?: string | undefined;
@@ -44,7 +38,6 @@ export interface Attempted {
   addressPlace?: string | undefined;
 }
 
-/** The origin is empty if `Location` is not an absolute URL. */
 function redirectTarget(answer: Answer): { login: boolean; origin: string } {
   const location = answer.headers.get("location") ?? "";
   const login = /^[^?#]*\/login(?:[?#/]|$)/.test(location);
@@ -138,7 +131,7 @@ export const OTHER_KEY = "use another idempotency key, because each request need
 
 function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
   if (facts.code !== "IDEMPOTENCY_CONFLICT") {
-    return new ConflictError({ attempted: what, why: `its current state does not allow it ${said}` }, "usage", facts);
+    return new ConflictError({ attempted: what, why: `its current state does not allow this ${said}` }, "usage", facts);
   }
   const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
   return new ConflictError({ attempted: what, why, advice: OTHER_KEY }, "usage", facts);
@@ -172,7 +165,8 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   if (status === 409) return conflict(described);
   if (status === 429) return rateLimited(described);
   if (status === 404 && failure !== undefined) {
-    const advice = "check the id, whether the token's user can see it, and whether its repository was removed";
+    const advice =
+      "check that the id is correct, that the token's user has access, and that the repository still exists";
     return new NotFoundError({ attempted: what, why: `not found ${said}`, advice }, "usage", facts);
   }
   if (status >= 500 && failure !== undefined) {
@@ -231,7 +225,7 @@ export function judge<T>(
   return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
 }
 
-/** Creates the error for an answer that is not an event stream. After a 2xx answer, a retry does not help. */
+/** After a 2xx answer, a retry does not help. */
 export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
   if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
   const facts = factsOf(answer, null, redact);
@@ -239,7 +233,6 @@ export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): 
   return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
 }
 
-/** @returns `undefined` if the requested object does not exist, or the token cannot see it. */
 export function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error) => {
     if (error instanceof NotFoundError) return undefined;

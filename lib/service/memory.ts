@@ -126,14 +126,14 @@ const OWN_FETCH = {};
 // Paces all polling in this process with one token.
 //
 // A single follower keeps its own interval. Two or more followers take turns. Their shared budget leaves room for requests that this process does not
-// see, and a refusal slows down all followers.
+// see, and a refusal slows down all of them.
 
 /** The service permits 60 requests in this window. Source: API reference, "Rate limits". */
 const WINDOW_MS = 60_000;
 /** While several followers poll, the remaining requests of the window are left for other purposes. */
 const BUDGET = 49;
 const TURN_MS = 1_200;
-/** A refusal multiplies the interval by `SLOWER`. Each window without a refusal multiplies it by `EASE`. */
+/** A refusal multiplies the interval by `SLOWER`. Each window without a refusal multiplies it by `EASE`, down to `TURN_MS`. */
 const SLOWER = 1.5;
 const EASE = 0.9;
 /** This interval is reached if other programs use nearly all requests. */
@@ -167,7 +167,6 @@ class TokenPace {
     else this.#add(atMs);
   }
 
-  /** Must be called when the service refuses a request because the token has used up its limit. */
   refused(atMs: number, namedMs: number | null): void {
     const isBlocked = this.#blockedUntil > atMs;
     this.#blockedUntil = Math.max(this.#blockedUntil, atMs + (namedMs ?? 0));
@@ -176,10 +175,7 @@ class TokenPace {
     this.#calmSince = this.#blockedUntil;
   }
 
-  /**
-   * @param tokenShare Number of processes that use the token, at least 1.
-   * @returns Milliseconds until the turn; always 0 if there is only one follower.
-   */
+  /** @returns Milliseconds until the turn; always 0 if there is only one follower. */
   turn(atMs: number, tokenShare: number): number {
     if (this.#followers < 2) return 0;
     for (; this.#turnMs > TURN_MS && atMs - this.#calmSince >= WINDOW_MS; this.#calmSince += WINDOW_MS) {

@@ -7,7 +7,7 @@ interface PacerOptions {
   deadline: number;
   startedAt: number;
   signal: AbortSignal | undefined;
-  /** Called for waits and heartbeats. With `quietly`, the wait is counted but not logged again. */
+  /** With `quietly`, a wait is counted but not logged again. */
   notify: (notice: NoticeFacts, quietly?: boolean) => void;
   requests: () => number;
   random: () => number;
@@ -37,7 +37,6 @@ export class Pacer {
   }
 
   /**
-   * Sends a heartbeat before a wait that would leave the log silent for too long.
    * @param cut Ends the wait when it aborts.
    * @returns Whether there is time left before the deadline.
    */
@@ -59,7 +58,6 @@ export class Pacer {
 
   /**
    * If a busy service sends a delay with each answer, only the first notice is logged, and heartbeats show that the job is still waiting.
-   * @param what The attempt, after "Cannot".
    * @returns Whether there is time left before the deadline.
    */
   async waitAfter(what: string, failure: Failure, attempt: number): Promise<boolean> {

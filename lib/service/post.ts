@@ -34,14 +34,13 @@ interface PostOptions {
   redact?: ((text: string) => string) | undefined;
 }
 
-/** Does not follow redirects. The answer is returned whatever its status. */
 export function post(request: PostRequest, options: PostOptions): Promise<Answer> {
   const { headers, body } = request;
   // The type of a custom `fetch` permits only texts, but every `fetch` accepts bytes.
   return sendOnce(request, { method: "POST", headers, body: body as string, redirect: "manual" }, options);
 }
 
-/** Follows redirects, because the request contains no secret. The answer is returned whatever its status. */
+/** Follows redirects, because the request contains no secret. */
 export function readPublicFile(
   { what, url, maxBytes }: Omit<PostRequest, "body" | "headers">,
   options: PostOptions,
@@ -140,11 +139,7 @@ async function tryOnce(url: string, body: string, options: WebhookOptions): Prom
   }
 }
 
-/**
- * Sends a value as JSON, at most three times. Redirects are not followed, and the body of the answer is not read. If `Retry-After` is longer than the
- * remaining time, there is no further attempt.
- * @returns Why the call failed, as a clause without the address; `null` if it succeeded.
- */
+/** @returns Why the call failed, as a clause without the address; `null` if it succeeded. */
 export async function callWebhook(url: string, value: unknown, options: WebhookOptions): Promise<string | null> {
   const { clock, limitMs, wholeMs, random = Math.random, signal } = options;
   const body = JSON.stringify(value);

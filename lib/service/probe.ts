@@ -14,10 +14,6 @@ interface ProbeOptions {
   limitMs: number;
 }
 
-/**
- * Does not follow redirects, and does not read the body of a 2xx answer.
- * @throws {NetworkError} if no answer arrives. {@linkcode troubleOf} names the step that failed.
- */
 export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeOptions): Promise<Answer> {
   async function ask(signal: AbortSignal): Promise<Answer> {
     try {

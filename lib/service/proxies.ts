@@ -1,7 +1,3 @@
-/**
- * Determines which proxy the runtime uses, and how to fix network problems that proxies and certificates cause.
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { environmentVariable, runtimeArgs, runtimeName } from "../runtime.ts";
 
@@ -24,11 +20,9 @@ function isExempt(hostname: string, list: string): boolean {
 }
 
 /**
- * The proxy that the environment sets for the service, and whether this runtime uses it; `null` if there is no proxy, or `NO_PROXY` exempts the host.
  * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node.js uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`, from
  * 22.21.0 and 24.0.0 on. Source: Node.js, "Enterprise Network Configuration"; tested in `tests/matrix/runtimes/proxies.test.ts`.
- * @param origin Origin of the service. For plain HTTP, see {@linkcode refusePlainProxy}.
- * @returns `advice` explains how to make this runtime use the proxy; `null` if the runtime already uses it.
+ * @returns `null` if the environment sets no proxy for the host. `advice` is `null` if the runtime already uses the proxy.
  */
 export function proxySetting(
   origin: string,
@@ -69,7 +63,6 @@ function isExemptPlain({ hostname, host }: URL, { env, runtime }: ProxyWorld): b
 /**
  * Prevents sending the token unencrypted through a proxy. Plain HTTP is permitted only to this machine or one host. Bun and Deno, and Node.js with
  * proxy support turned on, send plain HTTP to the proxy of the environment.
- * @throws {UsageError} if the environment names a proxy for the origin, and does not exempt the host.
  */
 export function refusePlainProxy(origin: string, world: ProxyWorld = thisProcess()): void {
   const url = new URL(origin);
@@ -99,7 +92,7 @@ function isUnknownAuthority(detail: string): boolean {
   return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
 }
 
-/** @param detail The runtime's message. It selects only the advice, and never decides whether an error is a network failure. */
+/** The runtime's message (`detail`) selects only the advice. It must not decide whether an error is a network failure. */
 export function networkAdvice(
   origin: string,
   detail: string,

@@ -41,7 +41,7 @@ export function checkRepository({ repo, repoId }: GivenRepository, attempted: st
   }
   if (repo === undefined) {
     if (repoId !== undefined) return checkUuid(repoId, "repository id");
-    throw new UsageError({ attempted, why: "the repository is missing", advice: "give its name or its id" });
+    throw new UsageError({ attempted, why: "the repository is missing", advice: "give its name or id" });
   }
   const text = checkText(repo, "repository").trim();
   if (isUuid(text)) return text.toLowerCase();
@@ -76,12 +76,7 @@ function normalRoot(root: string | null): string | null {
   return normal.ok ? normal.root : root;
 }
 
-/**
- * Selects one of several rows with the same name. The service has one row for the repository and one row for each sub-project in it, in no fixed
- * order. The result is the only row, the row with the given root directory, or otherwise the row without a root directory.
- * @param rows All rows with the name.
- * @returns `undefined` if no row or several rows match.
- */
+/** The service has one row for the repository and one row for each sub-project in it, all with the same name and in no fixed order. */
 export function rowOf<R extends Pick<Repo, "root_directory">>(
   rows: readonly R[],
   root?: string | null,
@@ -110,7 +105,6 @@ export async function namesNear(client: ServiceClient, name: string, call: CallO
         .filter((each) => NAME.test(each));
       const best = nearest(foldedName, names.map(foldName));
       const first = names.find((each) => foldName(each) === best);
-      // Suggest similar names, and the same name under other owners.
       const same = names.filter((each) => foldName(each).endsWith(`/${foldedName.slice(slash)}`));
       const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
       if (near.length > 0) return near.slice(0, MAX_NEAR);
@@ -129,11 +123,7 @@ export async function resolveRepository(
   return (await findRepository(client, repository, call)).id;
 }
 
-/**
- * An id is returned without a request. A name costs one request, and two more if it is not found.
- * @param root Root directory, which selects one of several rows. See {@linkcode rowOf}.
- * @returns The branch is `null` if no request was sent, or if the service does not report the branch.
- */
+/** An id is returned without a request. A name costs one request, and up to two more if it is not found. */
 export async function findRepository(
   client: ServiceClient,
   repository: string,
@@ -153,9 +143,11 @@ export async function findRepository(
   const refused = (why: string, advice: string) =>
     new UsageError({ attempted: "find repository", why, value: JSON.stringify(repository), advice });
   if (rows.length > 1 && !isCut) {
-    throw refused("several repositories have this name", `give the id of one: ${rowsText(rows)}`);
+    throw refused("several repositories have this name", `use one of these ids: ${rowsText(rows)}`);
   }
-  if (page.length >= PAGE) throw refused(`the service lists only ${PAGE} of the names that contain it`, "give its id");
+  if (page.length >= PAGE) {
+    throw refused(`the service lists only ${PAGE} of the repositories whose names contain this text`, "use its id");
+  }
   const near = await namesNear(client, foldedName, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}? If so, ${SET_REPO}`

@@ -11,7 +11,6 @@ export type RequestParts = Pick<RequestOptions, "query" | "body" | "idempotencyK
 
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** @throws {UsageError} unless the path stays below the path of the API. */
 function parseRoute(origin: string, route: string): { method: string; url: URL } {
   const refuse = (why: string) =>
     new UsageError({

@@ -30,7 +30,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
     }
     if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
     const failure = firstUnauthorized(error, unauthorized);
-    // Only one request waits this long. After this request gives up, other requests of this process fail at once.
+    // Only the first request waits this long. After it gives up, other requests of this process fail at once.
     memory.workedBefore = failure !== undefined;
     return failure;
   }
@@ -73,7 +73,7 @@ function firstUnauthorized(error: MogplexError, count: number): Failure | undefi
   return { ...failure, detail, delayMs };
 }
 
-/** An error code of the API proves that the service accepted the token. After that, a 401 may be temporary. */
+/** An answer with an error code of the API proves that the service accepted the token. After that, a 401 may be temporary. */
 function learnFrom(error: unknown, memory: TokenMemory): void {
   memory.worked ||= error instanceof ApiError && error.code !== null;
   memory.answered ||= error instanceof ApiError || error instanceof BodyTooLargeError || isUnauthorized(error);
@@ -140,7 +140,7 @@ export function laterFailure(error: unknown): Failure | undefined {
 // Source: API reference, "Rate limits": `Retry-After` is always 60 s for the request limit, and the actual delay for the start limit.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
 
-/** `null` for zero, which would mean a retry without a pause. */
+/** A delay of zero would mean a retry without a pause. */
 function namedDelay(error: ApiError): number | null {
   return error.retryAfterMs !== null && error.retryAfterMs > 0 ? error.retryAfterMs : null;
 }
@@ -165,10 +165,6 @@ export function isUnauthorized(error: unknown): error is MogplexError {
   return error instanceof UnauthorizedError || error instanceof MogplexError && error.exit === "unauthorized";
 }
 
-/**
- * The reason to wait after an answer that did not come from the API; `undefined` if a retry cannot help. 501 and 505 mean that the server never
- * supports the request. Any other status below 500 means a wrong address if the token has never worked, and a failing proxy if it has.
- */
 function unavailableCause(status: number, worked: boolean): WaitCause | undefined {
   if (status === 501 || status === 505) return undefined;
   if (status >= 500 || status === 408 || status === 425) return "unavailable";
@@ -189,7 +185,6 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
 const NEVER_CONNECTED =
   /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
 
-/** `false` for an unknown error, because the request may have been sent. */
 function neverConnected(error: unknown, depth = 0): boolean {
   if (!(error instanceof Error) || depth > MAX_CAUSES) return false;
   const { code, errors } = error as { code?: unknown; errors?: unknown };
@@ -219,7 +214,6 @@ export function failureDelay(failure: Failure, attempt: number, random: () => nu
 
 const MAX_BACKOFF_MS = 30_000;
 
-/** The backoff doubles with each attempt. Its upper half is random, so that jobs that failed together do not all retry at once. */
 function backoffMs(attempt: number, baseMs: number, random: number): number {
   const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
   return Math.round(full / 2 + random * full / 2);
@@ -252,7 +246,7 @@ export interface CallWorld {
 
 const REQUEST_MS = 30_000;
 const CALL_MS = 120_000;
-/** Maximum time until a deadline. No job takes longer than 30 days. */
+/** Maximum time until a deadline. A job takes at most 30 days. */
 const MAX_CALL_MS = 31 * 86_400_000;
 /** Minimum time limit of the first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;

@@ -1,5 +1,5 @@
 /**
- * Starts something that must not start twice. All attempts use the same key. Runs, automation runs and items of campaigns are started only here.
+ * Starts something that must not start twice. All attempts use the same key.
  * @module
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
@@ -34,10 +34,6 @@ export class Start<R> {
     return this.#failed;
   }
 
-  /**
-   * @throws {UsageError} if the service answers 503 because the token has no access to the repository.
-   * @throws {StartUnknownError} if an attempt may have succeeded, although its answer was lost or unclear. The error contains the key.
-   */
   async send(): Promise<R> {
     const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
     const { takesSlot, judge } = this.#what;

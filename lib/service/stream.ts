@@ -28,7 +28,7 @@ export interface RunEventStream {
   close(): void;
 }
 
-/** A stream for a follower. The follower also waits for its own heartbeats. A stream of another client may ignore `isBeside`. */
+/** The follower of a run also waits for its own heartbeats, so it calls `next()` with `isBeside`. The stream of a caller's client may ignore it. */
 export interface FollowedStream extends RunEventStream {
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }

@@ -1,7 +1,3 @@
-/**
- * Sends one request: adds the token, limits the time and reads the answer. This module never retries.
- * @module
- */
 import { type Clock, systemClock } from "../clock.ts";
 import { BodyTooLargeError, DeadlineError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { awaitHook, callHook, type HookLimits } from "../hook.ts";
@@ -126,7 +122,7 @@ interface Call<T> {
 }
 
 interface StreamCall extends Omit<Call<never>, "judge"> {
-  /** Turns an answer that is not an event stream into an error. The body of a 2xx answer is not read, so `text` is empty. */
+  /** The body of a 2xx answer is not read, so `text` is empty. */
   refuse(answer: Answer): Verdict<never>;
 }
 
@@ -147,12 +143,6 @@ export interface Transport {
   readonly clockSkewMs: number | undefined;
   readonly redact: Redactor;
   readonly cutMasker: () => Redactor;
-  /**
-   * @throws the error that `judge` returns.
-   * @throws {NetworkError} if no complete answer arrived within the limit.
-   * @throws {DeadlineError} if a hook does not finish within the limit.
-   * @throws {UsageError} if the runtime blocks the request, or `fetch` does not return a `Response`.
-   */
   call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
   /** The limit applies until the headers have arrived. The signal also ends the open stream. */
   open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
@@ -264,7 +254,7 @@ export function createTransport(options: TransportOptions): Transport {
       signal.removeEventListener("abort", abort);
       return { ok: true, value: readEventStream(response, { clock, life, signal: callerSignal, redact }) };
     }
-    // The body of a 2xx answer that is not an event stream is never read, because it may be endless.
+    // The body of a 2xx answer that is not an event stream is not read, because it may be endless.
     if (response.ok) response.body?.cancel().catch(() => {});
     const { status, headers } = response;
     return call.refuse(await read(response.ok ? new Response(null, { status, headers }) : response));
@@ -345,13 +335,12 @@ function sendingError(thrown: unknown, request: FailedRequest): unknown {
   if (detail.endsWith("bad port")) {
     // Node.js throws "bad port" for these ports, and a retry would not help. Source: Fetch Standard, "Port blocking".
     const { port } = new URL(origin);
-    const advice = "let the service listen on another port, or use a proxy";
+    const advice = "run the service on another port, or use a proxy";
     return new UsageError({ attempted, why: `the runtime blocks port ${port}`, advice }, { cause });
   }
   return networkError(`the network failed: ${excerpt(detail, redact, 300)}`, cause);
 }
 
-/** A test double that does not return a `Response` is a programming mistake, not a network failure. */
 function isResponse(answer: unknown): boolean {
   const { status, headers } = (answer ?? {}) as { status?: unknown; headers?: { get?: unknown } | null };
   return typeof status === "number" && typeof headers?.get === "function";

@@ -108,7 +108,7 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
 export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
 export const SET_REPO = "set 'repo'";
 
-/** @throws {UsageError} if the text is not a UUID. The service would answer 500 or 503. */
+/** For a text that is not a UUID, the service would answer 500 or 503. */
 export function checkUuid(id: string, what: string): Uuid {
   const text = typeof id === "string" ? id.trim().toLowerCase() : "";
   if (isUuid(text)) return text;
@@ -208,7 +208,7 @@ function checkWord<T extends string>(text: string, word: string, choices: readon
 }
 
 export function harnessProblem(harness: string): string | undefined {
-  return /^(?!\s)\P{C}{1,100}(?<!\s)$/u.test(harness) ? undefined : "it must be a word of at most 100 characters";
+  return /^(?!\s)\P{C}{1,100}(?<!\s)$/u.test(harness) ? undefined : "it must be a name of at most 100 characters";
 }
 
 function checkHarness(harness: string): OpenWord<Harness> {
@@ -269,7 +269,7 @@ export function validateStartRequest(request: StartRequest): StartRequest {
   if (valid.harness === "mogplex" && (!valid.createBranch || valid.mode !== undefined)) {
     throw new UsageError({
       attempted: 'use harness "mogplex"',
-      why: "it needs createBranch, and does not accept a mode",
+      why: "it requires createBranch and does not accept a mode",
     });
   }
   // Callers get an object with the usual prototype.

@@ -321,8 +321,11 @@ test("an aborted handle on a run that no answer has shown says that it was not r
   for (const [call, label] of calls) {
     const error = await call().catch((thrown) => thrown);
     expect(error).toBeInstanceOf(AbortedError);
-    expect(error.message).toBe(`The signal ended the call; ${label} has not been read yet`);
-    expect(error.result).toMatchObject({ outcome: "interrupted", reason: `Stopped; ${label} has not been read yet` });
+    expect(error.message).toBe(`The signal ended the call; the status of ${label} is not known yet`);
+    expect(error.result).toMatchObject({
+      outcome: "interrupted",
+      reason: `Stopped; the status of ${label} is not known yet`,
+    });
   }
   const { runId } = await mogplex.start(request);
   const stop = new AbortController();

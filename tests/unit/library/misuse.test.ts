@@ -266,7 +266,7 @@ test("a harness that the library does not know is sent, with a notice that has t
   expect(said.length).toBe(3);
 });
 
-test("a time that is too short to follow anything is refused before anything is started; a cancel may be short", async () => {
+test("a time that is too short to follow a run is refused before anything is started; a cancel may be short", async () => {
   const kit = createEmulator();
   const mogplex = createMogplex(kit.options);
   const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
@@ -290,7 +290,7 @@ test("a time that is too short to follow anything is refused before anything is 
   for (const call of calls) {
     expect(await thrownBy(call)).toMatchObject({
       name: "UsageError",
-      message: "Cannot wait because 'timeoutMs' is in milliseconds, and must be at least 1000 to follow anything: 30",
+      message: "Cannot wait because 'timeoutMs' is in milliseconds, and must be at least 1000 to follow a run: 30",
     });
   }
   expect(kit.runs.length).toBe(1);

@@ -98,10 +98,10 @@ test("renderJunit() names an automation run and its automation", () => {
     attempted: "trigger automation",
     why: "too many runs are active",
     value: null,
-    advice: "try again when some have finished",
+    advice: "try again when some runs have finished",
     code: null,
   };
-  const reason = "Cannot trigger automation: too many runs are active; try again when some have finished";
+  const reason = "Cannot trigger automation: too many runs are active; try again when some runs have finished";
   expect(renderJunit(sampleAutomationResult({ ...suppressed, reason, error }), (text) => text)).toBe(
     `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="Mogplex" tests="1" failures="0" errors="1" time="620.000">
@@ -116,7 +116,7 @@ test("renderJunit() names an automation run and its automation", () => {
       <property name="origin" value="https://mogplex.com"/>
     </properties>
     <testcase classname="Mogplex automation run" name="Verdict" time="620.000">
-      <error message="Cannot trigger automation: too many runs are active" type="suppressed">8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → nothing was started (10 min 20 s)&#10;&#10;The automation was not started (exit code 75)&#10;&#10;Cannot trigger automation: too many runs are active&#10;&#10;What to do now: Try again when some have finished</error>
+      <error message="Cannot trigger automation: too many runs are active" type="suppressed">8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → nothing was started (10 min 20 s)&#10;&#10;The automation was not started (exit code 75)&#10;&#10;Cannot trigger automation: too many runs are active&#10;&#10;What to do now: Try again when some runs have finished</error>
     </testcase>
   </testsuite>
 </testsuites>

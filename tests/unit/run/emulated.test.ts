@@ -246,7 +246,7 @@ test("runJob() ends with 75 when no sandbox was free within its time, and its st
   // The first start failed at once, and there was no time for another one.
   const once = await runJob(REQUEST, { ...options(), keyScope: "random", timeoutMs: 30_000 });
   expect(once.result.reason).toContain(
-    "no sandbox was free (Too many active sandboxes), and the next attempt would be after the time limit of 30 s",
+    "no sandbox was free (Too many active sandboxes), and the next attempt would start after the time limit of 30 s",
   );
   expect(counts()).toMatchObject({ runs: 7 });
 });

@@ -90,7 +90,7 @@ test("runAutomationJob() has the outcome suppressed when nothing was started", a
   const { options } = automationWorld("automation-suppressed");
   const { result } = await runAutomationJob(AUTOMATION, TRIGGER, options());
   expect(result).toMatchObject({ outcome: "suppressed", exitCode: 75, runId: null });
-  expect(result.error).toMatchObject({ advice: "try again when some have finished" });
+  expect(result.error).toMatchObject({ advice: "try again when some runs have finished" });
 });
 
 test("runJob() and runAutomationJob() end a run that was cancelled before our deadline's cancel as cancelled, 3", async () => {

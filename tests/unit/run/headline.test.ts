@@ -26,7 +26,7 @@ test("headlineText() says where, what was asked, what came of it and in how long
     "acme/web: Fix the flaky tests … → no changes (4 min)",
     "acme/web: Fix the flaky tests … → success, no pull request (4 min)",
     "acme/web: Fix the flaky tests … → PR #7 (25 files or more, 4 min)",
-    "acme/web: Fix the flaky tests … → failed in delivery (3 files, 4 min)",
+    "acme/web: Fix the flaky tests … → failed during delivery (3 files, 4 min)",
     "acme/web: Fix the flaky tests … → did not finish in time (3 files, 4 min)",
     "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → PR #7 (4 min)",
   ]);

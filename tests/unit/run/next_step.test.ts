@@ -28,11 +28,11 @@ test("viewOf().nextStep asks for the answer that the agent waits for", () => {
     step(command),
     step({ ...command, idempotencyKey: null }),
   ]).toEqual([
-    "Answer it in the app, or cancel it.",
-    "Answer it in the app, then retry the same job (on GitHub: Re-run jobs).",
-    "Answer it in the app, then follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, " +
+    "Answer the question in the app, or cancel the run.",
+    "Answer the question in the app, then retry the same job (on GitHub: Re-run jobs).",
+    "Answer the question in the app, then follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, " +
     "unless you set --key-scope to job. A new pipeline or build starts another run.",
-    "Answer it in the app, then follow the run again.",
+    "Answer the question in the app, then follow the run again.",
   ]);
 });
 

@@ -41,7 +41,7 @@ test("checkRepository() takes names, addresses and ids, and refuses everything e
   }
   expect(refusal(() => checkRepository({ repoId: "acme/web" }, "start run"))).toContain("must be a UUID");
   expect(refusal(() => checkRepository({}, "start run"))).toBe(
-    "Cannot start run: the repository is missing; give its name or its id",
+    "Cannot start run: the repository is missing; give its name or id",
   );
   expect(refusal(() => checkRepository({ repo: "acme/web", repoId: ID }, "start run"))).toContain(
     "use only one of them",
@@ -81,12 +81,14 @@ test("resolveRepository() offers near names of the owner, and the same name of a
 test("resolveRepository() refuses a name that several repositories have, and one that a full page may hide", async () => {
   const two = client([repo("acme/web"), repo("ACME/web", OTHER)]);
   await expect(resolveRepository(two, "acme/web")).rejects.toThrow(
-    `several repositories have this name: "acme/web"; give the id of one: ${
+    `several repositories have this name: "acme/web"; use one of these ids: ${
       [ID, OTHER].sort().join(" (no root) or ")
     } (no root)`,
   );
   const many = client(Array.from({ length: 300 }, (_, index) => repo(`x-acme/web${index}`)));
-  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("only 200 of the names that contain it");
+  await expect(resolveRepository(many, "acme/web")).rejects.toThrow(
+    "only 200 of the repositories whose names contain this text",
+  );
 });
 
 test("findRepository() takes the row of the whole repository, or the row with the given root, whatever their order is", async () => {
@@ -104,13 +106,15 @@ test("findRepository() takes the row of the whole repository, or the row with th
   // One row may have a root: nothing else has its name.
   expect(await resolveRepository(client(rows.slice(1, 2)), "acme/web")).toBe(OTHER);
   await expect(resolveRepository(client(rows.slice(1)), "acme/web")).rejects.toThrow(
-    /several repositories have this name: "acme\/web"; give the id of one: \S+ \(root "[^"]+"\) or \S+ \(root "[^"]+"\)$/,
+    /several repositories have this name: "acme\/web"; use one of these ids: \S+ \(root "[^"]+"\) or \S+ \(root "[^"]+"\)$/,
   );
 });
 
 test("resolveRepository() refuses a name of which a full page may hide another row", async () => {
   const many = client([...Array.from({ length: 199 }, (_, index) => repo(`a/acme/web${index}`)), repo("acme/web")]);
-  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("only 200 of the names that contain it");
+  await expect(resolveRepository(many, "acme/web")).rejects.toThrow(
+    "only 200 of the repositories whose names contain this text",
+  );
 });
 
 test("resolveRepository() throws what the look-up throws, but not what the search for near names throws", async () => {

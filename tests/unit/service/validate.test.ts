@@ -124,7 +124,7 @@ test("validateStartRequest() refuses a new branch that is the base branch", () =
 test("validateStartRequest() refuses values that the service would silently replace", () => {
   expect(refusal({ createBranch: "true" })).toContain("must be true or false");
   expect(refusal({ mode: "fast" })).toBe(`Cannot use mode because it must be one of SAFE, AUTO, YOLO: "fast"`);
-  expect(refusal({ harness: " " })).toBe(`Cannot use harness because it must be a word of at most 100 characters: " "`);
+  expect(refusal({ harness: " " })).toBe(`Cannot use harness because it must be a name of at most 100 characters: " "`);
   expect(validateStartRequest({ ...base, harness: " gemini " }).harness).toBe("gemini");
   expect(refusal({ harness: 5 })).toContain("harness");
   expect(refusal({ mode: 5 })).toContain("mode");
@@ -134,7 +134,7 @@ test("validateStartRequest() refuses values that the service would silently repl
 
 test("validateStartRequest() accepts the later harness with the fields that it needs", () => {
   expect(validateStartRequest({ ...base, harness: "mogplex", createBranch: true }).harness).toBe("mogplex");
-  expect(refusal({ harness: "mogplex" })).toContain("needs createBranch");
+  expect(refusal({ harness: "mogplex" })).toContain("requires createBranch");
   expect(refusal({ harness: "mogplex", createBranch: true, mode: "SAFE" })).toContain("does not accept a mode");
 });
 

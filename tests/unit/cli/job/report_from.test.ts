@@ -45,7 +45,7 @@ test("report --from ends with 2 and leaves files alone when it cannot read them 
     ],
     [[...FROM, "--report", "json=./old/result.json"], 'Cannot write report "json" because --from reads the same file'],
     [["report", "--from", "old/result.json", "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"], "cannot be used together"],
-    [["report", "--from", "old/result.json", "--from", "old/result.json"], "another file is of the same kind"],
+    [["report", "--from", "old/result.json", "--from", "old/result.json"], "two files of the same kind were given"],
   ] as const;
   for (const [args, message] of cases) {
     const { code, stderr, io } = await world().cli([...args], { files: FILES });

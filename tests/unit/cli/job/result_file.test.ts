@@ -184,7 +184,7 @@ test("run --result starts nothing when the file exists where the run would begin
   const { code, stderr } = await cli(run, { env: LOCAL, files: FILES });
   expect({ code, runs: emulator.world.store.runs.size }).toEqual({ code: 2, runs: 0 });
   expect(stderr).toContain(
-    'error: Cannot start run because the result file already exists on the default branch: "README.md"; remove it, or put {id} into its name\n',
+    'error: Cannot start run because the result file already exists on the default branch: "README.md"; delete it, or add {id} to its name\n',
   );
 });
 
@@ -238,7 +238,7 @@ test("run --result-retries asks for the file alone on the same branch, with a ke
   expect([second?.working_branch, second?.create_branch]).toEqual([first?.working_branch, false] as unknown[] as never);
   expect(second?.prompt).toContain('\n- "/ok" must be of type boolean, but is of type string (type)\n');
   expect(second?.prompt).not.toContain("yes");
-  expect(stderr).toContain("; asking for it again in a follow-up run");
+  expect(stderr).toContain("; requesting the file again in a follow-up run");
 });
 
 test("run --result-retries ends with the last cause, and takes a file that a follow-up has left alone for missing", async () => {
@@ -378,5 +378,5 @@ test("run --result-retries asks no second time for the same file when the job is
   const again = await cli(retried, { env: LOCAL, files: FILES });
   expect([first.code, again.code, emulator.world.store.runs.size]).toEqual([1, 1, 2]);
   expect(resultIn(again.io).resultFile).toMatchObject({ cause: "result-invalid" });
-  expect(again.stderr).toContain("an earlier attempt of this job has already asked for the file");
+  expect(again.stderr).toContain("an earlier attempt of this job has already requested the file");
 });

@@ -209,7 +209,7 @@ test("verdictText() names the phase in which a run failed, and what to do then",
   const phases = [{ name: "deliver", startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
   const failed = sampleResult({ outcome: "failed", exitCode: 1, phases, pullRequest: { state: "unknown", url: null } });
   expect(verdictText(failed, OPTIONS)).toStartWith(
-    "verdict       failed in delivery (exit code 1)\npull request  none reported\n",
+    "verdict       failed during delivery (exit code 1)\npull request  none reported\n",
   );
   expect(verdictText(failed, OPTIONS)).toContain("\nwhat to do    Check what the Git host");
 });

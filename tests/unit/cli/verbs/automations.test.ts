@@ -38,7 +38,7 @@ test("automations trigger prints the result: a run, one that waits, one that was
     stdout: "",
     stderr:
       `error: Cannot trigger automation "${AUTOMATION}": the service accepted the request but started nothing, because too many runs are ` +
-      'active: "REPO_PENDING_LIMIT"; try again when some have finished\n',
+      'active: "REPO_PENDING_LIMIT"; try again when some runs have finished\n',
   });
 });
 
@@ -310,5 +310,5 @@ test("automations trigger --follow ends with the signal's code and says what bec
 test("automations trigger --follow tells a long error once: the block has what went wrong, its line all of it", async () => {
   const { stdout, stderr } = await world("automation-suppressed").cli(FOLLOW, { env: JOB });
   expect(stdout).toMatch(/^reason {8}Cannot trigger automation .*: "REPO_PENDING_LIMIT"$/m);
-  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some have finished\n');
+  expect(stderr).toContain('active: "REPO_PENDING_LIMIT"; try again when some runs have finished\n');
 });

@@ -210,7 +210,7 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   const at = crowded(100);
   const { code, stderr } = await respond(at, go(at));
   expect([code, runsOf(at).length]).toEqual([75, 2]);
-  expect(stderr).toContain("and the next attempt would be after the time limit of 30 min; ");
+  expect(stderr).toContain("and the next attempt would start after the time limit of 30 min; ");
   const [body = ""] = ours(at);
   expect(body).toMatch(WITHOUT_SANDBOX);
   expect(body).toContain(

@@ -233,7 +233,7 @@ test("run --after in a retried job says why it asks for another start, or sends 
   const lost = await runAfter(at, args, stateOf(again), { ...RETRIED, CI_JOB_ID: "602" });
   at.emulator.control("clearFaults", {});
   const sent = await runAfter(at, args, stateOf(lost), { ...RETRIED, CI_JOB_ID: "603" });
-  expect(sent.stderr).toContain("an earlier attempt got no answer to its start, so the same start is repeated");
+  expect(sent.stderr).toContain("an earlier attempt got no answer to its start request, so that request is sent again");
   expect(runsOf(at).length).toBe(3);
 });
 
@@ -258,7 +258,7 @@ test("run --after in a retried job ends with the verdict of the last run when it
   change(at, { target_branch: "next" });
   const called = await runAfter(at, args, files, { ...FIRST, CI_JOB_ID: "605" });
   expect(called).toMatchObject({ code: 1, stdout: expect.stringContaining("attached to run ") });
-  expect(called.stderr).toContain("all keys that this job has tried belong to runs that failed");
+  expect(called.stderr).toContain("all keys that this job has tried belong to finished runs");
   expect(runsOf(at).length).toBe(5);
 });
 
