@@ -1,8 +1,3 @@
-/**
- * `mogplex.api`: the methods of the service, as scripts call them.
- *
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { checkOptions, type Keys, type Kind } from "../check_options.ts";
 import type { Clock } from "../clock.ts";
@@ -95,7 +90,7 @@ class List<P, T> implements ListCall<P, T> {
   constructor(page: Promise<P>, entries: (page: P) => AsyncIterable<T> | Iterable<T>) {
     this.#page = page;
     this.#entries = entries;
-    // Prevents an unhandled rejection. A loop may throw the error later.
+    // Prevents an unhandled rejection. A loop can throw the error later.
     page.catch(() => {});
   }
 
@@ -120,7 +115,7 @@ class List<P, T> implements ListCall<P, T> {
   }
 }
 
-/** Maximum number of pages of a list. Without this limit, a list would never end if the service always named another page. */
+/** Without this limit, a list would never end if the service returned a new cursor with every page. */
 const MAX_PAGES = 1_000;
 
 type AutomationPage = Awaited<ReturnType<MogplexApi["listAutomations"]>>;

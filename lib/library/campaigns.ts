@@ -1,8 +1,3 @@
-/**
- * `createCampaigns()`: campaigns on a service, with the client of `createMogplex()`.
- *
- * @module
- */
 import {
   type CampaignStand,
   exitCodeOfStand,
@@ -308,18 +303,14 @@ export function createCampaigns(mogplex: Mogplex): Campaigns {
 
 function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
   checkSettings(source, settings);
-  /**
-   * Adds the connection to the options of a verb. All requests use the client's `fetch`.
-   *
-   * @param wait Signal that ends the wait for a token. @default the signal of the options
-   */
+  /** @param wait Signal that ends the wait for a token. */
   async function all<O extends object>(
     options: O & CampaignReadOptions,
     wait = options.signal,
   ): Promise<CampaignOptions & O> {
     const { home, notify, onEvent: _, onNotice, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
-    // A directory that is given as an option is the home, even if the environment names another one.
+    // A directory that is given as an option takes precedence over a home in the environment.
     const place = isDirectory
       ? { directory: home, home: "dir" }
       : typeof home === "string"
@@ -406,7 +397,7 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
     attempted,
     why: "'home' must be a directory, git:REMOTE#BRANCH, or a home in memory",
     value: typeof home === "string" ? JSON.stringify(home) : `it is ${home === null ? "null" : typeof home}`,
-    advice: "use memoryHome() for a home in memory, or ./memory for a directory of this name",
+    advice: "use memoryHome() for a home in memory, or ./memory for a directory with this name",
   });
 }
 
@@ -492,7 +483,7 @@ function isLeft(stand: CampaignStand, cancelled?: AbortSignal): boolean {
   return stand.state === "interrupted" && stand.by !== cancelled?.reason;
 }
 
-/** The last event; `undefined` if a loop throws instead, because there was no plan yet or because the caller's signal aborted. */
+/** `undefined` if a loop throws instead, because there is no plan yet or because something other than `cancel()` stopped the work. */
 function endOf(stand: CampaignStand, cancelled: AbortSignal): CampaignEnd | undefined {
   const { view } = stand;
   if (view === null || isLeft(stand, cancelled)) return undefined;
@@ -526,7 +517,7 @@ function clauseOf(stand: CampaignStand): string {
   return stand.state === "interrupted" ? stand.why.replace(/^Stopped[^;]*; /, "") : "";
 }
 
-const APPROVE = "call `approve()` once a person has agreed, then call this again";
+const APPROVE = "call `approve()` once a person has agreed, then call this method again";
 
 /** Not every item of a campaign succeeded, or the campaign is not finished. Unless the campaign is done, the next call continues it. */
 export class CampaignVerdictError extends MogplexError {

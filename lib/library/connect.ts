@@ -1,8 +1,3 @@
-/**
- * Connects the verbs of one `createMogplex()` to the service.
- *
- * @module
- */
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { shown } from "../check_options.ts";
@@ -23,7 +18,7 @@ import { createRedactor, joinRedactors, type Redactor, whyNoSecret } from "../te
 import { apiOf, checkAttempts } from "./api.ts";
 import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 
-/** Options for {@linkcode Mogplex.withOptions}, and of {@linkcode createMogplex}. */
+/** Options for {@linkcode Mogplex.withOptions} and {@linkcode createMogplex}. */
 export interface DerivedOptions {
   /**
    * Additional texts to mask in everything that the verbs print or write, and wherever this client is passed as `mogplex`. Each must have at
@@ -130,7 +125,7 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 
 const ATTEMPTED = "create client";
 
-/** Accepts an object, or any implementation of `Headers`. @throws {UsageError} for a map or a list. */
+/** Headers of another implementation are not an instance of the global `Headers`. */
 function headerEntries(headers: object, attempted: string): [name: string, value: string][] {
   const isHeaders = headers instanceof Headers || Object.prototype.toString.call(headers) === "[object Headers]";
   if (!isHeaders && Symbol.iterator in headers) {
@@ -188,7 +183,7 @@ function derivedKeys(): Keys<DerivedOptions> {
   return { timeoutMs, maxAttempts, logger, logLevel, secrets, onNotice, onRequest, onBeforeRequest };
 }
 
-/** Refuses a text that could never be masked. The error contains the position in the list, never the text. */
+/** The error contains the position in the list, never the text. */
 export function checkSecrets(secrets: readonly string[] = []): void {
   const attempted = "mask secrets";
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
@@ -209,7 +204,6 @@ const OF_EMULATOR = {
   advice: "for a test's emulator, pass its options, as in createMogplex(service.options)",
 } as const;
 
-/** Returns the options without properties of `Object.prototype`. */
 function checkAll(given: MogplexOptions): MogplexOptions {
   const options = checkOptions(ATTEMPTED, given, mogplexKeys(), undefined, OF_EMULATOR);
   const { token, plainHttp, env, userAgent: agent = "" } = options;
@@ -233,7 +227,7 @@ const CONNECTOR = Symbol.for("@mogplex/ci connector");
 export function connectorOf(attempted: string, mogplex: object, name: string): Connector {
   const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
   if (connector !== undefined) return connector;
-  throw new UsageError({ attempted, why: `${name} must be what createMogplex() returned` });
+  throw new UsageError({ attempted, why: `${name} must be a client from createMogplex()` });
 }
 
 export class Connector {
@@ -325,10 +319,7 @@ export class Connector {
     return clientFor(options, this.#parent && PROCESS.ofClient(this.#parent.client).token);
   }
 
-  /**
-   * Adds the connection to the options of a verb. Reads the token first, so that the token is masked in everything that is written. This read is part
-   * of the verb's time limit.
-   */
+  /** Reads the token first, so that the token is masked in everything that is written. This read is part of the verb's time limit. */
   async connect<O extends Limits>(options: O): Promise<ConnectOptions & O> {
     const { clock = systemClock, onNotice, secrets, fetch } = this.#options;
     await PROCESS.turn(clock);
@@ -364,9 +355,7 @@ export class Connector {
     return this.#env;
   }
 
-  /**
-   * Masks the additional secrets, and the token that the caller or the caller's function provided. A token from the environment is not known here.
-   */
+  /** Does not mask a token from the environment, which is not known here. */
   get redact(): Redactor {
     const { token, secrets } = this.#options;
     return this.#redact ??= this.#kept === undefined
@@ -375,18 +364,12 @@ export class Connector {
   }
 }
 
-/** Merges two sets of options. `over` takes precedence, except where its value is `undefined`. Inherited properties are omitted. */
 export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
   const entries = Object.entries(over).filter(([, value]) => value !== undefined);
   return ownFields({ ...under, ...Object.fromEntries(entries) } as A & B);
 }
 
-/**
- * Separates the options of a client from the options of a verb if a caller passed both in one object. An option that both have belongs to the verb.
- *
- * @param other Options of other verbs, with the advice about them.
- * @returns The options of the verb, and `connect`, which connects them to the service. If an option is invalid, `connect` rejects with the error.
- */
+/** An option that both the client and the verb have belongs to the verb. If an option is invalid, `connect` rejects with the error. */
 export function apart<O extends object>(
   attempted: string,
   given: MogplexOptions & O,

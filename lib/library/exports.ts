@@ -1,5 +1,5 @@
 /**
- * Everything that the library exports. `mod.ts` adds the command, which the package of the library does not have.
+ * `mod.ts` adds the command, which the library's package does not contain.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Opens the repository of a result file for a script. This module is loaded only when it is needed, because most scripts need no forge and no Git.
+ * This module is loaded only when it is needed, because most scripts need no forge and no Git.
  *
  * @module
  */

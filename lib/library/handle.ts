@@ -1,8 +1,3 @@
-/**
- * Handles: running work that a script can await, iterate, or both.
- *
- * @module
- */
 import { detected } from "../ci/detect.ts";
 import { isObject, ownFields } from "../lookup.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
@@ -85,7 +80,6 @@ export interface RunWorkHandle<I, R, S> extends WorkHandle<I, R, S> {
 }
 
 export interface HandleWork<I, R, S, E> {
-  /** Rejects only if the work cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
   /** @throws the error for a caller who awaits the handle. */
   settle(end: E, signal: AbortSignal): R;
@@ -97,16 +91,13 @@ export interface HandleWork<I, R, S, E> {
   readonly missed: I;
 }
 
-/** Number of newest items that are kept for a loop that has not begun. */
 const MAX_KEPT = 1_000;
-/** Maximum number of items that are kept for a loop that has not read them yet. */
 const MAX_UNREAD = 10_000;
 
 const MISSED: MissedItems = { type: "gap", cause: "events_missed" };
 
 const ignore = () => {};
 
-/** Reason why a handle stopped following: no loop reads it, and nothing awaits it. */
 class LeftHandle extends DOMException {
   constructor() {
     super("The handle is no longer used", "AbortError");
@@ -131,7 +122,6 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly #end: Promise<E>;
   readonly #result: Promise<R>;
   readonly #started: Promise<S>;
-  /** Each loop has its own position in the log. */
   readonly #log: I[] = [];
   #oldest = 0;
   readonly #loops = new Set<Loop>();
@@ -258,7 +248,6 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
     return { done: true, value: undefined };
   }
 
-  /** Stops following. Work that has ended is not affected. */
   #goAway(): void {
     if (!this.#hasEnded) this.#leave.abort(new LeftHandle());
   }
@@ -270,7 +259,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   }
 }
 
-/** The options have not been checked yet. Returns `undefined` for a value that is not a signal; the later check refuses such a value. */
+/** The options have not been checked yet. A later check refuses a value that is not a signal. */
 export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
@@ -307,10 +296,7 @@ interface FollowedOptions<I> {
   onItem?: ((item: I) => unknown) | undefined;
 }
 
-/**
- * Whether the end of a job becomes an item. Otherwise, a loop throws the error: if there is no run, if the caller's signal aborted, or if the error
- * is a bug.
- */
+/** A loop throws the error instead if there is no run, if the signal aborted, or if the error is a bug. */
 function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: AbortSignal): boolean {
   if (error === undefined) return true;
   return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);
@@ -483,7 +469,6 @@ export function attachHandle(
   });
 }
 
-/** Attaches to the run if its id is known. Otherwise, starts the run with the stored key. */
 export function resumeHandle(
   connect: Connect,
   known: { request: RunRequest; runId?: string | null | undefined; key: string },
@@ -496,7 +481,7 @@ export function resumeHandle(
   }
   if (typeof key === "string") return startHandle(connect, request, { ...options, idempotencyKey: key });
   const why =
-    "the first argument must have the 'request' and the 'key' of its start, and the 'runId' if there was a run";
+    "the first argument must have the 'request' and the 'key' of the start, and the 'runId' if there was a run";
   const error = new UsageError({ attempted: "resume run", why });
   return attachHandle(() => Promise.reject(error), "", {});
 }

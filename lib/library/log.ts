@@ -1,8 +1,3 @@
-/**
- * The logger of a client. It receives everything worth a log line, by level.
- *
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { callHook } from "../hook.ts";
 import { didYouMean } from "../nearest.ts";
@@ -46,11 +41,6 @@ export interface Log {
   request(request: RequestReport): void;
 }
 
-/**
- * `undefined` if there is no logger. If only a level is set, the log is the console.
- *
- * @param attempted The attempt in error messages, after "Cannot".
- */
 export function logOf(
   attempted: string,
   { logger, logLevel }: { logger?: Logger | undefined; logLevel?: LogLevel | undefined },

@@ -1,8 +1,3 @@
-/**
- * `main()` runs a script's work in a CI job, and handles signals, errors and the exit code.
- *
- * @module
- */
 import { shown } from "../check_options.ts";
 import { systemClock } from "../clock.ts";
 import { systemName } from "../ci/platform.ts";

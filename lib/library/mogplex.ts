@@ -1,8 +1,3 @@
-/**
- * The client of the library: `createMogplex()`, and the functions `run()` and `follow()` for scripts that need only one verb.
- *
- * @module
- */
 import { hookCaller } from "../hook.ts";
 import type { Automation, CancelResult } from "../model.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
@@ -324,7 +319,7 @@ function mogplexOf(connector: Connector): Mogplex {
   async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
     yield* listAutomations(await all("list automations", more, listAutomationsKeys()));
   }
-  const ofFollowing = { keys: attachKeys(), advice: "only run() and attach(), which follow the run, have it" };
+  const ofFollowing = { keys: attachKeys(), advice: "only run() and attach(), which follow the run, accept it" };
   return connector.on({
     get api() {
       return connector.api;
@@ -346,7 +341,7 @@ function mogplexOf(connector: Connector): Mogplex {
       async trigger(id, request, more) {
         const other = {
           keys: attachAutomationKeys(),
-          advice: "only run() and attach(), which follow the run, have it",
+          advice: "only run() and attach(), which follow the run, accept it",
         };
         const allOptions = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
         const onTriggered = hookCaller("onTriggered", allOptions.onTriggered, allOptions);
@@ -404,7 +399,7 @@ export function follow(
   runId: string,
   options: MogplexOptions & Omit<AttachOptions, "throwOnFailure"> = {},
 ): AttachedRun {
-  const advice = "follow() does not throw if the run failed: leave it out";
+  const advice = "follow() does not throw if the run failed: remove it";
   const other = { keys: { throwOnFailure: "boolean" as const }, advice };
   const { connect, rest } = apart("follow run", options, followKeys(), other);
   return attachHandle(connect, runId, { ...rest, throwOnFailure: false });

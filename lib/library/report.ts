@@ -1,8 +1,3 @@
-/**
- * `report()`, `render()` and `mask()` turn results into reports. `createLogText()` and `escapeText` make untrusted text safe to show.
- *
- * @module
- */
 import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
@@ -51,12 +46,7 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
   return valueOr(() => resolveToken({ env, readFile }), undefined);
 }
 
-/**
- * A missing or unusable token is not an error, because a script can report without one.
- *
- * @param attempted The attempt in error messages, after "Cannot".
- * @param readFile Reads the token file. @default reads the file system
- */
+/** A missing or unusable token is not an error, because a script can report without a token. */
 export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile) {
   const { mogplex, secrets } = checkOptions(attempted, options, maskKeys());
   checkSecrets(secrets);
@@ -93,12 +83,11 @@ export interface ViewReports {
 
 let viewReports: ViewReports | undefined;
 
-/** Makes `mask()`, `render()` and `report()` accept views of campaigns. */
 export function takeViews(reports: ViewReports): void {
   viewReports = reports;
 }
 
-/** Whether a value has the form of a result. The class does not matter, because the result may have been stored and read again. */
+/** The class does not matter, because the result may have been stored and read again. */
 function isResult(value: unknown): value is AnyResult {
   const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
   return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
@@ -109,10 +98,6 @@ function isView(value: unknown): value is AnyCampaignView {
   return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
 }
 
-/**
- * Returns the result or the view of an error, and any other value unchanged.
- * @throws {UsageError} for an error without a result.
- */
 function reportedOf(attempted: string, value: unknown): unknown {
   if (isResult(value) || isView(value) || typeof value !== "object" || value === null) return value;
   const { result, view } = value as { result?: unknown; view?: unknown };
@@ -125,10 +110,6 @@ function reportedOf(attempted: string, value: unknown): unknown {
   });
 }
 
-/**
- * The reports for a view; `undefined` for a result of a run.
- * @throws {UsageError} if the value is neither a result nor a view.
- */
 function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
   if (isResult(value)) return undefined;
   if (isView(value) && viewReports !== undefined) return viewReports;
@@ -221,7 +202,7 @@ function joined(attempted: string, values: readonly unknown[], format: string, g
   }
   const results = values.map((each) => reportedOf(attempted, each));
   for (const each of results) {
-    if (!isResult(each)) throw new UsageError({ attempted, why: "the list must have results of runs only" });
+    if (!isResult(each)) throw new UsageError({ attempted, why: "the list must contain only results of runs" });
   }
   return joinOpenmetrics((results as AnyResult[]).map((result) => {
     const redact = withOwn(result, given);

@@ -241,7 +241,7 @@ test("run() ends with 4, as for a question, when a gate is closed, and goes on a
     "awaiting_input",
     false,
   ]);
-  expect(error.message).toContain("call `approve()` once a person has agreed, then call this again");
+  expect(error.message).toContain("call `approve()` once a person has agreed, then call this method again");
   expect([error.view.exitCode, (await campaign.run({ throwOnFailure: false })).exitCode]).toEqual([4, 4]);
   // A schedule is not red while it waits.
   const waits = await campaign.advance();
@@ -714,7 +714,7 @@ test("a harness that is not known is a mistake; unverified, it passes with one n
 test("render() and report() refuse what is neither result nor view, and formats that do not exist", async () => {
   const { campaign } = world();
   const view = await campaign.run();
-  expect(() => render([view] as never, "openmetrics")).toThrow("the list must have results of runs only");
+  expect(() => render([view] as never, "openmetrics")).toThrow("the list must contain only results of runs");
   for (const wrong of [null, 5, {}, "view"]) {
     expect(() => render(wrong as never, "json")).toThrow("must be a result of a run");
     expect(await report(wrong as never, []).catch((error) => error.message)).toContain(

@@ -46,7 +46,7 @@ test("mask() masks the token, the variables and further secrets of a client when
   expect(mask(text, { mogplex, token: "plain-token-0003" })).toBe("[redacted] [redacted] [redacted]");
   expect(mask(text, { mogplex, env: () => undefined })).toBe("[redacted] plain-token-0002 plain-token-0003");
   for (const wrong of [{}, mogplex.api]) {
-    expect(() => mask(text, { mogplex: wrong as never })).toThrow("'mogplex' must be what createMogplex() returned");
+    expect(() => mask(text, { mogplex: wrong as never })).toThrow("'mogplex' must be a client from createMogplex()");
   }
 });
 

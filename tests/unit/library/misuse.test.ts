@@ -154,7 +154,7 @@ test("start() and cancel() refuse what only following uses, and say which calls 
       expect(await thrownBy(call)).toMatchObject({
         name: "UsageError",
         why: `unknown key '${name}' in options`,
-        advice: "only run() and attach(), which follow the run, have it",
+        advice: "only run() and attach(), which follow the run, accept it",
       });
     }
   }
@@ -162,7 +162,7 @@ test("start() and cancel() refuse what only following uses, and say which calls 
     advice: "did you mean 'onStarted'?",
   });
   expect(await thrownBy(() => mogplex.automations.trigger(id, { repoId: REPO }, { cancelOn: ["abort"] } as never)))
-    .toMatchObject({ advice: "only run() and attach(), which follow the run, have it" });
+    .toMatchObject({ advice: "only run() and attach(), which follow the run, accept it" });
   expect(service.runs).toEqual([]);
 });
 
