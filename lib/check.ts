@@ -1,12 +1,6 @@
-/**
- * The checks of `doctor`. Several folders define checks, and the verb prints all of them as one table.
- *
- * @module
- */
 import { MogplexError } from "./errors.ts";
 import { EXIT, type ExitName } from "./exit_codes.ts";
 
-/** `skipped`: the check needs something that another check did not find. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
 
 /** The texts of a check are untrusted. */
@@ -31,7 +25,7 @@ export function ok(name: string, finding: string): Check {
   return { name, state: "ok", finding, advice: null };
 }
 
-/** A warning does not prevent a job from running, but shows that the job will not work as well as possible, or not as intended. */
+/** For a problem that does not prevent a job from running. */
 export function warning(name: string, finding: string, advice: string): Check {
   return { name, state: "warning", finding, advice };
 }

@@ -58,17 +58,13 @@ function checkKind(attempted: string, key: string, value: unknown, kind: Kind): 
   } else if (typeof value !== kind || value === null) throw refuse(`${kind === "object" ? "an" : "a"} ${kind}`);
 }
 
-/** Refuses a number, a list, `null` and any other value that is not an object. A spread would accept such a value and find no options. */
+/** A spread would accept any other value and find no options. */
 function checkObject(attempted: string, value: unknown, what: string): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
 }
 
 /**
- * Ignores keys whose value is `undefined`.
- *
- * @param attempted The attempt in error messages, after "Cannot".
- * @param what Name of the options in the message. @default {"options"}
  * @param others Options that belong to other calls, with the advice for each set.
  * @returns The options, without keys from `Object.prototype`.
  */

@@ -45,8 +45,7 @@ export interface Clock {
 }
 
 /**
- * Reason for aborting work that is no longer needed. All aborts share it, because creating an error with its stack takes longer than everything else
- * in an abort.
+ * Reason for aborting work that is no longer needed. All aborts share it, because creating an error with its stack is the slowest part of an abort.
  */
 export const OVER: DOMException = new DOMException("No longer needed", "AbortError");
 
@@ -130,9 +129,7 @@ const realSetTimeout = globalThis.setTimeout;
 const realClearTimeout = globalThis.clearTimeout;
 const realSetImmediate: typeof setImmediate | undefined = globalThis.setImmediate;
 
-/**
- * Waits for one turn of the event loop. A long turn is a timer, which takes a millisecond or more. A short turn is an immediate, which takes no time.
- */
+/** A long turn is a timer, which takes a millisecond or more. A short turn is an immediate, which takes almost no time. */
 export function loopTurn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
     // Bun's fake timers replace the implementation behind this function, and mark the function.
@@ -156,7 +153,7 @@ export async function pause(clock: Clock): Promise<void> {
  */
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   checkOptions(
-    "make virtual clock",
+    "create virtual clock",
     options,
     { startMs: "number", auto: "boolean" } satisfies Keys<VirtualClockOptions>,
   );

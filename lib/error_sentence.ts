@@ -1,9 +1,3 @@
-/**
- * Messages of errors, and what is known about a run when an error occurs.
- *
- * @module
- */
-
 import { isNotPermitted } from "./runtime.ts";
 
 /** The parts of an error's message. Reports and `--json` show them separately. */
@@ -24,7 +18,7 @@ export function errorSentence({ attempted, why, value, advice }: ErrorParts): st
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** The message of any thrown value. Deno's message names only the first missing permission, although others may be missing, too. */
+/** Deno's message names only the first missing permission, although others may be missing as well. */
 export function messageOf(thrown: unknown): string {
   if (isNotPermitted(thrown)) {
     return thrown.message.replace(
@@ -45,7 +39,7 @@ export interface ResultSoFar {
   idempotencyKey: string | null;
   /** Last status that the service reported; `null` if it reported none. */
   status: string | null;
-  /** The toolkit's verdict; `deadline` or `error` if the service gave none. */
+  /** The toolkit's verdict, such as `success`, or `deadline` if the service gave none in time. */
   outcome: string;
   /** Exit code for the outcome. */
   exitCode: number;

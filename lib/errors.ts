@@ -1,8 +1,3 @@
-/**
- * The errors of the toolkit. Errors that callers may want to handle separately have their own class. Every error has an exit code.
- *
- * @module
- */
 import { type ErrorParts, errorSentence, type KnownRun, messageOf, type ResultSoFar } from "./error_sentence.ts";
 import { EXIT, type ExitName } from "./exit_codes.ts";
 import { VERSION } from "./version.ts";
@@ -51,7 +46,6 @@ function kindsOf(own: typeof MogplexError): string[] {
   return kinds;
 }
 
-/** The message for an error from an incompatible copy of the package; `undefined` for any other value. */
 export function otherVersion(thrown: unknown): string | undefined {
   const brand = brandOf(thrown);
   if (brand === undefined || isCompatible(brand)) return undefined;

@@ -1,9 +1,3 @@
-/**
- * The exit codes. No other file contains these numbers.
- *
- * @module
- */
-
 /** Exit codes by name. 64, 65, 69 and 75 are the documented codes of the `mogplex` command; 124 is the exit code of `timeout(1)`. */
 export const EXIT = {
   success: 0,

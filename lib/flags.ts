@@ -1,8 +1,3 @@
-/**
- * Parses command-line arguments by a table of flags, which `--help` also prints.
- *
- * @module
- */
 import { parseArgs } from "node:util";
 import { UsageError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
@@ -28,10 +23,6 @@ export interface ParsedFlags {
   all(name: string): string[];
 }
 
-/**
- * @param verb Name of the verb, for messages.
- * @throws {UsageError} for an unknown flag, a missing value, or a switch with a value.
- */
 export function parseFlags(
   verb: string,
   args: readonly string[],

@@ -16,7 +16,6 @@ function isPromise(returned: unknown): returned is PromiseLike<unknown> {
   return typeof returned === "object" && returned !== null && "then" in returned;
 }
 
-/** Calls a hook after an effect. @param onFailure Receives the error if the hook throws or rejects. @default the error is ignored */
 export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unknown) => void = () => {}): void {
   try {
     const returned = hook?.(argument);
@@ -27,7 +26,7 @@ export function callHook<A>(hook: Hook<A>, argument: A, onFailure: (error: unkno
   }
 }
 
-/** Wraps a hook so that a virtual clock stops while the hook's promise is pending. */
+/** A virtual clock stops while the hook's promise is pending. */
 export function onClock<A>(clock: Clock | undefined, hook: (given: A) => unknown): (given: A) => unknown {
   return (argument) => {
     const returned = hook(argument);
@@ -67,12 +66,6 @@ export interface HookLimits {
   redact: (text: string) => string;
 }
 
-/**
- * Waits for the work of a hook. A virtual clock stops in the meantime.
- *
- * @param attempted The effect in error messages, after "Cannot".
- * @throws {DeadlineError} if the work has not ended at the deadline.
- */
 export async function waitForHook<T>(
   attempted: string,
   name: string,
@@ -96,8 +89,8 @@ export async function waitForHook<T>(
 }
 
 /**
- * Wraps the error of a hook that ran before an effect in an error that names the hook. The new error has the exit code of its cause. If the cause has
- * none, the code is 2, because the mistake is in the caller's code and is not a bug in the toolkit.
+ * The new error has the exit code of its cause. If the cause has none, the code is 2, because the mistake is in the caller's code and is not a bug in
+ * the toolkit.
  */
 export function hookError(
   attempted: string,
@@ -111,13 +104,6 @@ export function hookError(
   return new MogplexError(problem, isForeign ? "usage" : exit, { cause, code: "HOOK_FAILED" });
 }
 
-/**
- * Calls a hook that runs before an effect, and waits for it.
- *
- * @param attempted The effect in error messages, after "Cannot".
- * @throws {MogplexError} if the hook fails, with the hook's error as the cause.
- * @throws {DeadlineError} if the hook has not ended at the deadline.
- */
 export async function awaitHook<A>(
   attempted: string,
   name: string,

@@ -1,8 +1,3 @@
-/**
- * Input and output of the process behind one interface: streams, files, environment and signals.
- *
- * @module
- */
 import * as fs from "node:fs";
 import process from "node:process";
 import { isatty } from "node:tty";
@@ -317,10 +312,7 @@ function processFacts(pid: number): { name: string; parent: number } | undefined
   }
 }
 
-/**
- * Calls `gone` once when the parent of this process, or of one of the shells above it, has changed. GitLab Runner runs each script in a subshell,
- * which outlives the shell of the job. The returned function stops the checks.
- */
+/** GitLab Runner runs each script in a subshell, which outlives the shell of the job, so the parents of all shells above this process are checked. */
 function onParentGone(parent: number, gone: () => void): () => void {
   const shells: (readonly [pid: number, parent: number])[] = [];
   for (let pid = parent; shells.length < MAX_PARENTS;) {

@@ -1,17 +1,13 @@
 /**
- * The value of a key in a table. A plain index would also find inherited properties, such as `constructor`, `toString` and `__proto__`.
+ * A plain index would also find inherited properties, such as `constructor`, `toString` and `__proto__`.
  *
  * @param key Any text, such as an event type or the value of an environment variable. It may be untrusted.
- * @returns `undefined` if the table itself does not have the key.
  */
 export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: string): V | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
-/**
- * Own fields of a caller's value. Other code in the process may have written to `Object.prototype`, by mistake or as an attack. Such inherited fields
- * must not be sent.
- */
+/** Other code in the process may have written to `Object.prototype`, by mistake or as an attack. Such inherited fields must not be sent. */
 export function ownFields<T extends object>(value: T): T {
   return Object.assign(Object.create(null), value);
 }
@@ -43,7 +39,6 @@ export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K,
   return groups;
 }
 
-/** For an even number of values, the mean of the two values in the middle; `null` if there are no values. */
 export function medianOf(values: Iterable<number>): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   const [lower, upper] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];

@@ -1,4 +1,4 @@
-// 127.0.0.1 as an IPv6 address, in the form of the URL standard.
+// 127.0.0.0/8 as IPv6 addresses, in the form of the URL standard.
 const MAPPED_IPV4 = /^\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\]$/;
 
 /**

@@ -31,11 +31,6 @@ function initials(name: string): string {
   return name.split(/[\s_-]/).map((part) => part.charAt(0).toLowerCase()).join("");
 }
 
-/**
- * Returns the candidate that differs from `word` only in case, underscores and dashes. Otherwise, returns the only candidate that begins with `word`
- * or has `word` as its initials. Otherwise, returns the candidate that needs the fewest edits, with a limit of two edits or, in a long word, one edit
- * for every three letters. Returns `undefined` if there is no such candidate.
- */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const same = candidates.find((name) => plain(name) === plain(word));
   if (same !== undefined) return same;

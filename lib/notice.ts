@@ -1,8 +1,3 @@
-/**
- * Notices report what the toolkit is doing while a call runs.
- *
- * @module
- */
 import type { RunStatus } from "./model.ts";
 
 /** Why a request waits. */

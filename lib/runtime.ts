@@ -1,8 +1,6 @@
 /**
  * Facts about the process that need no file and no stream.
- *
- * Only this module, `io.ts` and `files/` use `node:process`; every other module gets an `Io`. Nothing is read at import time, so a script can import
- * the library without any permission.
+ * Nothing is read at import time, so a script can import the library without any permission.
  *
  * @module
  */

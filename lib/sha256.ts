@@ -1,16 +1,12 @@
 /**
- * The only hash functions of this project. They run on this thread. `crypto.subtle` uses a pool of threads: on a busy machine, a virtual clock
- * mistook the wait for that pool for idle time, and moved forward.
+ * These functions run on this thread. `crypto.subtle` uses a pool of threads: on a busy machine, a virtual clock mistook the wait for that pool for
+ * idle time, and moved forward.
  *
  * @module
  */
 import * as crypto from "node:crypto";
 
-/**
- * Hashes bytes, or a text in UTF-8.
- *
- * Node before 20.12 has no `hash`. `hash` is preferred because it creates no object: for 100,000 records, the objects take time and memory.
- */
+/** `hash` is preferred because it creates no object: for 100,000 records, the objects take time and memory. Node before 20.12 does not have it. */
 export function sha256Hex(content: string | Uint8Array): string {
   return typeof crypto.hash === "function"
     ? crypto.hash("sha256", content, "hex")

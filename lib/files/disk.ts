@@ -1,6 +1,6 @@
 /**
- * Files that stay complete after a crash. Written data is on disk when a function returns, and readers never see a partly written file. On Deno, this
- * needs only `--allow-read` and `--allow-write` for the directory.
+ * Files that stay complete after a crash. Written data is on disk when a function returns. On Deno, this needs only `--allow-read` and
+ * `--allow-write` for the directory.
  * @module
  */
 import * as Files from "node:fs";
@@ -8,36 +8,26 @@ import * as fs from "node:fs";
 import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
 
-/**
- * Files of a directory that several processes may use at the same time. Every function throws for paths that `refuseLinks` of `lib/io.ts` refuses,
- * and for anything but regular files. The message of the error is a clause, such as `it is not a regular file`.
- */
+/** Files of a directory that several processes may use at the same time. */
 export interface DurableFiles {
   makeDirectory(path: string): void;
-  /** @throws if the directory is not empty. */
   removeDirectory(path: string): void;
-  /**
-   * Names in the directory, sorted; `undefined` if the directory does not exist.
-   * @throws if the directory cannot be read.
-   */
   list(directory: string): string[] | undefined;
   facts(path: string): FileFacts | undefined;
-  /** `undefined` if the file does not exist. @throws if the file has more than `maxBytes`. */
+  /** @throws if the file has more than `maxBytes`. */
   read(path: string, maxBytes: number): Pick<FileFacts, "modifiedMs"> & { content: Uint8Array } | undefined;
   /**
    * Reads a file line by line; memory holds only the longest line.
-   * @param maxLineBytes Maximum length of a line, in bytes.
    * @returns Whether the file exists.
-   * @throws if a line is longer, and any error that `onLine` throws.
+   * @throws if a line has more than `maxLineBytes`, and any error that `onLine` throws.
    */
   readLines(path: string, maxLineBytes: number, onLine: (line: FileLine) => void): boolean;
   /**
    * Appends a text durably. Creates the file if `bytesBefore` is 0.
-   * @param bytesBefore Required current length of the file.
-   * @throws if the file has another length, or the text does not fit. In the second case, the part that was written is removed if possible.
+   * @throws if the length of the file is not `bytesBefore`, or the text does not fit. In the second case, the part that was written is removed if
+   * possible.
    */
   append(path: string, text: string, bytesBefore: number): void;
-  /** Shortens a file durably. */
   truncate(path: string, bytes: number): void;
   /** Writes a file durably under a temporary name, and renames it. */
   replace(path: string, text: string): void;
@@ -46,11 +36,10 @@ export interface DurableFiles {
    * @returns `false` if the name is taken.
    */
   create(path: string, text: string): boolean;
-  /** Renames a file, replacing an existing one. @throws if `from` does not exist. */
   move(from: string, to: string): void;
   remove(path: string): void;
   touch(path: string): void;
-  /** The time by the clock of the directory's file system, in milliseconds since 1970. @throws if the directory cannot be written. */
+  /** Time by the clock of the directory's file system, in milliseconds since 1970. */
   timeIn(directory: string): number;
 }
 
@@ -316,7 +305,6 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes((error as { code?: string }).code ?? "");
 }
 
-/** Sorted by name; `undefined` if the directory does not exist or cannot be read. */
 export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 export interface DirectoryEntry {

@@ -1,7 +1,3 @@
-/**
- * Opens a file with the system's default program.
- * @module
- */
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -33,10 +29,7 @@ const PASSED_ON: readonly string[] = [
   "LOCALAPPDATA",
 ];
 
-/**
- * Does not wait until the file is closed.
- * @returns Why the file could not be opened, as a clause; `null` if the program was started.
- */
+/** @returns Why the file could not be opened, as a clause; `null` if the program was started. */
 export async function openFile(path: string, env: (name: string) => string | undefined): Promise<string | null> {
   const program = OPENERS.get(process.platform) ?? "xdg-open";
   const passed = PASSED_ON.map((name) => [name, env(name)]).filter(([, value]) => value !== undefined);

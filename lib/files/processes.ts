@@ -1,7 +1,5 @@
 /**
- * Identifies this process, and checks whether another process is alive, so that a file can name the process that uses a directory. No function
- * throws; unknown facts are `null`. On Deno, the host name needs `--allow-sys=hostname`. All other facts come from `/proc`, which needs
- * `--allow-all`.
+ * No function throws; unknown facts are `null`. On Deno, the host name needs `--allow-sys=hostname`. The facts from `/proc` need `--allow-all`.
  * @module
  */
 import * as fs from "node:fs";
@@ -31,7 +29,7 @@ export interface Processes {
   find(pid: number): ProcessState;
 }
 
-/** @returns `undefined` if this cannot be determined, because the process may be on another machine or in another container. */
+/** @returns `undefined` if this cannot be determined, for example because the process is on another machine or in another container. */
 export function hasEnded(
   { host, bootId, pidSpace, pid, startedAt }: ProcessIdentity,
   processes: Processes,
@@ -49,7 +47,7 @@ export function hasEnded(
 /** States of processes that have ended but whose parent has not read the exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
-/** `null` if the name is unknown. On Deno, this needs `--allow-sys=userInfo`. */
+/** On Deno, this needs `--allow-sys=userInfo`. */
 export function machineUser(): string | null {
   return valueOr(() => os.userInfo().username.trim() || null, null);
 }
@@ -57,7 +55,6 @@ export function machineUser(): string | null {
 export function systemProcesses(): Processes {
   const attempt = <T>(read: () => T): T | null => valueOr(read, null);
 
-  /** `null` if the process does not exist, or if `/proc` cannot be read. */
   function statOf(pid: number | "self"): { state: string; startedAt: string } | null {
     return attempt(() => {
       const text = fs.readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -1,7 +1,3 @@
-/**
- * Reads files of a remote repository with Git, without a checkout.
- * @module
- */
 import type { Clock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { adviceOn, type GitAnswer, isDoubtful, openGit } from "./git.ts";

@@ -29,12 +29,6 @@ export interface GitOptions {
 
 export interface SystemGit {
   readonly folder: string;
-  /**
-   * @param input Standard input. @default {nothing}
-   * @param variables Environment variables for this call only. @default {none}
-   * @throws {MogplexError} with exit code 69 if the call takes longer than 120 seconds.
-   * @throws {UsageError} if Git is not installed, or Deno is not allowed to run it.
-   */
   run(
     args: readonly string[],
     input?: string | Uint8Array,
@@ -135,7 +129,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
   try {
     const { code, stderr } = await run(["init", "-q", "--bare", env.GIT_DIR as string]);
     if (code !== 0) {
-      throw new MogplexError({ attempted: "make a Git repository", why: stderr.trim(), advice: "" }, "unavailable");
+      throw new MogplexError({ attempted: "create a temporary Git repository", why: stderr.trim() }, "unavailable");
     }
   } catch (error) {
     await close();
@@ -148,7 +142,7 @@ const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
 /** A folder with an unknown owner is removed at this age, because no campaign is followed for longer than 30 days. */
 const MAX_AGE_MS = 31 * 86_400_000;
 
-/** Removes the folders of killed processes. Folders that cannot be read are kept. */
+/** Folders that cannot be read are kept. */
 function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
   function isLeft(path: string): boolean {
     const { uid, mtimeMs } = fs.lstatSync(path);
@@ -249,7 +243,7 @@ function cannotRun(cause: unknown): UsageError {
     attempted: "run git",
     why: permitted ? "it is not installed" : "Deno is not allowed to run it",
     advice: permitted
-      ? "install Git (a campaign can be kept in a directory instead: --home dir)"
+      ? "install Git, or keep the campaign in a directory (--home dir)"
       : "start Deno with --allow-run=git",
   }, { cause });
 }
@@ -283,7 +277,7 @@ const TROUBLE: readonly RegExp[] = [
 
 const TOKEN =
   "check the address, and set MOGPLEX_GIT_TOKEN to a token that can write to this branch; if the branch is protected, allow this token to push to it";
-const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN can see the repository";
+const ADDRESS = "check the address, and whether the token in MOGPLEX_GIT_TOKEN has access to the repository";
 const BRANCH = "choose another branch with --home, or remove the branch that conflicts with it";
 const PROXY = "allow the host in the proxy, or list it in NO_PROXY";
 const TRUST =

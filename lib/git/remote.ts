@@ -66,12 +66,7 @@ export class GitBranch {
     return true;
   }
 
-  /**
-   * Runs a command that contacts the server, up to three times.
-   * @param isSettled Whether nothing is left to do although Git failed.
-   * @throws {UsageError} if the server refuses the request. A refusal that may be temporary must occur three times.
-   * @throws {MogplexError} with exit code 69 if the server is unreachable.
-   */
+  /** @param isSettled Whether nothing is left to do although Git failed. */
   async #ask(
     attempted: string,
     args: readonly string[],
@@ -92,7 +87,6 @@ export class GitBranch {
   /**
    * Git is not allowed to follow redirects, because a redirect could send the password to another server. Git does not print the new address; only a
    * trace of the answer contains it.
-   * @throws {UsageError} if the repository has a new address.
    */
   async #checkMoved(attempted: string, { stderr }: GitAnswer): Promise<void> {
     if (!REDIRECT.test(stderr)) return;
@@ -118,10 +112,7 @@ export class GitBranch {
     return code === 0;
   }
 
-  /**
-   * Whether the pushed commit is on the branch although the push failed. The server's answer may have been lost.
-   * @throws {LostRaceError} if the branch has another commit instead.
-   */
+  /** The push may have succeeded although its answer was lost. */
   async #hasArrived(attempted: string): Promise<boolean> {
     // The pushed commit might no longer be the newest commit, because another writer may have added a commit on top of it.
     const exists = await this.#fetch(attempted, SEEN);
@@ -145,12 +136,7 @@ export class GitBranch {
     return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
   }
 
-  /**
-   * Checks that the branch still has the commit that was last read or written. Does not fetch, because a fetch would change the base of the next
-   * write.
-   * @throws {LostRaceError} if the branch has another commit.
-   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it cannot be read with these credentials.
-   */
+  /** Does not fetch, because a fetch would change the base of the next write. */
   async checkUnmoved(): Promise<void> {
     const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
     const name = `refs/heads/${this.#branch}`;
@@ -175,11 +161,7 @@ export class GitBranch {
     return answer.stdout;
   }
 
-  /**
-   * Reads the newest commit of the branch, without its history.
-   * @returns The regular files of the commit, without links, executables and submodules; `undefined` if there is no such branch.
-   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if it cannot be read with these credentials.
-   */
+  /** @returns The regular files of the newest commit, without links, executables and submodules; `undefined` if there is no such branch. */
   async read(): Promise<BranchFile[] | undefined> {
     const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
     this.#exists = await this.#fetch(attempted, BASE, "--depth=1");
@@ -204,11 +186,9 @@ export class GitBranch {
   }
 
   /**
-   * Writes files in one commit on top of the commit that was read, and pushes the commit, in up to three attempts. Other files of the branch are
-   * kept.
+   * Writes all files in one commit on top of the commit that was read. Other files of the branch are kept. After a lost race, none of the files has
+   * been written.
    * @param files Contents by path. A path contains only letters, digits, dots, dashes, underscores and slashes.
-   * @throws {LostRaceError} if another writer was faster. In that case, none of the files has been written.
-   * @throws {MogplexError} with exit code 69 if the repository is unreachable, 2 if the branch cannot be written with these credentials.
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
     const attempted = `write to branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
@@ -261,7 +241,7 @@ export class LostRaceError extends MogplexError {
   constructor(branch: string) {
     super({
       attempted: `write to branch ${JSON.stringify(branch)}`,
-      why: "another job has written to it in the meantime",
+      why: "another job has written to the branch in the meantime",
       advice: "run the same command again; nothing is lost",
     }, "rateLimited");
   }
@@ -278,11 +258,7 @@ const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///
 /** User and host of an SSH address. Neither may begin with a dash, which `ssh` would read as an option. */
 const SSH_PLACE = /^(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*$/;
 
-/**
- * @param text HTTPS, SSH (as a URL or as `user@host:path`), a `file:` URL, or an absolute path on this machine.
- * @throws {UsageError} for any other text. `ext::` and similar helpers run programs, a leading dash begins an option, and plain HTTP exposes the
- * password to the network.
- */
+/** `ext::` and similar helpers run programs, a leading dash begins an option, and plain HTTP exposes the password to the network. */
 export function checkRemote(text: string): string {
   // deno-lint-ignore no-control-regex
   if (text === "" || text.length > MAX_CHARS || /[\x00-\x20\x7f]/.test(text)) {
@@ -308,7 +284,7 @@ export function checkRemote(text: string): string {
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
-  throw refused(text, "it has none of the allowed forms", `use ${FORMS}`);
+  throw refused(text, "it is not in a supported form", `use ${FORMS}`);
 }
 
 function refused(text: string, why: string, advice: string): UsageError {
@@ -349,6 +325,6 @@ function withCredentials(text: string): UsageError {
   return refused(
     text,
     "it contains credentials, which would be visible in process lists and logs",
-    "remove them, and put the password into MOGPLEX_GIT_TOKEN",
+    "remove them, and set MOGPLEX_GIT_TOKEN to the password",
   );
 }

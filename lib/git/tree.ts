@@ -1,5 +1,5 @@
 /**
- * Reads a file of a repository by its commit, folders and blob. Links are not followed, and nothing is checked out.
+ * Links are not followed, and nothing is checked out.
  * @module
  */
 
@@ -10,7 +10,6 @@ export interface TreeReader {
    */
   head(branch?: string): Promise<string | null>;
   entry(commit: string, folder: TreeFolder, name: string): Promise<TreeEntry | undefined>;
-  /** @returns `undefined` if the blob is larger than {@linkcode MAX_FILE_BYTES}. */
   blob(commit: string, folder: TreeFolder, id: string): Promise<Uint8Array | undefined>;
 }
 

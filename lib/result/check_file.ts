@@ -1,7 +1,3 @@
-/**
- * Turns the bytes of a result file into a value, or into a list of mistakes.
- * @module
- */
 import { type Checked, type CheckLimits, checkValue } from "./check_value.ts";
 import { mistakeText, shownPointer } from "./mistake_text.ts";
 import type { ResultSchema } from "./result_schema.ts";

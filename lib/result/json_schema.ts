@@ -206,7 +206,7 @@ class SchemaChecker {
     }
     const target = name === "" || name.startsWith("/") ? name : this.#anchors.get(name);
     if (target === undefined || !this.#schemas.has(target)) {
-      throw new SchemaMistake(at, `the reference ${JSON.stringify(reference)} does not lead to a schema`);
+      throw new SchemaMistake(at, `the reference ${JSON.stringify(reference)} does not point to a schema`);
     }
     return target;
   }

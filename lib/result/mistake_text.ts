@@ -34,7 +34,7 @@ function valueAt(root: unknown, rule: string): unknown {
   return value;
 }
 
-/** @param pointer The validator encodes its pointers as a part of an address. */
+/** @param pointer The validator percent-encodes its pointers. */
 function typeAt(root: unknown, pointer: string): string | undefined {
   let value = root;
   for (const part of pointer.split("/").slice(1)) {
@@ -49,7 +49,7 @@ function typeAt(root: unknown, pointer: string): string | undefined {
 
 function listOf(wanted: unknown): string {
   const text = Array.isArray(wanted) ? wanted.map((each) => JSON.stringify(each)).join(", ") : JSON.stringify(wanted);
-  return cutText(text ?? "what the schema names", MAX_WANTED);
+  return cutText(text ?? "what the schema requires", MAX_WANTED);
 }
 
 function wordsFor(keyword: string, wanted: unknown, property: string | null): string {

@@ -5,7 +5,6 @@ import { sha256Hex } from "../sha256.ts";
 const MAX_BYTES = 200;
 const ID_LENGTH = 8;
 
-/** @throws {UsageError} if the path does not name a file below the root of the repository. */
 export function checkResultPath(path: string): string {
   const refuse = (why: string, advice?: string) =>
     new UsageError({ attempted: "use the path of the result", why, value: JSON.stringify(path), advice });

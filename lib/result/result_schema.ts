@@ -39,10 +39,6 @@ function checkIsJson(value: unknown, at = ""): void {
 
 const isFunction = (value: unknown) => typeof value === "function";
 
-/**
- * A schema in the form that the agent gets.
- * @throws {SchemaMistake} if the value is not a JSON object, or is too large.
- */
 export function shownSchema(value: unknown): string {
   if (!isObject(value)) throw new SchemaMistake("", "a schema must be an object");
   checkIsJson(value);
@@ -52,10 +48,6 @@ export function shownSchema(value: unknown): string {
   throw new SchemaMistake("", `the schema must have at most ${MAX_BYTES} bytes as one line of JSON, not ${bytes}`);
 }
 
-/**
- * The top-level properties with one scalar type.
- * @throws {SchemaMistake} if a name cannot be an output, if two names differ only in case, or if there are too many names.
- */
 export function outputNames(schema: unknown): string[] {
   const properties = isObject(schema) && isObject(schema.properties) ? schema.properties : {};
   const names = Object.keys(properties).filter((name) => {

@@ -1,7 +1,3 @@
-/**
- * Reads a schema from a JSON or YAML file, with the position of each part.
- * @module
- */
 import { LineCounter, parseDocument, visit } from "yaml";
 import { UsageError } from "../errors.ts";
 import { SchemaMistake } from "./json_schema.ts";
@@ -15,7 +11,6 @@ interface Place {
 
 interface SchemaText {
   value: unknown;
-  /** `undefined` if the file has no such part. */
   placeOf(pointer: string): Place | undefined;
 }
 
@@ -37,7 +32,6 @@ function refusal(file: string, place: Place | undefined, why: string, advice?: s
   return new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(where), advice });
 }
 
-/** @throws {UsageError} with the position of a mistake, if the text is neither JSON nor YAML. */
 function parseSchemaText(text: string, file: string): SchemaText {
   const isJson = /\.json$/i.test(file) || !/\.ya?ml$/i.test(file) && /^\s*\{/.test(text);
   return isJson ? ofJson(text, file) : ofYaml(text, file);

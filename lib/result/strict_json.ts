@@ -22,7 +22,6 @@ const MAX_LEVELS = 64;
 
 type OnValue = (pointer: string, offset: number) => void;
 
-/** @throws {JsonMistake} if the bytes are not UTF-8, or begin with a byte order mark. */
 export function decodeStrictly(bytes: Uint8Array): string {
   let text: string;
   try {

@@ -5,7 +5,6 @@ import type { ResultSchema } from "./result_schema.ts";
 /**
  * The paragraph about the result file is added at the end of the task, because the first line of a task becomes the title of the pull request. An
  * untracked file makes delivery fail, and with it the whole run. Source: API reference, "Branches and pull requests".
- * @throws {UsageError} if the new task is too long.
  */
 export function withResultTask(task: string, path: string, { text }: Pick<ResultSchema, "text">): string {
   const whole = `${task.trim()}\n\n${paragraph(path, text)}`;

@@ -130,10 +130,7 @@ function standardOf(schema: unknown): Standard | undefined {
   return isObject(standard) && typeof standard.validate === "function" ? standard as Standard : undefined;
 }
 
-/**
- * The agent must write the input of the validator, so the JSON Schema describes the input.
- * @throws {UsageError} if the library cannot provide a JSON Schema.
- */
+/** The agent must write the input of the validator, so the JSON Schema describes the input. */
 function jsonSchemaOf({ vendor, jsonSchema }: Standard): unknown {
   if (jsonSchema !== undefined) return writtenBy(vendor, () => jsonSchema.input({ target: "draft-2020-12" }));
   throw new UsageError({

@@ -39,22 +39,16 @@ function beginning(text: string, cells: number): string {
   return text;
 }
 
-/**
- * Shortened text ends in `…`, which takes one cell.
- *
- * @param text One line of text that has passed through `plainText`.
- * @param cells Maximum number of cells. If this is 0 or less, the result is empty.
- */
+/** @param text One line of text that has passed through `plainText`. */
 export function cutCells(text: SafeLine, cells: number): SafeLine;
 export function cutCells(text: string, cells: number): string;
 export function cutCells(text: string, cells: number): string {
   if (cells <= 0) return "";
-  // A character takes at most two cells, and at least one unless it is a combining mark.
+  // A character takes at most two cells.
   if (text.length * 2 <= cells || cellWidth(text) <= cells) return text;
   return `${beginning(text, cells - 1)}…`;
 }
 
-/** @param side The side on which the text is aligned. @default {"left"} */
 export function fitCells(text: SafeLine, cells: number, side?: "left" | "right"): SafeLine;
 export function fitCells(text: string, cells: number, side?: "left" | "right"): string;
 export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {
@@ -64,11 +58,10 @@ export function fitCells(text: string, cells: number, side: "left" | "right" = "
 }
 
 /**
- * Breaks a line only at spaces, so an address stays complete. All lines after the first are indented.
+ * Breaks a line only at spaces, so an address stays complete.
  *
  * @param line One line of text that has passed through `plainText`. Its spaces are kept.
- * @param cells Maximum width of a line.
- * @param indent Number of spaces before all other lines. The line is not broken within its first `indent` cells.
+ * @param indent Number of spaces before all lines but the first. The line is not broken within its first `indent` cells.
  */
 export function hangCells(line: string, cells: number, indent: number): string[] {
   const lines: string[] = [];
@@ -87,12 +80,8 @@ export function hangCells(line: string, cells: number, indent: number): string[]
 }
 
 /**
- * Breaks text into lines at blanks. A word is broken only if it is too long for a line of its own.
- *
  * @param text One line of text that has passed through `plainText`. Several blanks in a row become one blank.
  * @param cells Width of a line, at least 2.
- * @param first Width of the first line. @default {cells}
- * @returns At least one line. Empty text becomes one empty line.
  */
 export function wrapCells(text: string, cells: number, first = cells): string[] {
   const lines: string[] = [];

@@ -1,14 +1,13 @@
 /**
  * Represents the content of a report as plain data. {@linkcode markdownOf} renders this data as Markdown, `lib/report/page.ts` as HTML, and
- * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name} or in a block of code. Each
- * renderer escapes both.
+ * `lib/cli/log/terminal.ts` as lines of a terminal. Strings are trusted text. Untrusted text is in a {@linkcode Name}, a time, an address or a block
+ * of code, which each renderer escapes.
  *
  * @module
  */
 import { markdownBlock, markdownCode, markdownLink } from "./escape.ts";
 import { cutText } from "./plain_text.ts";
 
-/** Content of a line or a cell. `null` and empty strings are left out. */
 export type Words = string | number | null | Name | Time | Link | Strong | readonly Words[];
 
 /** Untrusted text, such as a name, an id or a reason. */
@@ -46,7 +45,6 @@ export type Block =
   | { readonly code: string }
   | { readonly summary: string; readonly details: readonly Block[] };
 
-/** Adds a period, and capitalizes the first letter unless the sentence begins with a name. */
 export function sentence(words: Words): Words {
   const [first, ...rest] = Array.isArray(words) ? words as readonly Words[] : [words];
   return [
@@ -61,7 +59,7 @@ export function joinWords(words: readonly Words[], between: string): Words {
 }
 
 /**
- * The result is untrusted if `words` contains a name.
+ * The result is untrusted if `words` contains a name, a time or a link.
  * @param show Escapes untrusted text for its destination.
  */
 export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {

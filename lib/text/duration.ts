@@ -1,8 +1,4 @@
-/**
- * Uses at most two units: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`.
- *
- * @param ms Negative numbers are treated as zero.
- */
+/** Examples: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 4 min`. */
 export function formatDuration(ms: number): string {
   if (!(ms > 0)) return "0 s";
   if (ms < 9_950) return `${Number((ms / 1_000).toFixed(1))} s`;
@@ -13,7 +9,6 @@ export function formatDuration(ms: number): string {
   return twoUnits(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
-/** Leaves out the second unit if its value is 0: `1 h 4 min`, `3 min`. */
 export function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return `${large} ${largeUnit}${small === 0 ? "" : ` ${small} ${smallUnit}`}`;
 }
@@ -29,10 +24,7 @@ export function durationForms(seconds: string): string {
 
 export const DURATION_FORMS = durationForms("45s");
 
-/**
- * @param text Hours, minutes and seconds in this order (`60m`, `1h30m`, `45s`), or a number of seconds (`90`).
- * @returns Milliseconds; `undefined` for any other text.
- */
+/** Accepts `60m`, `1h30m`, `45s`, or a number of seconds. */
 export function parseDuration(text: string): number | undefined {
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
   const [all = "", hours = "0", minutes = "0", seconds = "0"] =
@@ -40,10 +32,7 @@ export function parseDuration(text: string): number | undefined {
   return all === "" ? undefined : ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
 
-/**
- * Formats a time such as `1:43` or `1:02:03`.
- * @param ms Negative numbers are treated as zero.
- */
+/** Examples: `1:43`, `1:02:03`. */
 export function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];

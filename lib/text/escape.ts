@@ -28,9 +28,8 @@ const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
 const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 
 /**
- * Escapes one line. Pass the complete line, because two safe parts can form a command.
+ * Pass the complete line, because two safe parts can form a command.
  *
- * @param line Each line break in the line becomes a space.
  * @param syntaxes Syntaxes that the CI system reads. @default all of them
  */
 export function escapeLogLine(
@@ -52,10 +51,7 @@ function csvCell(text: string): string {
   return `"${FORMULA.test(text) ? "'" : ""}${safe}"`;
 }
 
-/**
- * The result ends with a line break.
- * @param cells `null` becomes an empty cell. Numbers must be finite.
- */
+/** Numbers must be finite. */
 export function csvLine(cells: readonly (string | number | null)[]): string {
   const written = cells.map((cell) => cell === null ? "" : typeof cell === "number" ? String(cell) : csvCell(cell));
   return `${written.join(",")}\r\n`;
@@ -72,8 +68,7 @@ const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 export const MAX_BARE = 1_024;
 
 /**
- * Returns the text if it is safe to paste anywhere. Safe text contains only letters and digits of any script and `._/:@%+=,#?~-`, and has at most
- * 1,024 UTF-16 code units.
+ * Safe text contains only letters, digits and marks of any script and `._/:@%+=,#?~-`, and has at most 1,024 UTF-16 code units.
  *
  * Quotes, spaces, `$` and similar characters are rejected because GitLab does not remove quotes, and users write `${{ … }}` and `$NAME` without
  * quotes in shell scripts. The first character must not be `-`, `~`, `#` or `=`: `git fetch origin $MOGPLEX_BRANCH` would read `--upload-pack=./x` as
@@ -112,8 +107,6 @@ export function renderDotenvFile(values: Readonly<Record<string, string>>): stri
 /**
  * Writes every invisible character as `\uXXXX`, so the JSON is safe to print on a terminal. `JSON.stringify` does not escape C1 control characters,
  * direction overrides or zero-width characters.
- *
- * @param indent Number of spaces for each level. 0 writes everything on one line.
  */
 export function jsonText(value: unknown, indent = 0): string {
   return JSON.stringify(value, null, indent).replace(
@@ -134,8 +127,8 @@ export function jsonLine(value: unknown): SafeLine {
 // For text inside Azure Pipelines logging commands: `##vso[area.action property=…;]data`.
 
 /**
- * Escapes the data after the bracket. There is no function for properties, because the toolkit writes no untrusted text there. Source:
- * azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor (`%AZP25`).
+ * Escapes the data after the bracket. Source: azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor
+ * (`%AZP25`).
  */
 export function escapeLoggingData(text: string): string {
   return text.replaceAll("%", "%AZP25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
@@ -177,10 +170,7 @@ export function encodePath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
-/**
- * @param url A result of `webUrl`.
- * @param text Trusted Markdown. @default the address, as code
- */
+/** @param text Trusted Markdown. @default the address, as code */
 export function markdownLink(url: string, text = markdownCode(url)): string {
   // `&` could start a character reference (`&colon;`). The other characters could end the link destination or the table cell.
   const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))

@@ -1,7 +1,6 @@
 /**
- * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters, direction overrides and invisible characters are
- * removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it. Functions that escape text expect text in this form.
- * This file also removes JSON's escapes, and cuts text to a maximum length.
+ * Step 1 for untrusted text: keeps only what a reader sees. Terminal sequences, control characters except tabs, direction overrides and invisible
+ * characters are removed. Every kind of line break becomes `\n`, so no line can overwrite the line before it.
  *
  * @module
  */
@@ -30,7 +29,7 @@ const LINE_BREAKS = /\r+\n?|[\v\f\x85\u2028\u2029]/g;
 // selectors, tags, fillers), and interlinear annotations. These characters hide text, or split a secret so that no pattern finds it.
 const INVISIBLE = /[^\P{Cc}\t\n]|[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
-/** Returns the nearest index at or before `length` that does not split a surrogate pair. */
+/** Does not split a surrogate pair. */
 export function cutAt(text: string, length: number): number {
   const unit = text.charCodeAt(length - 1);
   return unit >= 0xd800 && unit <= 0xdbff ? length - 1 : length;
@@ -43,7 +42,6 @@ export function capital(text: string): string {
 /** In UTF-16 code units. A word of up to this length at the end is left out. A longer word, such as an address, is cut. */
 const MAX_WORD = 24;
 
-/** Returns the end of the last complete word at or before `length`. A long word is cut at the index that {@linkcode cutAt} returns. */
 function cutAtWord(text: string, length: number): number {
   const from = Math.max(0, length - MAX_WORD);
   const words = /^.*\S(?=\s)/s.exec(text.slice(from, length + 1));
@@ -64,7 +62,7 @@ export function cutText(text: string, maxLength: number): string {
 
 /**
  * Like {@linkcode cutText}, for use if only the beginning of the text is available.
- * @param length Length of the complete text in UTF-16 code units.
+ * @param length Length of the complete text.
  * @param keep Maximum number of UTF-16 code units of the beginning to keep.
  */
 export function cutHead(head: string, length: number, maxLength: number, keep = head.length): string {
@@ -99,7 +97,7 @@ export function quoted(text: string, max: number): string {
   return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
-/** See the top of this file. A second call on the result changes nothing. */
+/** A second call on the result changes nothing. */
 export function plainText(text: string, options: PlainTextOptions = {}): string {
   const { maxLength = Infinity } = options;
   // Replace lone surrogates first. Otherwise, two of them could form a character when the text between them is removed.
@@ -108,7 +106,6 @@ export function plainText(text: string, options: PlainTextOptions = {}): string 
   return cutText(plain, maxLength);
 }
 
-/** Returns the lines after {@linkcode plainText}, without line breaks. Empty lines at the end are removed. */
 export function plainLines(text: string): string[] {
   const lines = plainText(text).split("\n");
   while (lines.at(-1)?.trim() === "") lines.pop();

@@ -24,7 +24,6 @@ export interface Redactor {
   (text: string): string;
   /** Masks only the access token. Use this for strings that must not change otherwise, such as ids. */
   token(text: string): string;
-  /** Maximum {@linkcode longestForm} of all secrets; 0 if there are no secrets. */
   readonly longest: number;
 }
 
@@ -77,7 +76,6 @@ const SHAPES = new RegExp(
   "g",
 );
 
-/** Returns why a secret is not masked, for example `has fewer than 8 characters`; `undefined` if it is masked. */
 export function whyNoSecret(value: string): string | undefined {
   if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
   if (UUID.test(value)) return "is a UUID";
@@ -198,7 +196,6 @@ function matchesIn(text: string, expression: RegExp): Span[] {
   return spans;
 }
 
-/** Spans that overlap or touch become one mask. */
 function maskSpans(text: string, spans: Span[]): string {
   if (spans.length === 0) return text;
   let masked = "";
@@ -254,10 +251,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   return Object.assign(maskerOf(all, [SHAPES]), { token: maskerOf(tokens), longest });
 }
 
-/**
- * Returns the maximum length of a secret in text. JSON can escape each character as six characters, which matters only for a secret that contains
- * blanks.
- */
+/** JSON can escape each character as six characters, which matters only for a secret that contains blanks. */
 function longestForm(secret: string): number {
   return secret.length * (/\s/.test(secret) ? 6 : 1);
 }

@@ -108,8 +108,8 @@ test("readSchemaFile() names the place and what to write when a keyword or its v
       { $ref: "https://example.com/a#/b" },
       '"schema.json:1:9" | a reference must stay inside the schema | write "#/…", with the target under "$defs"',
     ],
-    [{ $ref: "#/$defs/none" }, '"schema.json:1:9" | the reference "#/$defs/none" does not lead to a schema'],
-    [{ $ref: "#/properties" }, '"schema.json:1:9" | the reference "#/properties" does not lead to a schema'],
+    [{ $ref: "#/$defs/none" }, '"schema.json:1:9" | the reference "#/$defs/none" does not point to a schema'],
+    [{ $ref: "#/properties" }, '"schema.json:1:9" | the reference "#/properties" does not point to a schema'],
     [{ $ref: "#" }, '"schema.json:1:1" | the schema refers to itself in an endless loop'],
     [
       { $defs: { a: { allOf: [{ $ref: "#/$defs/a" }] } } },
