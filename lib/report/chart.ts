@@ -1,6 +1,7 @@
 /**
- * Charts as inline SVG. Widths are percentages and heights are pixels, so that text keeps its size on a phone. Colors are attributes, for servers
- * that block styles, and classes, for dark mode. The label of each chart describes its content in words.
+ * Widths are percentages and heights are pixels, so that text keeps its size on a phone. Colors are attributes, for servers that block styles, and
+ * classes, for dark mode.
+ *
  * @module
  */
 import { type Fill, fill, type Html, markup, type Part } from "./page.ts";
@@ -26,10 +27,7 @@ export function figure(heading: Part, aside: Part, drawing: Part, ...more: reado
 
 const LEAST = 0.006;
 
-/**
- * Each part of the bar is as wide as its share of the whole. The track shows the missing share.
- * @param label The content in words; `null` if the text beside the bar contains it.
- */
+/** @param label `null` if the text beside the bar contains the values. */
 export function bar(
   label: string | null,
   parts: readonly (readonly [color: Fill, value: number])[],
@@ -59,9 +57,7 @@ export function strip(label: string, colors: readonly Fill[]): Html {
   }</svg>`;
 }
 
-/**
- * Has no axis, because the last value is shown beside the line. Returns `null` if there are fewer than three values, or if the last value is unknown.
- */
+/** The line has no axis, because the last value is shown beside it. */
 export function spark(values: readonly (number | null)[]): Html | null {
   const points = values.flatMap((value, index) => value === null ? [] : [[index, value] as const]);
   if (points.length < 3 || values.at(-1) === null) return null;
@@ -81,7 +77,6 @@ const BELOW = 26;
 const LEFT = 0.08;
 const MAX_PARTS = 3;
 
-/** Returns round numbers from 0 to the first number that is not less than the greatest value, at most four. */
 function ticksOf(greatest: number): number[] {
   const least = greatest / MAX_PARTS;
   const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
@@ -161,9 +156,8 @@ const STROKES = { run: "#4468e6", idle: "#828c98", good: "#2b9a57" } as const;
 const LINE_HEIGHT = 15;
 
 /**
- * @param label The content in words.
  * @param names Names below the axis, each with its position from 0 to 1.
- * @param isStepped Whether a value lasts until the next value. @default {false}
+ * @param isStepped Whether a value lasts until the next value.
  */
 export function lines(
   label: string,
@@ -183,7 +177,6 @@ export function lines(
   const [from, width] = [LEFT + 0.01, 1 - LEFT - 0.03];
   const x = (at: number) => (Math.min(1, at) * 1_000).toFixed(0);
   const paths = all.filter(({ points }) => points.length > 0).map(({ color, dashed = false, points }) => {
-    // If several points have the same position, the last one is used.
     const places = [...new Map(points.map(([at, value]) => [x(at), (y(value) - ABOVE).toFixed(1)]))];
     const path = places.map(([px, py], index) =>
       index === 0 ? `M${px} ${py}` : isStepped ? `H${px}V${py}` : `L${px} ${py}`

@@ -1,5 +1,6 @@
 /**
- * Renders events as lines of a log. The lines are not escaped: each output escapes them itself.
+ * The lines are not escaped: each output escapes them itself.
+ *
  * @module
  */
 import { lookup } from "../lookup.ts";
@@ -31,7 +32,7 @@ const LABELS: Record<string, string> = {
 /** Kinds of the agent's own text. The harness `mogplex` reports whole messages, under the kind `run_progress`. */
 const AGENT_KINDS: readonly unknown[] = ["assistant_delta", "assistant_final", "run_progress"];
 
-/** Returns `agent` for the agent's own text, otherwise the event's type or a shorter word. Untrusted text. */
+/** Untrusted text. */
 export function eventLabel({ type, payload }: Pick<RunEvent, "type" | "payload">): string {
   return AGENT_KINDS.includes(payload.kind) ? "agent" : lookup(LABELS, type) ?? type;
 }
@@ -79,7 +80,7 @@ export function fullEvent(event: RunEvent, row: Row = timedRow): string {
   return row(timeOf(event.createdAt), eventLabel(event), `${toolText(event)}${text}`);
 }
 
-/** Breaks text only at spaces. The next piece may continue the last line. */
+/** Breaks text only at spaces. The next piece can continue the last line. */
 function breakProse(text: string): string[] {
   const lines: string[] = [];
   let from = 0;
@@ -93,10 +94,6 @@ function breakProse(text: string): string[] {
   return [...lines, text.slice(from)];
 }
 
-/**
- * Renders one line for each event, with two exceptions: pieces of the agent's text are joined into lines, and a tool call gets one line when it
- * finishes.
- */
 export class CompactLog {
   readonly #redact: MaskText;
   readonly #row: Row;
@@ -155,7 +152,6 @@ export class CompactLog {
     return this.#piece(undefined, "\n");
   }
 
-  /** Releases everything that is held back: text, and tools whose end was not seen. */
   end(): string[] {
     const open = this.#unfinished(this.#tools.size);
     return [...this.flush(), ...open];
@@ -221,9 +217,10 @@ function isAboutService({ type, payload }: RunEvent): boolean {
 }
 
 /**
- * Returns the lines of the agent and its tools, each with the event that completed the line. Untrusted text.
+ * Untrusted text.
+ *
  * @param events Oldest first.
- * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
+ * @param redact A secret can be split across several pieces of text, which are joined here.
  */
 export function agentLines<E extends RunEvent>(events: readonly E[], redact: Redact): { text: string; event: E }[] {
   const log = new CompactLog(redact, (_time, _label, text) => text);
@@ -241,9 +238,10 @@ export function lastAgentLines(events: readonly RunEvent[], redact: Redact, coun
 const LINES = 10;
 
 /**
- * Returns the last lines of the compact log, including the end of the run. Untrusted text.
+ * Untrusted text.
+ *
  * @param events Oldest first.
- * @param redact Removes secrets. A secret can be split across several pieces of text, which are joined here.
+ * @param redact A secret can be split across several pieces of text, which are joined here.
  */
 export function lastLines(events: readonly RunEvent[], redact: Redact): string[] {
   const log = new CompactLog(redact);
@@ -251,7 +249,7 @@ export function lastLines(events: readonly RunEvent[], redact: Redact): string[]
   return [...lines, ...log.end()].slice(-LINES).map((line) => cutText(redact(line), COMPACT_WIDTH));
 }
 
-/** Returns the question of an agent that waits for an answer, which is its last message; `undefined` if there is none. Untrusted text. */
+/** The question of an agent that waits for an answer is its last message. Untrusted text. */
 export function questionIn(events: readonly RunEvent[]): string | undefined {
   const isMessage = (event: RunEvent) =>
     event.type === "log" && (event.message ?? "").trim() !== "" && !isAboutService(event);

@@ -1,5 +1,6 @@
 /**
- * The names of the files of a run. They are separate from the renderers, so that programs that only look for the files do not load the renderers.
+ * The names of the files are separate from the renderers, so that programs that only look for the files do not load the renderers.
+ *
  * @module
  */
 
@@ -14,8 +15,6 @@ export const REPORT_FILES = {
   openmetrics: "metrics.txt",
 } as const;
 
-/** A copy of the value in a result file. */
 export const VALUE_FILE = "value.json";
 
-/** The saved state of a run, from which a later command continues. */
 export const STATE_FILE = "run.json";

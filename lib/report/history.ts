@@ -15,36 +15,30 @@ import { OUTCOME_WORDS } from "./outcome_words.ts";
 export interface HistoryRecord {
   schemaVersion: 1;
   kind: AnyResult["kind"];
-  /** When the job wrote the record, in ISO 8601. */
   at: string;
   runId: string;
-  /** The job in its CI system; `null` outside CI. Runs of the same job, repository and task are compared. */
   job: string | null;
   repoId: string | null;
   repository: string | null;
   harness: string | null;
-  /** The first hex digits of the SHA-256 of the task; `null` if unknown. */
   task: string | null;
-  /** First line of the task, shortened; `null` if unknown or not shown. Untrusted text. */
+  /** Untrusted text. */
   title: string | null;
   /** `not_started`: no agent started because no sandbox was free. The job might have been stopped while it was waiting for a sandbox. */
   outcome: Exclude<AnyResult["outcome"], "started"> | "not_started";
   exitCode: number;
-  /** First line of the reason why the run did not succeed, shortened; `null` if unknown. Untrusted text. */
+  /** Untrusted text. */
   reason: string | null;
-  /** Last line from the agent, shortened; `null` after a success, or if unknown or not shown. Untrusted text. */
+  /** Untrusted text. */
   lastLine: string | null;
-  /** Address of the job, otherwise of its pipeline; `null` outside CI. */
   jobUrl: string | null;
-  /** Duration of the run according to the service; `null` if the end of the run is unknown, or no agent started. */
+  /** Duration of the run according to the service. */
   tookMs: number | null;
   durationMs: number;
   requests: number;
-  /** Idempotency key, by which the run can be found again. */
   key: string | null;
-  /** When the run ended according to the service, in ISO 8601; `null` if the end is unknown. */
+  /** According to the service. */
   endedAt: string | null;
-  /** Address of the run's pull request; `null` if there is none. */
   pullRequest: string | null;
   campaign: string | null;
   mention: boolean;
@@ -77,7 +71,6 @@ export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
 const MAX_TOLD = 5;
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
-/** Enough digits of the hash to distinguish tasks. */
 const TASK_CHARS = 16;
 
 type Cut = (text: string, maxLength: number) => string;
@@ -94,9 +87,10 @@ function jobAddress(text: string | null): string | null {
 }
 
 /**
- * Returns `undefined` if there is no run, or if the run was only started here and is followed elsewhere.
+ * A run that was only started here is followed elsewhere, so it gets no record.
+ *
  * @param result Result after `cleanResult`.
- * @param lastLine Last line from the agent, without secrets. @default not shown
+ * @param lastLine Last line from the agent, without secrets.
  */
 export function recordOf(
   result: AnyResult,
@@ -284,18 +278,17 @@ export function readHistory(text: string): History {
 
 interface Comparison {
   before: HistoryRecord | undefined;
-  /** For example, `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which also failed.` `null` if there is no earlier run. */
+  /** For example, `2 min longer than the previous run (19 Nov 2026, 14:05 UTC), which also failed.` */
   sentence: string | null;
   earlier: readonly HistoryRecord[];
   streak: number;
 }
 
-/** Repositories are compared by name if both runs have one, otherwise by id. */
 function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
-/** If neither task is known, only runs of a CI job are treated as having the same task. A campaign has its own task. */
+/** If neither task is known, only runs of the same CI job have the same task. */
 function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.campaign === b.campaign && a.task === b.task && (a.task !== null || a.job !== null);
 }
@@ -304,7 +297,6 @@ function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
 
-/** @param longerMs Negative if the run was shorter than the previous run; `null` if a duration is unknown. */
 function timeText(longerMs: number | null, tookMs: number): string | null {
   if (longerMs === null) return null;
   if (isSmall(longerMs, tookMs)) return "About as long as";

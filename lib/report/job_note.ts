@@ -1,7 +1,3 @@
-/**
- * Renders and writes the note of a job on its issue or pull request, while the run is in progress and when the run ends.
- * @module
- */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import { cleanResult } from "../run/clean.ts";
@@ -33,18 +29,18 @@ export interface PlannedNote
   job: readonly [job: string, node: string];
   /** The job's name in the note; can be empty. Untrusted text. */
   label: string;
-  /** The note, if the job has already started it. @default the note starts with the run */
+  /** The note, if the job has already started it. */
   note?: LivingNote<NoteContent> | undefined;
-  /** Reads the next steps to show at the end of the job; see {@linkcode NoteWords.steps}. */
   steps?: ((result: AnyResult) => Promise<NonNullable<NoteWords["steps"]>>) | undefined;
   /**
-   * Reads what is missing to merge the pull request of the note or of the run, as trusted Markdown; `null` if nothing is missing.
-   * @param url Address of the run's pull request; `null` if there is none. Untrusted text. @default not read
+   * Returns trusted Markdown: what is missing to merge the pull request of the note or of the run. `null` if nothing is missing.
+   *
+   * @param url Address of the run's pull request. Untrusted text.
    */
   needs?: ((url: string | null) => Promise<string | null>) | undefined;
-  /** A trusted line above the text. The line can contain the run's id. @default none */
+  /** A trusted line above the text. The line can contain the run's id. */
   head?: ((end: NoteState) => string) | undefined;
-  /** A trusted paragraph below the text. @default none */
+  /** A trusted paragraph below the text. */
   foot?: ((end: NoteState) => string | undefined) | undefined;
 }
 
@@ -53,9 +49,9 @@ export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownO
 export interface NoteContent {
   render: RenderSummary;
   state: NoteState;
-  /** Trusted Markdown below the text. @default none */
+  /** Trusted Markdown below the text. */
   needs?: string | null | undefined;
-  /** Returns whether a note with this text stays unchanged. Called only for a note that another job has written. @default never */
+  /** Whether a note with this text stays unchanged. */
   keeps?: ((before: string) => boolean) | undefined;
   limitMs?: number | undefined;
 }
@@ -77,7 +73,7 @@ export interface NoteContext {
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
 
-/** Time limit for the note after a signal. Runners soon kill their jobs. */
+/** Time limit for the note after a signal, because a runner soon kills its job. */
 const INTERRUPTED_MS = 3_000;
 
 export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false, lacksSandbox: false };
@@ -119,10 +115,7 @@ function noteText(
   };
 }
 
-/**
- * @param id Id of the note. If `undefined`, searches for the note, and creates it if it does not exist.
- * @param count Counts the changes. @default not counted
- */
+/** @param id If `undefined`, searches for the note, and creates it if it does not exist. */
 export async function writeContent(
   context: NoteContext,
   plan: PlannedNote,
@@ -135,10 +128,7 @@ export async function writeContent(
   return await writeNote(place, noteMarker(...job), noteText(context, plan, content, count), options);
 }
 
-/**
- * Writes the result of a run into the note that another process of the job started.
- * @returns `undefined` if there is no such note, or if it is about another run. In both cases, nothing is written.
- */
+/** Writes the result of a run into the note that another process of the job started. */
 export async function endBegunNote(
   context: NoteContext,
   plan: PlannedNote,
@@ -151,12 +141,12 @@ export async function endBegunNote(
   return await changeNote(place, noteMarker(...job), (before) => isOurs(before) ? text(before) : null, context);
 }
 
-/** Updates the note while the job is running. Only a failure of the last update is reported. */
+/** Only a failure of the last update is reported. */
 export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content, count) => {
     const written = await writeContent(context, plan, content, { id: first?.id, count });
-    // The first note shows whether the note existed before the job. A new note may have replaced a deleted one.
+    // The first note shows whether the note existed before the job. A new note can replace a deleted note.
     if (first?.id !== written.id) first = written;
     return first;
   });

@@ -1,6 +1,6 @@
 /**
- * Renders `result.json`: the result for programs. The schema for a run is `schema/result.schema.json`. The schema for an automation run is
- * `schema/automation-result.schema.json`. `kind` distinguishes the two.
+ * `schema/result.schema.json` describes the result of a run, and `schema/automation-result.schema.json` the result of an automation run.
+ *
  * @module
  */
 import type { AnyResult } from "../run/result.ts";

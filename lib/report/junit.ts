@@ -1,6 +1,6 @@
 /**
- * Renders `junit.xml`: the run as a test suite, for the test pages of CI systems. The first case is the verdict, and the others are the phases. The
- * renderer is written by hand, because the package `junit-report-builder` has 160 KB.
+ * The renderer is written by hand, because the package `junit-report-builder` has 160 KB.
+ *
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -29,7 +29,7 @@ export interface Case {
   /** Must be unique in its suite, because GitLab drops the second of two cases with the same name. */
   readonly name: string;
   readonly timeMs: number;
-  /** `undefined` if the case passed. `type` is always this program's own word, because GitLab's converter interprets the types `yaml` and `file`. */
+  /** `type` is always this program's own word, because GitLab's converter interprets the types `yaml` and `file`. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
 }
 
@@ -37,7 +37,6 @@ export interface Case {
 interface Suite {
   readonly name: string;
   readonly className: string;
-  /** Start of the work, in ISO 8601; `null` if unknown. */
   readonly beganAt: string | null;
   readonly properties: readonly (readonly [name: string, value: string])[];
   readonly cases: readonly Case[];
@@ -94,7 +93,7 @@ export function renderSuite({ name, className, beganAt, properties, cases }: Sui
   ].join("\n");
 }
 
-// `failure`: the run itself failed. `error`: something else prevented its success. A case must be red unless the exit code is 0.
+// `failure`: the run itself failed. `error`: something else prevented success. A case must be red unless the exit code is 0.
 const MARKS: Readonly<Record<Outcome | AutomationOutcome, Mark | null>> = {
   success: null,
   failed: "failure",
@@ -112,7 +111,6 @@ const MAX_ADVICE = 2_000;
 const MAX_TASK = 10_000;
 const MAX_NAME = 300;
 const MAX_MESSAGE = 500;
-// A run has at most one phase of each name.
 const MAX_PHASES = 50;
 
 function className({ kind: { noun } }: ResultView): string {
@@ -160,7 +158,7 @@ function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boo
     ? "End not seen"
     : reached
     ? null
-    : `The run ${failed ? "failed" : "ended"} in this phase: see its verdict`;
+    : `The run ${failed ? "failed" : "ended"} in this phase: see the verdict`;
   return message === null ? passed : { ...passed, problem: { mark: "skipped", type: "phase", message, text: message } };
 }
 
@@ -201,7 +199,6 @@ function properties(view: ResultView): [string, string][] {
 }
 
 /**
- * The verdict fails for every exit code except 0, and is skipped if a run was started but not followed.
  * @param result After `cleanResult`.
  * @param redact Removes secrets from text that is joined from several events.
  */
@@ -209,7 +206,7 @@ export function renderJunit(result: AnyResult, redact: Redact): string {
   const view = viewOf(result);
   const { automationId, repository, repoId } = view;
   const where = repository ?? repoId;
-  // A job may work on several automations or repositories, so the name of the suite contains them.
+  // A job can work on several automations or repositories, so the name of the suite contains them.
   const name = [
     className(view),
     ...(automationId ? [`of automation ${automationId}`] : []),

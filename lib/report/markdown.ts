@@ -1,8 +1,3 @@
-/**
- * Renders `summary.md`, which is also the step summary on GitHub: repository, task and result in one line; the reason and what to do; the task and
- * the agent's last messages; details, folded at the end.
- * @module
- */
 import type { PlatformLinks } from "../ci/platform.ts";
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
@@ -32,15 +27,15 @@ import { lastLines, questionIn } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
 export interface MarkdownOptions {
-  /** Whether an address can be shown as a link. Other addresses are shown as code. @default all addresses */
+  /** Whether an address can be shown as a link. Other addresses are shown as code. */
   mayLink?: ((url: string) => boolean) | undefined;
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
   program?: string | null | undefined;
-  /** Comparison with the previous run, as a trusted sentence. @default none */
+  /** Comparison with the previous run, as a trusted sentence. */
   compared?: string | undefined;
-  /** How to start a failed run again if a campaign started it; already cleaned. @default no campaign started it */
+  /** How to start a failed run again if a campaign started it; already cleaned. */
   campaign?: CampaignRetry | undefined;
 }
 
@@ -50,7 +45,7 @@ const MAX_ADVICE = 2_000;
 const MAX_PROSE = 20_000;
 const OPEN_LINES = 6;
 const MAX_OPEN = 800;
-// A longer table would not be readable. A feed has 200 events with at most one phase each.
+// A longer table would not be readable.
 const MAX_ROWS = 50;
 
 /**
@@ -169,7 +164,7 @@ function taskParts(task: string): Block[] {
   const first = task.split("\n").slice(0, OPEN_LINES).join("\n");
   const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
   const whole = first.slice(0, blank < 0 ? MAX_OPEN : blank);
-  // A horizontal rule begins the quote, or the next section.
+  // A horizontal rule separates the task from a quote or from another section, which is folded.
   const [open = ""] = whole.split(/\s*\n-{3,}(?=\n|$)/, 1);
   const rest = task.slice(open.length).replace(/^\s+/, "");
   const folded = { summary: "The rest of the task", details: [{ code: cutText(rest, MAX_PROSE) }] };

@@ -1,6 +1,6 @@
 /**
- * Renders `metrics.txt`: the run as OpenMetrics text. The renderer is written by hand, because `prom-client` (67 KB) is made for long-running
- * processes.
+ * The renderer is written by hand, because `prom-client` (67 KB) is made for long-running processes.
+ *
  * @module
  */
 import type { AnyResult } from "../run/result.ts";
@@ -145,18 +145,16 @@ function familiesOf(view: ResultView): Family[] {
   return [...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)];
 }
 
-/**
- * Renders the metrics of a result, named `mogplex_run_…` or `mogplex_automation_run_…`. Unknown values are left out.
- * @param result After `cleanResult`.
- */
+/** @param result After `cleanResult`. */
 export function renderOpenmetrics(result: AnyResult): string {
   const view = viewOf(result);
   return renderFamilies(familiesOf(view), prefixOf(view));
 }
 
 /**
- * Renders the metrics of several runs as one text, with the samples of all runs under one name. Each sample has the id of its run as the label `run`.
- * A process that renders several runs shows only current runs, so the number of label values stays small.
+ * Each sample has the id of its run as the label `run`. A process that renders several runs shows only current runs, so the number of label values
+ * stays small.
+ *
  * @param results After `cleanResult`.
  */
 export function joinOpenmetrics(results: readonly AnyResult[]): string {

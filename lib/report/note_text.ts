@@ -1,5 +1,6 @@
 /**
- * The text of a job's note: its state in one line, then what happened and where to find more. Untrusted text is always shown as code.
+ * Untrusted text is always shown as code.
+ *
  * @module
  */
 import type { Redact } from "../run/clean.ts";
@@ -19,16 +20,13 @@ import type { ReportLinks } from "./page_link.ts";
 
 /** The parts of a note that depend on where it is posted, such as the words that stop the run. */
 export interface NoteWords {
-  /** What readers write to stop the run, such as `@mogplex stop`. @default readers cannot stop it */
+  /** What readers write to stop the run, such as `@mogplex stop`. */
   stop?: string | undefined;
-  /**
-   * Returns the short name of a pull request in the note's own project, such as `#8`; `undefined` if the pull request is in another project. @default
-   * addresses are shown
-   */
+  /** Returns the short name of a pull request in the note's own project, such as `#8`. */
   pullName?: ((url: string) => string | undefined) | undefined;
   /** The next step for each outcome, for readers who cannot start the job again. @default advice for people who can start the job */
   steps?: Readonly<Record<string, Words>> | undefined;
-  /** The task, if the note is allowed to show it; untrusted text. @default not shown */
+  /** The task, if the note is allowed to show it; untrusted text. */
   task?: string | undefined;
   /** Whether the task comes from an earlier request and is therefore not in the text above the note. */
   isRepeated?: boolean | undefined;
@@ -125,7 +123,7 @@ export interface NoteOptions extends NoteWords {
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
   streak?: number | undefined;
-  /** What happened to the run when a signal stopped the job, as a clause. @default no signal stopped the job */
+  /** What happened to the run when a signal stopped the job, as a clause. */
   stopped?: string | undefined;
 }
 
@@ -139,7 +137,7 @@ const TIMED: ReadonlyMap<string, string> = new Map([
 /** For a success without changes. Only the agent's text shows whether the agent gave an answer or the task needed no change. */
 const UNCHANGED = ": nothing was changed";
 
-/** A question mark at the end of a word. Question marks also occur in addresses. */
+/** Question marks also occur in addresses, so this question mark must be at the end of a word. */
 const QUESTION = /[?\uff1f\u061f](?=[\s"'`)*_]|$)/;
 
 const MAX_PROSE = 20_000;
@@ -189,7 +187,7 @@ function isLong(reason: string): boolean {
 function whatOf(view: ResultView, { pullName, mayLink, stopped }: NoteOptions): Words {
   const { outcome, git, reason, resultFile } = view;
   if (outcome === "awaiting_input") return ": the agent is waiting for an answer";
-  // The reason names the signal, which is useful only to readers who can see the job.
+  // The reason contains the signal, which is useful only to readers who can see the job.
   if (outcome === "interrupted") return named(stopped === undefined ? reason : `the job was stopped; ${stopped}`);
   if (outcome !== "success") return named(reason);
   const url = git?.pullRequest.url ?? null;
@@ -262,7 +260,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   ];
 }
 
-/** If an agent changed nothing, its answer is what the reader requested. Any other message is folded. */
+/** Without a pull request, the agent's message is what the reader requested. Otherwise, the message is folded. */
 function messageBlocks(message: string, isAnswer: boolean): Block[] {
   return isAnswer ? [{ code: message }] : [{ summary: "Last message from the agent", details: [{ code: message }] }];
 }

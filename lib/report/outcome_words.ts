@@ -1,5 +1,6 @@
 /**
- * The words for an outcome on pages, in notes and in the history. Headlines and logs use the longer words in `run/result_view.ts`.
+ * Headlines and logs use the longer words in `run/result_view.ts`.
+ *
  * @module
  */
 import { isNotStarted, type ResultView } from "../run/result_view.ts";

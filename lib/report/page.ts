@@ -1,5 +1,6 @@
 /**
- * Renders a whole page as one file that loads nothing else. Its policy permits only the page's own style and script.
+ * A page loads nothing else. Its policy permits only its own style and script.
+ *
  * @module
  */
 import { html, raw } from "hono/html";
@@ -10,11 +11,11 @@ import { cutText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
 import { SCRIPT, STYLE } from "./assets.ts";
 
-// The template of pages and their building blocks. All text that is passed to them is escaped. Charts are in `chart.ts`.
+// The building blocks of pages. All text that is passed to them is escaped.
 
-/** Markup made by {@linkcode markup}. It is a String object, so that the compiler does not treat it as a string. */
+/** Markup made by {@linkcode markup}. The type is not a string, so that the compiler distinguishes markup from text. */
 export interface Html {
-  /** Marks the markup as already escaped. */
+  /** Hono does not escape a value that has this mark. */
   readonly isEscaped: true;
   toString(): string;
 }
@@ -30,7 +31,6 @@ export type Part = Html | string | number | null | undefined | false | readonly 
  */
 export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
 
-/** A kind of state. Each kind is shown as a shape, a word and a color. `none` is shown only as a word. */
 export type Tone = "good" | "bad" | "warn" | "run" | "queued" | "skipped" | "none";
 
 export type Fill = "good" | "bad" | "warn" | "run" | "idle" | "track";
@@ -83,7 +83,7 @@ export function icon(tone: Tone, size = 16): Html | null {
   return markup`<svg width="${size}" height="${size}" aria-hidden="true"><use href="#i-${tone}"/></svg>`;
 }
 
-/** Shows at most 32 UTF-16 units, because a longer text would make a column as wide as the page. */
+/** A longer text would make a column as wide as the page. */
 export function state(word: string | Html, tone: Tone = "none"): Html {
   const text = typeof word === "string" ? cutText(word, MAX_LINE) : word;
   return tone === "none" ? bare(text) : markup`<span class="state ${classOf(tone)}">${icon(tone)}${text}</span>`;
@@ -93,7 +93,7 @@ export function state(word: string | Html, tone: Tone = "none"): Html {
 const MAX_NAME = 500;
 const MAX_BLOCK = 50_000;
 
-/** Shows only the text if `webUrl` refuses the address. @default `text` is the address */
+/** Shows only the text if `webUrl` refuses the address. */
 export function link(address: string, text: Part = address): Html {
   const url = webUrl(address);
   if (url === undefined) return markup`<bdi>${text}</bdi>`;
@@ -112,10 +112,6 @@ export function block(text: string, max = MAX_BLOCK): Html {
   return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
 }
 
-/**
- * A command to copy. One click selects the command, and a "Copy" button appears if scripts run. Lines break between words, or inside a word that is
- * longer than a line.
- */
 function command(text: string): Html {
   // Browsers break a line after a hyphen, which would split flags.
   const parts = cutText(text, MAX_BLOCK).split(/(\s+)/);
@@ -131,10 +127,6 @@ export function action(text: Part, commandText: string, isFirst = false): Html {
 const FIRST_LINES = 8;
 const FIRST_TEXT = 1_000;
 
-/**
- * Text by a person or an agent, with its line breaks. The end of a long text is folded. @param max Maximum number of UTF-16 units shown. @default
- * {50_000}
- */
 export function longText(text: string, max = MAX_BLOCK): Html {
   const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
   const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
@@ -167,9 +159,8 @@ export function more(summary: Part, content: Part): Html {
 const MAX_LINE = 32;
 
 /**
- * Text in a list, where a cell has one line. A click shows the end of a long text. `null` if the text is `null` or empty.
  * @param href Address on this page or beside it, never from untrusted text. For a long text, the link is a separate word after the text, because a
- * click on the text opens it. @default no link
+ * click on the text opens it.
  */
 export function oneLine(text: string | null, href?: string): Html | null {
   if (text === null || text === "") return null;
@@ -186,7 +177,7 @@ function isText(cell: Cell): boolean {
 
 const WHOLE_ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-/** Shows only the first eight digits of a UUID. A click selects the whole id for copying. */
+/** `style.css` shows only the first eight digits of a UUID. A click selects the whole id. */
 export function shortId(id: string | null): Html | null {
   if (id === null) return null;
   return WHOLE_ID.test(id) ? markup`<code class="id">${id}</code>` : markup`<code>${cutText(id, MAX_LINE)}</code>`;
@@ -322,10 +313,7 @@ function hasText(cell: Cell): boolean {
   return !isEmpty(content) && content !== "";
 }
 
-/**
- * The first cell of a row is its header. If there is no room for columns, the cells of a row are wrapped.
- * @param caption What the table contains, for screen readers.
- */
+/** @param caption What the table contains, for screen readers. */
 export function table(
   caption: string,
   columns: readonly Column[],
@@ -395,9 +383,9 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
   }<output aria-live="polite"></output></div>${content}</div>`;
 }
 
-/** Returns the content security policy of a page: it permits the page's own style and script, and no requests. */
+/** Permits the page's own style and script, and no requests. */
 export function policyOf(script: boolean): string {
-  // Browsers request an icon from the server if a page does not contain one.
+  // Browsers request an icon from the server if the page does not contain an icon.
   return `default-src 'none'; style-src 'sha256-${sha256Base64(STYLE)}'; ` +
     (script ? `script-src 'sha256-${sha256Base64(SCRIPT)}'; ` : "") +
     "img-src data:; base-uri 'none'; form-action 'none'";
@@ -411,7 +399,7 @@ export interface Crumb {
 export interface Page {
   readonly title: string;
   readonly path: readonly Crumb[];
-  /** The page above all others. A dashboard that publishes the page replaces the default with its own link. @default {{ name: "Mogplex" }} */
+  /** A dashboard that publishes the page replaces the default with its own link. */
   readonly home?: Crumb | undefined;
   readonly asOf?: Part;
   readonly tone: Tone;
@@ -424,7 +412,6 @@ export interface Page {
   readonly reloadSeconds?: number | undefined;
 }
 
-// The letter m as two arches. The last leg ends in a dot.
 const ARCHES = "M5.5 17.5V10a3.25 3.25 0 0 1 6.5 0v7.5M12 10a3.25 3.25 0 0 1 6.5 0v2.7";
 const ICON = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E` +
   `%3Crect width='24' height='24' rx='6' fill='%232a4fd0'/%3E%3Cpath d='${ARCHES}' fill='none' stroke='white' ` +
@@ -448,11 +435,7 @@ function policyTag(policy: string): Html {
   return markup`<meta http-equiv="Content-Security-Policy" content="${raw(policy)}">`;
 }
 
-/**
- * Prepares a page from another job to be published beside this page. Untrusted text: a policy at the beginning permits only the script that all pages
- * share, whatever the job has written.
- * @returns `undefined` if the text is not a page of this program, or if it redirects the browser.
- */
+/** Untrusted text: a policy at the beginning permits only the script that all pages share, whatever the job has written. */
 export function publishedPage(text: string, home: Required<Crumb>): string | undefined {
   if (!text.startsWith(BEGINNING) || /http-equiv\s*=\s*["']?\s*refresh/i.test(text)) return undefined;
   const policy = "default-src 'none'; style-src 'unsafe-inline'; " +

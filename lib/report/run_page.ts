@@ -1,5 +1,6 @@
 /**
- * Renders `run.html`, the page of a run. The parts of this file are in the order of the page.
+ * The parts of this file are in the order of the page.
+ *
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
@@ -170,11 +171,6 @@ const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.internal, "Report this as a bug in the toolkit, with the job's log."],
 ];
 
-/**
- * Returns what to do after an outcome other than success; `undefined` if no step is known to help.
- * @param follow How to follow the run again without a command.
- * @param restart See {@linkcode RunPageOptions.restart}.
- */
 function nextOf(view: ResultView, follow: string | undefined, restart: string | undefined): string | undefined {
   const { outcome, resume, exitCode, kind: { noun } } = view;
   if (outcome === "error") {
@@ -183,12 +179,12 @@ function nextOf(view: ResultView, follow: string | undefined, restart: string | 
   }
   const texts: Readonly<Partial<Record<string, string>>> = {
     failed: `Fix the problem shown above. If another attempt could help, start the ${noun} again.`,
-    cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
+    cancelled: `The ${noun} was cancelled. Start it again if you still need it.`,
     deadline: `The ${noun} may still be running: follow it again.`,
     interrupted: resume === null
       ? restart === undefined
-        ? `Start the ${noun} again if it is still wanted.`
-        : `If the ${noun} is still wanted, ${restart}.`
+        ? `Start the ${noun} again if you still need it.`
+        : `If you still need the ${noun}, ${restart}.`
       : follow ?? `Follow the ${noun} again.`,
     started: `Follow the ${noun} to see its result.`,
     suppressed: "Wait until one of the active runs has ended, then trigger the automation again.",
@@ -325,10 +321,6 @@ const MAX_LAST_MESSAGE = 300;
 
 type NumberedEvent = RunEvent & { number: number };
 
-/**
- * Shows the last output of a tool and what the agent wrote after it. If the agent wrote nothing, shows the last events. Each line links to its event
- * in the list.
- */
 function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions): Part {
   const events = view.events.slice(-MAX_EVENTS).map((event, index) => ({ ...event, number: index + 1 }));
   const firstMs = beginning(view);
@@ -349,7 +341,7 @@ function lastLog(view: ResultView, { redact = (text) => text }: RunPageOptions):
   const tool = events.findLast((event) => event.type === "tool_finished" && outputOf(event) !== null);
   const output = tool === undefined ? [] : (outputOf(tool) ?? "").trimEnd().split("\n").slice(-MAX_OUTPUT_LINES);
   const written = agentLines(tool === undefined ? events : events.slice(tool.number), redact)
-    // The text of a line has lost its leading spaces.
+    // The text of a line has lost its leading spaces, so the message shows whether the line was indented.
     .filter(({ text, event }) => !isInner(event.message?.trim() === text ? event.message : text)).slice(-count);
   const items = [
     ...tool === undefined ? [] : [toolText(tool, events), ...output].map((text) => entry(tool, text)),
@@ -648,9 +640,9 @@ function more(view: ResultView, options: RunPageOptions): Part {
 
 function requests(view: ResultView): Block[] {
   const { requests, waits, durationMs } = view;
-  const waited = waits.length === 0 ? "none had to wait" : "including these waits";
+  const waited = waits.length === 0 ? "; none had to wait." : ", including these waits:";
   return [
-    { text: `${formatCount(requests, "request")} in ${formatDuration(durationMs)}; ${waited}.` },
+    { text: `${formatCount(requests, "request")} in ${formatDuration(durationMs)}${waited}` },
     ...waitTable(view),
   ];
 }
@@ -712,10 +704,6 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
   ];
 }
 
-/**
- * Returns the command that starts the same task again, and a sentence about what is missing. `null` if the repository is unknown, if a run without a
- * known id may be in progress, or if there is no program.
- */
 function startCommand(
   view: ResultView,
   { program = "mogplex-ci", repeat, settings = [], campaign }: RunPageOptions,
@@ -724,7 +712,9 @@ function startCommand(
     if (campaign.command === null) return null;
     return { text: `Start it again in campaign ${cutText(campaign.campaign, MAX_NAME)}`, command: campaign.command };
   }
-  if (repeat !== undefined) return { text: "To repeat the task, write this comment in its thread", command: repeat };
+  if (repeat !== undefined) {
+    return { text: "To repeat the task, write this comment in the thread of the request", command: repeat };
+  }
   // A new key would start a second agent beside an agent that may be running.
   if (mayHaveStarted(view)) return null;
   const { repository, repoId, harness, task, kind: { noun } } = view;

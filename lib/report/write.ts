@@ -1,6 +1,6 @@
 /**
- * Parses the report options, checks the files and writes the reports. Writing sends no requests and throws no errors: the caller decides what to do
- * if a report cannot be written.
+ * Writing sends no requests and throws no errors: the caller decides what to do if a report cannot be written.
+ *
  * @module
  */
 import { githubRecord, type PlatformFiles, type PlatformLinks } from "../ci/platform.ts";
@@ -85,10 +85,10 @@ export type OutputName =
   | "replayed"
   | "result_path";
 
-/** Values by output name. A missing output is not written. The schema of a result file can add outputs named `result_…`. */
+/** A missing output is not written. The schema of a result file can add outputs named `result_…`. */
 export type Outputs = Partial<Record<OutputName | `result_${string}`, string>>;
 
-/** Maximum size of a dotenv file with the values of a result. GitLab refuses a file of more than 5,000 bytes. */
+/** GitLab refuses a dotenv file of more than 5,000 bytes. */
 const MAX_RESULT_BYTES = 4_000;
 
 export function outputsOf(result: AnyResult, valuePath?: string): Outputs {
@@ -105,8 +105,8 @@ export function omittedOutputs(
 }
 
 /**
- * Leaves out a value of the result file if it is not safe in a script, or if it does not fit into the file of all outputs. An empty output would be
- * mistaken for an empty value.
+ * A value that is not safe in a script, or does not fit into the file of all outputs, is left out, because an empty output would be mistaken for an
+ * empty value.
  */
 function resultOutputs(
   result: AnyResult,
@@ -145,15 +145,11 @@ function runOutputs(result: AnyResult): Outputs {
   };
 }
 
-/**
- * Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not safe without quotes becomes empty, because people paste
- * outputs into scripts.
- */
+/** A value that is not safe without quotes becomes empty, because people paste outputs into scripts. */
 export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, string>>>): string {
   return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
 }
 
-/** A value that is not safe without quotes becomes empty. */
 export function outputVariables(outputs: Outputs): Record<string, string> {
   const entries = Object.entries(outputs).map(([name, value = ""]) => [
     variableName(name),
@@ -172,7 +168,7 @@ function renderDotenv(result: AnyResult, { valuePath }: Surroundings): string {
   return renderOutputsEnv(outputsOf(result, valuePath));
 }
 
-// The formats of `--report`. To add a format, add a renderer and a row here. A renderer uses the view that `viewOf` makes of any kind of result.
+// The formats of `--report`. To add a format, add a renderer and a row here.
 
 type Surroundings = MarkdownOptions & RunPageOptions & Pick<WriteReportsOptions, "valuePath">;
 
@@ -258,7 +254,7 @@ export function parseReportTarget(text: string, directory: string): ReportTarget
   if (path.trim() === "" || path === "-" || path.endsWith("/")) {
     throw new UsageError({
       attempted: `write report "${format}"`,
-      why: "its path must name a file",
+      why: "its path must point to a file",
       value: JSON.stringify(path),
     });
   }
@@ -291,10 +287,7 @@ function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
   return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error), advice };
 }
 
-/**
- * Checks that a file can be replaced, and removes it unless it must be kept.
- * @throws if the file is a device or behind a symbolic link.
- */
+/** Removes the file unless it must be kept. */
 export function proveReplaceable(io: ReportIo, path: string, stays: boolean): void {
   if (!stays) return proveWritable(io, path);
   proveWritable(io, `${path}.new`);
@@ -303,9 +296,9 @@ export function proveReplaceable(io: ReportIo, path: string, stays: boolean): vo
 }
 
 /**
- * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for reports of this run.
+ * Removes the reports of an earlier job, so that they are not mistaken for reports of this run.
+ *
  * @param kept Paths of the reports to keep for now.
- * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is the target of two reports.
  */
 export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, kept: readonly string[] = []): void {
   const seen = new Map<string, string>();
@@ -325,10 +318,8 @@ export function checkTargets(targets: readonly ReportTarget[], io: ReportIo, kep
   }
 }
 
-// Writes the reports without ever ending the job, and appends to the files of the CI system.
-
 export interface ReportProblem {
-  /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
+  /** A format, `value`, `github-outputs`, `github-summary` or `pipeline-variables`. */
   format: string;
   path: string;
   message: string;
@@ -392,16 +383,16 @@ export function appendOutputs(
 export interface WriteReportsOptions {
   files?: PlatformFiles | undefined;
   links?: PlatformLinks | undefined;
-  /** Settings of the job, for the page; not cleaned yet. @default {[]} */
+  /** Settings of the job, for the page; not cleaned yet. */
   settings?: readonly Setting[] | undefined;
   /** The program as the user called it, for commands to copy; not cleaned yet. `null` if no commands are shown. @default {"mogplex-ci"} */
   program?: string | null | undefined;
-  /** How to start the task of an interrupted job again without a command, as a trusted clause. @default unknown */
+  /** How to start the task of an interrupted job again without a command, as a trusted clause. */
   restart?: string | undefined;
-  /** The comment that repeats the run, not cleaned yet. @default a command repeats it */
+  /** The comment that repeats the run, not cleaned yet. */
   repeat?: string | undefined;
   earlier?: Earlier | undefined;
-  /** How to start a failed run again if a campaign started it; not cleaned yet. @default no campaign started it */
+  /** How to start a failed run again if a campaign started it; not cleaned yet. */
   campaign?: CampaignRetry | undefined;
   valuePath?: string | undefined;
   /** Removes this program's own token from the finished text, including JSON keys. */
@@ -416,7 +407,6 @@ function textsOf(values: Outputs): OutputTexts {
  * Publishes the id of a run or an automation run at once: as the GitHub output `run_id`, and as `MOGPLEX_RUN_ID` in the dotenv report. A cleanup step
  * then finds the id even if this process is killed. The id is added to the file of pipeline variables only at the end, because CI systems do not
  * document how they treat a repeated name.
- * @param targets All targets. Only `dotenv` is written.
  */
 export function writeRunId(
   runId: string,
@@ -437,10 +427,8 @@ export function writeRunId(
 }
 
 /**
- * Writes all reports, and appends outputs and summary to the files of the CI system.
  * @param result Not cleaned yet.
  * @param redact Removes secrets from text before the text is escaped.
- * @returns The reports that could not be written.
  */
 export function writeReports(
   result: AnyResult,

@@ -55,7 +55,7 @@ test("renderJunit() tells a failure: the verdict with its reason, the phases bef
     </testcase>
     <testcase classname="Mogplex run" name="Phase queue" time="180.000"/>
     <testcase classname="Mogplex run" name="Phase agent" time="60.500">
-      <skipped message="The run failed in this phase: see its verdict" type="phase">The run failed in this phase: see its verdict</skipped>
+      <skipped message="The run failed in this phase: see the verdict" type="phase">The run failed in this phase: see the verdict</skipped>
     </testcase>
   </testsuite>
 </testsuites>

@@ -69,7 +69,7 @@ test("renderRunPage() has no commands when the project has no program", () => {
     topOf(render({ outcome: "interrupted", resume }, restart))[1];
   expect(stopped("retry this job")).toContain("What to do: To follow it again: retry this job.");
   expect(stopped("set the input run-id to x")).toContain("What to do: To follow it again: set the input run-id to x.");
-  expect(stopped(null, "run this job again")).toContain("What to do: If the run is still wanted, run this job again.");
+  expect(stopped(null, "run this job again")).toContain("What to do: If you still need the run, run this job again.");
   for (const page of [failed, late]) expect(page).not.toContain('class="act');
 });
 
@@ -126,7 +126,7 @@ test("renderRunPage() says after an interruption to follow a run that can be fol
     return /What to do: ([^.]*\.)/.exec(topOf(page)[1] ?? "")?.[1];
   };
   expect(step("mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).toBe("Follow the run again.");
-  expect(step(null)).toBe("Start the run again if it is still wanted.");
+  expect(step(null)).toBe("Start the run again if you still need it.");
 });
 
 test("renderRunPage() shows what was asked, where, and what was done, and works without these fields", () => {
@@ -417,7 +417,7 @@ test("renderRunPage() has commands that start the task again as it was asked for
 test("renderRunPage() has the comment that repeats a run, and no command for it, when a comment asked for the run", () => {
   const page = renderRunPage({ ...sampleResult(), ...ASKED, ...FAILED }, { repeat: "@mogplex again" });
   expect(textsOf(page, "code")).toContain("@mogplex again");
-  expect(page).toContain("To repeat the task, write this comment in its thread");
+  expect(page).toContain("To repeat the task, write this comment in the thread of the request");
   expect([page.includes("Start the task again"), page.includes("--new")]).toEqual([false, false]);
 });
 

@@ -50,7 +50,7 @@ test("parseReportTarget() and checkTargets() throw errors in parts", () => {
   };
   expect(parts(() => parseReportTarget("json=", "out"))).toEqual([
     'write report "json"',
-    "its path must name a file",
+    "its path must point to a file",
     '""',
   ]);
   expect(parts(() => checkTargets([{ format: "json", path: "/readonly/a" }], memoryIo()))).toEqual([

@@ -225,9 +225,9 @@ test("the page that a post step writes has no command, and names the button that
     return post.io.files.get("mogplex-ci/run.html") ?? "";
   };
   const page = await pageOf({});
-  expect(page).toContain("If the run is still wanted, run this job again.");
+  expect(page).toContain("If you still need the run, run this job again.");
   expect(page).not.toContain("mogplex-ci run ");
-  expect(await pageOf({ "idempotency-key": "weekly" })).toContain("Start the run again if it is still wanted.");
+  expect(await pageOf({ "idempotency-key": "weekly" })).toContain("Start the run again if you still need it.");
 });
 
 test("the post step leaves the run when the workflow wants that", async () => {
