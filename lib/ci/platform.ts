@@ -1,6 +1,5 @@
 /**
- * Describes CI systems. `systemName` is in this file because a client of the service needs the name of the CI system, but not the tables of all
- * systems.
+ * `systemName` is in this file because a client of the service needs the name of the CI system, but not the tables of all systems.
  * @module
  */
 import { UsageError } from "../errors.ts";
@@ -67,12 +66,11 @@ export interface Fence {
 
 export interface Systems {
   detect(env: ReadEnv): Platform;
-  /** All variables that these systems set, sorted, for Deno's permissions. `lib/variables.ts` lists the toolkit's own variables. */
   variables(): string[];
 }
 
 export interface Platform {
-  /** `github`, `gitlab`, a name from `std-env`, `ci` for an unknown system, or `none` outside CI. */
+  /** A name in {@linkcode MARKS}, `ci` for an unknown system, or `none` outside CI. */
   readonly name: string;
   readonly isCi: boolean;
   readonly variables: readonly string[];
@@ -105,10 +103,10 @@ export interface Platform {
    * @param line The complete line without its line break. Parts that are harmless alone can form a command together.
    */
   escapeLine(line: string): SafeLine;
-  /** Returns a line for stdout that makes the system show a message outside the log. The title and the text are made inert. */
+  /** Returns a line for stdout. The title and the text are made inert. */
   annotate?(level: AnnotationLevel, title: string, text: string): string;
   /**
-   * Returns a line for stdout that sets a variable for later steps or jobs. Absent if the system uses a file for this, or does not support it.
+   * Returns a line for stdout. Absent if the system uses a file for this, or does not support it.
    * @param name `[A-Za-z0-9_]+`.
    * @param value Result of `bareValue`.
    */
@@ -118,7 +116,6 @@ export interface Platform {
    */
   showSummary?(absolutePath: string): string;
   /**
-   * Returns lines that fold a part of the log.
    * @param name `[A-Za-z0-9_.-]+`, unique within the job.
    * @param header Title of the section; made inert.
    * @param folded Whether the section is initially collapsed, on systems where the log controls this.
@@ -136,7 +133,6 @@ function linkVariables(template: string): string[] {
 /**
  * A variable at the start of a template is an address and loses trailing slashes if more text follows. All other values are percent-encoded. Example:
  * `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`.
- * @returns `undefined` if a variable is not set or `webUrl` refuses the result.
  */
 function fillLink(template: string, env: ReadEnv): string | undefined {
   return webUrl(fillText(template, env) ?? "");
@@ -322,7 +318,7 @@ export function namedPlatform(name: string): Platform {
 
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
 
-/** Variables that name a person. Variables of CI systems come first. */
+/** Variables of CI systems come first. */
 export const PERSON_VARIABLES: readonly string[] = [
   "GITLAB_USER_LOGIN",
   "GITHUB_ACTOR",
@@ -408,7 +404,7 @@ function isSet(env: ReadEnv, mark: string): boolean {
   return value === undefined ? Boolean(env(name)) : env(name) === value;
 }
 
-/** An unknown system sets `CI` to anything but `false` or `0`. Setting `MOGPLEX_CI_JOB` has the same effect. */
+/** An unknown system is detected if `CI` is set to anything but `false` or `0`. Setting `MOGPLEX_CI_JOB` has the same effect. */
 export function systemName(env: ReadEnv): string {
   const match = MARKS.find(([mark]) => isSet(env, mark));
   if (match !== undefined) return match[1];
@@ -421,9 +417,9 @@ export function markVariables(): string[] {
 }
 
 /**
- * Whether a value is the path that GitLab Runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. No
- * token or text has this form, so the file itself is not checked. On Deno, the program has no permission to check the file. Source: GitLab Runner
- * 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
+ * Whether a value is the path that GitLab Runner sets for a variable of type File: the project's path, `.tmp/`, and the name of the variable. The
+ * file itself is not checked, because the program has no permission for that on Deno, and other values hardly ever have this form. Source: GitLab
+ * Runner 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
  */
 export function isFileVariable(name: string, value: string | undefined): boolean {
   const text = value?.trim() ?? "";
@@ -436,7 +432,7 @@ export function fileVariableAdvice(forFile?: string): string {
 
 /**
  * A variable whose name ends in `_FILE` may contain the path of a file.
- * @param forFile Variable that is allowed to be of type File.
+ * @param forFile Variable to suggest for a value of type File.
  */
 export function readTextVariable(env: ReadEnv, name: string, forFile?: string): string | undefined {
   const value = env(name);

@@ -33,8 +33,8 @@ export const TOPICS: readonly string[] = ["commands", "environment", "exit-codes
 export type Continuation = { readonly command: string } | { readonly instruction: string };
 
 /**
- * The terms of one program: the command has flags, and the GitLab components have inputs. Each string except `program` completes a sentence that
- * begins with "give".
+ * The terms of one program, because the GitLab components have inputs instead of flags. `prompt`, `repo` and `runId` complete a sentence that begins
+ * with "give".
  */
 export interface Vocabulary {
   readonly program: string;
@@ -45,12 +45,10 @@ export interface Vocabulary {
   resume(
     result: Pick<AnyResult, "resume" | "resumeIsCommand" | "outcome" | "runId" | "kind" | "idempotencyKey">,
   ): Continuation | null;
-  /** How to repeat a cancelled run. `undefined` if a command repeats the run. */
   readonly restart?: string | undefined;
   cancel(runId: string): string;
-  /** The comment that repeats a run that was requested in a comment. `undefined` if a command repeats the run. */
+  /** The comment that repeats a run, such as `@mogplex again`. */
   readonly repeat?: string | undefined;
-  /** Replaces the library's terms in a message with the program's own terms. */
   words(message: string): string;
 }
 
@@ -75,10 +73,6 @@ export const inputWords = (
   ),
 });
 
-/**
- * @param program The command as the user called it, such as `node mogplex.mjs` if the program is not on the PATH.
- * @param isInJob Whether the command runs in a CI job. Outside CI, nothing retries the command.
- */
 export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary {
   const retryLater = isInJob
     ? "retry the job later, or raise --timeout"
@@ -97,13 +91,12 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
     words: (message) => {
       const list = `\`${program} repos list\``;
       const text = wordsWith(list, "set --repo or MOGPLEX_REPO_ID", "add --key-part NAME", retryLater)(message);
-      // The library always calls the program `mogplex-ci`, but the user may have called it by a different name.
+      // Messages of the library call the program `mogplex-ci`, but the user may have called it by a different name.
       return text.replaceAll(/`mogplex-ci(?= )/g, () => `\`${program}`);
     },
   };
 }
 
-/** Replacements for tests. */
 export interface MainOptions {
   fetch?: Fetch | undefined;
   clock?: Clock | undefined;
@@ -116,7 +109,7 @@ export interface MainOptions {
 
 declare const ofOptions: unique symbol;
 
-/** Only `option()` in `lib/cli/options.ts` creates this type, which ensures that no two options share a variable. */
+/** Only `option()` in `lib/cli/options.ts` creates values of this type, so that no two options share a variable. */
 export type OptionVariable<N extends VariableName = VariableName> = N & { readonly [ofOptions]: true };
 
 export type Heading = "Task" | "Following" | "Reports" | "Asking" | "Dry run" | "Keys";
@@ -125,7 +118,7 @@ export interface VerbFlag extends Flag {
   /** @default "Other" */
   heading?: Heading;
   variable?: OptionVariable;
-  /** The value to use if neither the flag nor the variable is set. If the option has no variable, `help` must mention this value. */
+  /** Only shown in help and in reports. If neither the flag nor the variable is set, reading the option returns `undefined`. */
   fallback?: string;
   /** The flag to suggest if the verb takes no positional arguments but the user passes one. */
   flagForText?: string;
@@ -146,16 +139,12 @@ export interface VerbFlags {
 
 export interface NotePlanner {
   wanted(context: Context): boolean;
-  /**
-   * `undefined` if there is no pull request for the note.
-   * @throws {UsageError} if the job cannot write a note. The caller prints the error and continues.
-   */
+  /** @throws {UsageError} if the job cannot write a note. The caller prints the error and continues. */
   plan(context: Context): PlannedNote | undefined;
 }
 
 export interface ExtraEnd {
   result: AnyResult;
-  /** The error that stopped the job before it reached a verdict. */
   error: unknown;
   written: readonly ReportTarget[];
 }
@@ -166,7 +155,6 @@ export interface JobExtra {
   onRequest(request: RequestReport): void;
   onNotice(notice: Notice): void;
   compare(result: AnyResult): Earlier | null;
-  /** Called after the reports are written. */
   ended(end: ExtraEnd): Promise<void>;
 }
 
@@ -178,14 +166,15 @@ export interface ExtraPermissions {
 }
 
 export interface JobExtras {
-  /** Values to mask, such as headers that contain secrets. */
   secrets(env: ReadEnv): string[];
-  /** `undefined` if there is nothing to do. @throws {UsageError} if a setting is invalid. */
   open(context: Context): Promise<JobExtra | undefined>;
   permissions(context: Context): ExtraPermissions;
 }
 
-/** Functions that only run outside CI, where users call the program repeatedly in the same folder. */
+/**
+ * Functions for people's own machines, where the command is called repeatedly in the same folder. The GitHub action and the GitLab components do not
+ * have them.
+ */
 export interface Laptop {
   chooseFolder(
     context: Context,
@@ -221,16 +210,13 @@ export interface Laptop {
 }
 
 export interface Folder {
-  /** Contains the id of the repository if the id was looked up. */
   request: RunRequest | LaterRequest;
   out: string;
-  /** Keeps other processes from using the folder. `undefined` if no claim was needed or possible. */
+  /** Keeps other processes from using the folder. */
   claim?: Claim | undefined;
   isNew?: boolean | undefined;
   resumePath?: string | undefined;
-  /** The run of the state file, as the service just returned it. `undefined` if only the key of the run is known. */
   resumeRun?: Run | undefined;
-  /** Maximum time since the end of the run, in milliseconds. `undefined` for no limit. */
   maxEndAgeMs?: number | undefined;
 }
 
@@ -245,7 +231,7 @@ export interface RunFolderUse {
 export interface RequestedTask {
   repository: string;
   task: string;
-  /** Whether the agent gets a different task. The task of a follow-up is created from the forge's data. */
+  /** Whether this is a follow-up. The full task of a follow-up is created later, from the forge's data. */
   isLater?: boolean | undefined;
 }
 
@@ -274,12 +260,10 @@ export interface Context {
   systems: Systems;
   /** For `completion`, which cannot import the list without a circular import. */
   verbs: readonly Verb[];
-  /** The first call checks whether files in the checkout change the program's settings. @throws {UsageError} See `guardCheckout`. */
+  /** @throws {UsageError} See `guardCheckout`. */
   guard(): void;
   /**
-   * The first call resolves the service and the token, checks the checkout with {@linkcode Context.guard} and masks the token in all later output.
-   * The code that opens a client prints the notices.
-   * @throws {UnauthorizedError | UsageError} See `resolveConnection` and `guardCheckout`.
+   * The first call also calls {@linkcode Context.guard}, and masks the token in all later output. The code that opens a client prints the notices.
    */
   connection(): Connection;
 }
@@ -292,17 +276,16 @@ export type VerbGroup = "drop-in" | "toolkit";
 export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
 
 /**
- * The row of a verb contains only constants and nested arrays. A spread, a template or a property access is a side effect, which would keep an unused
- * row in the bundle.
+ * Write a row with constants and nested arrays only. Bundlers treat a spread, a template or a property access as a side effect, and would keep an
+ * unused row.
  */
 export interface Verb {
   /** One or two words. A flag follows the words if {@linkcode Verb.chosenBy} selects the verb. */
   name: string;
-  /** Words that users might type instead of the last word of the name. Error messages suggest the right verb for these words. @default {[]} */
+  /** Words that users might type instead of the last word of the name. Error messages suggest the right verb for these words. */
   otherNames?: readonly string[];
   chosenBy?: readonly VerbFlag[];
   usage?: string;
-  /** @default {0} */
   maxPositionals?: number;
   summary: string;
   /** Shown in the help of this verb, but not in lists of verbs. */
@@ -310,7 +293,7 @@ export interface Verb {
   /** Drop-in verbs accept the flags, print the formats and use the exit codes that are documented for the `mogplex` command. */
   group: VerbGroup;
   flags: readonly (VerbFlag | readonly VerbFlag[])[];
-  /** Variables that the verb reads, other than the variables of its flags, of the service and of the token. @default {[]} */
+  /** Variables that the verb reads, other than the variables of its flags, of the service and of the token. */
   variables?: readonly VariableName[];
   otherVariables?: readonly string[];
   /** @default all codes of the group */

@@ -1,6 +1,5 @@
 /**
- * The output of `campaign run` and of `campaign status --watch`. On a terminal, it is a table that is redrawn in place. Otherwise, it is a line for
- * each change and a heartbeat each minute. CI systems with sections show one section per wave.
+ * On a terminal, the output is a table that is redrawn in place. Otherwise, it is a line for each change and a heartbeat each minute.
  *
  * @module
  */
@@ -89,7 +88,7 @@ export class LiveCampaign {
     }
   }
 
-  /** @param untilMs Milliseconds since 1970. The table does not change before this time. */
+  /** @param untilMs Milliseconds since 1970. */
   wait(untilMs: number): void {
     this.#waitsUntilMs = untilMs;
   }
@@ -288,8 +287,8 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number, waitsUntilMs
 }
 
 /**
- * The items that fit in the table: running items, items that need attention, and items that finished last. Within each group, the order is the same
- * as in all other tables: by verdict, then by position in the plan.
+ * The items that fit in the table: running items, items that need attention, and items that finished last. The second and the third group are sorted
+ * by verdict, then by position in the plan, as in the other tables.
  */
 function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
@@ -317,7 +316,7 @@ function othersText({ counts }: CampaignView, visibleItems: readonly CampaignIte
   );
 }
 
-// Log lines about a campaign in a CI system. The lines contain untrusted text.
+// The lines contain untrusted text.
 
 /** In UTF-16 units after redaction. The reports contain the full text. */
 const MAX_LINE = 500;
@@ -392,12 +391,7 @@ function details(item: CampaignItem, nowMs: number): string {
   ].join("  ");
 }
 
-/**
- * `13:53:00 failed acme/web npm test exited with code 1 (19 min)`.
- * @param item The item after the change.
- * @param name The item's display name: see `itemNames`.
- * @param nowMs Time of the change, in milliseconds since 1970.
- */
+/** `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`. */
 function campaignLine(item: CampaignItem, name: string, nowMs: number, times: boolean): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
   return `${time}${stateWord(item.verdict).padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();

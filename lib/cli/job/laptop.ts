@@ -1,6 +1,5 @@
 /**
- * The part of a command that only runs outside CI. It attaches to the run of an earlier command, keeps the files of each run in a separate folder and
- * out of Git, and opens the page of a run.
+ * The part of a command that only runs outside CI.
  *
  * @module
  */
@@ -39,10 +38,9 @@ import { isNotPermitted, isVariableRefused } from "../../runtime.ts";
 interface Remembered {
   /** `null` if the response to the start was lost. In this case, only the key identifies the run. */
   runId: string | null;
-  /** The run as the service just returned it. `undefined` if the id is unknown. */
   run?: Run;
   same: boolean;
-  /** Milliseconds since the end of the run. `null` if the run is active or the end is unknown. */
+  /** `null` unless the run succeeded. */
   endAgeMs: number | null;
 }
 
@@ -52,14 +50,12 @@ interface Remembered {
  */
 const UNSEEN_MS = 3_600_000;
 
-/** A start without a run id is treated as active for this long. */
+/** A start of another request without a run id is treated as active for this long. */
 const STARTING_MS = 300_000;
 
 /**
- * Reads the run of a state file that was written with this token.
- * @returns `undefined` if there is no such run. Also `undefined` for a finished run, unless the run has the same
- * request and succeeded within {@linkcode UNSEEN_MS}, and no command has seen its end.
- * @throws {UsageError} if the state is not a regular file.
+ * Only a state file that was written with this token is trusted. A finished run is returned only if it has the same request and succeeded within
+ * {@linkcode UNSEEN_MS}, and no command has seen its end.
  */
 async function rememberedRun(
   session: Session,
@@ -99,10 +95,9 @@ function provenState({ clock, token }: Session, files: StateFiles, path: string)
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start. The first choice is the folder of a run with the same request, if the run is active or no command has seen its end.
- * The second choice is the first folder without an active run. The folder is claimed so that other processes see this start.
- * @param wantsNew Whether to start a new run even if another run has the same request.
- * @throws {UsageError} if `--state` names the file of another active run.
+ * Unless the user asks for a new run or sets a key, the first choice is the folder of a run with the same request, if the run is active, or if it
+ * succeeded recently and no command has seen its end. Otherwise, the first folder without an active run is claimed, so that other processes see this
+ * start.
  */
 export async function chooseFolder(
   context: Context,
@@ -132,7 +127,7 @@ export async function chooseFolder(
     const resumePath = statePath(context, out);
     return { request, out, resumePath, resumeRun: run.run, maxEndAgeMs: UNSEEN_MS };
   };
-  // A folder before the one of the same request may be free again.
+  // All folders are searched first, because a folder before the matching one may be free again.
   for (const out of wantsNew || ownKey ? [] : folders) {
     const path = statePath(context, out);
     const state = valueOr(() => provenState(session, io, path), undefined);
@@ -185,11 +180,8 @@ async function claimFolder<F extends RunFolder>(
 }
 
 /**
- * Chooses the folder of an existing run: the run's own folder, or the first folder whose run can no longer be attached to. The state in a folder is
- * needed to find its run again, so the id of another run never replaces the state. If the job follows the run, the folder is claimed so that other
- * processes see the claim.
- * @throws {NotFoundError} if the service does not know the id. In this case, nothing is written.
- * @throws {UsageError} if `--state` names the file of another run that can be attached to.
+ * The run's own folder, or the first folder whose run can no longer be attached to. The state in a folder is needed to find its run again, so the id
+ * of another run never replaces the state. An unknown id fails before anything is written.
  */
 export async function folderOfRun(
   context: Context,
@@ -248,8 +240,7 @@ function attachableState(earlierRun: Remembered): string {
 }
 
 /**
- * Prints why the run does not use the first folder. If one of the other runs waits for an answer, the message is about that run, because the run does
- * not end until the user acts.
+ * If one of the other runs waits for an answer, the message is about that run, because the run does not end until the user acts.
  * @param others The runs in the folders before `out`.
  */
 function noteOtherFolder(
@@ -315,11 +306,7 @@ function exists({ io }: Context, path: string): boolean {
   return valueOr(() => io.realPath(path) !== undefined, false);
 }
 
-/**
- * Prepares a `.gitignore` for the folder of the reports, so that users do not commit the reports by accident. An existing folder with a user-chosen
- * name is not changed.
- * @returns A function that writes the file.
- */
+/** Prepares a `.gitignore`, so that users do not commit the reports by accident. An existing folder with a user-chosen name is not changed. */
 export function ignoringFolder(
   context: Context,
   { out, targets, isNew = false }: { out: string; targets: readonly Pick<ReportTarget, "path">[]; isNew?: boolean },
@@ -339,13 +326,11 @@ export function ignoringFolder(
   };
 }
 
-// Outside CI, the runs that this machine started are listed in a small file in the user's state directory. The file contains no token. It contains
-// only the first line of each task, unless the user turns that off.
+// Outside CI, the runs that this machine started are listed in a small file in the user's state directory. The file contains no token, and at most
+// the first line of each task.
 //
-// Each line is a JSON object that describes a start, the end of a run, or the place of a campaign. Campaigns store their runs themselves. Lines with
-// another version and incomplete lines are skipped.
+// Each line is a JSON object that describes a start, the end of a run, or the place of a campaign. Campaigns store their runs themselves.
 
-/** When the file has `MOST` lines, it is shortened to `KEPT` lines. */
 const KEPT = 200;
 const MOST = 400;
 const MAX_BYTES = 1024 * 1024;
@@ -357,7 +342,6 @@ function isRecentOn(context: Context): boolean {
   return isLaptop(context) && context.io.env("MOGPLEX_RECENT")?.trim() !== "off";
 }
 
-/** `undefined` in CI, if there is no home directory, or if the user turned the list off. */
 export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
   if (!isRecentOn(context)) return undefined;
@@ -371,7 +355,6 @@ export function recentFile(context: Context): string | undefined {
 const ALLOW_RECENT = "add --allow-env=HOME,XDG_STATE_HOME, and --allow-read and --allow-write for the directory " +
   "mogplex-ci in $XDG_STATE_HOME or ~/.local/state";
 
-/** Why Deno does not let this command read the list, and which flags to add. `undefined` if there is no list or the list can be read. */
 export function recentRefusal(context: Context): { why: string; advice: string } | undefined {
   if (!isRecentOn(context)) return undefined;
   const path = recentFile(context);
@@ -397,7 +380,7 @@ export function recentLines(context: Context, path: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** The records of the list that belong to the service of this context, oldest first. Empty if the list is turned off or cannot be read. */
+/** Oldest first. */
 export function recentRecords(context: Context): Record<string, unknown>[] {
   const path = recentFile(context);
   if (path === undefined) return [];
@@ -405,10 +388,7 @@ export function recentRecords(context: Context): Record<string, unknown>[] {
   return recentLines(context, path).map(parseJson).filter(isObject).filter((record) => record.origin === origin);
 }
 
-/**
- * Prints no error, because the list is not worth a message in every log.
- * @param isOnce Whether to skip a line that the file already contains.
- */
+/** Prints no error, because the list is not worth a message in every log. */
 function add(context: Context, value: object, isOnce = false): void {
   const path = recentFile(context);
   if (path === undefined) return;
@@ -437,7 +417,7 @@ export function rememberStart(
   if (recentFile(context) === undefined) return;
   // Deno may not have permission to resolve the path.
   const folder = out === null ? null : valueOr(() => io.realPath(out), undefined) ?? out;
-  // The run has started, so an invalid setting must not hide its id. The setting only hides the task.
+  // An invalid setting hides the task, but must not keep the id of the started run out of the list.
   const isTaskVisible = valueOr(() => context.option(SHOW_TASK) !== false, false);
   const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && isTaskVisible;
   const task = asked.task.trim();
@@ -455,7 +435,6 @@ export function rememberStart(
   });
 }
 
-/** `undefined` if the task is unknown, or if the list contains only its first line. */
 export function taskOfRun(context: Context, runId: string): string | undefined {
   const start = recentRecords(context).find((record) => record.runId === runId && record.isWholeTask === true);
   return typeof start?.task === "string" ? start.task : undefined;
@@ -518,7 +497,6 @@ export function rememberEnd(context: Context, result: AnyResult): void {
   });
 }
 
-/** A failure is printed and does not change the verdict. */
 export async function openPage({ io, writer }: Context, path: string): Promise<void> {
   const problem = await openFile(path, (name) => io.env(name));
   if (problem !== null) writer.error(`Cannot open page ${JSON.stringify(path)}: ${problem}; open it by hand`);

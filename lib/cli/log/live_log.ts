@@ -1,6 +1,5 @@
 /**
- * The log of a job that follows a run: the events in one section for each phase, and heartbeats. On an interactive terminal, there is also a status
- * line. With `--json`, stdout contains only JSON lines.
+ * The log of a job that follows a run. With `--json`, stdout contains only JSON lines.
  *
  * @module
  */
@@ -65,7 +64,6 @@ interface LiveLogOptions {
 
 /** Once the event lines exceed this size, only the newest lines are kept. Source: design, "Agent text is hostile". GitLab truncates logs at 4 MiB. */
 const MAX_EVENT_BYTES = 1_800_000;
-/** The number of event lines that are kept after {@linkcode MAX_EVENT_BYTES}, and printed at the end. */
 const KEPT_LINES = 200;
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
@@ -120,10 +118,7 @@ export class LiveLog {
     this.#requests = requests;
   }
 
-  /**
-   * Opens the first section when the run is known.
-   * @param status A status that was already printed.
-   */
+  /** @param status A status that was already printed. */
   open(status = this.#status): void {
     this.begin(status);
     this.#enter(0);
@@ -131,7 +126,7 @@ export class LiveLog {
   }
 
   /**
-   * Fences untrusted output after this call, without opening a section. Use this method for work that has no phases.
+   * For work that has no phases: starts the fence without opening a section.
    * @param status A status that was already printed.
    */
   begin(status: string): void {
@@ -147,12 +142,11 @@ export class LiveLog {
     this.#statusAt = this.#options.clock.now();
   }
 
-  /** Opens a fence before untrusted output. JSON lines need no fence, because they contain no commands and are read by programs. */
+  /** JSON lines need no fence, because they contain no commands and are read by programs. */
   #fence(): void {
     if (!this.#options.json) this.#options.writer.fence();
   }
 
-  /** Prints the lines that the size limit held back, and closes the last section. */
   close(): void {
     const { writer } = this.#options;
     this.#ticker.abort();
@@ -197,9 +191,8 @@ export class LiveLog {
   }
 
   /**
-   * Prints a line of the program in the columns of the events. If the output is JSON lines, prints nothing.
+   * If the output is JSON lines, prints nothing.
    * @param timed Whether the line has the current time. Use `false` between the events of a run, because later events may have earlier times.
-   * @default {true}
    */
   line(label: string, text: string, timed = true): void {
     const { json, writer, clock } = this.#options;
@@ -211,7 +204,7 @@ export class LiveLog {
     );
   }
 
-  /** Prints a fact that was unknown at the start, in the format of the lines at the start. If the output is JSON lines, prints nothing. */
+  /** For a fact that was unknown at the start. If the output is JSON lines, prints nothing. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;
@@ -220,8 +213,9 @@ export class LiveLog {
   }
 
   /**
-   * Prints heartbeats between the events on stdout, and all other notices on stderr. With a status line, there are no heartbeats. If two jobs share a
-   * run, the notice becomes a warning on the page of the job, because otherwise the second job looks like an ordinary success.
+   * Prints heartbeats between the events on stdout, and other notices on stderr. With a status line, there are no heartbeats. With `--json`, all
+   * notices go to stderr. If two jobs share a run, the notice becomes a warning on the page of the job, because otherwise the second job looks like
+   * an ordinary success.
    */
   notice(notice: NoticeFacts): void {
     const { json, writer, interactive, form } = this.#options;
@@ -262,7 +256,6 @@ export class LiveLog {
     void this.#showHeld();
   }
 
-  /** Prints text that has waited for its line break for {@linkcode HELD_MS}. */
   async #showHeld(): Promise<void> {
     const { signal } = this.#ticker;
     if (this.#watchesHeld) return;
@@ -339,7 +332,7 @@ export class LiveLog {
   }
 }
 
-// The current activity of a followed run, for the status line of a terminal and the heartbeats of a log. Times and durations are in milliseconds.
+// Times and durations are in milliseconds.
 
 interface Progress {
   nowMs: number;

@@ -1,6 +1,6 @@
 /**
- * Prints all output of the program. Every line is a `SafeLine`: either a fixed text of the program, or untrusted text that was normalized, redacted
- * and escaped. The user's own token is masked again before a line is printed.
+ * Prints all output of the program. A `SafeLine` is a fixed text of the program, or untrusted text that was normalized, redacted and escaped. The
+ * user's own token is masked in everything that is printed.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export class Writer {
     return wantsColors(this.#io, this.#isLog && this.#platform.showsColors);
   }
 
-  /** After this call, stdout is the log of a job. The log is colored even without a terminal if the CI system shows colors. */
+  /** After this call, stdout is the log of a job, which may be colored even without a terminal. */
   beginLog(): void {
     this.#isLog = true;
   }
@@ -70,10 +70,7 @@ export class Writer {
     return this.#platform.escapeLine(lines.map((each) => each.trim()).join(" "));
   }
 
-  /**
-   * @param maxLength Maximum length of a line, in UTF-16 units.
-   * @param hang Width and indent for line breaks: see `hangCells`. @default no line breaks
-   */
+  /** @param maxLength Maximum length of a line, in UTF-16 units. */
   untrustedLines(text: string, maxLength = Infinity, hang?: Hang): SafeLine[] {
     // Redaction comes before cutting, because the redactor does not recognize half of a secret.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n").map((line) => cutText(line, maxLength));
@@ -83,10 +80,7 @@ export class Writer {
     return broken.map((line) => this.#platform.escapeLine(line));
   }
 
-  /**
-   * Breaks lines between words for a person at a terminal, but never inside a command. Without a terminal, the lines are returned unchanged.
-   * @param indent Number of spaces before each continuation line.
-   */
+  /** Without a terminal, the lines are returned unchanged. Commands are never broken. */
   broken(stream: Stream, lines: readonly SafeLine[], indent: number): SafeLine[] {
     const columns = isInteractive({ io: this.#io, platform: this.#platform }, stream)
       ? this.#size()?.columns
@@ -108,7 +102,7 @@ export class Writer {
     this.#print("stdout", lines);
   }
 
-  /** Prints a text unchanged on stdout, for another program: a generated file, or commands for a shell. */
+  /** For another program: a generated file, or commands for a shell. The text is not escaped. */
   output(text: string): void {
     this.#print("stdout", [text]);
   }
@@ -132,9 +126,8 @@ export class Writer {
   }
 
   /**
-   * Colors a line or a part of a line if the terminal or the CI system shows colors.
-   * @param from Index of the first UTF-16 unit of the part. @default {0}
-   * @param to Index after the last UTF-16 unit of the part. @default the length of the line
+   * @param from Index of the first UTF-16 unit of the part.
+   * @param to Index after the last UTF-16 unit of the part.
    */
   paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
     if (!this.colored) return line;
@@ -300,9 +293,8 @@ export class LogSection {
   }
 
   /**
-   * Ends the current section and begins a new one.
-   * @param name Letters, digits and `_`. The id of the section gets a random suffix, because a job may follow several runs or campaigns.
-   * @param folded Whether the section is initially collapsed.
+   * The id of the section gets a random suffix, because a job may follow several runs or campaigns.
+   * @param name Letters, digits and `_`.
    */
   begin(name: string, title: string, folded: boolean): void {
     this.end();

@@ -4,15 +4,13 @@ import { EXIT } from "../../exit_codes.ts";
 import type { CheckSchedule } from "../../respond/checks.ts";
 import { MENTION_WORD } from "../settings.ts";
 
-/** Contains all files that `init` writes, except for the file of the CI system. */
 const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
-/** Licenses of the program's dependencies. The first lines of the program name this file. */
+/** The first lines of the program refer to this file by name. */
 export const LICENSES_FILE = `${PROGRAM_FILE}.licenses.txt`;
 /** GitLab only reads this file in the root directory. */
 export const ATTRIBUTES_FILE = ".gitattributes";
-/** With these attributes, GitHub and GitLab collapse the program in diffs. Reviewers can still expand it. */
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
@@ -64,9 +62,9 @@ export interface Recipe {
   marks?: readonly string[];
   hosts?: RegExp;
   needs: string;
-  /** Whether the file schedules the job. Otherwise, the user creates the schedule. @default {false} */
+  /** Whether the file schedules the job. Otherwise, the user creates the schedule. */
   weekly?: boolean;
-  /** The value that names the repository if its name is unknown. `undefined` if the variable MOGPLEX_REPO_ID names the repository. */
+  /** Shell expression for the repository if its name is unknown. `undefined` if the job needs the variable MOGPLEX_REPO_ID. */
   repo?: string;
   /**
    * @param repo The flag for the repository, after a space. Empty if a variable names the repository.
@@ -75,11 +73,11 @@ export interface Recipe {
   render(repo: string, stage: string): string;
   /** How to prepare what `needs` lists, before the commit. A step can have several lines. Indented lines are for copying. */
   steps: readonly string[];
-  /** What to do after the commit. Before the job exists, these steps would start other jobs or do nothing. @default {[]} */
+  /** What to do after the commit. Before the job exists, these steps would start other jobs or do nothing. */
   laterSteps?: readonly string[];
-  /** Things that the user created for the job outside the repository. `init` cannot remove them. */
+  /** Things that the user created outside the repository. `init` cannot remove them. */
   remains: readonly string[];
-  /** The job for `init --respond`. `undefined` if the system does not belong to a forge. */
+  /** The job for `init --respond`. `undefined` if comments cannot start jobs of the system. */
   respond?(
     schedule: CheckSchedule,
     mention: string,
@@ -92,7 +90,6 @@ export interface Recipe {
 
 const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
 
-/** Stores the history with the reports. A dashboard collects the history from there. */
 const KEEPS_HISTORY = " --history mogplex-ci/runs.ndjson";
 
 // A list, because the bundler treats a template line that begins with "import" as an import of this file.
@@ -238,7 +235,7 @@ const FOLLOW = `${VERIFY} && ${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 const CANCEL = `${VERIFY} && ${TOOL} runs cancel ${RUN_ID}`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
-/** The local runner `act` cannot store artifacts. */
+/** By default, the local runner `act` cannot store artifacts. */
 const KEEP = `      - name: Keep the reports
         if: always() && !env.ACT
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
@@ -277,14 +274,13 @@ export const REPO_PLACES = "in two places, for doctor and for respond";
 const FIND_REPOSITORY =
   `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job (${REPO_PLACES}).`;
 
-/** CI systems start jobs for schedules and events only from the default branch. */
 export const COMMIT = "Commit these files, and merge them into the default branch.";
 
 const MAKE_LABEL = "If labels should start agents, create the label mogplex.";
 
 const TURN_ON_ACTIONS = "Turn on Actions in the settings of the repository.";
 
-/** @param flags Begins with a space. @default none */
+/** @param flags Begins with a space. */
 const cleanStep = (flags = "") =>
   `      - name: Cancel the agent if the job was cancelled
         if: always()
@@ -404,7 +400,6 @@ ${cleanStep()}${keep}`;
   };
 }
 
-/** @param label A default label of the system's own runner. */
 const inContainer = (label: string) => `runs-on: ${label}\n    container: { image: "${NODE_IMAGE}" }`;
 
 const circleJob = (name: string, steps: string) =>
@@ -420,7 +415,7 @@ const VARIABLE = "the variable MOGPLEX_API_KEY: Settings > CI/CD > Variables";
 const GITLAB_NEEDS = `  needs: [] # start at once, even if another job of the pipeline fails
   inherit: { default: [tags] } # does not inherit before_script
 `;
-/** @param flags Begins with a space. @default none */
+/** @param flags Begins with a space. */
 const gitlabAfter = (flags = "") =>
   `  after_script:
     - ${CLEAN}${flags}
@@ -440,11 +435,10 @@ const GITLAB_ARTIFACTS = `  artifacts:
 const ALLOW_VARIABLES =
   'If GitLab refuses the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
 
-/** A part of a step, for a pipeline with other jobs that would also start on the schedule. */
+/** `init` leaves this sentence out if no other jobs start on the schedule. */
 export const STARTS_OTHERS =
   " It also starts all other jobs that run on schedules, such as deployments, unless you have kept them out: docs/gitlab.md.";
 
-/** `init` looks for the systems in this order. */
 export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recipe>({
   gitlab: {
     title: "GitLab CI/CD",
@@ -514,7 +508,7 @@ In a private project, also choose Confidential comments and Confidential issues 
         MAKE_LABEL,
         "Check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",
       ],
-      // Without the job, each comment would start the project's other jobs, so the webhook comes first.
+      // Without the job, each comment would start the project's other jobs, so users must remove the webhook before they merge.
       remains: [
         ...schedule === "none"
           ? []
@@ -735,7 +729,7 @@ ${
   ...SCRIPT_RECIPES,
 }));
 
-/** Removes the repository's name from a job, so that the jobs of two repositories can be compared. */
+/** Removes what depends on the repository's name, so that the jobs of two repositories can be compared. */
 export function withoutRepo(job: string): string {
   return job.replace(/^(?:#|\/\/) Needs: .*$/m, "").replace(/ --repo (?:"[^"\n]*"|\S+)/g, "");
 }
@@ -752,10 +746,6 @@ ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(repoName === undefined ? "" : ` --repo ${repoName}`, stage)}`;
 }
 
-/**
- * `undefined` if comments cannot start jobs of the system.
- * @param mention Name of the agent in mentions, without `@`.
- */
 export function respondRecipe(
   { respond, beside: _, ...recipe }: Recipe,
   schedule: CheckSchedule = "hourly",
@@ -768,7 +758,7 @@ export function respondRecipe(
 }
 
 export const TERMINAL = "terminal";
-/** A recipe for users who call the program by hand or only publish a dashboard. */
+/** For users who call the program by hand or only publish a dashboard. */
 export const NO_SYSTEM: Recipe = {
   title: "the program without a job",
   file: "",
