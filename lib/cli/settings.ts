@@ -1,8 +1,3 @@
-/**
- * Reads flags and variables: single options, required values, the places of files, and the settings of a job.
- *
- * @module
- */
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
 import type { ForgeJob } from "../forge/forge.ts";
 import { forgeOfJob } from "../forge/open.ts";
@@ -40,10 +35,7 @@ export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFla
   return { positionals, has: ({ name }) => has(name), get: ({ name }) => get(name), all: ({ name }) => all(name) };
 }
 
-/**
- * A flag overrides its variable, and an empty variable is treated as unset.
- * @param read Receives each option that was read, with the source of its value.
- */
+/** A flag overrides its variable, and an empty variable is treated as unset. */
 export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
   return (row) => {
     const { name, variable, fallback = "", parse } = row;
@@ -100,7 +92,6 @@ export function readUserLists(
   ];
 }
 
-/** The users that are in all lists. `undefined` if there is no list. @throws {UsageError} if the lists have no user in common. */
 export function commonUsers([first, ...others]: readonly UserList[]): readonly string[] | undefined {
   if (first === undefined) return undefined;
   const common = others.reduce(
@@ -141,7 +132,7 @@ export function givenRunId(context: Context): string | null {
   return isUuid(runId) ? runId.toLowerCase() : null;
 }
 
-/** Outside CI, users may give the first digits of an id. @throws {UsageError} See `wholeRunId` in `job/short_run_id.ts`. */
+/** Outside CI, users may give the first digits of an id. */
 function wholeRunId(context: Context, runId: string): string {
   return context.laptop?.wholeRunId(context, runId) ?? runId;
 }
@@ -150,10 +141,6 @@ export function runIdArgument(context: Context, verb: string): string {
   return checkUuid(wholeRunId(context, requiredArgument(context, verb, "run-id")), "run id");
 }
 
-/**
- * @param attempted The attempted action, for the message.
- * @throws {UsageError} if neither the argument nor `MOGPLEX_RUN_ID` is set.
- */
 export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
@@ -165,10 +152,7 @@ export function requiredRunId(context: Context, attempted: string): string {
   throw new UsageError({ attempted, why: "the run id is missing", advice });
 }
 
-/**
- * @param inFolder Whether the remote `origin` of the folder is the default outside CI.
- * @throws {UsageError} if there is no repository.
- */
+/** @param inFolder Whether the remote `origin` of the folder is the default outside CI. */
 export function requiredRepo(context: Context, attempted: string, inFolder: boolean): string {
   const { option, vocabulary, laptop, writer } = context;
   const repoOption = option(REPO);
@@ -191,7 +175,7 @@ export interface Places {
 
 const DEFAULT_OUT = "mogplex-ci";
 
-/** Whether the program created the folder: the default folder, or the folder of another run inside it. */
+/** Whether the program chose the name of the folder: the default folder, or the folder of another run inside it. */
 export function isDefaultOut(out: string): boolean {
   return out.replace(/\/+$/, "").replace(/\/run-\d+$/, "") === DEFAULT_OUT;
 }
@@ -217,7 +201,6 @@ export function statePath(context: Context, out: string = outDirectory(context))
   return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/${STATE_FILE}`;
 }
 
-/** @throws {UsageError} for an unknown format, or if a report has the path of the state file. */
 export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
   const { flags, option } = context;
   const flag = flags.all(REPORT);

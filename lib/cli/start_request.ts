@@ -30,10 +30,7 @@ export async function readStartRequest(context: Context, result?: ResultRequest)
   return request;
 }
 
-/**
- * The request without its task and its repository. The values are not checked.
- * @throws {UsageError} if a switch is neither on nor off, or both.
- */
+/** The values are not checked. */
 export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
   if (flags.has(CREATE_BRANCH) && flags.has(NO_CREATE_BRANCH)) {
     const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} cannot be used together`;
@@ -51,7 +48,6 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
   };
 }
 
-/** @throws {UsageError} if there is no task, if two sources of the same rank contain a task, or if the task cannot be read. */
 export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
   const prompts = givenPrompts(context);
@@ -92,11 +88,6 @@ function ofFile(context: Context, path: string): ReadPrompt {
   return () => readCheckoutFile(context, path, "read prompt");
 }
 
-/**
- * The text of a file that will be sent.
- * @param attempted The attempted action: the words after "Cannot".
- * @throws {UsageError} if the file cannot be read, or is a link to a place outside the working directory.
- */
 export function readCheckoutFile(context: Context, path: string, attempted: string): string {
   const { io } = context;
   const file = `file ${JSON.stringify(path)}`;
@@ -124,7 +115,6 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
 /**
  * A checkout can replace a file with a link, so that another file of this machine would be sent to the agent. A path that begins outside the working
  * directory, or contains `..`, is allowed, because the caller wrote it on purpose.
- * @throws {UsageError} if a path below the working directory leads out of it.
  */
 function refuseEscape({ io }: Context, path: string, attempted: string): void {
   if (path.split("/").includes("..")) return;
@@ -135,10 +125,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
   throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} is outside the working directory` });
 }
 
-/**
- * A value of `--input` overrides a value of the file.
- * @throws {UsageError} if a value is missing or invalid. In this case, no request has been sent.
- */
+/** A value of `--input` overrides a value of the file. */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
   const repo = requiredRepo(context, "trigger automation", false);
   const path = context.option(INPUT_FILE);
@@ -155,7 +142,7 @@ function inputPairs({ flags }: Context): [name: string, value: unknown][] {
   throw new UsageError({ attempted: "use --input", why: "a name is used twice", value: JSON.stringify(twice[0]) });
 }
 
-/** One value: `name=text`, or `name:=JSON`. Messages do not contain the value, because it may be a secret. */
+/** Messages do not contain the value, because it may be a secret. */
 function inputPair(text: string): [name: string, value: unknown] {
   const attempted = "use --input";
   const [, name, sign, value = ""] = /^(?!:=)([^=]+?)(:?=)(.*)$/s.exec(text) ?? [];
@@ -175,7 +162,6 @@ function inputPair(text: string): [name: string, value: unknown] {
   return [name, parsed];
 }
 
-/** The object in a file. `-` is standard input. @throws {UsageError} if the file does not contain an object. */
 async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
   const content = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
@@ -215,9 +201,6 @@ function losesDigits(json: string): boolean {
 /**
  * Throws if Bun has loaded a `.env` file of the checkout in CI. Anyone may have written the file, and a single line could send the token to another
  * host.
- * @param runtime Name and version of the runtime. @default the current runtime
- * @param args Arguments of the runtime. @default the arguments of this process's runtime
- * @throws {UsageError} The message contains the file, the variable and the flags that prevent the problem.
  */
 export function guardCheckout(
   { io, platform, systems }: Pick<Context, "io" | "platform" | "systems">,
@@ -239,10 +222,7 @@ const KINDS: readonly string[] = ["", ".development", ".production", ".test"];
 
 const FILES = KINDS.flatMap((kind) => [`.env${kind}`, `.env${kind}.local`]);
 
-/**
- * The first `.env` file of the working directory that sets a variable which changes the program's behavior, and the name of the variable.
- * @param ofPlatforms Variables that identify CI systems, and variables that the program reads on these systems.
- */
+/** @param ofPlatforms Variables that identify CI systems, and variables that the program reads on these systems. */
 export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
   for (const file of FILES) {
     const name = steeringName(readOrNothing(io, file), ofPlatforms);

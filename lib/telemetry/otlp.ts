@@ -86,11 +86,9 @@ export interface Span {
   remoteParent?: boolean;
   /** The name must have low cardinality. */
   name: string;
-  /** `client` for work that another program does for us. */
   kind: "internal" | "client";
   /** Milliseconds since 1970. */
   startMs: number;
-  /** Milliseconds since 1970; never before the start. */
   endMs: number;
   attributes: Attributes;
   events?: readonly SpanEvent[];
@@ -191,7 +189,6 @@ interface ExportOptions {
   clock: Clock;
   limitMs: number;
   redact: (text: string) => string;
-  /** Random number for jitter, at least 0 and less than 1. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
@@ -202,10 +199,7 @@ export const HURRIED_MS = 500;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
 
-/**
- * Sends a trace. Retries temporary failures until the time is up.
- * @returns What went wrong, as a sentence; `undefined` if the collector accepted everything.
- */
+/** @returns What went wrong, as a sentence; `undefined` if the collector accepted everything. */
 export async function sendSpans(
   { url, headers, timeoutMs, gzip }: Endpoint,
   body: string,
@@ -273,7 +267,7 @@ export function writeSpans(path: string, batch: string, io: Pick<Io, "appendFile
   return undefined;
 }
 
-// Important requests and waits are kept. All others are only counted.
+// Maximum number of requests and of waits that are kept. Other requests are only counted.
 
 const MAX_KEPT = 200;
 
@@ -347,7 +341,7 @@ interface CiPlace {
   env: ReadEnv;
 }
 
-/** @param ownAttributes Attributes that the user sets. They override ours. */
+/** @param ownAttributes Attributes that the user sets. They override all other attributes. */
 export function resourceAttributes({ platform, env }: CiPlace, ownAttributes: ReadonlyMap<string, string>): Attributes {
   const links = platform.links(env);
   return {
@@ -368,7 +362,7 @@ function withoutUser(address: string | undefined): string | null {
 export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
   const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
   const links = platform.links(env);
-  // The attempt is a unique id only on GitLab.
+  // On GitLab, the attempt is the id of the job.
   const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
   const id = parts.filter((part) => part !== null && part !== "").join("/");
   return {

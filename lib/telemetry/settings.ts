@@ -26,15 +26,11 @@ export interface Endpoint {
 export interface Sampler {
   /** Whether the parent span, if there is one, decides whether the trace is recorded. */
   byParent: boolean;
-  /** Whether all, none, or a share of the traces that begin in this job are recorded. */
+  /** Applies to traces that begin in this job. */
   root: "on" | "off" | "share";
   share: number;
 }
 
-/**
- * @param hasFile Whether a flag names a file for spans.
- * @returns `undefined` if traces are not requested, or if `OTEL_SDK_DISABLED` is `true`.
- */
 export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
   const exports = asksForExport(env);
   if (read(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true" || !(exports || hasFile)) return undefined;
@@ -171,14 +167,12 @@ const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Arra
 export interface TraceContext {
   traceId: string;
   spanId: string;
-  /** Id of the parent span, from `TRACEPARENT`; `null` if the job has no parent span. */
   parentSpanId: string | null;
   sampled: boolean;
-  /** `traceparent` for programs that the job or a later step starts. */
+  /** For programs that the job or a later step starts. */
   traceparent: string;
 }
 
-/** Uses the trace in `TRACEPARENT` if it is valid, otherwise the trace of the pipeline, otherwise a new trace. */
 export function openTrace(
   env: ReadEnv,
   platform: string,
@@ -209,7 +203,6 @@ function parseTraceparent(
 
 const isZero = (id: string) => /^0*$/.test(id);
 
-/** The id that all jobs of a pipeline share; `undefined` if the CI system has no such id. */
 function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   if (platform === "gitlab") {
     const id = env("CI_PIPELINE_ID") ?? "";
@@ -235,8 +228,7 @@ function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: 
   return root === "share" ? isInShare(traceId, share) : root === "on";
 }
 
-/** The decision depends only on the trace id and the share, so all programs with the same share make the same decision. */
 function isInShare(traceId: string, share: number): boolean {
-  // The last seven bytes of the id decide. Source: OpenTelemetry, `TraceIdRatioBased`.
+  // The last seven bytes of the id decide, so all programs with the same share make the same decision. Source: OpenTelemetry, `TraceIdRatioBased`.
   return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
 }

@@ -79,7 +79,7 @@ export function writeFile({ io }: Pick<Context, "io">, path: string, text: strin
 
 interface CampaignWork {
   once: boolean;
-  /** Whether the command exits with code 75 if the campaign has not finished. */
+  /** Whether the exit code of a single wave shows the state of the campaign. Otherwise, an unfinished campaign is a success. */
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: StepInternals["onInterrupt"];
@@ -90,7 +90,6 @@ const REPORT_MS = 5_000;
 /** The pause after a write, as a multiple of the write's duration. Writing 10,000 items takes about a second. */
 const REPORT_REST = 20;
 
-/** Writes the reports immediately if the interval has passed, otherwise when the next write is due. */
 class PacedReports {
   readonly #clock: Clock;
   readonly #write: () => void;
@@ -125,10 +124,6 @@ class PacedReports {
   }
 }
 
-/**
- * @returns The exit code.
- * @throws {MogplexError} if the campaign could not be opened.
- */
 export async function endWithCampaign(
   context: Context,
   place: CampaignPlace,
@@ -315,8 +310,7 @@ export async function refreshReports(context: Context, place: CampaignPlace, vie
 }
 
 /**
- * The name of another campaign whose plan is in the directory of the reports. `null` if there is no such plan. Also `null` if the home is a
- * directory, because opening the campaign checks that plan.
+ * The name of another campaign with a plan in the directory of the reports. If the home is a directory, opening the campaign already checks the plan.
  */
 function otherCampaign(
   { io }: Context,
@@ -377,11 +371,7 @@ function tasksOf({ tasks, items }: Lock): string[] {
     .map(({ title, prompt }) => title === null ? prompt : `${title}\n\n${prompt}`);
 }
 
-/**
- * The service and the token are only resolved when a request must be sent, because a finished campaign needs neither.
- * @param verb The words of the verb, for messages.
- * @throws {UsageError} if the file is missing, or a flag is invalid.
- */
+/** The service and the token are only resolved when a request must be sent, because a finished campaign needs neither. */
 export function readPlace(context: Context, verb: string): CampaignPlace {
   const { io, flags, option, clock, fetch, machine, platform, writer } = context;
   context.guard();
@@ -452,7 +442,7 @@ interface PublishOptions {
    * are written.
    */
   note: NotePlan | null;
-  /** Messages that were already printed and are not repeated. @default {new Set()} */
+  /** Messages that were already printed and are not repeated. */
   known?: Set<string>;
 }
 
@@ -502,10 +492,7 @@ export async function publishCampaign(
 
 // With `--json` there are no commands to the CI system, because programs read stdout.
 
-/**
- * @param view The view before redaction.
- * @param summary Path of `campaign.md`. `null` if the file was not written.
- */
+/** @param view The view before redaction. */
 function commandCampaign(
   context: { writer: Writer; io: Io },
   platform: Platform,

@@ -37,7 +37,7 @@ function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
 
-/** Time limit of the job's script. The component derives the time limit of the job from this value. */
+/** Time limit of the job's script. The template also passes this value to the runner, as RUNNER_SCRIPT_TIMEOUT. */
 const MINUTES = `${PREFIX}TIMEOUT_MINUTES`;
 const FOLLOW = `${PREFIX}FOLLOW`;
 const FLAGS: readonly VerbFlag[] = [
@@ -65,7 +65,7 @@ export const INPUT_VARIABLES: readonly string[] = [
   ...FLAGS.map(flagVariable),
 ];
 
-/** The pattern of an input that names a file or another resource. `variable` is `null` if the input has no `MOGPLEX_…` variable. */
+/** `variable` is `null` if the input has no `MOGPLEX_…` variable. */
 export type InputPattern = readonly [variable: VariableName | null, input: string, pattern: RegExp];
 
 export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/];
@@ -74,11 +74,9 @@ export const TOKEN_PATTERN: InputPattern = ["MOGPLEX_TOKEN_VARIABLE", "token-var
 export const DASHBOARD_PATTERNS: readonly InputPattern[] = [TOKEN_PATTERN];
 
 /**
- * Checks the inputs that name files or other resources. GitLab checks inputs itself, but a project or pipeline variable with the name of an input's
- * variable overrides the input without a check.
+ * GitLab checks inputs itself, but a project or pipeline variable with the name of an input's variable overrides the input without a check. The
+ * message does not contain the value, which may be a token.
  * @param patterns The patterns of the component. An input of the same name can have a different pattern in another component.
- * @throws {UsageError} if an input does not match its pattern. In this case, nothing has been read or written. The message does not contain the
- * value, which may be a token.
  */
 export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): void {
   for (const [variable, input, pattern] of patterns) {
@@ -95,7 +93,6 @@ export function checkInputs(env: ReadEnv, patterns: readonly InputPattern[]): vo
   }
 }
 
-/** Such as `acme/web`. */
 const PROJECT_PATH = "CI_PROJECT_PATH";
 
 const JOB_LIMIT = "CI_JOB_TIMEOUT";
@@ -131,7 +128,7 @@ function scriptSeconds(env: ReadEnv): number | undefined {
 
 /**
  * A warning if GitLab can terminate the job before its script reaches the time limit. A terminated job runs no cleanup and writes no reports. This is
- * not an error, because the tool stops waiting before GitLab terminates the job. `undefined` if the limits are consistent.
+ * not an error, because the tool stops waiting before GitLab terminates the job.
  */
 export function limitNotice(env: ReadEnv): string | undefined {
   const minutes = Number(env(MINUTES));
@@ -144,8 +141,8 @@ export function limitNotice(env: ReadEnv): string | undefined {
 }
 
 /**
- * The number of seconds to wait: the input, or the time within the limits of the script and the job. The tool's own deadline always comes first.
- * @throws {UsageError} if the script's limit is not a whole number of minutes, or leaves less than the requested time.
+ * The seconds to wait: the input, or the longest wait that the limits of the script and the job allow. Waiting ends before the script reaches its
+ * limit.
  */
 function timeout(env: ReadEnv): string | undefined {
   const input = env(inputVariable(TIMEOUT.variable))?.trim() ?? "";
@@ -164,7 +161,7 @@ function timeout(env: ReadEnv): string | undefined {
   return seconds ?? String(most);
 }
 
-/** Variables with the same purpose. If the input for one of them is set, the others are ignored. */
+/** If the input for one of these variables is set, the others in its group are ignored. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
 /** These variables are ignored if the input `idempotency-key` is set. The input for the scope has a default, so its variable is always set. */
@@ -200,10 +197,7 @@ export function flagInput(env: ReadEnv, flag: VerbFlag): string | undefined {
   return (FLAGS.includes(flag) && env(flagVariable(flag))?.trim()) || undefined;
 }
 
-/**
- * Checks that the file with the task is inside the project, because other users may enter its path in a form.
- * @throws {UsageError} if the path is outside the project.
- */
+/** Other users may enter the path of the task in a form, so the file must be inside the project. */
 export function checkPromptFile(env: ReadEnv): void {
   const path = env(PROMPT_FILE.variable)?.trim() ?? "";
   const project = env("CI_PROJECT_DIR") ?? "";
@@ -217,8 +211,6 @@ export function checkPromptFile(env: ReadEnv): void {
     value: JSON.stringify(path),
   });
 }
-
-// The terms of the GitLab components, which have inputs instead of flags. Users retry a job instead of running a command.
 
 export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
   return {

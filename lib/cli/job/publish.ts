@@ -1,8 +1,3 @@
-/**
- * Publishes the result of a job with a list of publishers, which run in order.
- *
- * @module
- */
 import { InterruptedError } from "../../errors.ts";
 import type { RunEvent } from "../../model.ts";
 import { lastAgentLines, lastLines } from "../../report/event_text.ts";
@@ -36,15 +31,14 @@ import { lookup } from "../../lookup.ts";
 
 export interface Ended<R> extends EndDetails {
   result: R;
-  /** The error that stopped the job. `undefined` if the service returned a verdict. */
   error: unknown;
   isLeft?: boolean | undefined;
   /** Set by the publisher of reports, which runs first. */
   written: readonly ReportTarget[];
-  /** Whether the block with the reason was printed. Set by the publisher of the block. @default {false} */
+  /** Whether the block with the reason was printed. Set by the publisher of the block. */
   isShown?: boolean | undefined;
   compared?: string | undefined;
-  /** How to start a failed run of a campaign again. Set by the publisher of reports. `undefined` if no campaign started the run. */
+  /** How to start a failed run of a campaign again. Set by the publisher of reports. */
   campaign?: CampaignRetry | undefined;
 }
 

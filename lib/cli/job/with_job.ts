@@ -30,18 +30,17 @@ import { AT_END, eventFiles, isTogether, prepare, type Prepared, WHEN_LEFT, WHEN
 export interface JobAsked extends Partial<WaitSettings> {
   timeoutMs: number | undefined;
   log: LogForm | null;
-  /** The result file that the job requests. If it is set, the copy of an earlier job's result file is removed. @default none */
+  /** If this is set, the copy of an earlier job's result file is removed. */
   wanted?: object | undefined;
 }
 
-/** `A` is the type of the job's request. `F` is the type of the folder for its files. */
 interface JobPlan<R, A, F> {
   nothing: R;
   read(): A | Promise<A>;
-  /** Fields for the report of a job that ends before its work starts. @default none */
+  /** Fields for the report of a job that ends before its work starts. */
   named?(asked: A): Partial<R>;
   place?(asked: A, session: Session): Promise<F>;
-  /** Whether the followed operation was started before this job. @default {false} */
+  /** Whether the followed operation was started before this job. */
   exists?: boolean;
   onNotice?(notice: Notice): void;
   /** Whether the error is the caller's mistake. If so, no reports are written. */
@@ -60,11 +59,9 @@ export interface OpenJob<A, F> {
 }
 
 /**
- * Runs a job and publishes its result. In CI, an error that occurs before there is a result is also reported. Otherwise, users could mistake the
- * reports of an earlier job for reports of this job. Outside CI, a job that ends before it has a folder writes no reports. The reports of an earlier
- * job stay until this job has a run, or might have started one.
- * @returns The result in the program's own terms, and the places of the reports.
- * @throws {UsageError} if files in the checkout cannot be trusted. In this case, no report is written.
+ * In CI, an error that occurs before there is a result is also reported. Otherwise, users could mistake the reports of an earlier job for reports of
+ * this job. If files in the checkout cannot be trusted, no report is written. Outside CI, a job that ends before it has a folder writes no reports.
+ * The reports of an earlier job stay until this job has a run, or might have started one.
  */
 export async function withJob<R extends AnyResult, A extends JobAsked, F extends RunFolder = RunFolder>(
   context: Context,
@@ -111,7 +108,7 @@ export async function withJob<R extends AnyResult, A extends JobAsked, F extends
   const { places } = opened;
   const placed = { ...inFolder, opened };
   const published = await step(placed, async () => {
-    // The history may be in the folder of the reports, which did not exist until now.
+    // The history may be in the folder of the reports, which might not have existed until now.
     const extra = early ?? await openExtra();
     const files = plan.nothing.kind === "run" ? eventFiles(context, places) : [];
     return { places, log: request.log, eventFiles: files, extra };
@@ -193,7 +190,7 @@ function openWork<A extends JobAsked, F>(
   };
 }
 
-/** Before the log is open, these functions print notices as notes. */
+/** Before the log is open, notices are printed as notes, and the other functions do nothing. */
 interface Listeners {
   notice(notice: Notice): void;
   request(request: RequestReport): void;
@@ -244,10 +241,8 @@ interface OpenPlaces {
 }
 
 /**
- * Determines the places of the files, and removes files of an earlier job, which users could mistake for files of this job. Outside CI, these files
- * stay until a run is known, because a rejected start must not remove them.
- * @param job `exists`: whether the run was started before the job. `wanted`: the requested result file.
- * @throws {UsageError} if the files cannot be written.
+ * Removes files of an earlier job, which users could mistake for files of this job. Outside CI, these files stay until a run is known, because a
+ * rejected start must not remove them.
  */
 function openPlaces(
   context: Context,
@@ -348,10 +343,7 @@ interface Refusable {
   close(): void;
 }
 
-/**
- * Writes reports if the job has a place for them.
- * @throws the given error, or {@linkcode UsageError} if the reports cannot be written.
- */
+/** Publishes and rethrows the error. Reports are written unless the folder may hold reports of an earlier job. */
 async function refuse<R extends AnyResult>(
   context: Context,
   nothing: R,
@@ -395,10 +387,7 @@ function isUnanswered({ memory, requests }: Session): boolean {
   return requests() > 0 && !memory.answered;
 }
 
-/**
- * Adds advice to the result if something was unavailable and the status of the run is unknown. If the network prevented every response, the advice is
- * the same as in `doctor`.
- */
+/** If the network prevented every response, the advice is the same as in `doctor`. */
 function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknown, isUnanswered: boolean): R {
   const { error, status } = result;
   if (error === null || error.advice !== null || status !== null) return result;
@@ -409,10 +398,7 @@ function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknow
   return { ...result, error: { ...error, advice } };
 }
 
-/**
- * On Deno without permissions, every setting looks unset, so an error that names a setting would be misleading.
- * @throws {UsageError} if Deno is not allowed to read the folder of the reports.
- */
+/** On Deno without permissions, every setting looks unset, so an error that names a setting would be misleading. */
 function checkAccess({ io }: Context, { out }: Places): void {
   try {
     io.realPath(out);
@@ -438,8 +424,8 @@ function inWords<R extends AnyResult>(context: Context, result: R): R {
 }
 
 /**
- * Adds flags for the places of a run's files, so that the command that continues the run finds and updates these files. In CI, another machine runs
- * the command, so no flags are added.
+ * Adds flags for the places of a run's files, so that the command that continues the run finds and updates these files. In CI, another machine may
+ * run the command, so no flags are added.
  */
 function withPlaces(context: Context, command: string): string {
   if (!isLaptop(context)) return command;

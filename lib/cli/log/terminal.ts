@@ -1,8 +1,3 @@
-/**
- * Renders a document as lines of a terminal or a log. Lines are colored, truncated and aligned by cells, and are safe for any text.
- *
- * @module
- */
 import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
 import { type Block, type Fact, plainWords, type Words } from "../../text/document.ts";
 import { escapeLogLine } from "../../text/escape.ts";
@@ -20,9 +15,7 @@ export interface ScreenOptions {
   /** Width of a line in cells. The minimum is 40. */
   width: number;
   color: boolean;
-  /** Masks secrets in a text. @default no masking */
   redact?: ((text: string) => string) | undefined;
-  /** Makes a complete line harmless in the log of the CI system. @default `escapeLogLine` */
   escapeLine?: ((line: string) => SafeLine) | undefined;
 }
 
@@ -52,10 +45,7 @@ export class Screen {
     this.width = Math.max(MIN_WIDTH, options.width);
   }
 
-  /**
-   * An untrusted text on one line, redacted and without invisible characters.
-   * @param maxCells Longer texts are truncated.
-   */
+  /** @param maxCells Longer texts are truncated. */
   text(untrusted: string, maxCells = MAX_TEXT): string {
     const { redact = (text: string) => text } = this.#options;
     // Redaction comes before lines are joined, because a secret can have several lines. Truncation comes last.
@@ -73,12 +63,7 @@ export class Screen {
     this.#add(spans, this.width);
   }
 
-  /**
-   * Adds a text as one or more lines, broken at spaces.
-   * @param indent Number of spaces before the first line.
-   * @param head Text before `text`, with its own style. The head is never broken.
-   * @param hang Number of spaces before continuation lines.
-   */
+  /** @param head Text before `text`, with its own style. The head is never broken. */
   paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
     const first = this.width - indent - cellWidth(head.text);
     const [start = "", ...rest] = wrapCells(text, this.width - hang, first);
@@ -86,10 +71,7 @@ export class Screen {
     for (const line of rest) this.line({ text: " ".repeat(hang) }, { text: line, style });
   }
 
-  /**
-   * Adds parts of a document. Headings are preceded by an empty line.
-   * @param indent Number of spaces before each line. Commands are indented by two more spaces.
-   */
+  /** @param indent Number of spaces before each line. Commands are indented by two more spaces. */
   print(blocks: readonly ScreenBlock[], indent: number): void {
     for (const block of blocks) {
       if ("heading" in block) {
@@ -140,7 +122,6 @@ function paint(spans: readonly Span[]): string {
   }).join("");
 }
 
-/** Rows of a label and a text, for `Writer.untrustedLines`. Rows without a text are left out. */
 export function factsText(facts: readonly Fact[]): string {
   const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
   return facts.filter(([, value]) => value !== null)
@@ -149,9 +130,9 @@ export function factsText(facts: readonly Fact[]): string {
 }
 
 /**
- * Prints rows in columns. Their cells may contain untrusted text.
- * @param cells Maximum width of a line in cells. The widest columns after the first are truncated until the rows fit. @default {Infinity}
- * @param texts Columns with text for people to read. They keep twice the width of the other columns. @default {[]}
+ * The cells may contain untrusted text.
+ * @param cells Maximum width of a line. The widest columns after the first are truncated until the rows fit.
+ * @param texts Columns with text for people to read. They keep twice the width of the other columns.
  */
 export function printRows(
   writer: Writer,

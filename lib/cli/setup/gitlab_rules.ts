@@ -17,7 +17,7 @@ type Values = Readonly<Record<string, Value>>;
 
 const MERGE_REQUEST = "merge_request_event";
 
-/** Every pipeline for the default branch has these variables. All other variables are unknown. */
+/** The variables that are assumed for a pipeline on the default branch. All other variables are unknown. */
 const branchPipeline = (branch: string): Values => ({
   CI: "true",
   GITLAB_CI: "true",
@@ -50,7 +50,7 @@ const WORDS: Readonly<Record<string, string>> = {
   push: "pushes",
   [MERGE_REQUEST]: "merge_requests",
 };
-/** The value of `only` in a job without `only`, `except` and `rules`, in a pipeline without `workflow:rules`. */
+/** The value of `only` in a job without `only` and `rules`, in a pipeline without `workflow:rules`. */
 const DEFAULT_ONLY = ["branches", "tags"];
 const ALL_WORDS =
   "api branches chat external external_pull_requests merge_requests pipelines pushes schedules tags triggers web"
@@ -135,7 +135,6 @@ function expandRules(rules: unknown, sections: ReadonlyMap<string, unknown>, lev
   return target === undefined ? rules : expandRules(target, sections, level + 1);
 }
 
-/** @param starts Whether a rule with this `when` starts something. */
 function passesRules(
   rules: unknown,
   values: Values,

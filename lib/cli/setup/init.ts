@@ -1,6 +1,6 @@
 /**
- * `init` adds the program, its checksum and licenses, a task and a job to a repository, and removes them again. It never overwrites a file, and never
- * removes a file that was changed.
+ * Only `init --update` overwrites files: the program, its checksum and its licenses. `init --uninstall` keeps jobs, tasks and programs that were
+ * changed.
  *
  * @module
  */
@@ -124,7 +124,6 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const CHECKSUM_NOTE = "  its checksum";
 const LICENSES_NOTE = "  the licenses of its dependencies";
 
-/** @throws {UsageError} if it is unclear what to write. In this case, nothing has been written. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;
@@ -337,7 +336,6 @@ class Steps {
     this.#dry = context.flags.has(DRY_RUN);
   }
 
-  /** On a terminal, long lines are broken between words, and continuation lines are indented. */
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
     for (const line of lines) {
@@ -352,10 +350,7 @@ class Steps {
     writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
-  /**
-   * Prints a text whose indented lines are for copying.
-   * @param front Text before the first line. All other lines are indented by its length.
-   */
+  /** @param front Text before the first line. All other lines are indented by its length. */
   explain(front: string, text: string): void {
     for (const [index, line] of text.split("\n").entries()) {
       const whole = line === "" ? "" : `${index === 0 ? front : " ".repeat(front.length)}${line}`;
@@ -480,7 +475,7 @@ function programOf(context: Context) {
   };
 }
 
-/** Replaces the names of documentation pages with their paths in the toolkit. The user's own repository does not contain these pages. */
+/** The user's own repository does not contain the pages of the documentation. */
 function withPages(context: Context, sentence: string): string {
   const clone = parentOf(parentOf(fileOfProgram(context)));
   return sentence.replace(/\bdocs\/[\w-]+\.md/g, (page) => {
@@ -620,7 +615,6 @@ function startedJobs<T extends Pick<WrittenJob, "text">>(text: string, jobs: rea
   });
 }
 
-/** If no system was given, the files of all systems are removed. */
 function uninstall(context: Context, steps: Steps, origin: string): void {
   const isNamed = context.flags.positionals.length > 0;
   const systems = isNamed ? [systemOf(context, origin)] : RECIPES;
@@ -752,8 +746,7 @@ const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
 });
 
 /**
- * Predicts what the repository's own pipeline configuration does in the pipelines of a job: whether GitLab creates the pipelines, and which other
- * jobs start.
+ * Predicts what the repository's own pipeline configuration does in the pipelines of a job.
  * @returns Whether other jobs start or might start.
  */
 function describePipelines(steps: Steps, context: Context, job: GitlabJob): boolean {
