@@ -100,7 +100,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const nextMs = isAtRest(memory)
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, paceOf(nextStarts({ ...now, nowMs: lookedAtMs }), ready), open, settles);
-  const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open);
+  const endsMs = isOver || brief ? null : endMs(memory, nowMs, meanRunMs, open, pace);
   // A closed gate needs no approval if nothing is left to start.
   const closed = toStartCount(memory) + counts.running === 0 ? null : now.closed;
   const isGated = isAtGate({ state, waitingFor: closed });
@@ -108,7 +108,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const canaryGate = isOver ? null : canaryGateOf(memory);
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
   // The durations of failed runs do not predict the durations of the remaining runs.
-  const openEndMs = isGated && !brief && totalsOf(counts).good > 0 ? endMs(memory, nowMs, meanRunMs, open, true) : null;
+  const openPace = () => nextStarts({ ...now, closed: null, waiting: toStartCount(memory) });
+  const openEndMs = isGated && !brief && totalsOf(counts).good > 0
+    ? endMs(memory, nowMs, meanRunMs, open, openPace(), true)
+    : null;
   return {
     schema: 1,
     campaign,
@@ -268,6 +271,7 @@ function endMs(
   nowMs: number,
   meanRunMs: number,
   open: readonly StartMemory[],
+  { starts, nextMs }: Pace,
   isApproved = false,
 ): number | null {
   if (closedBy(memory) !== null && !isApproved) return null;
@@ -278,7 +282,10 @@ function endMs(
   const input = forecastInput(memory, { nowMs, meanRunMs: meanRunMs + lateMs, runningSinceMs, parallel });
   if (input.waiting + open.length === 0) return null;
   const gates = isApproved ? { canary: null } : {};
-  return forecast({ ...input, ...gates, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
+  // A start can wait for more than limits, for example for the next attempt to get a sandbox.
+  const refusedUntilMs = starts > 0 ? input.refusedUntilMs : Math.max(input.refusedUntilMs ?? 0, nextMs ?? 0);
+  return forecast({ ...input, ...gates, refusedUntilMs, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) })
+    .endsAtMs;
 }
 
 function aboutOf({ lock, gates, seq, lastAt, decisions, firstStartAt }: CampaignMemory): CampaignAbout {

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { makeView } from "../../../lib/campaign/view/make_view.ts";
 import { lingerMs } from "../../../lib/campaign/journal/memory.ts";
+import type { Lock } from "../../../lib/campaign/journal/lock.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
 import { nextStartText } from "../../../lib/campaign/report/words.ts";
 import { ended, foldJournal, intent, lockOf, recordsOf, serviceTime, started, uuidOf } from "./journal/sample.ts";
@@ -111,6 +112,24 @@ test("a run that lacked a sandbox, and whose events cannot be read, is looked at
     }),
     1,
   ]);
+});
+
+test("makeView() never forecasts an end before the next start while runs lack a sandbox", async () => {
+  const world = campaignWorld({ count: 1, scenarios: `steps: [{ after: 5, fail: ${LACK} }]` });
+  const early: string[] = [];
+  for (let wave = 0; wave < 8; wave++) {
+    await world.advance();
+    await world.clock.sleep(2 * MINUTE);
+    const memory = foldJournal(await world.lock() as Lock, await world.records());
+    const { endsAt, nextWaveAt, waitingFor } = makeView(memory, {
+      nowMs: world.clock.wallTime(),
+      meanRunMs: 5_000,
+      stays: true,
+    });
+    if (waitingFor !== "sandboxes") continue;
+    if (endsAt === null || nextWaveAt === null || endsAt <= nextWaveAt) early.push(`${wave}: ${endsAt}, ${nextWaveAt}`);
+  }
+  expect(early).toEqual([]);
 });
 
 test("an item that lacked a sandbox twelve times in a row has failed, which closes no gate", async () => {
