@@ -1,5 +1,5 @@
 /**
- * Detects the CI system from the environment. To add a system, see `CONTRIBUTING.md`, "Adding something".
+ * To add a system, see `CONTRIBUTING.md`, "Adding something".
  * @module
  */
 import { environmentVariable } from "../runtime.ts";
@@ -38,7 +38,7 @@ export function detectPlatform(env: ReadEnv): Platform {
   return SYSTEMS.find((each) => each.name === name) ?? (name === "none" ? none : namedPlatform(name));
 }
 
-/** All variables of all CI systems, sorted, for Deno's permissions. `lib/variables.ts` lists the toolkit's own variables. */
+/** For Deno's permissions. `lib/variables.ts` lists the toolkit's own variables. */
 export function platformVariables(): string[] {
   const names = new Set([...markVariables(), ...SYSTEMS.flatMap((each) => each.variables)]);
   for (const ourVariable of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(ourVariable);
@@ -47,7 +47,7 @@ export function platformVariables(): string[] {
 
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
-/** Detects the CI system of a script, which can run on any system. A program that is built for one system does not need this function. */
+/** For scripts that can run on any system. A program that is built for one system does not need this function. */
 export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
   return { platform: detectPlatform(env) };
 }

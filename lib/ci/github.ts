@@ -72,8 +72,8 @@ const withoutInvented = (env: ReadEnv): ReadEnv => (name) =>
   name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name);
 
 /**
- * See {@linkcode githubTable} for what the environment does not show. With act, the pipeline has no id, so jobs do not find earlier runs, and have no
- * links.
+ * See {@linkcode githubTable} for what the environment does not show. If act invented the id of the workflow run, the pipeline has no id and no link,
+ * so jobs do not find earlier runs.
  */
 export const github: Platform = {
   ...table,
@@ -83,8 +83,8 @@ export const github: Platform = {
 
 /**
  * Forgejo also sets Gitea's mark, so `detectPlatform` must look for Forgejo first. Runners before 7.0 set only Gitea's mark. The runner sets every
- * variable under GitHub's name as well. Source: Forgejo, "Forgejo Actions reference", variables; forgejo, models/actions/run.go, HTMLURL (pages have
- * run numbers).
+ * variable under GitHub's name as well. Source: Forgejo, "Forgejo Actions reference", variables; forgejo, models/actions/run.go, HTMLURL (the address
+ * contains the run number).
  */
 export const forgejo: Platform = definePlatform({
   ...githubTable,

@@ -7,7 +7,6 @@
  * @module
  */
 
-/** What a user does on a job's page to start another attempt of the job. */
 export const RETRY_JOB = "retry this job";
 
 /**
@@ -16,7 +15,7 @@ export const RETRY_JOB = "retry this job";
  */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 
-/** The failure reason of a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers refuse a file with this word. */
+/** The failure reason of a stopped runner, on servers since {@linkcode INTERRUPTED_SINCE}. Older servers reject a file with this word. */
 export const RUNNER_INTERRUPTED = "runner_interrupted";
 
 export const INTERRUPTED_SINCE = "19.1";

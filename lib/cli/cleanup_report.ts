@@ -41,10 +41,7 @@ async function reportAgain(context: Context, stopped: RunResult, endNote: EndNot
   await endNote(context, end, targets);
 }
 
-/**
- * @param by What cancels the run, for the reports: `after_script`.
- * @param endNote Completes the note of the job.
- */
+/** @param by What cancels the run, for the reports: `after_script`. */
 export async function cleanUpAndReport(
   context: Context,
   by: string,

@@ -21,7 +21,7 @@ interface Call extends
   > {
   forges?: readonly Forge[] | undefined;
   dropIn: boolean;
-  /** A token that does not come from a variable, and its place, for messages. @default the token from the environment */
+  /** A token that does not come from a variable, and its place, for messages. */
   given?: Pick<ConnectionOptions, "token" | "tokenPlace"> | undefined;
   option?: ReadOption;
   variables?: ReadEnv;
@@ -34,8 +34,8 @@ function once<T>(work: () => T): () => T {
 }
 
 /**
- * The context of a verb. No other function combines the guard, the token, the origin and redaction. The token is not registered with the CI system's
- * own masking (`::add-mask::`), because that would print the token, and the output can be piped into a file.
+ * The token is not registered with the CI system's own masking (`::add-mask::`), because that would print the token, and the output can be piped into
+ * a file.
  */
 export function openContext(
   { forges = [], dropIn, given, option, variables, ...parts }: Call,
@@ -74,10 +74,6 @@ export function maskToken(context: Context): void {
 /** How long a drop-in verb waits for a busy service. Source: design, "Command line". */
 const DROP_IN_MS = 10_000;
 
-/**
- * Opens the service for a drop-in verb with one deadline for all requests, and prints a note on stderr if the origin is not the default.
- * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
- */
 export function openDropIn(context: Context): { client: ServiceClient; call: CallOptions } {
   const { writer, clock, fetch, platform } = context;
   const connection = context.connection();
@@ -99,10 +95,6 @@ export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOp
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }
 
-/**
- * Opens a session with one deadline for the whole verb, or for a part of the verb.
- * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
- */
 export function openOneShot(context: Context, timeoutMs = ONE_SHOT_MS): { session: Session; call: CallOptions } {
   const { platform } = context;
   const options = { ...connectOptions(context), timeoutMs };

@@ -163,7 +163,6 @@ async function askForges(
   );
 }
 
-/** The files that match, and the patterns that match no file. @throws {UsageError} if there are too many files. */
 function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty: FileProblem[] } {
   const { found, cut } = filesOf(flags.all(flag), directoryLister());
   const isOther = (path: string, pattern: string) => path !== pattern && OTHER_FILES.has(basename(path));
@@ -220,9 +219,7 @@ interface PageCopy {
   readonly text: string;
 }
 
-/**
- * Copies the pages of runs and campaigns. The returned data contains the paths of the copies. A page that this program did not write gets no link.
- */
+/** The returned data contains the paths of the copies. */
 function copiesOf({ io, writer }: Context, data: DashboardData): { data: DashboardData; copies: PageCopy[] } {
   const copies = new Map<string, PageCopy>();
   const home = { name: dashboardName(data), href: "../index.html" };

@@ -1,6 +1,5 @@
 /**
- * All variables of the program, for the help and the documents: variables with an option, from the rows of `options.ts`, and all others. The programs
- * of the components and the action print no help, and do not import this file.
+ * The programs of the components and the action print no help, and do not import this file.
  *
  * @module
  */

@@ -5,7 +5,7 @@ import { createRedactor } from "../text/redact.ts";
 import type { VerbGroup, Vocabulary } from "./verb.ts";
 import { Writer } from "./log/writer.ts";
 
-/** A writer that masks the secrets in the environment. The token is added later. */
+/** Tokens from other places than MOGPLEX_API_KEY are masked later: see `openContext`. */
 export function createWriter(io: Io, platform: Platform, group: VerbGroup | undefined): Writer {
   const env = group === "toolkit" ? io.env : undefined;
   return new Writer(io, platform, createRedactor({ token: io.env("MOGPLEX_API_KEY"), env }));

@@ -1,8 +1,3 @@
-/**
- * The help texts, generated from the tables of verbs, flags, variables and exit codes.
- *
- * @module
- */
 import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { REPORT_FORMATS, TERMINAL_FORMATS } from "../report/write.ts";
 import { VERSION } from "../version.ts";
@@ -113,7 +108,7 @@ function variablesOf(verb: Verb): Variable[] {
   });
 }
 
-/** All exit codes in one line, and rows for codes with a special meaning for this verb. `help exit-codes` shows the usual meanings. */
+/** Only codes with a special meaning for this verb get a row. `help exit-codes` shows the usual meanings. */
 function exitParts(verb: Verb): string[] {
   const { group, meanings, verdict } = verb;
   const column = group === "drop-in" ? "dropIn" : "toolkit";
@@ -155,7 +150,7 @@ function otherRowHelp(verb: Verb, mainVerb: Verb): string {
   const mainFlags = flagsOf(mainVerb).map(({ name }) => name);
   const extraFlags = flagsOf(verb).filter(({ name }) => !mainFlags.includes(name));
   const without = (mainVerb.chosenBy ?? []).map(({ name }) => `--${name}`).join(" and ");
-  // A drop-in verb reads fewer variables than the other verbs, so they are listed.
+  // A drop-in verb reads fewer variables than the other verbs, so its variables are listed.
   const read = verb.group === "drop-in" ? `. Reads ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
   const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [

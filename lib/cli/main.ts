@@ -1,8 +1,3 @@
-/**
- * The command line: finds the verb, runs it, and maps errors to exit codes.
- *
- * @module
- */
 import { ALL_SYSTEMS } from "../ci/detect.ts";
 import { messageOf } from "../error_sentence.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
@@ -66,12 +61,7 @@ function safeInformation(args: readonly string[]): string | undefined {
   return valueOr(() => information(args), undefined);
 }
 
-/**
- * Runs the command line. Never throws.
- *
- * @param args Arguments after the program's name.
- * @returns The exit code.
- */
+/** Never throws. */
 export async function main(args: string[], io: Io, options: MainOptions = {}): Promise<number> {
   const platform = ALL_SYSTEMS.detect(io.env);
   let call: Call | undefined;
@@ -174,10 +164,9 @@ function findVerb(args: readonly string[]): FoundVerb {
 }
 
 /**
- * The rows of the called verb. If a flag selects a row, only this row is returned. Otherwise, all rows with these words are returned, beginning with
- * the row without a selecting flag.
+ * If a flag selects a row, only this row is returned. Otherwise, all rows with these words are returned, beginning with the row without a selecting
+ * flag.
  * @param others Other words that the error can suggest.
- * @throws {UsageError} if there is no such verb. The message names the nearest verb.
  */
 function findRows(args: readonly string[], others: readonly string[] = []): [FoundVerb, ...FoundVerb[]] {
   for (const count of [2, 1]) {
@@ -200,7 +189,7 @@ function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
 
-/** The calls that begin with a verb and a selecting flag, by that flag. If several rows have the flag, the first row is used. */
+/** If several rows have the flag, the first row is used. */
 function callsByFlag(): ReadonlyMap<string, string> {
   return new Map(
     VERBS.toReversed().flatMap((verb) =>
@@ -277,10 +266,6 @@ function parseCall(call: Call): VerbFlags {
   });
 }
 
-/**
- * Checks that no flag belongs to another row with the same words.
- * @throws {UsageError} if a flag does. The message contains the flags that select the other row.
- */
 function checkRow({ verb, args }: FoundVerb): void {
   const flagNames = flagsOf(verb).map(({ name }) => name);
   const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));

@@ -1,6 +1,5 @@
 /**
- * The options of the command. Each option has one row with its flag, the variable that it overrides, the rule for its value, and its help. Verbs only
- * read options through these rows. An option of a single verb is in the file of that verb, unless it has a variable or an input.
+ * Verbs only read options through these rows. An option of a single verb is in the file of that verb, unless it has a variable or an input.
  *
  * @module
  */
@@ -40,7 +39,7 @@ export const REPO = option("MOGPLEX_REPO_ID", {
   parse: anyText,
 });
 
-/** See `job/origin.ts`. The option has no variable, because a job names its repository. */
+/** See `job/origin.ts`. The option has no variable, because jobs specify the repository. */
 export const ORIGIN_HOST: VerbFlag = {
   name: "forge-host",
   value: "HOST",
@@ -483,7 +482,6 @@ export function duration(maxMs: number): Parse<number> {
   };
 }
 
-/** A switch: the flag alone, or a variable with the value `true` or `false`. */
 export function onOrOff(text: string, source: string): boolean {
   if (text === "true" || text === "1") return true;
   if (text === "false" || text === "0") return false;

@@ -1,8 +1,3 @@
-/**
- * The trace of one job: collects the facts of the job, and exports them after all other work.
- *
- * @module
- */
 import { InterruptedError } from "../errors.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../report/write.ts";
 import { cleanResult } from "../run/clean.ts";
@@ -107,11 +102,7 @@ class JobTrace {
   }
 }
 
-/**
- * Also prints the id of the trace.
- * @param file File to append spans to. `undefined` for no file.
- * @returns `undefined` if the job has no trace.
- */
+/** Also prints the id of the trace. */
 export function openTraceOf(
   context: Context,
   file: string | undefined,

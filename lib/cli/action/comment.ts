@@ -20,7 +20,7 @@ function matrixNode(env: ReadEnv): string | undefined {
   }
 }
 
-/** Adds a hash of the node to the identity of the job. The node itself can have any length. */
+/** The identity contains a hash, because the node can have any length. */
 export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   const text = matrixNode(env);
   if (text === undefined) return platform;
@@ -32,7 +32,6 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** `undefined` if the input is empty. @throws {UsageError} if the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,14}$/.test(text)) return text;

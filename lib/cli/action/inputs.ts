@@ -112,10 +112,7 @@ export function isOn(env: ReadEnv, name: InputName, fallback: boolean): boolean 
   return text === undefined ? fallback : onOrOff(text, `input ${name}`);
 }
 
-/**
- * `undefined` if only a variable has a token. If neither the input nor a variable has a token, `token` is empty, so that the error message names the
- * input.
- */
+/** If neither the input nor a variable has a token, `token` is empty, so that the error message names the input. */
 export function givenToken(env: ReadEnv): { token: string; tokenPlace: string } | undefined {
   const token = inputText(env, "token");
   const variables = ["MOGPLEX_API_KEY", "MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE"];

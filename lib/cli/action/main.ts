@@ -60,7 +60,7 @@ const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 /** `post` fails only for mistakes that the author of the job must fix, because the job already has its verdict. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
-/** Never throws. @returns The exit code. */
+/** Never throws. */
 export async function main(stage: Stage, process: Io, options: MainOptions = {}): Promise<number> {
   const { env } = process;
   const read = inputsFirst(env);
@@ -131,7 +131,7 @@ function readMark(env: ReadEnv, mark: Mark): string | undefined {
   return env(`STATE_${mark}`) || undefined;
 }
 
-/** If the runner does not provide the file, it has no `post` stage either. @throws {UsageError} if the file cannot be written. */
+/** If the runner does not provide the file, it has no `post` stage either. */
 function leaveMark(io: Io, mark: Mark, value: string): void {
   const path = io.env("GITHUB_STATE");
   if (!path) return;
@@ -211,7 +211,6 @@ interface Kind {
   failed: string;
 }
 
-/** Inputs for a new run. They cannot be combined with an existing run or an automation. */
 const FOR_STARTS: readonly InputName[] = [
   ...["after", "fix"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
@@ -268,8 +267,6 @@ function checkAutomationInput(env: ReadEnv): void {
   if (wrong < 0) return;
   throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
 }
-
-// The terms of the GitHub action, which has inputs instead of flags. Users rerun a job instead of running a command.
 
 const RERUN_JOB = "run this job again";
 

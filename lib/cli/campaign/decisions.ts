@@ -1,6 +1,6 @@
 /**
- * `campaign approve`, `resume`, `stop`, `retry` and `skip`: a user's decisions about a campaign. A decision sends requests only to cancel runs, or to
- * find the run of a start that got no response. The next wave, or the process that is using the directory, applies the decision.
+ * A decision sends requests to the service only to cancel runs, or to find the run of a start that got no response. The next wave, or the process
+ * that is using the directory, applies the decision.
  *
  * @module
  */
@@ -140,10 +140,6 @@ export function requiredReason(context: Context, attempted: string, advice: stri
   return reason;
 }
 
-/**
- * The name of the user who decides: the value of `--by`, otherwise a name from the environment. Outside CI, the last choice is the user of this
- * machine.
- */
 export function decider(context: Context): string {
   const { option, io, writer } = context;
   const person = personOf(io.env);
@@ -169,7 +165,7 @@ function followingStep(
     const [verb, ...args] = next.command;
     return [verb === "approve" ? "To open it:" : "To continue:", verb, ...args];
   }
-  // A campaign on a branch usually has a schedule.
+  // A campaign on a branch usually has a schedule, which starts the next wave.
   return isOnLaptop && !home?.startsWith("git:") ? ["To continue the campaign:", "run"] : [BY_HAND, "advance"];
 }
 

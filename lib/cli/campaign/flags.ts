@@ -50,10 +50,7 @@ export const SKIP_INVALID: VerbFlag = {
   help: "Keep unusable repositories as invalid items instead of failing",
 };
 
-/**
- * Parses `20m`, `1h30m`, or a number of seconds.
- * @returns Milliseconds, more than 0.
- */
+/** @returns Milliseconds, more than 0. */
 export function duration(text: string, source: string): number {
   const ms = parseDuration(text.trim());
   if (ms !== undefined && ms > 0) return ms;
@@ -94,10 +91,7 @@ export const FORGE_HOST: Option<string> = {
   parse: anyText,
 };
 
-/**
- * Parses `3d` or `12h`.
- * @returns Milliseconds, more than 0.
- */
+/** @returns Milliseconds, more than 0. */
 function days(text: string, source: string): number {
   const [, count] = /^\s*(\d{1,4})d\s*$/.exec(text) ?? [];
   return duration(count === undefined ? text : `${Number(count) * 24}h`, source);

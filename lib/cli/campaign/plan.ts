@@ -153,7 +153,6 @@ function quotaLine({ quota }: CampaignView): string {
   return text === NO_QUOTAS ? `Starts: ${text}` : `Starts used by this campaign: ${text}`;
 }
 
-/** @param isGiven Whether the user set the expected duration of a run, which is used until a run has finished. */
 function basisText(view: CampaignView, isGiven: boolean): string {
   if (hasEndedRun(view)) return "based on finished runs";
   return isGiven ? "as set by --mean-run" : "a guess; set it with --mean-run";

@@ -1,5 +1,5 @@
 /**
- * The screen of `campaign status`. It must contain everything that users need to decide what to do next.
+ * The screen must contain everything that users need to decide what to do next.
  *
  * @module
  */
@@ -51,15 +51,12 @@ export interface StatusOptions extends ScreenOptions {
   command?: CampaignCommand | undefined;
   problem?: string | null | undefined;
   all?: boolean | undefined;
-  /** Whether the screen is printed on a terminal. Items that need attention then come last, because users look at the end. @default {false} */
+  /** Whether the screen is printed on a terminal. Items that need attention then come last, because users look at the end. */
   isEnd?: boolean | undefined;
   short?: boolean | undefined;
 }
 
-/**
- * @param view The view before redaction.
- * @returns Lines that fit the width, except for commands, which are not cut.
- */
+/** @param view The view before redaction. */
 export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
   const screen = new Screen(options);
   const nowMs = instantMs(view.at) ?? 0;
@@ -342,7 +339,10 @@ export class ItemTable {
     this.#fit();
   }
 
-  /** Shortens addresses and then names until the table fits the screen. A shortened number would be useless, so columns of numbers are dropped. */
+  /**
+   * States, addresses and names are shortened until the table fits the screen. A shortened id or number would be useless, so the other columns are
+   * dropped.
+   */
   #fit(): void {
     const widths = this.#widths;
     const over = () =>

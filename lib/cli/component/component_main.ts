@@ -28,9 +28,8 @@ interface ComponentProgram {
   flags: VerbFlags;
   patterns: readonly InputPattern[];
   /**
-   * Called before anything is read.
+   * Called before any file is read.
    * @param env The environment, in which inputs override variables.
-   * @throws {UsageError} if an input is invalid.
    */
   check?: (env: ReadEnv) => void;
   notes?: NotePlanner;
@@ -40,7 +39,7 @@ interface ComponentProgram {
 
 const SECONDARY: readonly string[] = ["permissions", "cleanup"];
 
-/** Never throws. @returns The exit code. */
+/** Never throws. */
 export async function componentMain(
   { verbs, flags, patterns, check, notes, forges = [], extras }: ComponentProgram,
   args: readonly string[],

@@ -1,8 +1,3 @@
-/**
- * The program of the GitLab component `dashboard`. Like the other components, it reads all settings from the environment.
- *
- * @module
- */
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
@@ -42,11 +37,7 @@ async function printPermissions({ io: { env }, platform, systems, writer }: Cont
 
 const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard, permissions: printPermissions };
 
-/**
- * Never throws.
- * @param args The verb: `dashboard` or `permissions`.
- * @returns The exit code.
- */
+/** Never throws. */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const program = { verbs: VERBS, flags: flagsOf(process.env), patterns: DASHBOARD_PATTERNS };
   return await componentMain(program, args, process, options);

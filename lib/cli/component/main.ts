@@ -1,6 +1,5 @@
 /**
- * The program of the GitLab components: the verbs of their jobs, which read all settings from the environment. This file imports the functions of
- * verbs but not their rows, so that the bundler drops the help.
+ * This file imports the functions of verbs but not their rows, so that the bundler drops the help.
  *
  * @module
  */
@@ -72,11 +71,7 @@ function flagsOf(io: Io, [verb]: readonly string[]): VerbFlags {
   };
 }
 
-/**
- * Never throws.
- * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
- * @returns The exit code.
- */
+/** Never throws. */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const check = (env: ReadEnv) => checkPromptFile(env);
   return await componentMain(

@@ -10,7 +10,6 @@ import { openOneShot } from "../context.ts";
 import { checkJobForge } from "../job/open_forge.ts";
 import type { Context } from "../verb.ts";
 
-/** A single request is enough, and starts nothing. */
 async function checkToken(context: Context): Promise<Check> {
   const access = await tried(async () => {
     const { session: { client }, call } = openOneShot(context);

@@ -1,5 +1,5 @@
 /**
- * The runs of campaigns in this folder and below it, from their journals and from the reports of their waves. No request is sent.
+ * No request is sent.
  *
  * @module
  */
@@ -85,10 +85,6 @@ function readText({ io }: Context, path: string): string {
   return valueOr(() => io.readFile(path, MAX_CAMPAIGN_BYTES, "refuse", "replace") ?? "", "");
 }
 
-/**
- * How the campaign of a failed or cancelled run can start the run again. `undefined` in CI, for all other runs, and if no report of a campaign
- * contains the run.
- */
 export function campaignRetry(context: Context, { runId, outcome }: AnyResult): CampaignRetry | undefined {
   if (!isLaptop(context) || runId === null || outcome !== "failed" && outcome !== "cancelled") return undefined;
   for (const place of campaignsHere(context)) {

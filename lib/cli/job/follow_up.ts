@@ -1,6 +1,5 @@
 /**
- * `run --after`: the request of a run that continues the work of an earlier run, on the branch of its pull request. The forge is read only if a run
- * must be started. When a job is retried, the pull request may already be merged, or its checks may be green.
+ * The forge is read only if a run must be started. When a job is retried, the pull request may already be merged, or its checks may have passed.
  *
  * @module
  */
@@ -32,7 +31,6 @@ type Named = { number: number } | { address: PullRequestAddress } | { runId: str
 
 type Work = { task: string } | { fix: Fix };
 
-/** @throws {UsageError} if flags contradict each other, or if the task or the schema of a result file cannot be read. */
 export async function readFollowUp(context: Context, after: string, result?: ResultRequest): Promise<LaterRequest> {
   const { flags, option } = context;
   const other = WHERE.find((flag) => flags.has(flag) || flags.get(flag) !== undefined);
@@ -58,11 +56,6 @@ export async function readFollowUp(context: Context, after: string, result?: Res
   };
 }
 
-/**
- * Uses the current responses of the forge and the service.
- * @throws {UsageError} if there is no such pull request, it is closed or comes from a fork, or there is nothing to fix.
- * @throws {MogplexError} with exit code 69 if the forge or the service cannot be read.
- */
 async function makeRequest(
   context: Context,
   { after, named, work, result }: { after: string; named: Named; work: Work; result: ResultRequest | undefined },

@@ -83,9 +83,9 @@ export interface JobNote {
 }
 
 export interface EndDetails {
-  /** What happened to the operation when a signal stopped the job, as a clause. `undefined` if no signal stopped the job. */
+  /** What happened to the operation when a signal stopped the job, as a clause. */
   stopped?: string | undefined;
-  /** How many runs in a row had this outcome, including this run. Set by the publisher of reports. `undefined` if unknown. */
+  /** How many runs in a row had this outcome, including this run. Set by the publisher of reports. */
   streak?: number | undefined;
 }
 
@@ -187,7 +187,7 @@ export function planJobNote(
     /** Number of a pull request in the job's own repository. `undefined` for the job's own pull request. */
     number?: number;
     inputAdvice?: string | undefined;
-    /** The matrix node of the job, as shown to users. @default {""} */
+    /** The matrix node of the job, as shown to users. */
     matrix?: string;
   } = {},
 ): PlannedNote | undefined {

@@ -62,7 +62,6 @@ export function noteWaits({ clock, writer }: Pick<Context, "clock" | "writer">):
   };
 }
 
-/** The permissions for requests to the forge. Nothing is checked. */
 export function forgeNeeds(
   { io: { env }, platform: { name }, forges }: Pick<Context, "io" | "platform" | "forges">,
   after?: string,

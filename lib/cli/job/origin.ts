@@ -1,6 +1,5 @@
 /**
- * The Git repository of the folder in which the command runs: its root and its remote `origin`. Other files only get names and hosts, because the
- * address of a remote may contain a password.
+ * The address of a remote may contain a password, so print only its name and its host.
  *
  * @module
  */
@@ -24,7 +23,7 @@ export function remotesOf(context: Context): Map<string, string> {
   return new Map([...allRemotes(context)].filter(([, address]) => hostOf(address) !== undefined));
 }
 
-/** The remote `origin` of this folder, which may be a path on this machine. `undefined` in a CI job, or if there is no such remote. */
+/** May be a path on this machine. */
 export function originOfFolder(context: Context): string | undefined {
   return isLaptop(context) ? allRemotes(context).get("origin") : undefined;
 }
@@ -34,13 +33,13 @@ function allRemotes({ io }: Context): Map<string, string> {
   return new Map(remotes.map(([, name = "", address = ""]): [string, string] => [name, address]));
 }
 
-/** The default branch of `origin` at the time when this repository was cloned. `undefined` if Git has not recorded it. */
+/** The default branch at the time when this repository was cloned. */
 export function defaultBranchOf(io: Io): string | undefined {
   return /^ref: refs\/remotes\/origin\/(\S+)/.exec(readGitFile(io, "refs/remotes/origin/HEAD") ?? "")?.[1];
 }
 
 /**
- * A file of the Git directory of this folder's repository, also in a worktree, a submodule or a subfolder. `undefined` if the file cannot be read.
+ * Also works in a worktree, a submodule or a subfolder.
  * @param path Path of a file that all worktrees share.
  */
 function readGitFile(io: Io, path: string): string | undefined {
@@ -56,7 +55,7 @@ function readGitFile(io: Io, path: string): string | undefined {
   return read(`${common === undefined ? directory : below(directory, common)}/${path}`);
 }
 
-/** The root of this folder's repository, as `.` or a path such as `../..`. `undefined` if this folder is not in a repository. */
+/** `.` or a path such as `../..`. */
 export function rootOfRepository(io: Io): string | undefined {
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return [".", ...ups].find((up) =>
@@ -72,12 +71,8 @@ export function hostOf(address: string): string | undefined {
 }
 
 /**
- * The repository of this folder if the user names none: `owner/name` of `origin`. `undefined` in a CI job, if stdout is not a terminal, or in a
- * program that only runs in CI.
- * @param isRequired Whether the verb cannot work without a repository. If it is `true` and stdout is not a terminal, the error explains why `origin`
- * is not used.
- * @throws {UsageError} if `origin` is missing or is on another host, or if `upstream` names another repository. The message contains a command to
- * copy.
+ * If stdout is not a terminal, `origin` is not used.
+ * @param isRequired Whether the verb cannot work without a repository. The error then explains why `origin` is not used.
  */
 export function repositoryOfFolder(context: Context, attempted: string, isRequired: boolean): string | undefined {
   const { flags, io, writer, vocabulary } = context;
@@ -120,7 +115,7 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
   return name;
 }
 
-/** @throws {UsageError} if the text is not a host. Unlike other flags for hosts, this flag cannot name a token. */
+/** Unlike `--forge-host` of the campaign verbs, this flag accepts only a host. */
 function checkHost(text: string, attempted: string): string {
   if (/^[a-z0-9.-]+$/i.test(text)) return text.toLowerCase();
   throw new UsageError({
@@ -133,7 +128,6 @@ function checkHost(text: string, attempted: string): string {
   });
 }
 
-/** A warning about an address on a host that the service does not support. `undefined` if no warning is needed. */
 export function hostNote(repo: string): string | undefined {
   const host = hostOf(repo.trim());
   if (host === undefined || host === KNOWN_HOST) return undefined;

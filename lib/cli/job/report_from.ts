@@ -1,5 +1,5 @@
 /**
- * `report --from` writes reports from the files of an earlier job, without sending requests.
+ * No request is sent.
  *
  * @module
  */
@@ -23,12 +23,7 @@ function textOf({ io }: Context, path: string): string {
   return text;
 }
 
-/**
- * By default, only the page is written.
- * @param paths `result.json`, `events.ndjson`, or both.
- * @returns The exit code of the result.
- * @throws {UsageError} if a file is neither a result nor events, or if a report would replace one of the files.
- */
+/** By default, only the page is written. */
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();

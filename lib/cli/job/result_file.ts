@@ -12,10 +12,6 @@ import { readCheckoutFile } from "../start_request.ts";
 import type { Context } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
-/**
- * `undefined` without the flags.
- * @throws {UsageError} if one of the two flags is missing, or if the schema is invalid. The message contains the position of the mistake.
- */
 export function readResultRequest(context: Context): ResultRequest | undefined {
   const { option } = context;
   const [path, file, retries] = [option(RESULT), option(SCHEMA), option(RESULT_RETRIES)];
@@ -37,10 +33,9 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
 }
 
 /**
- * The result file of an existing run: from the flags, or otherwise from the state file of its start.
+ * A state file that names a result file must have been written with this token. Otherwise, the job would succeed without the check of the result
+ * file.
  * @param state Path of the state file, which another job may have passed on.
- * @throws {UsageError} if the path in the flag contains `{id}` and no state file names the file. Also throws if the state file names a result file
- * but was not written with this token. Otherwise, the job would succeed without the check of the result file.
  */
 export function resultOfRun(
   context: Context,

@@ -1,6 +1,5 @@
 /**
- * Finds the run for the first digits of an id, as tables show them. The run is looked up in the records of this folder and this machine. No request
- * is sent.
+ * The first digits of an id, as tables show them, are looked up in the records of this folder and this machine. No request is sent.
  *
  * @module
  */
@@ -23,11 +22,7 @@ const MAX_VALUE = 80;
  */
 const MAX_FOLDERS = 50;
 
-/**
- * Returns the whole id of a run, and prints it in a note. In CI, or if the text is a whole id, the text is returned unchanged.
- * @throws {UsageError} if the text is neither an id nor at least 8 digits, or if no run or several runs begin with the digits.
- * @throws {UnauthorizedError} if there is no token.
- */
+/** Also prints the whole id in a note. */
 export function wholeRunId(context: Context, text: string): string {
   if (!isLaptop(context) || isUuid(text)) return text;
   if (!isShortRunId(text)) {
@@ -71,7 +66,6 @@ export function wholeRunId(context: Context, text: string): string {
   return runId;
 }
 
-/** The newest run in the state files of this folder. `undefined` in CI, or if there is no such run. */
 export function lastRunId(context: Context): string | undefined {
   if (!isLaptop(context)) return undefined;
   // If there is no token, or if a file is damaged, the error must still be about the missing id.
@@ -111,7 +105,6 @@ function stateRunIds(context: Context, path: string): string[] {
   return run === undefined ? [] : [run.runId];
 }
 
-/** `undefined` if the state file was not written with this token. */
 function provenRun(context: Context, path: string): { runId: string; startedAt: string } | undefined {
   const { io, clock } = context;
   const { token } = context.connection();

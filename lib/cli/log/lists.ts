@@ -42,7 +42,7 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
 // The text formats of the drop-in verbs, exactly as documented for the `mogplex` command. Source: CLI, "Headless runs". The lines contain untrusted
 // text.
 
-/** The page on which users can stop sandboxes. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
+/** The page on which users can stop sandboxes. Source: CLI, "Automation": `sandboxes stop` points to the web UI. */
 export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";
 
 function branchText({ branch }: Run): string {
@@ -88,7 +88,7 @@ export function sandboxCells(sandbox: Sandbox): string[] {
   return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
 }
 
-// Output of the verbs about automations, and the fields of the service's records that the output contains. The lines contain untrusted text.
+// The lines contain untrusted text.
 
 /** An automation for the list and for `--json`. It contains only known fields, because fields that the service adds later can contain anything. */
 export function shownAutomation(automation: Automation): Automation {
@@ -96,10 +96,6 @@ export function shownAutomation(automation: Automation): Automation {
   return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
 }
 
-/**
- * The record for `--json`, without its graphs.
- * @param runSummary Summary of the newest runs. `null` if the summary could not be read.
- */
 export function shownDetail(automation: AutomationDetail, runSummary: AutomationRunSummary | null): AutomationDetail {
   const { publishedVersion } = automation;
   const version = publishedVersion && { id: publishedVersion.id, versionNumber: publishedVersion.versionNumber };

@@ -1,6 +1,5 @@
 /**
- * The parts of a repository's GitLab pipeline that matter to a new job: the stages and the includes. A job with an unknown stage makes the whole
- * pipeline invalid.
+ * A job with an unknown stage makes the whole pipeline invalid.
  *
  * @module
  */
@@ -32,7 +31,6 @@ function documentsOf(text: string) {
   }
 }
 
-/** The position of the first syntax error, such as `line 3, column 5`. `undefined` if the file is valid. */
 export function invalidPlaceIn(text: string): string | undefined {
   const [start] = documentsOf(text).flatMap(({ errors }) => errors).map(({ linePos }) => linePos?.[0]);
   return start && `line ${start.line}, column ${start.col}`;

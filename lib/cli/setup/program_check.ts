@@ -1,9 +1,3 @@
-/**
- * The `doctor` checks of the program that `init` added to the repository. One check compares the program with its checksum, which needs no network.
- * If the user gave an address, another check looks for a newer release.
- *
- * @module
- */
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { isLoopback } from "../../loopback.ts";
@@ -37,7 +31,6 @@ export const RELEASES: Option<string> = {
   },
 };
 
-/** Checks of the committed program. Empty if there is no such file and no release check. */
 export async function checkProgram(context: Context): Promise<Check[]> {
   const address = context.option(RELEASES);
   const read = (path: string, most: number) => context.io.readFile(path, most, "refuse", "replace");

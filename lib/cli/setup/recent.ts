@@ -1,8 +1,3 @@
-/**
- * `runs recent` prints the runs that this machine started, newest first. For a run whose end is unknown, it requests the status from the service.
- *
- * @module
- */
 import { isUuid } from "../../service/contract.ts";
 import { ifFound } from "../../service/errors.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
@@ -23,18 +18,15 @@ interface RecentRun {
   /** ISO 8601. */
   startedAt: string;
   runId: string;
-  /** Origin of the run's service. Empty if the record has no origin. */
   origin: string;
   /** Name of the repository. If the user gave an id, this is the id until a command has recorded the end of the run. */
   repository: string;
   branch: string;
-  /** Folder of the reports. `null` if the run has no reports, or if the folder is unknown. */
   folder: string | null;
-  /** First line of the task. `undefined` if the user turned off storing tasks. */
+  /** First line of the task. */
   task?: string;
-  /** The verdict, or the last outcome that a command recorded. `null` if no command recorded an outcome. */
   outcome: string | null;
-  /** The service's status of a run without a known end. `null` if the status was not requested. */
+  /** The service's status of a run without a known end, or why the status is unknown. */
   status: string | null;
   exitCode: number | null;
   pullRequest: string | null;

@@ -31,7 +31,7 @@ const ADDS_TO: VerbFlag = {
   help: "Add the run to the job's history if the job could not",
 };
 
-/** `undefined` if there is no token. No token is needed if there is nothing to cancel. */
+/** No token is needed if there is nothing to cancel. */
 function connectionOf(context: Context): Connection | undefined {
   try {
     return context.connection();
@@ -48,11 +48,6 @@ export interface Outdated {
   update(end: RunResult): Promise<void>;
 }
 
-/**
- * Cancels the run that the job left active, adds the run to the history if the job could not, and updates reports and notes that still show the run
- * as active.
- * @param by What cancels the run.
- */
 export async function cleanUpJob(context: Context, by: string, outdated: Outdated): Promise<number> {
   const { writer } = context;
   const end = await cleanUp(context);
@@ -97,12 +92,6 @@ async function cleanUp(context: Context): Promise<CleanupEnd> {
 /** Time limit for reading the run. GitLab gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
-/**
- * Reads the run of a job that was stopped.
- * @param end What `cleanup` did with the run.
- * @param by What cancelled the run, if it was cancelled.
- * @returns The result of the job, or why the run could not be read.
- */
 async function lookAtStopped(
   context: Context,
   runId: string,

@@ -1,9 +1,3 @@
-/**
- * `doctor` checks everything that a job needs, and prints how to fix what is missing. It changes nothing. Its exit code is the code with which a job
- * for the purpose of `--for` would exit.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
@@ -93,8 +87,8 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 const STARTS: readonly Purpose[] = ["run", "respond"];
 
 /**
- * @param isRequired Whether to throw the error that a start without a repository would throw.
- * @throws {UsageError} if `origin` cannot be used. The message contains the reason and the flag that names the repository.
+ * On a terminal, the default is the repository of the folder.
+ * @param isRequired Whether to throw the error of a start that has no repository.
  */
 function repositoryOf(context: Context, isRequired: boolean): string | undefined {
   if (!STARTS.includes(purposeOf(context))) return undefined;
@@ -161,7 +155,6 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
-  // The token is masked in all later output.
   if (token.ok) writer.redactWith(createRedactor({ token: token.value.token, env: io.env }));
   const there = origin.ok
     ? await checkThere(context, machine, origin.value, token)

@@ -1,5 +1,5 @@
 /**
- * The checks of `doctor` that send no requests: the runtime, the checkout, and the environment of the job.
+ * These checks send no requests.
  *
  * @module
  */
@@ -159,7 +159,6 @@ const STARTS: Readonly<Record<string, string>> = {
   random: "each call starts a new run",
 };
 
-/** The state file in the folder identifies the run. */
 const LAPTOP =
   "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it";
 

@@ -1,6 +1,5 @@
 /**
- * The verbs that are documented for the `mogplex` command: `run`, `runs …`, `repos list`, `sandboxes …`. `run --follow` is a separate verb: see
- * `run_follow.ts`.
+ * These verbs are documented for the `mogplex` command.
  *
  * @module
  */
@@ -74,10 +73,7 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
   };
 }
 
-/**
- * A note for users if the response names the base branch as the working branch. Source: contract 4.6.
- * @param workingBranch The requested working branch.
- */
+/** Source: contract 4.6. */
 function baseNote({ branch: { base, working } }: StartResult, workingBranch: string | undefined): string | undefined {
   if (working !== base) return undefined;
   return workingBranch === undefined

@@ -47,10 +47,6 @@ const STATUS: VerbFlag = {
   help: "Set the commit status `mogplex/gate`: `success`, or `pending` while approvals are missing.",
 };
 
-/**
- * @returns The address, or the number in the job's own repository. `undefined` without `--pull-request`.
- * @throws {UsageError} for any other text.
- */
 function pullAddress({ flags, forges }: Context): PullRequestAddress | number | undefined {
   const url = flags.get(PULL_REQUEST);
   if (url === undefined) return undefined;

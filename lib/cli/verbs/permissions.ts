@@ -80,10 +80,6 @@ export function readVariables(env: ReadEnv, systems: Systems): string[] {
   return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);
 }
 
-/**
- * @param note Whether a note will be written, and where.
- * @throws {UsageError} if `MOGPLEX_URL` is not allowed.
- */
 export function permissionsFor(
   { env, platform, systems }: { env: ReadEnv; platform: Platform; systems: Systems },
   paths: PermissionPaths,

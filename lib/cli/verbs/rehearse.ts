@@ -1,5 +1,5 @@
 /**
- * `respond --dry-run` shows what a job would do with a mention. Nothing is sent, started or written.
+ * Nothing is sent, started or written.
  *
  * @module
  */
@@ -84,10 +84,6 @@ export function refuseRehearsalFlags({ flags }: Context): void {
   throw new UsageError({ attempted: "respond", why: `--${flag.name} works only in a dry run`, advice });
 }
 
-/**
- * @param readJob Reads the job's settings. Its parameter is the parameter `job` of `readUserLists`.
- * @returns The exit code of the job.
- */
 export async function rehearseMention(
   context: Context,
   readJob: (job: JobVariables) => Pick<RespondJob, "settings" | "request" | "showsTask" | "setsStatus">,
@@ -229,7 +225,6 @@ function placeOf(context: Context): AssumedPlace {
   return { ...isNamed ? named : here, repository: repoName(wanted) };
 }
 
-/** The CI system whose job `init --respond` wrote into this folder. `undefined` if there is no such job, or if several forges have one. */
 function writtenSystem({ forges, io }: Context): string | undefined {
   const isJob = (path: string) =>
     /\brespond\b/.test(valueOr(() => io.readFile(path, MAX_EVENT, "refuse", "replace"), undefined) ?? "");
@@ -241,7 +236,7 @@ function writtenSystem({ forges, io }: Context): string | undefined {
   return ofSystems.size === 1 ? systems[0] : undefined;
 }
 
-/** `undefined` if the variables do not name the repository. A rehearsal outside CI may set only a few of these variables. */
+/** A rehearsal outside CI may set only a few of these variables. */
 function jobPlace(forge: OfJob<Forge>, env: ReadEnv): AssumedPlace | undefined {
   const { address, job } = forge;
   try {

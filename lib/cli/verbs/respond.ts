@@ -106,10 +106,7 @@ function readJob(
   };
 }
 
-/**
- * The holder of a trigger token can set variables of the pipeline. A variable could send the Mogplex token to another address.
- * @throws {UsageError} for an address other than the default in a pipeline that was started by a trigger.
- */
+/** The holder of a trigger token can set variables of the pipeline. A variable could send the Mogplex token to another address. */
 function checkAddress(context: Context): void {
   const { io: { env }, flags } = context;
   if (env("CI_PIPELINE_SOURCE") !== "trigger" || flags.has(ALLOW_URL) || !context.connection().custom) return;
