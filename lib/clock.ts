@@ -60,7 +60,7 @@ function timer(ms: number, signal: AbortSignal | undefined, background: boolean)
       resolve();
     };
     const id: unknown = setTimeout(done, ms);
-    // Deno before 2.9 returns a number here, so the timer keeps the process alive until the timer is aborted.
+    // Deno before 2.9 returns a number here, so the timer keeps the process alive until it fires or is aborted.
     if (background && typeof id === "object") (id as { unref?: () => void } | null)?.unref?.();
     function abort() {
       clearTimeout(id as number);

@@ -63,7 +63,7 @@ export interface Io {
    * Creates a file and its directories. If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a moment.
    *
    * @returns `false` if the file exists.
-   * @throws if one of the file's relative parents is a symbolic link.
+   * @throws if `refuseLinks` refuses the path.
    */
   createFile(path: string, text: string): boolean;
   /** Creates an empty file for appending, or replaces an existing file. @throws the errors of {@linkcode Io.writeFile}. */
@@ -312,7 +312,10 @@ function processFacts(pid: number): { name: string; parent: number } | undefined
   }
 }
 
-/** GitLab Runner runs each script in a subshell, which outlives the shell of the job, so the parents of all shells above this process are checked. */
+/**
+ * GitLab Runner runs each script in a subshell, which outlives the shell of the job, so the parents of the shells above this process are checked as
+ * well.
+ */
 function onParentGone(parent: number, gone: () => void): () => void {
   const shells: (readonly [pid: number, parent: number])[] = [];
   for (let pid = parent; shells.length < MAX_PARENTS;) {

@@ -1,6 +1,5 @@
 /**
- * Facts about the process that need no file and no stream.
- * Nothing is read at import time, so a script can import the library without any permission.
+ * Facts about the process that need no file and no stream. Nothing is read at import time, so a script can import the library without any permission.
  *
  * @module
  */
@@ -145,7 +144,7 @@ export function isVariableRefused(name: string): boolean {
   return valueOr(() => process.env[name] === null, true);
 }
 
-/** Whether an error is Deno's "permission denied". Deno documents the name `NotCapable`, and no other error has it. */
+/** Deno documents the name `NotCapable`. */
 export function isNotPermitted(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";
 }

@@ -1,5 +1,5 @@
 /**
- * Files that stay complete after a crash. Written data is on disk when a function returns. On Deno, this needs only `--allow-read` and
+ * Files that stay complete after a crash. Written data is on disk when a function returns. On Deno, the functions need only `--allow-read` and
  * `--allow-write` for the directory.
  * @module
  */

@@ -44,7 +44,7 @@ export function hasEnded(
   return match.startedAt !== startedAt;
 }
 
-/** States of processes that have ended but whose parent has not read the exit code. Source: proc_pid_stat(5), "state". */
+/** States of processes that have ended. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
 /** On Deno, this needs `--allow-sys=userInfo`. */

@@ -122,7 +122,7 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
     try {
       fs.rmSync(folder, { recursive: true, force: true });
     } catch {
-      // If the folder cannot be removed, the operating system removes it later, because it is in the temporary folder.
+      // If the folder cannot be removed, the operating system may remove it later, because it is in the temporary folder.
     }
   }
 

@@ -14,7 +14,7 @@ export interface GoodFile {
 
 export interface BadFile {
   kind: "result-not-json" | "result-invalid";
-  /** One line for each mistake. The lines contain no part of the value, except for names of properties. Untrusted texts. */
+  /** One line for each mistake. The toolkit's own lines contain no part of the value, except for names of properties. Untrusted texts. */
   mistakes: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
 import { sha256Hex } from "../sha256.ts";
 
-/** Git on Windows and most file systems permit 255 bytes for a name, and the recipes need 30 bytes. */
+/** Most file systems permit 255 bytes for a name. This limit leaves room for what the recipes add. */
 const MAX_BYTES = 200;
 const ID_LENGTH = 8;
 

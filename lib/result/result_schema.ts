@@ -10,9 +10,9 @@ export interface ResultSchema {
   readonly outputs: readonly string[];
 }
 
-/** The service accepts prompts of 100,000 characters. */
+/** A schema must fit into a prompt, which has at most 100,000 characters. */
 const MAX_BYTES = 32_768;
-/** A dotenv file is small, so the number of outputs is limited. */
+/** GitLab limits a dotenv file to 5 KB, so the number of outputs is limited. */
 const MAX_OUTPUTS = 10;
 const SCALARS: readonly unknown[] = ["string", "number", "integer", "boolean"];
 

@@ -17,7 +17,7 @@ export class JsonMistake extends Error {
   }
 }
 
-/** Other parsers permit fewer levels than this parser could. */
+/** Other parsers may permit fewer levels than this parser could read. */
 const MAX_LEVELS = 64;
 
 type OnValue = (pointer: string, offset: number) => void;

@@ -41,7 +41,7 @@ function mistakesOf(errors: readonly OutputUnit[], max: number): Mistake[] {
     pointer: instanceLocation.replace(/^#/, ""),
     keyword,
     rule: keywordLocation.replace(/^#/, ""),
-    // This is the only mistake whose text has a name that the pointer lacks. The name comes from the schema.
+    // This is the only mistake whose text has a name that the pointer does not contain. The name comes from the schema.
     property: keyword === "required" ? /"([^]*)"\.$/.exec(error)?.[1] ?? null : null,
   }));
   const distinct = new Map(mistakes.map((mistake) => [JSON.stringify(mistake), mistake]));
@@ -56,7 +56,7 @@ function answer({ value, schema, draft, max }: Check): CheckAnswer {
   try {
     all = validate(instance, rules, draft, undefined, false);
   } catch {
-    // The mistakes do not fit on the stack. The first check has already found some of them.
+    // Collecting all mistakes can overflow the stack. The first check has already found some of them.
   }
   return { mistakes: mistakesOf(all.errors, max) };
 }

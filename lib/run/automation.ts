@@ -109,7 +109,6 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return (this.#follower?.run ?? this.#triggered) !== undefined;
   }
 
-  /** A suppressed trigger is repeated, because it may succeed after other runs have finished. */
   async start(): Promise<void> {
     const request = this.#target;
     if (typeof request === "string") throw new Error("Cannot trigger a run that already exists");
@@ -155,7 +154,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     const run = this.#follower?.run;
     const triggered = this.#triggered;
     const outcome = error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(ending);
-    // The status in the answer to a cancel request is newer than the last read of the run.
+    // The status after a cancel request is newer than the last read of the run.
     const status = this.#stopped?.status ?? run?.status ?? triggered?.status ?? null;
     const idempotencyKey = triggered?.idempotencyKey ?? this.#series?.key ?? null;
     const ended = endOfAutomationRun(status ?? "") !== undefined;
@@ -341,7 +340,7 @@ export async function triggerJob(
   }
 }
 
-/** The service sets these names in the metadata itself, and replaces names from the input. Source: recorded exchanges, `automation-runs/*`. */
+/** The service sets these names in the metadata itself, and overwrites input with the same names. Source: recorded exchanges, `automation-runs/*`. */
 const WRITTEN: readonly string[] = [
   "source",
   "source_type",
@@ -357,7 +356,7 @@ const WRITTEN: readonly string[] = [
 const RESERVED =
   /^(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input)|^(?:working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/;
 
-/** Parts that are cut off in the record are treated as equal. */
+/** Nested parts that were cut off when the record was read are treated as equal. */
 function isSame(sent: unknown, recorded: unknown): boolean {
   if (recorded === TOO_DEEP || Object.is(sent, recorded)) return true;
   if (Array.isArray(sent)) {
@@ -372,7 +371,7 @@ function isSame(sent: unknown, recorded: unknown): boolean {
 
 function hasOtherInput(input: Record<string, unknown>, { metadata }: TriggerFacts, outcome: string): boolean {
   if (metadata === null) return false;
-  // Later revisions compare inputs themselves, and may have added other names.
+  // Later revisions of the service compare inputs themselves, and may add other names to the record.
   if (outcome === "replayed") {
     const { input: recorded } = metadata;
     return isObject(recorded) &&

@@ -73,7 +73,7 @@ export interface TriggeredRun {
   keyScope: KeyScope | "given";
   /**
    * Whether this job, or an earlier attempt of it, triggered the run. `false` if your own key, or a key with the scope `day`, found an existing run;
-   * `cancel()` and `cancelOn` cancel that run all the same.
+   * `cancel()` and `cancelOn` still cancel that run.
    */
   owned: boolean;
 }

@@ -28,7 +28,7 @@ interface CancelLimits {
 }
 
 const CANCEL_TIMEOUT_MS = 60_000;
-/** If at most this much time is left, a single attempt uses all of it. The limit is slightly longer than the time after a signal. */
+/** If at most this much time is left, as after a signal, a single attempt uses all of it. */
 const ONE_ATTEMPT_MS = 5_000;
 const AGAIN_MS = 500;
 /** The service answers 409 while the state of a run is changing. */
@@ -85,7 +85,7 @@ export async function cancelWith(
   }
 }
 
-/** All reads after these waits must show a final status. */
+/** Waits between reads. Each read must show a final status. */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 const MAX_HOLDS = 12;
 

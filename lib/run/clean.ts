@@ -10,7 +10,7 @@ import type { AnyResult, AutomationResult, ResultError, RunResult } from "./resu
 
 export type Redact = (text: string) => string;
 
-// The limit is above the service's own limit of 4 levels, but too low to exhaust the stack.
+// The limit is above the service's own limit of 4 levels, and low enough not to exhaust the stack.
 const MAX_DEPTH = 24;
 
 // The limit is longer than any id, status or time of the service.
@@ -23,7 +23,6 @@ interface Cleaner {
   value(value: unknown, depth?: number): unknown;
 }
 
-/** Events and items repeat types, branches, reasons and other texts, so results for equal texts are cached. */
 export function remember(clean: (text: string) => string): (text: string) => string {
   const results = new Map<string, string>();
   return (text) => {
@@ -74,7 +73,7 @@ function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
 
 function cleanOneEvent(event: RunEvent, { value, word }: Cleaner): RunEvent {
   return {
-    // Also cleans fields of later revisions.
+    // Also cleans fields that later revisions of the service add.
     ...value(event) as RunEvent,
     id: word(event.id),
     type: word(event.type),
@@ -141,14 +140,14 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Also stores the redactor, so that `mask` masks the same secrets later. */
+/** Also stores the redactor, so that `mask()` masks the same secrets later. */
 function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
   giveRedactor(value, redact);
   const show = { value: masked, configurable: true };
   Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
 }
 
-/** On Node, `console.dir` ignores the method that `console.log` calls, so only the name of the field is shown. */
+/** On Node, `console.dir` ignores the method that `console.log` calls. With a getter, it shows only the name of the field. */
 function hideFromDir(fields: Fields, name: string): void {
   let value = fields[name];
   Object.defineProperty(fields, name, {

@@ -28,10 +28,7 @@ export interface CleanupEnd {
   text: string;
   runId: string | null;
   status: RunStatus | null;
-  /**
-   * State of the job, if its process did not see the end of the run because the process was killed, or because its cancel request got no answer;
-   * otherwise `null`.
-   */
+  /** Set if the process of the job did not see the end of the run, because it was killed or its cancel request got no answer; otherwise `null`. */
   unended: Pick<RunState, "idempotencyKey" | "startedAt"> | null;
 }
 
@@ -56,7 +53,7 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
 }
 
 /**
- * A detached run, for example after a deadline, continues, because a retry of the job attaches to it.
+ * A detached run continues (for example, after a deadline), because a retry of the job attaches to it.
  *
  * A process that died while starting the run does not know its id, so the start is sent again, with the same key and the same bytes. The start finds
  * the run, or starts a run that is cancelled immediately. It is sent only if the started run would be cancelled, so that no run is started and left
@@ -172,7 +169,6 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const decide = (state: RunState | undefined) =>
     decideCleanup(state, { job: platform.jobState(env), rebuilds, always });
   if (typeof token !== "string") {
-    // If there is nothing to do, no token is needed.
     const { what, why } = decide(stored?.claims);
     if (what === "cancel" || what === "find") throw token;
     return { action: what, text: why, runId: null, status: null, unended: null };

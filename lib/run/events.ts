@@ -12,7 +12,7 @@ import { streamRefusal } from "../service/stream.ts";
 export interface News {
   /** The service reads the run before the events, so the run may be a little older. */
   run: Run;
-  /** If the events are a page, the list contains all events of the page. Otherwise, it contains only events not seen before. Oldest first. */
+  /** If `limit` is not `null`, these are all events of a page. Otherwise, they are only events not seen before. Oldest first. */
   events: RunEvent[];
   /** `null` if the events are not treated as a page. */
   limit: number | null;
@@ -117,7 +117,7 @@ const RECENT_IDS = 20_000;
 /** The service's ids have 36 characters. An id longer than this, which may have millions of characters, is replaced by a hash. */
 const MAX_ID_LENGTH = 200;
 
-/** The hash is not collision-resistant. With collisions, a service could hide only its own events. */
+/** The hash is not collision-resistant. Collisions are harmless, because a service could hide only its own events. */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
   let high = 0xdeadbeef;
@@ -320,7 +320,6 @@ class TextRing {
   }
 }
 
-/** Smaller events are kept as objects, because a handle has these objects in its log anyway. */
 const MAX_OBJECT_LENGTH = 1_024;
 
 class LargeEvent {
@@ -404,7 +403,7 @@ export class KeptEvents {
     return [...this.#mattering.events, ...this.#newest.events];
   }
 
-  /** Events are frozen, because callers get the same object. */
+  /** Events are frozen, because callers get the same objects. */
   add(event: RunEvent): void {
     this.#seen++;
     for (const displaced of this.#newest.add(frozen(event))) this.#mattering.add(displaced);

@@ -128,7 +128,7 @@ interface ConcludeLimits {
   signal?: AbortSignal | undefined;
 }
 
-/** The outcome is already known. This last read finds the reason and the links. */
+/** Time limit of the last read. The outcome is already known, and this read finds the reason and the links. */
 const FINAL_READ_MS = 5_000;
 /** The status may change before the last event arrives. Source: contract 4.2, the two orderings. */
 const LAST_EVENT_MS = 500;
@@ -226,7 +226,7 @@ export class RunFollower {
     });
   }
 
-  /** @param run The run as it was when its end became known. A later answer from the service does not change the outcome. */
+  /** @param run The run as it was when its end became known. A later status is ignored. */
   async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
     const { clock } = this.#session;
     const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;

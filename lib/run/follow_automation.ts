@@ -119,7 +119,7 @@ export interface AttachAutomationOptions extends VerbOptions {
   onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
   /**
    * Whether to throw unless the run succeeds. If `false`, the call returns the result of an existing run, however the run ended. In that case, check
-   * `outcome`, which can also be `deadline` or `error`. After `error`, only exit codes 69 and 75 are worth another try. If the service does not know
+   * `outcome`, which can also be `deadline` or `error`. For `error`, retry only if the exit code is 69 or 75. If the service does not know
    * the id of the run or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a trigger that failed before a
    * run existed, an invalid option, and an aborted `signal`.
    * @default {true}

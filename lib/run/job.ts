@@ -45,7 +45,6 @@ export class Job<I extends JobItem, R extends Pick<AnyResult, "resume" | "resume
       return await this.#failed(error);
     }
     if (!this.#options.startOnly) return await this.#follow({ kind: "all" });
-    // A key can find a finished run. In that case, nothing was started.
     return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
   }
 
@@ -241,7 +240,6 @@ function abortedError(
   said = "the run may have been started",
   ending = "The signal ended the call",
 ): AbortedError {
-  // The id of a cancelled run is enough, because nobody needs to find the run again.
   const isCancelled = runId !== null && said === "the run was cancelled";
   const clause = isCancelled ? `run "${runId}" was cancelled` : said;
   const advice = key === null || isCancelled
@@ -277,7 +275,7 @@ export function settle<R extends AnyResult>(
   },
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
-  // The reason of the caller's signal may be an error of the toolkit. This error is always thrown.
+  // The reason of the caller's signal may be an error of the toolkit. Even then, it is always thrown.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
   if (error !== undefined && !isReturned) {

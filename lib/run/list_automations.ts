@@ -66,7 +66,6 @@ function missingPage(page: number, error: MogplexError): string {
 }
 
 function stopAfter(page: number, repeated: boolean): string | undefined {
-  // A repeated cursor would loop forever.
   if (repeated) return `the service returned the same cursor again on page ${page}`;
   return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
 }

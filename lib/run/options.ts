@@ -36,7 +36,6 @@ export interface JobOptions<I, S> extends KeyOptions {
   readonly openFiles: OpenFiles | undefined;
   readonly redactFile: ((text: string) => string) | undefined;
   readonly resultFile: PlannedResult | undefined;
-  /** If `true`, two tasks of one job get separate runs. */
   readonly byTask: boolean;
   readonly mayRepeat: SeriesHooks["mayRepeat"];
   readonly isSeries: boolean;

@@ -93,16 +93,19 @@ export interface ResultFile {
   path: string;
   /** Branch from which the file was read; `null` if the run reported no branch. */
   branch: string | null;
-  /** Commit from which the file was read, as hex digits; `null` if the file could not be read. */
+  /** Commit from which the file was read, as hex digits; `null` if no commit was read. */
   commit: string | null;
-  /** Git blob of the file, as hex digits; `null` if there is no such file. */
+  /** Git blob of the file, as hex digits; `null` if no file was read. */
   blob: string | null;
   /**
    * `null` if the file is valid. `result-missing`: the run did not write the file. `result-not-json`: the file is not strict JSON. `result-invalid`:
    * the file does not match the schema. `result-unreadable`: it is not known what the run wrote.
    */
   cause: ResultCause | null;
-  /** What is wrong with the file, one line for each mistake, at most 20. The lines contain no part of the value. */
+  /**
+   * What is wrong with the file, one line for each mistake, at most 20. Except for names of properties, the toolkit's own lines contain no part of
+   * the value.
+   */
   mistakes: string[];
   /** Top-level values that are outputs for later steps, by name. */
   outputs: Record<string, string | number | boolean>;
@@ -139,7 +142,7 @@ export interface RunResult<V = unknown> {
   reason: string | null;
   /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
-  /** `failure_code` of the last `failed` event. */
+  /** `failure_code` of the last `failed` event that has one; `null` if there is none. */
   failureCode: string | null;
   /** `true` if the start found an existing run; `null` if the job attached by id. */
   replayed: boolean | null;
@@ -150,7 +153,7 @@ export interface RunResult<V = unknown> {
    * was never sent.
    */
   mayExist: boolean;
-  /** Branches of the run. `pushed` comes from the events; it is `null` if the events do not name the branch. */
+  /** Branches of the run. `pushed` comes from the events; it is `null` if they show no pushed branch. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
   /**
    * `none` only if the service reported that the run made no pull request; `unknown` if the events that would show the pull request were not seen.
@@ -159,8 +162,8 @@ export interface RunResult<V = unknown> {
   /** Whether the agent changed anything; `null` if this is unknown. */
   changed: boolean | null;
   /**
-   * Paths in the delivery event, at most 25; `null` if no such event was seen. The paths are the files that the service committed. Files that the
-   * agent committed itself are not included.
+   * Paths in the delivery event, at most 25; `null` if no delivery event with paths was seen. The paths are the files that the service committed.
+   * Files that the agent committed itself are not included.
    */
   files: string[] | null;
   /** Last message of the agent, at most 20,000 UTF-16 units; `null` if the agent sent none or the service does not report it. */
@@ -188,7 +191,7 @@ export interface RunResult<V = unknown> {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again: a command, or an instruction such as `retry this job`. `null` if the run has ended. */
+  /** How to check the run again: a command, or an instruction such as `retry this job`. `null` if the run has ended, or if no run is known. */
   resume: string | null;
   /** Whether `resume` is a command to copy. */
   resumeIsCommand: boolean;
@@ -268,7 +271,7 @@ export interface AutomationResult {
   reason: string | null;
   /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
-  /** Whether the service already knew the key and therefore started nothing; `null` if no trigger got an answer. */
+  /** Whether the service already knew the key and therefore started nothing; `null` if no trigger got an answer, or if the job attached by id. */
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
@@ -293,7 +296,7 @@ export interface AutomationResult {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again; `null` if the run has ended. */
+  /** How to check the run again; `null` if the run has ended, or if no run is known. */
   resume: string | null;
   /** Whether `resume` is a command to copy. */
   resumeIsCommand: boolean;
@@ -394,7 +397,7 @@ const MAX_SAID = 40_000;
 export interface EventFacts {
   readonly workingBranch: string | null;
   readonly pushedBranch: string | null;
-  /** Also `unknown` if the address must not be shown. */
+  /** `unknown` also if the address is not a safe web address. */
   readonly pullRequest: RunResult["pullRequest"];
   readonly changed: boolean | null;
   readonly files: string[] | null;

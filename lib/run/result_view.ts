@@ -98,7 +98,7 @@ function followAgain({ idempotencyKey }: AnyResult): string {
 
 const TIME_LIMITS = 'the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout)';
 
-/** Other text is not shown as words, because a result that is read from a file can contain anything. */
+/** Only these instructions are shown as words. Other text could be anything, because a result can be read from a file. */
 const INSTRUCTION =
   /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
 

@@ -57,14 +57,14 @@ import { isClaim, type Parting, readState, type RunState, type StateSeal, stateS
 export interface AttachOptions extends FollowOptions {
   /**
    * Whether to throw unless the run succeeds. If `false`, the call returns the result of an existing run, however the run ended. In that case, check
-   * `outcome`, which can also be `deadline` or `error`. After `error`, only exit codes 69 and 75 are worth another try. If the service does not know
+   * `outcome`, which can also be `deadline` or `error`. For `error`, retry only if the exit code is 69 or 75. If the service does not know
    * the id of the run or refuses the token, the outcome is `error` as well. Three kinds of errors are always thrown: a start that failed before a run
    * existed, an invalid option, and an aborted `signal`.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;
   /**
-   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. The call then takes a few more seconds at most. If a
+   * What cancels the run: `timeout`, when `timeoutMs` passes; `abort`, when `signal` aborts. The call can then take about 20 seconds longer. If a
    * start has no answer yet, the call finds its run and cancels it as well. @default {[]} (the run continues)
    */
   cancelOn?: readonly CancelCause[] | undefined;
@@ -220,8 +220,8 @@ function readResumed(
   const { notify, clock, memory } = session;
   const job = jobOf(session, options);
   const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined;
-  // Outside CI, the state of the folder has already been handled. A job that cannot be distinguished from jobs of other pipelines starts a new run
-  // each time.
+  // Outside CI, the caller has already handled the state of the folder. A job that cannot be distinguished from jobs of other pipelines starts a new
+  // run each time.
   const findsOwn = isLater(request) && isPipelines && job !== null && isComplete(job);
   const path = resumePath ?? (findsOwn ? ownPath : undefined);
   if (path === undefined) return undefined;

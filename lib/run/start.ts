@@ -336,7 +336,7 @@ export interface StartedRun {
   keyScope: KeyScope | "given";
   /**
    * Whether this job, or an earlier attempt of it, started the run. `false` if your own key, or a key with the scope `day`, found an existing run;
-   * `cancel()` and `cancelOn` cancel that run all the same.
+   * `cancel()` and `cancelOn` still cancel that run.
    */
   owned: boolean;
 }

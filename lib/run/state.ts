@@ -15,7 +15,7 @@
  * A start outside CI first claims its folder. The file of a claim has a key and `asked`, but no request yet, and `requestHash` is empty. Another
  * process that starts the same request uses that key, so both processes get the same run.
  *
- * The token cannot be recovered from the proof, because the token has 140 bits or more.
+ * The token cannot be recovered from the proof, because the token has at least 140 bits.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export interface RunState {
   onInterrupt: OnInterrupt;
   /** `null` if the job only followed the run; empty in a claim. */
   requestHash: string | null;
-  /** Input of a {@linkcode LaterRequest} or of a claim; `null` for every other start. */
+  /** Identifies the input of a {@linkcode LaterRequest} or of a claim; `null` for every other start. */
   asked: string | null;
   /** The request is kept while the run is unknown, because only a repeated request finds the run. */
   request: StartRequest | null;
@@ -84,7 +84,6 @@ export type StateSeal = (content: object) => string;
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 const MAX_LENGTH = 1_000_000;
-/** A UTF-8 character has at most four bytes. */
 const MAX_BYTES = 4 * MAX_LENGTH;
 /** No wait takes this long, and a leaked file should not work forever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
@@ -229,7 +228,7 @@ interface ReadStateOptions {
 interface StoredState {
   /** Any program that can write to the directory can forge this content, so use it only to decide to do nothing. */
   readonly claims: RunState;
-  /** The newest content that was written with the token of the seal. If there is none, a notice gives the reason. */
+  /** The newest content that was written with the token of the seal. */
   proven(seal: StateSeal): RunState | undefined;
 }
 
@@ -317,7 +316,6 @@ export class StateWriter {
     this.#keeps = keeps;
   }
 
-  /** Also checks that the file can be written. */
   clear(): void {
     this.#keep();
     const isKept = this.#keptStates.length > 0;

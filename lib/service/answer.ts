@@ -146,7 +146,7 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
   return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
-/** Messages leave out the content type of normal API errors, because it explains nothing. */
+/** Messages leave out the content type of normal API errors, because it does not help the reader. */
 const IS_JSON = /^application\/(?:[\w.+-]*\+)?json\b/i;
 
 /** Examples: `HTTP 502, content type "text/html", request id "fra1::x"`, or `HTTP 403 FORBIDDEN` if the service sent a code. */
@@ -161,7 +161,7 @@ export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text
   return parts.join(", ");
 }
 
-/** Wraps an error that `fetch` or the reading of a body threw, so that no later code has to recognize a network failure by its message. */
+/** Wraps an error from `fetch` or from reading a body, so that no later code has to recognize a network failure by its message. */
 export class NetworkFailure extends Error {
   constructor(cause: unknown) {
     super("connection lost", { cause });

@@ -47,7 +47,7 @@ function proxyFor({ origin }: Origin, env: ReadEnv, { runtime, args }: Machine) 
   return { place: `${host} (${proxy.variable})`, advice: proxy.advice };
 }
 
-/** Since version 2.8, Deno also reads Node's variables. Source: Deno, "Environment variables". */
+/** Since version 2.8, Deno also reads `NODE_EXTRA_CA_CERTS`. Source: Deno, "Environment variables". */
 function authorityVariables(machine: Machine): string[] {
   const { name, version } = runtimeParts(machine);
   const variable = authorityVariable(machine.runtime);
@@ -100,7 +100,7 @@ function adviceOfNewProxy({ origin }: Origin, env: ReadEnv, { runtime, args }: M
 
 function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machine: Machine): string {
   const proxy = proxyFor(origin, env, machine);
-  // Plain HTTP does not leave this machine or its network, so it needs no proxy.
+  // Plain HTTP is permitted only to this machine or one development host, so no proxy is suggested.
   const way = origin.plain || isLoopback(origin.host)
     ? "check that the service is running there"
     : proxy === undefined

@@ -1,6 +1,6 @@
 /**
- * Schemas of the service's answers. They keep unknown fields, and accept any text as a status or code. Each schema is built on its first use, because
- * a command needs only a few of them at startup. Only `custom` issues contain the toolkit's own words.
+ * Schemas of the service's answers. Most of them keep unknown fields, and they accept any text as a status or code. Each schema is built on its first
+ * use, because a command needs only a few of them at startup. Only `custom` issues contain the toolkit's own words.
  * @module
  */
 import type { Hono } from "hono";

@@ -88,8 +88,8 @@ export function readEventStream(response: Response, options: EventStreamOptions)
   }
 
   /**
-   * At a carriage return, the parser would wait for the next character, and its time is quadratic in the number of carriage returns (version 3.1.1: 6
-   * seconds for 512 KiB). During that time, no deadline and no signal is handled. All line ends are therefore replaced with line feeds.
+   * At a carriage return, the parser waits for the next character, and its running time is quadratic in the number of carriage returns (version
+   * 3.1.1: 6 seconds for 512 KiB). Meanwhile, no deadline and no signal is handled. All line ends are therefore replaced with line feeds.
    */
   function withLineFeeds(piece: string): string {
     if (piece === "") return piece;

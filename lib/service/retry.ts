@@ -30,7 +30,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
     }
     if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
     const failure = firstUnauthorized(error, unauthorized);
-    // Only the first request waits this long. After it gives up, other requests of this process fail at once.
+    // After one request has given up, other requests of this process fail at once.
     memory.workedBefore = failure !== undefined;
     return failure;
   }

@@ -144,8 +144,8 @@ interface StartParts {
   memory: TokenMemory;
   call: CallOptions;
   /**
-   * Called before the first attempt, and before each retry after an attempt that may have used up a start slot. If the function throws, nothing is
-   * sent.
+   * Called before the first attempt, and before each retry after an attempt that may have counted against the start limit. If the function throws,
+   * nothing is sent.
    */
   announce?: (() => void | Promise<void>) | undefined;
   onSend?: (() => void) | undefined;

@@ -28,7 +28,10 @@ export interface RunEventStream {
   close(): void;
 }
 
-/** The follower of a run also waits for its own heartbeats, so it calls `next()` with `isBeside`. The stream of a caller's client may ignore it. */
+/**
+ * The follower of a run also waits for its own heartbeats, so it calls `next()` with `isBeside`. The stream of a caller's client may ignore
+ * `isBeside`.
+ */
 export interface FollowedStream extends RunEventStream {
   next(limitMs?: number, isBeside?: boolean): Promise<StreamStep<StreamItem>>;
 }

@@ -7,7 +7,7 @@
 import { lookup } from "../lookup.ts";
 import type { SafeLine } from "./safe_line.ts";
 
-// A visible space breaks every command that the CI system would run. The input does not have to pass through `plainText` first.
+// An added space breaks every command that the CI system would run. The input does not have to pass through `plainText` first.
 
 export type LogSyntax = "workflow" | "legacy" | "section" | "group";
 
@@ -60,8 +60,8 @@ export function csvLine(cells: readonly (string | number | null)[]): string {
 /** Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
 const MAX_DOTENV_BYTES = 5_000;
 
-// GitLab expands `%NAME%` inside the values of a report, even if `NAME` is a secret. `%%` is its escape. Two hexadecimal digits after `%` are allowed
-// because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
+// GitLab expands `%NAME%` inside the values of a report, even if `NAME` is a secret. `%%` stands for a single `%`. Two hexadecimal digits after `%`
+// are allowed because addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
 const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
 
 /** In UTF-16 code units. */

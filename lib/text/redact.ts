@@ -1,8 +1,8 @@
 /**
  * Step 2 for untrusted text: masks secrets in everything that leaves the process. Text is normalized, redacted, and then escaped for its destination.
- * The writer redacts again. Every pattern runs in linear time: each pattern starts with fixed text, and a match cannot start inside text that was
- * just scanned. The size of a pattern is limited regardless of the number and length of the secrets, so every runtime can compile it, and masking
- * never throws.
+ * The writer redacts again. Every pattern must run in linear time: it starts with fixed text, and a match cannot start inside text that was just
+ * scanned. The size of a pattern is limited regardless of the number and length of the secrets, so every runtime can compile it, and masking never
+ * throws.
  *
  * @module
  */
