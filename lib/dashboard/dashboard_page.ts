@@ -627,7 +627,7 @@ function pullRow(
 
 const STAGES: ReadonlyMap<string, string> = new Map([
   ["queued", "in a queue"],
-  ["ready", "ready to merge"],
+  ["ready", "approved and green"],
   ["review", "waiting for review"],
   ["checks", "waiting for checks"],
   ["blocked", "blocked"],

@@ -11,7 +11,7 @@ import { type CampaignCommand, campaignCommand } from "./words.ts";
 const STAGES: Readonly<Record<MergeStage, readonly [one: string, several: string]>> = {
   merged: ["is merged", "are merged"],
   queued: ["is in a queue", "are in a queue"],
-  ready: ["is ready to merge", "are ready to merge"],
+  ready: ["is approved and green", "are approved and green"],
   review: ["is waiting for review", "are waiting for review"],
   checks: ["is waiting for checks", "are waiting for checks"],
   blocked: ["is blocked", "are blocked"],
