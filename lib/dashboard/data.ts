@@ -329,7 +329,7 @@ export function unreadCount({ unread }: Pick<PullRequests, "unread">): number {
   return sumOf(unread, ({ pullRequests }) => pullRequests);
 }
 
-/** Whether a pull request opened at or before this time may be missing because it could not be read. */
+/** Whether a pull request that was opened at or before this time may be missing because it could not be read. */
 export function mayMissOlder({ state, unreadFrom }: Pick<PullRequests, "state" | "unreadFrom">, ms: number): boolean {
   return state !== "complete" && !(Date.parse(unreadFrom ?? "") > ms);
 }

@@ -77,7 +77,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     try {
       world.driver.catchUp();
     } catch {
-      // A handler that reads runs gets the same error and returns it to the client.
+      // A handler that reads runs gets the same error and answers with a 500.
     }
   }
 

@@ -26,7 +26,7 @@ export interface EmulatorOptions {
   /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none if there are `projects` */
   repoNames?: readonly string[] | undefined;
   clock?: Clock | undefined;
-  /** Later behaviors to turn on. @default {{}} (the base revision) */
+  /** Behaviors of later revisions to turn on. @default {{}} (the base revision) */
   revision?: Partial<Revision> | undefined;
   /** Whether each token or each user has its own start limit. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
@@ -37,9 +37,9 @@ export interface EmulatorOptions {
    */
   scenarios?: readonly Scenario[] | undefined;
   sandboxLimit?: number | undefined;
-  /** With the switch `stopsSandboxes`, the sandbox of a `createBranch` run stops at once. */
+  /** With the switch `stopsSandboxes`, the sandbox of a `createBranch` run stops as soon as the run ends. */
   sandboxLingerMs?: number | undefined;
-  /** A read after a slot becomes free starts the oldest pending run of the user. @default no limit */
+  /** Additional runs stay `pending` until a read finds a free slot. @default no limit */
   runSlots?: number | undefined;
   /** Many small projects, for the first user with a token that can write. @default {[]} */
   projects?: readonly Projects[] | undefined;

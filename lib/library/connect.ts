@@ -125,7 +125,7 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 
 const ATTEMPTED = "create client";
 
-/** Headers of another implementation are not an instance of the global `Headers`. */
+/** An object from another implementation of `Headers` is not an instance of the global class. */
 function headerEntries(headers: object, attempted: string): [name: string, value: string][] {
   const isHeaders = headers instanceof Headers || Object.prototype.toString.call(headers) === "[object Headers]";
   if (!isHeaders && Symbol.iterator in headers) {
@@ -217,7 +217,7 @@ function checkAll(given: MogplexOptions): MogplexOptions {
   }
   if (env !== undefined && env !== null && typeof env !== "function") throw refuse("'env' must be a function or null");
   if (plainHttp !== undefined && plainHttp !== "loopback") throw refuse(`'plainHttp' must be "loopback"`);
-  if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
+  if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must have at most 200 printable ASCII characters");
   return options;
 }
 

@@ -399,7 +399,7 @@ export function follow(
   runId: string,
   options: MogplexOptions & Omit<AttachOptions, "throwOnFailure"> = {},
 ): AttachedRun {
-  const advice = "follow() does not throw if the run failed: remove it";
+  const advice = "follow() does not throw if the run failed: remove the option";
   const other = { keys: { throwOnFailure: "boolean" as const }, advice };
   const { connect, rest } = apart("follow run", options, followKeys(), other);
   return attachHandle(connect, runId, { ...rest, throwOnFailure: false });

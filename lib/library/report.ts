@@ -115,8 +115,10 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
   if (isView(value) && viewReports !== undefined) return viewReports;
   throw new UsageError({
     attempted,
-    why: "the first argument must be a result of a run, such as `await run(…)` returns, or the view of a campaign",
-    advice: isView(value) ? "call createCampaigns() of @mogplex/ci/campaigns before you report a campaign" : undefined,
+    why: "the first argument must be the result of a run, as returned by `await run(…)`, or the view of a campaign",
+    advice: isView(value)
+      ? "call createCampaigns() from @mogplex/ci/campaigns before you report a campaign"
+      : undefined,
   });
 }
 

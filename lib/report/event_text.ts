@@ -120,7 +120,7 @@ export class CompactLog {
       return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
     }
     const before = this.flush();
-    // Events of the harness `mogplex` have no kind.
+    // Tool events of the harness `mogplex` have no kind.
     const isTool = payload.kind === "tool" || payload.kind === undefined;
     const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
     if (call !== undefined && type === "tool_started") {

@@ -73,7 +73,7 @@ export interface NoteContext {
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
 
-/** Time limit for the note after a signal, because a runner soon kills its job. */
+/** Time limit for the note after a signal, because runners kill a job soon after a signal. */
 const INTERRUPTED_MS = 3_000;
 
 export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false, lacksSandbox: false };

@@ -221,7 +221,7 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
   const notes = [
     ...(omitted > 0 ? [`${omitted} earlier events are only in events.ndjson`] : []),
     ...(missed ? ["some were missed"] : []),
-    ...(windowFull ? ["later events are not visible because the feed is full"] : []),
+    ...(windowFull ? ["later events are not visible because the event feed is full"] : []),
   ];
   return [`${seen} seen`, ...notes].join("; ");
 }

@@ -135,7 +135,7 @@ function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): 
     flag("events_missed", "Whether events were missed.", eventCount?.missed ?? null),
     flag(
       "events_window_full",
-      "Whether the feed was full, so that later events cannot be seen.",
+      "Whether the event feed was full, so that later events cannot be seen.",
       eventCount?.windowFull ?? null,
     ),
   ];

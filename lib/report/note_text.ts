@@ -260,7 +260,7 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   ];
 }
 
-/** Without a pull request, the agent's message is what the reader requested. Otherwise, the message is folded. */
+/** If a run succeeds without a pull request, the agent's message is what the reader requested. Any other message is folded. */
 function messageBlocks(message: string, isAnswer: boolean): Block[] {
   return isAnswer ? [{ code: message }] : [{ summary: "Last message from the agent", details: [{ code: message }] }];
 }

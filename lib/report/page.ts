@@ -1,5 +1,5 @@
 /**
- * A page loads nothing else. Its policy permits only its own style and script.
+ * A page loads no other files. Its policy permits only its own style and script.
  *
  * @module
  */

@@ -90,7 +90,7 @@ export interface RunPageOptions {
 const MAX_TASK = 100_000;
 const MAX_NAME = 400;
 
-/** @param result After `cleanResult`. All text in it is escaped. Only the address of the pull request becomes a link. */
+/** @param result After `cleanResult`. All text in it is escaped. Only web addresses of the pull request, the job and the app become links. */
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { runId, repository, repoId, kind: { noun } } = view;

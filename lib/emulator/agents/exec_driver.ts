@@ -196,7 +196,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
       })();
     },
     catchUp() {
-      // A run that was cancelled during the boot has no command to kill, and must not start one.
+      // A run that was cancelled during the boot has no command to kill, and must not start a command.
       for (const state of works.values()) {
         if (isTerminal(state.run.status) && !state.abort.signal.aborted) stop(state);
       }

@@ -204,7 +204,7 @@ export function chosenEnvironment(names: readonly string[] = []): Record<string,
   };
 }
 
-/** Makes Git run the other end of a fetch or push without hooks. That process does not inherit the settings of {@linkcode chosenEnvironment}. */
+/** Makes Git run the other end of a clone or push without hooks. That process does not inherit the settings of {@linkcode chosenEnvironment}. */
 function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }

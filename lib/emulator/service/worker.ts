@@ -86,7 +86,7 @@ export function resultPathIn(prompt: string): string | undefined {
   return [...prompt.matchAll(/as JSON to the file "([^"\n]+)"/g)].at(-1)?.[1];
 }
 
-/** The harness `mogplex` writes different events. Source: contract notes of November 2026, harness `mogplex`. */
+/** The harness `mogplex` does not write the same events as the other harnesses. Source: contract notes of November 2026, harness `mogplex`. */
 function nativeEvent(event: NewEvent): NewEvent | undefined {
   const payload = isRecord(event.payload) ? event.payload : {};
   const isHarness = event.message?.startsWith("Harness ") === true;

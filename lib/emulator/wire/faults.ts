@@ -116,7 +116,7 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  /** A planned stream fault that was chosen for an answer without a stream applies to a later request instead. */
+  /** A planned stream fault that was chosen for an answer that is not a stream applies to a later request instead. */
   #giveBack(fault: Fault): void {
     const planned = this.#planned.find((each) => each === fault);
     if (planned !== undefined) planned.hits--;

@@ -716,7 +716,7 @@ test("render() and report() refuse what is neither result nor view, and formats 
   const view = await campaign.run();
   expect(() => render([view] as never, "openmetrics")).toThrow("the list must contain only results of runs");
   for (const wrong of [null, 5, {}, "view"]) {
-    expect(() => render(wrong as never, "json")).toThrow("must be a result of a run");
+    expect(() => render(wrong as never, "json")).toThrow("must be the result of a run");
     expect(await report(wrong as never, []).catch((error) => error.message)).toContain(
       "or the view of a campaign",
     );

@@ -391,7 +391,7 @@ test("follow() and run() reject for what is wrong with their options, and throw 
     [() => follow(service.repos[0]?.id ?? "", rest), "MOGPLEX_API_KEY is not set"],
     [
       () => follow("x", { ...service.options, throwOnFailure: true } as object),
-      "unknown key 'throwOnFailure' in options; follow() does not throw if the run failed: remove it",
+      "unknown key 'throwOnFailure' in options; follow() does not throw if the run failed: remove the option",
     ],
     [() => run(request, { ...rest, tokn: "mog_x" } as object), "did you mean 'token'?"],
     [() => run(request, { ...rest, token: "no token" }), "the token in the option token"],

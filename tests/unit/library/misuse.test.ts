@@ -181,8 +181,8 @@ test("a missing result, text, list or function is refused", async () => {
   const { main, exitCodeFor } = library;
   const none = undefined as never;
   const calls: [string, () => unknown][] = [
-    ["must be a result of a run", () => library.report({} as never, [])],
-    ["must be a result of a run", () => library.render(null as never, "markdown")],
+    ["must be the result of a run", () => library.report({} as never, [])],
+    ["must be the result of a run", () => library.render(null as never, "markdown")],
     ["must be a list of targets", () => library.report({ kind: "run" } as never, none)],
     ["the text must be a string: undefined", () => line(none)],
     ["the value cannot be written as JSON: undefined", () => json(undefined)],

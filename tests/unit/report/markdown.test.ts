@@ -121,7 +121,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Pull request | none reported |",
       "| Started | earlier; this command attached to it |",
       "| Duration | 18 min 1 s |",
-      "| Events | 200 seen; some were missed; later events are not visible because the feed is full |",
+      "| Events | 200 seen; some were missed; later events are not visible because the event feed is full |",
     ]
   ) expect(markdown).toContain(`${row}\n`);
 });
