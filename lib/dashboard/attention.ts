@@ -744,11 +744,11 @@ const STUCK_MS = 3_600_000;
 
 function ofSandboxes(data: DashboardData): Concern[] {
   const nowMs = instantMs(data.at) ?? 0;
-  const about = (what: string, chosen: DashboardData["sandboxes"]) => {
+  const about = (one: string, many: string, chosen: DashboardData["sandboxes"]) => {
     const names = [...new Set(chosen.map(({ repository, branch }) => repository ?? branch ?? "no name"))];
-    const count = `${chosen.length} ${chosen.length === 1 ? "sandbox" : "sandboxes"}`;
+    const subject = chosen.length === 1 ? `1 sandbox ${one}` : `${chosen.length} sandboxes ${many}`;
     return chosen.length === 0 ? [] : [
-      concern("sandbox", "bad", `${count} ${what}`, names.slice(0, 5).join(", "), {
+      concern("sandbox", "bad", subject, names.slice(0, 5).join(", "), {
         link: { words: "Show", part: "automations" },
       }),
     ];
@@ -761,10 +761,12 @@ function ofSandboxes(data: DashboardData): Concern[] {
     status === "running" && nowMs - (instantMs(createdAt) ?? nowMs) > LONG_RUN_MS &&
     nowMs - (instantMs(lastActiveAt ?? createdAt) ?? nowMs) > STUCK_MS
   );
+  const idleText = `still running after ${spanText(LONG_RUN_MS)}, although idle`;
+  const stuckText = `still starting after ${spanText(STUCK_MS)}`;
   return [
-    ...about(`still running after ${spanText(LONG_RUN_MS)}, and idle`, idle),
-    ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
-    ...about("with an error", data.sandboxes.filter(({ status }) => status === "error")),
+    ...about(`is ${idleText}`, `are ${idleText}`, idle),
+    ...about(`is ${stuckText}`, `are ${stuckText}`, stuck),
+    ...about("has an error", "have an error", data.sandboxes.filter(({ status }) => status === "error")),
     // Sandboxes in use are not a problem unless a run is waiting for a sandbox.
     ...activeSandboxes(data) < MAX_SANDBOXES || queued.length === 0 ? [] : [concern(
       "sandbox",

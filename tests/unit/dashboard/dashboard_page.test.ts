@@ -1117,8 +1117,8 @@ test("concernsOf() has a sandbox that is running and idle for long, and not one 
     return concernsOf(emptyDashboard({ sandboxes: [{ ...sandbox, ...changes }] as Data["sandboxes"] }))
       .map(({ subject }) => subject);
   };
-  expect(subjects(73, 72)).toEqual(["1 sandbox still running after 6 h, and idle"]);
-  expect(subjects(73, null)).toEqual(["1 sandbox still running after 6 h, and idle"]);
+  expect(subjects(73, 72)).toEqual(["1 sandbox is still running after 6 h, although idle"]);
+  expect(subjects(73, null)).toEqual(["1 sandbox is still running after 6 h, although idle"]);
   expect([subjects(73, 0.5), subjects(5, 4)]).toEqual([[], []]);
 });
 
