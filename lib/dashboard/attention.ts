@@ -480,9 +480,7 @@ function ofUnfinishedRuns({ runs, campaigns, lists, at }: DashboardData): Concer
   return length === 0 ? [] : [concern(
     "source",
     "warn",
-    length === 1
-      ? "1 run had not finished when its job ended, and the state of the run is unknown"
-      : `${length} runs had not finished when their jobs ended, and the state of the runs is unknown`,
+    `The state of ${formatCount(length, "unfinished run")} is unknown`,
     `${firstNames(names)}.${lists.openRuns.why === null ? "" : ` ${sentenceOf(lists.openRuns.why)}`}`,
     { link: { words: "Show", part: "runs" } },
   )];
@@ -744,11 +742,11 @@ const STUCK_MS = 3_600_000;
 
 function ofSandboxes(data: DashboardData): Concern[] {
   const nowMs = instantMs(data.at) ?? 0;
-  const about = (one: string, many: string, chosen: DashboardData["sandboxes"]) => {
+  const about = (what: string, chosen: DashboardData["sandboxes"]) => {
     const names = [...new Set(chosen.map(({ repository, branch }) => repository ?? branch ?? "no name"))];
-    const subject = chosen.length === 1 ? `1 sandbox ${one}` : `${chosen.length} sandboxes ${many}`;
+    const count = chosen.length === 1 ? "1 sandbox is" : `${chosen.length} sandboxes are`;
     return chosen.length === 0 ? [] : [
-      concern("sandbox", "bad", subject, names.slice(0, 5).join(", "), {
+      concern("sandbox", "bad", `${count} ${what}`, names.slice(0, 5).join(", "), {
         link: { words: "Show", part: "automations" },
       }),
     ];
@@ -761,12 +759,10 @@ function ofSandboxes(data: DashboardData): Concern[] {
     status === "running" && nowMs - (instantMs(createdAt) ?? nowMs) > LONG_RUN_MS &&
     nowMs - (instantMs(lastActiveAt ?? createdAt) ?? nowMs) > STUCK_MS
   );
-  const idleText = `still running after ${spanText(LONG_RUN_MS)}, although idle`;
-  const stuckText = `still starting after ${spanText(STUCK_MS)}`;
   return [
-    ...about(`is ${idleText}`, `are ${idleText}`, idle),
-    ...about(`is ${stuckText}`, `are ${stuckText}`, stuck),
-    ...about("has an error", "have an error", data.sandboxes.filter(({ status }) => status === "error")),
+    ...about(`still running after ${spanText(LONG_RUN_MS)}, although idle`, idle),
+    ...about(`still starting after ${spanText(STUCK_MS)}`, stuck),
+    ...about("in an error state", data.sandboxes.filter(({ status }) => status === "error")),
     // Sandboxes in use are not a problem unless a run is waiting for a sandbox.
     ...activeSandboxes(data) < MAX_SANDBOXES || queued.length === 0 ? [] : [concern(
       "sandbox",
@@ -905,9 +901,7 @@ function patternsOf(fileProblems: readonly FileProblem[]): string[] {
 export function uncountedText({ runs, covers, fileProblems }: DashboardData): string | null {
   const { results, campaigns, histories, lines, leftOut } = covers;
   if (runs.length === 0 && leftOut > 0) {
-    return `No runs are counted because ${
-      leftOut === 1 ? "the only run is" : `all ${leftOut} runs are`
-    } older than 12 weeks.`;
+    return "No runs are counted because every run is older than 12 weeks.";
   }
   if (results + campaigns + lines > 0) return null;
   if (histories + fileProblems.length === 0) {

@@ -306,12 +306,12 @@ test("cautionOf() has a gray heading instead of a green one until a run of the l
     [
       { covers: { ...covers, leftOut: 3 } },
       "No runs are counted",
-      "No runs are counted because all 3 runs are older than 12 weeks.",
+      "No runs are counted because every run is older than 12 weeks.",
     ],
     [
       { covers: { ...covers, leftOut: 1 } },
       "No runs are counted",
-      "No runs are counted because the only run is older than 12 weeks.",
+      "No runs are counted because every run is older than 12 weeks.",
     ],
   ];
   for (const [changes, heading, text] of cases) {
@@ -391,7 +391,7 @@ test("concernsOf() has runs whose state is unknown once, and not as runs that fa
   const openRuns = { state: "cut", why: "2 of 12 unfinished runs were not read" } as const;
   const data = emptyDashboard({ runs, lists: listsWith({ openRuns }) });
   expect(concernsOf(data).map(({ subject, line }) => [subject, line])).toEqual([[
-    "2 runs had not finished when their jobs ended, and the state of the runs is unknown",
+    "The state of 2 unfinished runs is unknown",
     "acme/service-4, acme/service-10. 2 of 12 unfinished runs were not read.",
   ]]);
   expect(data.days.last).toMatchObject({ runs: 2, succeeded: 0, failed: 0, unfinished: 2, medianMs: null });
