@@ -36,7 +36,7 @@ const FILLERS =
 const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that mean a stop only if the comment contains no other words: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
-const COMMANDS = { again: "again", retry: "again", help: "help", status: "status" } as const;
+const COMMANDS = { again: "again", retry: "again", rerun: "again", help: "help", status: "status" } as const;
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
 /** Limits the number of mentions checked per line. Without a limit, untrusted text could require quadratic time. */
 const MAX_MENTIONS = 10;

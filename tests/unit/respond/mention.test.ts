@@ -71,7 +71,7 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ].map(
     (words): [string, Ask] => [`@mogplex ${words}`, { kind: "stop" }],
   ),
-  ...["again please", "again!", "retry", "please, again"].map((words): [string, Ask] => [
+  ...["again please", "again!", "retry", "rerun", "try again", "please, again"].map((words): [string, Ask] => [
     `@mogplex ${words}`,
     { kind: "again" },
   ]),
