@@ -111,7 +111,7 @@ async function ofUsers(bench: Bench, text: string): Promise<void> {
     for (
       const [users, isFailure, reason] of [
         ["kim", false, "no run: the user who asked is not in MOGPLEX_RESPOND_ALLOW_USERS"],
-        ["", true, "Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"],
+        ["", true, "Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be a comma-separated list of user names"],
       ] as const
     ) {
       const { id, body } = github.say(8, "lee", "@mogplex find out why");

@@ -49,7 +49,7 @@ export async function cleanUpAndReport(
 ): Promise<number> {
   return await cleanUpJob(context, by, {
     exists: () => true,
-    text: "the reports still show the state when the script ended",
+    text: "the reports still show the state at the end of the script",
     update: (end) => reportAgain(context, end, endNote),
   });
 }

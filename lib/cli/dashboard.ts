@@ -174,12 +174,12 @@ function matchesOf({ flags }: Context, flag: VerbFlag): { paths: string[]; empty
   const paths = [...new Set(matches.flatMap(({ files }) => files))];
   if (cut !== null) {
     const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
-    const why = `--${flag.name} looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
+    const why = `--${flag.name} searches more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
     const advice = "write the folders of the reports before `**`, such as 'reports/**/result.json'";
     throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(cut.pattern), advice });
   }
   if (paths.length > MAX_FILES) {
-    const why = `--${flag.name} finds more than ${MAX_FILES} files`;
+    const why = `--${flag.name} matches more than ${MAX_FILES} files`;
     throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
   }
   const empty = matches.filter(({ files }) => files.length === 0).map(({ pattern, other }): FileProblem => ({

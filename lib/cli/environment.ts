@@ -36,7 +36,7 @@ type Facts = Omit<Variable, "name" | "option">;
 
 const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   MOGPLEX_API_KEY: {
-    help: "The access token (`mog_…`). Never a flag: arguments are visible to others.",
+    help: "The access token (`mog_…`). There is no flag: arguments are visible to others.",
     service: true,
     dropIn: true,
   },
@@ -86,7 +86,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_DEV_START_LIMITS: {
     help:
-      "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
+      "With `MOGPLEX_DEV=1`: `off` if the local emulator was started with `--start-limits off`, so that a campaign does not wait for quotas.",
     readWith: OPTIONS.HOME,
   },
 };

@@ -26,7 +26,7 @@ export function programHelp(group?: string): string {
   const first = FIRST.flatMap((name) => VERBS.filter((verb) => verb.name === name));
   return [
     usage,
-    `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
+    `${PROGRAM} ${VERSION}: starts, follows and reports hosted Mogplex agent runs in CI\n`,
     `Commands (each has --help):\n${columns([...first.map(({ name, summary }) => [name, summary]), ...FIRST_GROUPS])}`,
     `${wrapped(`More: help ${TOPICS.join(", help ")}`)}\n`,
     `Examples:\n${

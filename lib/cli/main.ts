@@ -284,7 +284,7 @@ function checkRow({ verb, args }: FoundVerb): void {
       });
     }
     const choice = (other.chosenBy ?? []).map((each) => `--${each.name}`).join(" or ");
-    throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
+    throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works only with ${choice}` });
   }
 }
 

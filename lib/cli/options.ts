@@ -309,7 +309,7 @@ export const SINCE: Option<number> = {
 export const CHECKS: Option<CheckSchedule> = {
   name: "schedule",
   value: "WHEN",
-  help: "How often a schedule runs this job: hourly, daily or none; notes say what the checks will do [unknown]",
+  help: "How often a schedule runs this job: hourly, daily or none; shown in notes [unknown]",
   heading: "Asking",
   parse: oneOf(CHECK_SCHEDULES),
 };
@@ -491,12 +491,12 @@ export function onOrOff(text: string, source: string): boolean {
 function users(text: string, source: string): string[] {
   const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
   if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}(?:=[1-9]\d{0,14})?$/.test(name))) return names;
-  throw refusal(source, "it must be names of users, separated by commas, alone or as NAME=ID", text);
+  throw refusal(source, "it must be a comma-separated list of user names, each alone or as NAME=ID", text);
 }
 
 function mentionName(text: string, source: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$/.test(text)) return text;
-  throw refusal(source, 'it must be a name of letters, digits, "-" and "_", without "@"', text);
+  throw refusal(source, 'it must consist of letters, digits, "-" and "_", without "@"', text);
 }
 
 function oneLabel(text: string, source: string): string {

@@ -103,7 +103,7 @@ export function commonUsers([first, ...others]: readonly UserList[]): readonly s
   throw new UsageError({
     attempted: `use ${variable}`,
     why: `the variable and --${name} have no user in common`,
-    advice: "name the same users in both, or unset one of them",
+    advice: "list the same users in both, or unset one of them",
   });
 }
 

@@ -58,8 +58,8 @@ export async function readPrompt(context: Context): Promise<string> {
   if (other !== undefined) {
     const names = prompts.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
     throw new UsageError({
-      attempted: "choose a prompt",
-      why: `it comes from ${names}`,
+      attempted: "choose prompt",
+      why: `both ${names} are set`,
       advice: "use only one of them",
     });
   }

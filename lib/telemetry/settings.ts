@@ -68,7 +68,7 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
     pair !== undefined && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(pair[0]) && /^[\t\x20-\x7e]*$/.test(pair[1])
   ) as [string, string][];
   if (good.length < pairs.length) {
-    warnings.push(`${headersSource} must be NAME=VALUE,…, percent-encoded: other parts are ignored`);
+    warnings.push(`${headersSource} must be NAME=VALUE,…, percent-encoded: invalid parts are ignored`);
   }
   const [timeout = String(TIMEOUT_MS), timeoutSource] = readOtlp(env, "TIMEOUT");
   const isTime = /^\d{1,9}$/.test(timeout) && Number(timeout) > 0;
@@ -102,7 +102,7 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   if (protocol === "http/protobuf") {
     return { warning: `${source} is "http/protobuf": spans are sent as http/json to the same address`, refused: false };
   }
-  const why = `${source} names a protocol that this program does not support: no spans are sent`;
+  const why = `${source} is a protocol that this program does not support: no spans are sent`;
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 

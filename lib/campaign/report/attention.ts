@@ -308,7 +308,7 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
       ...(writer === null ? [resume] : []),
       ...(gateReason === undefined || writer !== null ? [] : [
         step(
-          isRetryFirst ? "To start the others anyway, resume the campaign, then approve:" : "Then open the gate:",
+          isRetryFirst ? "To start the other items anyway, resume the campaign, then approve:" : "Then open the gate:",
           approve,
         ),
       ]),
@@ -367,7 +367,7 @@ function gateEntry(view: CampaignView, command: CampaignCommand): Attention {
       again > 0 ? `; ${start} first` : ""
     }:`
     : isLater
-    ? `${retryFirst(view)} To start the others anyway:`
+    ? `${retryFirst(view)} To start the other items anyway:`
     : "Review the finished items. To start the others:";
   const steps = [
     step(text, campaignCommand(command, "approve")),

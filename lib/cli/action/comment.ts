@@ -52,7 +52,7 @@ export const ACTION_NOTES: NotePlanner = {
     const { env } = context.io;
     const number = numberOf(env);
     if (number === undefined) {
-      const why = "the event of this workflow has no pull request, and input pull-request does not name one";
+      const why = "the event of this workflow has no pull request, and input pull-request is empty";
       throw new UsageError({ attempted: "write a comment", why });
     }
     const inputAdvice = `leave it at its default, and give the job ${GITHUB_TOKEN_NEEDS}`;

@@ -75,8 +75,8 @@ export async function printPreview(context: Context, place: CampaignPlace): Prom
   writer.out(
     writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
     ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
-    ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
-    ...list(`and starts at most ${formatCount(starts.length, "item")}`, starts),
+    ...cancels.length > 0 ? list(`it cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
+    ...list(`it starts at most ${formatCount(starts.length, "item")}`, starts),
   );
   return EXIT.success;
 }

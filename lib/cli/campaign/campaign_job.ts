@@ -237,7 +237,7 @@ export async function endWithCampaign(
     if (stand.state === "interrupted") {
       writer.note(stand.why);
       const status = campaignCommand(place.command, "status");
-      if (interactive) writer.note("to see its items:", status);
+      if (interactive) writer.note("to see the items:", status);
       return exitCodeOfStand(stand);
     }
     const isStopped = stand.state === "stopped";

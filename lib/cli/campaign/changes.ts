@@ -28,7 +28,7 @@ const OF_CHANGES: Meanings = {
   failed: "a forge refused at least one change",
   usage: "no item is selected, or none matches; --yes is missing; a mistake in the file or the arguments",
   unauthorized: "the forge refuses the token",
-  forbidden: "the token lacks a permission; the message names it",
+  forbidden: "the token lacks a permission; the message shows which",
   unavailable: "the forge or the directory is unreachable; run the command again to finish",
   rateLimited: "another process is using the directory",
 };

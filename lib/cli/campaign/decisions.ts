@@ -74,7 +74,7 @@ export const campaignStopVerb: Verb = campaignVerb("stop", {
     unavailable:
       "the directory is not writable; or with --cancel, the service did not answer, and the next wave tries again",
     rateLimited:
-      "the process that uses the directory did not confirm within 30 s; or with --cancel, the start quota is used up, and the next wave looks up the starts without an answer",
+      "the process that uses the directory did not confirm the stop within 30 s; or with --cancel, the start quota is used up, and the next wave looks up the starts that got no response",
   },
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: (context) => decide(context, { kind: "stop", cancel: context.flags.has(CANCEL), ...readReason(context) }),
@@ -207,7 +207,7 @@ async function decide(context: Context, decision: Decision): Promise<number> {
     const print = (text: string, ...command: [verb: string, ...args: string[]]) =>
       writer.out(writer.untrusted(text), own`  ${writer.untrusted(campaignCommand(place.command, ...command))}`);
     print(nextText, ...nextCommand);
-    if (decision.kind === "resume" && needsRetry(view)) print("To start the others anyway:", "approve");
+    if (decision.kind === "resume" && needsRetry(view)) print("To start the other items anyway:", "approve");
   }
   const cancel = dryRun || isElsewhere ? null : cancelCommand(place, masked, items, view);
   if (cancel !== null) writer.out(own`To cancel what is still running:`, own`  ${writer.untrusted(cancel)}`);

@@ -146,7 +146,7 @@ export const OF_WAVES: Meanings = {
   usage: "a mistake in the file or the arguments; a modified lock or journal; another user's token",
   awaitingInput:
     "only items waiting for an answer are left; with --exit-status also: these items keep others from starting, a gate is closed, or the campaign was stopped",
-  unavailable: "service or directory unreachable; nothing is lost, and the next wave continues",
+  unavailable: "the service or directory is unreachable; nothing is lost, and the next wave continues",
   rateLimited: "with --exit-status: the campaign is not done; or another process is running in its directory",
 };
 
@@ -172,5 +172,5 @@ export const OF_SETTLING: Meanings = {
   unavailable:
     "the directory is not writable; the forge did not answer; or the service did not answer, and the next wave tries again",
   rateLimited:
-    "another process is running in the directory; or the start quota is used up, and the next wave looks up the starts without an answer",
+    "another process is running in the directory; or the start quota is used up, and the next wave looks up the starts that got no response",
 };

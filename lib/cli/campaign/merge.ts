@@ -53,7 +53,7 @@ const OWN_APPROVAL: VerbFlag = {
 };
 
 export const campaignMergeVerb: Verb = campaignVerb("merge", {
-  summary: "Merge the pull requests that people have approved and whose checks are green",
+  summary: "Merge the pull requests that people have approved and whose checks have passed",
   flags: [
     WHERE,
     [CAUSE, ONLY, AT_MOST],
@@ -64,11 +64,11 @@ export const campaignMergeVerb: Verb = campaignVerb("merge", {
   ],
   codes: CHANGE_CODES,
   meanings: {
-    success: "everything that qualified was merged or is in a queue, or nothing qualified",
+    success: "all qualifying pull requests were merged or queued, or none qualified",
     failed: "a forge refused a pull request that qualified; three refusals in different repositories end the command",
     usage: "there is no plan; no item matches; a token is missing; a modified journal",
     unauthorized: "a forge refuses the token",
-    forbidden: "the token lacks a permission; the message names it",
+    forbidden: "the token lacks a permission; the message shows which",
     unavailable: "a forge or the directory is unreachable; run the command again to continue",
     rateLimited: "another process is running in the directory",
   },

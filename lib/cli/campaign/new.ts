@@ -81,7 +81,7 @@ limits: { stop-after-failures: 3 }
 function refuseOld({ io }: Context, path: string): void {
   if (io.realPath(path) === undefined) return;
   const why = `${JSON.stringify(path)} already exists`;
-  throw new UsageError({ attempted: ATTEMPTED, why, advice: "give another name" });
+  throw new UsageError({ attempted: ATTEMPTED, why, advice: "choose another name" });
 }
 
 function write(context: Context, path: string, text: string): void {

@@ -96,7 +96,7 @@ export const campaignPipelineVerb: Verb = campaignVerb("pipeline", {
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "the pipeline was written",
-    usage: "there is no plan; a mistake in the file or the arguments; something that the CI system cannot do",
+    usage: "there is no plan; a mistake in the file or the arguments; a setting that the CI system does not support",
     unavailable: "the directory cannot be read",
   },
   examples: ["mogplex-ci campaign pipeline campaign.yml --format gitlab --output waves.yml"],

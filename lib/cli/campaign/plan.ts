@@ -172,7 +172,7 @@ function planText(
     `Campaign ${view.campaign}${round}: ${formatCount(view.items.length, "item")}${left === "" ? "" : ` (${left})`}${
       dryRun ? "; nothing was written" : ""
     }`,
-    `Read in ${formatCount(lookup.requests, "request")} and ${formatDuration(ms)}`,
+    `Read with ${formatCount(lookup.requests, "request")} in ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
     ...named("Skipped, no longer in the list:", changes.skipped, all),
     ...named("No longer in the list, but already started, so they continue:", changes.kept, all),

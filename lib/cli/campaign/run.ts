@@ -9,7 +9,7 @@ const RUN_TIMEOUT: Option<number> = {
   name: "timeout",
   value: "TIME",
   help:
-    "Maximum time that the command runs (30 days); after that, active runs continue, and the next `campaign run` or `campaign advance` continues the campaign",
+    "Maximum time that the command runs (30 days). Active runs then continue, and the next wave continues the campaign",
   heading: "Following",
   parse: duration,
 };
@@ -19,7 +19,7 @@ const OF_RUN: Meanings = {
   success: "all runs have ended without failures",
   failed:
     "all runs have ended, but items failed or are unknown; or the campaign stopped after too many failures; or a start has had no answer for two hours",
-  awaitingInput: "the campaign needs attention: items need an answer, a gate is closed, or it was stopped",
+  awaitingInput: "the campaign was stopped, a gate is closed, or items need an answer",
   rateLimited: "--timeout passed before all runs had ended; or another process is running in its directory",
 };
 

@@ -32,10 +32,9 @@ export const campaignStatusVerb: Verb = campaignVerb("status", {
   meanings: {
     success: "the state was printed",
     failed:
-      "with --exit-status: all runs have ended, but items failed or are unknown; it stopped after too many failures; or a start has had no answer for two hours",
+      "with --exit-status: all runs have ended, but items failed or are unknown; the campaign stopped after too many failures; or a start has had no answer for two hours",
     usage: "there is no plan; a mistake in the file or the arguments; a modified lock or journal",
-    awaitingInput:
-      "with --exit-status: the campaign needs attention: items need an answer, a gate is closed, or it was stopped",
+    awaitingInput: "with --exit-status: the campaign was stopped, a gate is closed, or items need an answer",
     unavailable: "the directory cannot be read",
     rateLimited: "with --exit-status: the campaign is not done yet",
   },

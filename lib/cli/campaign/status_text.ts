@@ -238,7 +238,10 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
     screen.print([{ heading: "The canary is being retried", level: 3 }], 0);
     screen.print([{ text: then }], 2);
     if (writer !== null) return;
-    return screen.print([{ text: "To start the others anyway:" }, { code: campaignCommand(command, "approve") }], 2);
+    return screen.print(
+      [{ text: "To start the other items anyway:" }, { code: campaignCommand(command, "approve") }],
+      2,
+    );
   }
   if (state !== "gated") return;
   const isFailed = failedGroups(view).length > 0;
@@ -253,7 +256,7 @@ function gate(screen: Screen, view: CampaignView, command: CampaignCommand): voi
   screen.print([
     {
       text: isFailed
-        ? "To start the others anyway:"
+        ? "To start the other items anyway:"
         : pulls.length > 0
         ? "Then open the gate:"
         : "Review the finished items, then open the gate:",

@@ -135,8 +135,8 @@ export function limitNotice(env: ReadEnv): string | undefined {
   const script = secondsInJob(env);
   if (!(minutes * 60 > script)) return undefined;
   const whole = (seconds: number) => Math.floor(seconds / 60);
-  return `input timeout-minutes is ${minutes}, but GitLab drops this job after ${whole(jobSeconds(env))} minutes. ` +
-    `With time for cleanup and reports, the script has ${whole(script)}. ` +
+  return `input timeout-minutes is ${minutes}, but GitLab stops this job after ${whole(jobSeconds(env))} minutes. ` +
+    `With time reserved for cleanup and reports, the script has ${whole(script)} min. ` +
     `Set input job-timeout to ${minutes + JOB_EXTRA_MINUTES} minutes, or choose a runner that allows longer jobs`;
 }
 

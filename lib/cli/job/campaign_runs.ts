@@ -95,8 +95,8 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
     const file = files.find((path) => exists(context, path)) ?? null;
     const command = file === null ? null : retryCommand(context, { ...place, file, name: run.name });
     const step = run.isSkipped
-      ? "Its campaign skips this item. If you still want it, have the campaign start it again."
-      : "Fix the cause, then have its campaign start it again.";
+      ? "The campaign skips this item. If you still want the run, have the campaign start it again."
+      : "Fix the cause, then have the campaign start the run again.";
     return { campaign: run.campaign, command, step };
   }
   return undefined;

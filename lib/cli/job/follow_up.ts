@@ -39,7 +39,7 @@ export async function readFollowUp(context: Context, after: string, result?: Res
   }
   const fix = option(FIX);
   if (fix !== undefined && flags.positionals.length > 0) {
-    throw new UsageError({ attempted: "use --fix", why: "there is a task as well", advice: "use only one of them" });
+    throw new UsageError({ attempted: "use --fix", why: "a task is given, too", advice: "use only one of them" });
   }
   const work = fix === undefined ? { task: await readPrompt(context) } : { fix };
   const { harness, mode, rootDirectory } = readRequestSettings(context);
@@ -112,7 +112,7 @@ async function makeRequest(
 function adviceFor({ platform, io: { env } }: Context): string | undefined {
   const job = platform.identity(env);
   if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;
-  return "if an earlier attempt of this job started a run, its log shows the id; to attach to that run, give --resume with the state file of that attempt";
+  return "if an earlier attempt of this job started a run, attach to it: give --resume with the state file of that attempt";
 }
 
 /** If the target of `--after` is a result, only the id of the run is used. All other facts are requested from the service and the forge. */

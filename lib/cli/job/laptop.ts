@@ -232,7 +232,7 @@ const isWaiting = ({ run }: Remembered) => run !== undefined && endOfRun(run.sta
 
 function liveState(earlierRun: Remembered): string {
   if (isWaiting(earlierRun)) return "needs an answer";
-  return earlierRun.runId === null ? "has no answer yet" : "is still running";
+  return earlierRun.runId === null ? "has no response yet" : "is still running";
 }
 
 function attachableState(earlierRun: Remembered): string {
@@ -265,7 +265,11 @@ function usedState(attempted: string, { runId }: Remembered, path: string, state
 }
 
 function usedFolders(attempted: string, state: string): UsageError {
-  return new UsageError({ attempted, why: `${MAX_FOLDERS} runs in this folder ${state}`, advice: "give --out" });
+  return new UsageError({
+    attempted,
+    why: `${MAX_FOLDERS} runs in this folder ${state}`,
+    advice: "use another folder with --out",
+  });
 }
 
 async function knownRequest(
@@ -296,7 +300,7 @@ function sentenceOf(earlierRun: Remembered): string {
       "here is its result (--new starts another run)";
   }
   const run = runId === null
-    ? "an earlier start in this folder has no answer yet"
+    ? "an earlier start in this folder has no response yet"
     : `run "${runId}" in this folder ${liveState(earlierRun)}`;
   return `${run}, with the same request: attaching to it (--new starts another run)`;
 }

@@ -103,13 +103,13 @@ export function repositoryOfFolder(context: Context, attempted: string, isRequir
     throw refuse(`the repository is missing, and origin is on ${host}, not on ${hostNames}`, name);
   }
   if (!SAFE_NAME.test(name)) {
-    throw refuse("the repository is missing, and the address of origin does not name a repository");
+    throw refuse("the repository is missing, and the name in the address of origin is not owner/name");
   }
   const upstream = names.get("upstream");
   if (upstream !== undefined && upstream !== name) {
     throw refuse(`origin is ${name}, but upstream is ${upstream}`, name, upstream);
   }
-  const line = writer.untrusted(`repository ${name} (from origin); use --${REPO.name} for another one`);
+  const line = writer.untrusted(`repository ${name} (from origin); to choose another, use --${REPO.name}`);
   if (flags.has(JSON_LINES)) writer.note(line);
   else writer.out(line);
   return name;
@@ -121,7 +121,7 @@ function checkHost(text: string, attempted: string): string {
   throw new UsageError({
     attempted,
     why: text.includes("=")
-      ? `--${ORIGIN_HOST.name} takes only a host here, not a token`
+      ? `--${ORIGIN_HOST.name} accepts only a host here, not a token`
       : `--${ORIGIN_HOST.name} must be the name of a host`,
     value: JSON.stringify(text.slice(0, 200)),
     advice: `write --${ORIGIN_HOST.name} git.example.com`,

@@ -47,7 +47,7 @@ export async function reportFrom(context: Context, paths: readonly string[]): Pr
   if (flags.has(JSON_LINES)) writer.json(writer.clean({ runId, status, outcome, exitCode }));
   else {
     writer.out(
-      own`verdict of that job: ${writer.untrusted(verdictWords(result).word)} (exit code ${exitCode})`,
+      own`verdict of the job: ${writer.untrusted(verdictWords(result).word)} (exit code ${exitCode})`,
       ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
     );
   }

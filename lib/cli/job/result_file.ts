@@ -70,7 +70,7 @@ function storedResult(
       attempted: "check the result file",
       why: "the state file was not written by a job with this token, or has been changed since",
       value: JSON.stringify(state),
-      advice: `use the token of the start, or give --${RESULT.name} and --${SCHEMA.name}`,
+      advice: `use the token that started the run, or give --${RESULT.name} and --${SCHEMA.name}`,
     });
   }
   const { path, schema } = result;

@@ -28,7 +28,7 @@ export function wholeRunId(context: Context, text: string): string {
   if (!isShortRunId(text)) {
     throw new UsageError({
       attempted: "use run id",
-      why: "it must be a whole id, or at least its first 8 digits",
+      why: "it must be a full id, or at least its first 8 digits",
       value: JSON.stringify(cutText(text, MAX_VALUE)),
       advice: '"runs recent" shows the ids',
     });
@@ -47,7 +47,7 @@ export function wholeRunId(context: Context, text: string): string {
     throw new UsageError({
       attempted: "find run",
       why: `no run known on this machine starts with ${JSON.stringify(text)}`,
-      advice: `give the whole id${
+      advice: `give the full id${
         refusal === undefined
           ? ""
           : `. The list of recent runs was not searched, because ${refusal.why}: ${refusal.advice}`

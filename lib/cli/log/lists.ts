@@ -27,7 +27,7 @@ export function noteFull(writer: Writer, what: string, items: readonly unknown[]
   const advice = limit < MOST_LISTED
     ? "use a higher --limit"
     : `the service lists at most ${MOST_LISTED}; use a narrower filter`;
-  writer.note(`these are the first ${limit} ${what}; there may be more; ${advice}`);
+  writer.note(`only the first ${limit} ${what} are shown, and there may be more; ${advice}`);
 }
 
 /** @param cells The columns of an item, which may contain untrusted text. */
@@ -146,7 +146,7 @@ export function triggerLines(
   const waits = status === "pending"
     ? `, waiting for a slot${reason === null ? "" : ` (${reason})`}; nothing is running yet`
     : "";
-  const what = replayed ? "found" : status === "pending" ? "queued" : "triggered";
+  const what = replayed ? "already triggered" : status === "pending" ? "queued" : "triggered";
   return [
     `${what} automation ${automationId}: run ${runId} (${status})${waits}`,
     ...(replayed ? ["the key was already used: nothing was started"] : []),
@@ -164,7 +164,7 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
   if (status === "running" || end === "success") return { code: EXIT.success, problem: null };
   const run = `automation run "${runId}"`;
   if (end !== undefined) {
-    const problem = `The key belongs to ${run}, which ended ${
+    const problem = `The key belongs to ${run}, which ended with status ${
       JSON.stringify(status)
     }; use another key to start a new run`;
     return { code: EXIT[AUTOMATION_EXIT[end]], problem };
@@ -172,7 +172,7 @@ export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { c
   const problem =
     `Cannot confirm that ${run} is running: its status is ${
       JSON.stringify(status)
-    }; do not trigger the automation again: the same command with ` +
-    `--idempotency-key ${JSON.stringify(idempotencyKey)} finds the run, and --follow waits for it`;
+    }; do not trigger the automation again: to find the run, ` +
+    `repeat the command with --follow --idempotency-key ${JSON.stringify(idempotencyKey)}`;
   return { code: EXIT.deadline, problem };
 }

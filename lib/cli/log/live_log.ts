@@ -377,7 +377,7 @@ export function noticeText(notice: NoticeFacts): string {
 const MAX_BLOCK_TEXT = 4_000;
 
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
-  const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later ones are not visible"];
+  const parts = [full && `${seen} seen`, missed && "some were missed", windowFull && "later events are not visible"];
   return parts.filter(Boolean).join(", ") || null;
 }
 

@@ -58,7 +58,7 @@ export async function printCompletion({ flags, writer, verbs, vocabulary }: Cont
   const shells = [...SHELLS.keys()].join(", ");
   if (script === undefined) {
     const why = `the shell must be one of ${shells}`;
-    throw new UsageError({ attempted: "complete", why, value: JSON.stringify(shell) });
+    throw new UsageError({ attempted: "print completions", why, value: JSON.stringify(shell) });
   }
   // A program that is called with several words cannot be completed.
   writer.output(script(/^[\w-]+$/.test(vocabulary.program) ? vocabulary.program : "mogplex-ci"));

@@ -173,7 +173,7 @@ export function includeAdvice(
   const pipeline = pipelineOf(text);
   const include = isMap(pipeline) ? pipeline.get("include", true) : undefined;
   const entry = `local: ${path}`;
-  if (include === undefined) return [`Add to ${PIPELINE_FILE}:`, ["include:", `  - ${entry}`]];
+  if (include === undefined) return [`Add these lines to ${PIPELINE_FILE}:`, ["include:", `  - ${entry}`]];
   if (isSeq(include)) {
     const where = `Add this entry to the existing include of ${PIPELINE_FILE}:`;
     return include.flow ? [where, [`{ ${entry} }`]] : [where, [`${" ".repeat(dashColumn(text, include))}- ${entry}`]];

@@ -159,8 +159,7 @@ export async function initRepository(context: Context): Promise<number> {
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
       attempted: ATTEMPTED,
-      why:
-        "the address of the remote origin does not name a repository: a part of its name begins with a dash, or is . or ..",
+      why: "the address of the remote origin is invalid: a part of the path begins with a dash, or is . or ..",
       value: JSON.stringify(repo.slice(0, 80)),
       advice: "correct it: git remote set-url origin ADDRESS",
     });
@@ -230,7 +229,7 @@ export async function initRepository(context: Context): Promise<number> {
     steps.say("--schedule does not change an existing file. Edit the schedule there.");
   } else if (schedule !== undefined && written !== undefined && written.schedule !== schedule) {
     steps.say(
-      `Its schedule stays ${written.schedule}. For --schedule ${schedule}, remove ${path} and run init again.`,
+      `The schedule stays ${written.schedule}. For --schedule ${schedule}, remove ${path} and run init again.`,
     );
   }
   const attributes = present(context, ATTRIBUTES_FILE);
@@ -256,8 +255,8 @@ export async function initRepository(context: Context): Promise<number> {
     if (place !== undefined) {
       steps.say(
         "",
-        `${PIPELINE_FILE} is not valid YAML (${place}), so GitLab refuses it, and init cannot see what else it starts. ` +
-          "Correct it, then run init again.",
+        `${PIPELINE_FILE} is not valid YAML (${place}), so GitLab rejects it, and init cannot tell which other jobs start. ` +
+          "Correct the file, then run init again.",
       );
     }
     if (path !== file && hasSection(started.name, path, readFile)) {
@@ -269,7 +268,7 @@ export async function initRepository(context: Context): Promise<number> {
     startsOthers = describePipelines(steps, context, started) || place !== undefined;
   }
   if (attributes !== undefined && !isThere) {
-    steps.say("", `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`, "");
+    steps.say("", `To collapse the program in reviews, add to ${ATTRIBUTES_FILE}:`, "");
     steps.show(ATTRIBUTES.trim());
   }
   const check = `${TOOL} doctor ${asks === undefined ? "" : "--for respond "}--repo ${jobName ?? PLACEHOLDER}`;
@@ -419,7 +418,7 @@ function update(context: Context, steps: Steps): void {
   const expected = context.option(SHA256);
   const digest = sha256Hex(text);
   if (expected !== undefined && expected !== digest) {
-    const why = `this program has the SHA-256 ${digest}, not the one in --sha256`;
+    const why = `the SHA-256 of this program is ${digest}, which differs from --sha256`;
     throw new UsageError({
       attempted,
       why,
@@ -528,7 +527,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   const example = matches.map(([name]) => name).find((name) => names.includes(name)) ?? names[0] ?? "";
   const call = callAgain(context, example);
   const others = names.filter((name) => name !== example).join(", ");
-  const which = `name one: ${call} (or ${others}${names.includes(TERMINAL) ? `, which writes no job` : ""})`;
+  const which = `choose one: ${call} (or ${others}${names.includes(TERMINAL) ? `, which writes no job` : ""})`;
   const there = root === undefined || root === "."
     ? which
     : `run it in the root of the repository, ${JSON.stringify(root)}`;
@@ -672,12 +671,12 @@ function uninstall(context: Context, steps: Steps, origin: string): void {
   if (brokenIncludes.length > 0) {
     steps.say(
       "",
-      `The pipeline is invalid while it includes a file that is missing. Remove this entry from the include of ${PIPELINE_FILE}:`,
+      `The pipeline is invalid while it includes missing files. Remove from the include of ${PIPELINE_FILE}:`,
     );
     steps.say("");
     steps.show(...brokenIncludes.map((path) => `  - local: ${path}`));
   }
-  steps.say("", "init cannot remove what is outside this repository. If nothing else uses it, remove:");
+  steps.say("", "init cannot remove what is outside this repository. Remove these if nothing else uses them:");
   steps.say(...[...remains, TOKEN].map((each) => `  - ${each}`));
   if (!context.flags.has(DRY_RUN)) removeEmptyFolders(context, [...gone, PROGRAM_FILE]);
 }

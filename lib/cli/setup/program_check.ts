@@ -19,7 +19,7 @@ const LIMIT_MS = 10_000;
 export const RELEASES: Option<string> = {
   name: "releases",
   value: "ADDRESS",
-  help: "Look for a newer release in the `releases.json` at this address. Without this flag, nothing does",
+  help: "Look for a newer release in the `releases.json` at this address. Otherwise, there is no such check",
   parse(text) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname)) return text;
@@ -79,11 +79,17 @@ async function checkAge(context: Context, address: string, version: string | und
     if (answer.status !== 200) throw new Error(`${new URL(address).host} answered with HTTP ${answer.status}`);
     const newest: unknown = JSON.parse(answer.text)?.releases?.[0]?.version;
     if (typeof newest !== "string" || !/^\d+\.\d+\.\d+$/.test(newest)) {
-      throw new Error("the file does not name a version");
+      throw new Error("the file does not contain a version");
     }
-    if (version === undefined) return ok("releases", `the newest release is ${newest}; ${PROGRAM_FILE} is not here`);
+    if (version === undefined) {
+      return ok("releases", `the newest release is ${newest}; ${PROGRAM_FILE} does not exist here`);
+    }
     if (newest === version) return ok("releases", `${version} is the newest release`);
-    return warning("releases", `the newest release is ${newest}, but this is ${version}`, "Update it: init --update");
+    return warning(
+      "releases",
+      `the newest release is ${newest}, but this program is ${version}`,
+      "Update it: init --update",
+    );
   } catch (error) {
     return warning("releases", `Cannot ${what}: ${messageOf(error)}`, `Check the address ${address}`);
   }

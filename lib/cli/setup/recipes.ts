@@ -47,7 +47,7 @@ const LABEL = `the label ${MENTION_WORD}, if you created it`;
 export const TOKEN = `the token of this repository in the Mogplex app: ${KEYS_PAGE}`;
 
 const LOST = [
-  "A start that got no answer is repeated only until its job ends.",
+  "If a start gets no response, it is retried only until its job ends.",
   "If a job is killed, its note stays unfinished until somebody mentions the agent in the same thread, at least 5 minutes after the run has ended.",
 ];
 
@@ -272,7 +272,7 @@ export const REPO_PLACES = "in two places, for doctor and for respond";
 
 /** A step for forges other than GitHub. The service has only repositories in which its GitHub app is installed. */
 const FIND_REPOSITORY =
-  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows a different name for it, put that name after --repo in the job (${REPO_PLACES}).`;
+  `Check that \`${TOOL} repos list\` shows your repository, with the token in the variable MOGPLEX_API_KEY. Mogplex connects repositories through GitHub, and delivers branches and pull requests there. If the list shows it under a different name, put that name after --repo in the job (${REPO_PLACES}).`;
 
 export const COMMIT = "Commit these files, and merge them into the default branch.";
 
@@ -496,14 +496,14 @@ ${GITLAB_ARTIFACTS}    reports:
   ${EXAMPLE_SERVER}/api/v4/projects/ID/ref/main/trigger/pipeline?token=TRIGGER_TOKEN
 
 In a private project, also choose Confidential comments and Confidential issues events, unless ${
-          schedule === "none" ? "nobody asks there" : "confidential issues can wait for the schedule"
+          schedule === "none" ? "nobody mentions the agent there" : "confidential issues can wait for the schedule"
         }. In other projects, confidential issues start no agent.`,
         ...schedule === "none" ? [] : [
           `Create ${
             schedule === "hourly" ? "an hourly" : "a daily"
           } schedule with the variable MOGPLEX_SCHEDULE=respond: Build > Pipeline schedules. ${ALLOW_VARIABLES}`,
         ],
-        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. This setting also refuses all other triggers, API calls and manual pipelines that pass variables.' +
+        'Do not let anyone pass variables to pipelines: Settings > CI/CD > Variables, "No one allowed". Otherwise anyone with the trigger token can run code in the job. This setting also blocks all other triggers, API calls and manual pipelines that pass variables.' +
         (schedule === "none" ? "" : " A schedule that you have already created keeps its variable."),
         MAKE_LABEL,
         "Check the setup: run a new pipeline on the default branch (Build > Pipelines > New pipeline), and start its job mogplex-respond. The pipeline also runs your other jobs, including deployments, unless their rules exclude the source web.",

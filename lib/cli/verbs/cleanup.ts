@@ -124,7 +124,9 @@ function stopReason(status: RunStatus, by: string | null): string {
   }
   if (by !== null && status === "cancelled") return `The job was stopped, so ${by} cancelled the run`;
   if (hasEnded(status)) return `The job was stopped, and its run has ended with status ${JSON.stringify(status)}`;
-  return `The job was stopped, so ${by} asked the run to stop; its status is still ${JSON.stringify(status)}`;
+  return `The job was stopped, so ${by} requested its cancellation; the status of its run is still ${
+    JSON.stringify(status)
+  }`;
 }
 
 export const cleanupVerb: Verb = {

@@ -248,10 +248,10 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
     if (untriggered !== undefined) {
       return `a job can run, but nothing was found that starts it: see the check "${untriggered.name}"${warnings}${notChecked}`;
     }
-    return `${notChecked === "" ? READY[purpose] : "what could be checked is fine"}${warnings}${notChecked}`;
+    return `${notChecked === "" ? READY[purpose] : "all completed checks passed"}${warnings}${notChecked}`;
   }
   const failures = count("failed");
-  const others = [failures === 1 ? null : `${failures} checks failed in all`, warningCount].filter(Boolean);
+  const others = [failures === 1 ? null : `${failures} checks failed in total`, warningCount].filter(Boolean);
   return `a command would exit with ${code}: the check "${first.name}" failed${
     others.length === 0 ? "" : ` (${others.join(", ")})`
   }`;

@@ -160,7 +160,7 @@ const STARTS: Readonly<Record<string, string>> = {
 };
 
 const LAPTOP =
-  "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it";
+  "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour without being followed";
 
 /** Whether a clean-up step on this system can find out how the job ended. */
 function showsJobState(platform: Platform): boolean {
@@ -176,7 +176,9 @@ function uses({ io, platform }: Context): string[] {
   const knowsState = io.env(STATUS_VARIABLE) !== undefined || showsJobState(platform);
   return [
     ...written === "" ? [] : [`this step writes its ${written}`],
-    knowsState ? "cleanup knows how the job ended" : `cleanup needs ${STATUS_VARIABLE} to know how the job ended`,
+    knowsState
+      ? "cleanup can detect how the job ended"
+      : `cleanup needs ${STATUS_VARIABLE} to detect how the job ended`,
   ];
 }
 
@@ -256,7 +258,7 @@ export async function checkSettings(context: Context): Promise<Check> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, out, harness } = settings.value;
   const unknown = unknownHarness(harness);
   if (unknown !== undefined) {
-    return warning("settings", unknown, "Correct the name, unless the service knows this agent");
+    return warning("settings", unknown, "Correct the name, unless the service supports this agent");
   }
   return ok("settings", `a command waits at most ${formatDuration(timeoutMs)}; reports go to ${JSON.stringify(out)}`);
 }

@@ -77,8 +77,8 @@ function requestFrom(flags: VerbFlags, repoId: string, prompt: string): StartReq
 function baseNote({ branch: { base, working } }: StartResult, workingBranch: string | undefined): string | undefined {
   if (working !== base) return undefined;
   return workingBranch === undefined
-    ? `the agent does not push to ${base}: the service picks a branch, which the events name (run --follow shows it)`
-    : `the agent pushes to ${base} itself; run --follow without --branch gives it its own branch`;
+    ? `the agent does not push to ${base}: the service picks a branch (run --follow shows its name)`
+    : `the agent pushes directly to ${base}; run --follow without --branch gives the agent its own branch`;
 }
 
 /** The request comes only from flags, because the documented command has no variables for it. */
@@ -257,7 +257,7 @@ export const runsEventsVerb: Verb = {
     const wantsVerdict = flags.has(EXIT_STATUS);
     if (!flags.has(FOLLOW)) {
       if (!wantsVerdict) return await printOnce(context, runId);
-      throw new UsageError({ attempted: "print events", why: "--exit-status works with --follow only" });
+      throw new UsageError({ attempted: "print events", why: "--exit-status works only with --follow" });
     }
     const outcome = await printUntilEnd(context, runId, timeoutMs);
     if (wantsVerdict) return EXIT[END_EXIT[outcome]];
@@ -365,7 +365,7 @@ export const sandboxesStopVerb: Verb = {
     const url = `${SANDBOX_PAGE}/${encodeURIComponent(id)}`;
     if (flags.has(JSON_LINES)) writer.json({ id, stopped: false, url });
     else {writer.out(
-        own`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`,
+        own`a sandbox cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`,
       );}
     return EXIT.success;
   },

@@ -17,7 +17,7 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 const APPROVALS: Option<number> = {
   name: "approvals",
   value: "NUMBER",
-  help: "Minimum number of approvals, 1 to 20. A higher number that the target requires applies.",
+  help: "Minimum number of approvals, 1 to 20. If the target branch requires more, that number applies.",
   parse: wholeNumber(1, 20),
 };
 export const PULL_REQUEST: VerbFlag = {
@@ -86,8 +86,10 @@ function open(context: Context): OpenPull {
   if (pull !== undefined) return pull;
   throw new UsageError({
     attempted: "find the pull request",
-    why: address === undefined ? "this job has none" : "a number identifies a pull request only in a job on its forge",
-    advice: "name it: --pull-request URL",
+    why: address === undefined
+      ? "this job has no pull request"
+      : "a number identifies a pull request only in a job on its forge",
+    advice: "give --pull-request URL",
   });
 }
 
@@ -109,7 +111,7 @@ async function judge(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const approvals = option(APPROVALS);
   if (approvals === undefined) {
-    throw new UsageError({ attempted: "judge approvals", why: "--approvals is missing", advice: "give --approvals 1" });
+    throw new UsageError({ attempted: "check approvals", why: "--approvals is missing", advice: "give --approvals 1" });
   }
   const pull = open(context);
   const rules = {

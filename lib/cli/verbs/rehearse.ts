@@ -61,7 +61,7 @@ const FORK: VerbFlag = {
 const AS: Option<string> = {
   name: "as",
   value: "NAME",
-  help: "The user who asks",
+  help: "The user who makes the request",
   heading: "Dry run",
   parse: (text) => text.replace(/^@/, ""),
 };
@@ -190,7 +190,7 @@ async function readAssumed(context: Context) {
       const advice = `leave out --${flag.name}`;
       throw new UsageError({
         attempted: ATTEMPTED,
-        why: "the file in --event already names the issue or pull request",
+        why: "the file in --event already identifies the issue or pull request",
         advice,
       });
     }

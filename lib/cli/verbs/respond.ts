@@ -243,7 +243,8 @@ function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repe
   return {
     resume: ({ resume }) =>
       resume === null ? null : {
-        instruction: `run this job again to follow the run; once it has finished, you can comment @${name} again`,
+        instruction:
+          `run this job again to follow the run; once it has finished, you can repeat it with the comment "@${name} again"`,
       },
     cancel: () => `comment @${name} stop`,
     repeat: `@${name} again`,
@@ -269,7 +270,7 @@ export const respondVerb: Verb = {
   meanings: {
     rateLimited: RUN_RATE_LIMITED,
     deadline: RUN_DEADLINE,
-    success: "the run succeeded, or there was nothing to start and the log says why",
+    success: "the run succeeded, or there was nothing to start and the log shows why",
     unavailable:
       "the forge or the service did not answer; the next event or poll tries again, and finds a run that has started",
   },

@@ -44,7 +44,7 @@ const FOLLOW: VerbFlag = {
 };
 const NEW: VerbFlag = {
   name: "new",
-  help: "Outside CI: start a new run of the same request",
+  help: "Outside CI: start a new run for the same request",
   heading: "Following",
 };
 
@@ -107,7 +107,7 @@ async function readRun(context: Context) {
   const settings = readRunSettings(context);
   const after = option(AFTER);
   if (after === undefined && option(FIX) !== undefined) {
-    throw new UsageError({ attempted: "use --fix", why: "it works with --after only" });
+    throw new UsageError({ attempted: "use --fix", why: "it works only with --after" });
   }
   const result = readResultRequest(context);
   const request = after === undefined

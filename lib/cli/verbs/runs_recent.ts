@@ -7,7 +7,7 @@ const SHOWN = 20;
 const LIMIT: Option<number> = {
   name: "limit",
   value: "N",
-  help: `Show the newest N (default ${SHOWN})`,
+  help: `Show the newest N runs (default ${SHOWN})`,
   parse: wholeNumber(1, 1_000),
 };
 

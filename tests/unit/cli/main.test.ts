@@ -77,7 +77,7 @@ test("main() chooses the row of run by --follow or --detach, and names them for 
   expect(await cli(["run", "--repo", "x", "y", "--mode=SAFE"])).toEqual({
     code: 2,
     stdout: "",
-    stderr: "error: Cannot run: --mode works with --follow or --detach only\n",
+    stderr: "error: Cannot run: --mode works only with --follow or --detach\n",
   });
   const { stderr } = await cli(["run", "--follow=yes"]);
   expect(stderr).toStartWith("error: Cannot parse arguments of run --follow: ");

@@ -47,7 +47,7 @@ for (const [index, { name, text }] of CORPUS.entries()) {
       expect([system.name, found.slice(0, 3)]).toEqual([system.name, []]);
       expect(log.split("\n").length).toBe(status.length + table.length + 1);
       // Commands and addresses stay whole, so that they can be copied.
-      const [first, last] = ["Review the pull requests", "To start the others anyway"].map((words) =>
+      const [first, last] = ["Review the pull requests", "To start the other items anyway"].map((words) =>
         status.findIndex((line) => line.includes(words))
       );
       const prose = status.filter((line, at) =>

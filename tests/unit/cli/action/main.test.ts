@@ -98,7 +98,7 @@ test("a step names its inputs where a start lacks something", async () => {
     ],
     [
       { "prompt-file": "task.md" },
-      "Cannot choose a prompt: it comes from prompt and prompt-file (inputs, or variables",
+      "Cannot choose prompt: both prompt and prompt-file (inputs, or variables",
     ],
   ];
   for (const [inputs, words] of cases) {

@@ -76,7 +76,7 @@ test("campaign advance --dry-run sends and writes nothing", async () => {
     code: 0,
     stdout: `campaign replace-moment is planned; nothing was sent or written
 the next wave reads 0 runs
-and starts at most 3 items:
+it starts at most 3 items:
   ${project(1)}@main
   ${project(2)}@main
   ${project(3)}@main

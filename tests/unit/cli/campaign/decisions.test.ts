@@ -436,7 +436,7 @@ test("a stop that has cancelled the canary is followed by a retry, and approval 
   expect(stopped).toContain(`
     Deal with the items below first. Then let the campaign continue:
       ${line("resume")}
-    To start the others anyway, resume the campaign, then approve:
+    To start the other items anyway, resume the campaign, then approve:
       ${line("approve")}
 `);
   expect((await world.campaign("resume")).stdout).toBe(
@@ -445,7 +445,7 @@ test("a stop that has cancelled the canary is followed by a retry, and approval 
     } cancelled, ${project(2)} cancelled; 2 cancelled items stay as they are until you retry them
 To continue:
   ${line("retry", "--cause", word)}
-To start the others anyway:
+To start the other items anyway:
   ${line("approve")}
 `,
   );
@@ -456,7 +456,7 @@ To start the others anyway:
   expect(stdout).toContain(`
 The canary is being retried
   If the whole canary succeeds, the campaign continues without approval.
-  To start the others anyway:
+  To start the other items anyway:
     ${line("approve")}
 
 Page: DIR/campaign.html

@@ -9,7 +9,7 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const lines = stdout.split("\n");
   expect(lines[0]).toBe("Campaign replace-moment: 400 items");
-  expect(lines[1]).toMatch(/^Read in \d+ requests and /);
+  expect(lines[1]).toMatch(/^Read with \d+ requests in /);
   expect(stdout).toContain(`Added 400 items:\n  ${project(1)}@main\n`);
   expect(stdout).toContain("  and 390 more (--all shows them)\n");
   expect(stdout).toContain(

@@ -332,7 +332,7 @@ test("campaign run --dry-run says what the first wave does, and sends nothing", 
   await world.campaign("plan");
   const requests = world.requests.length;
   const { code, stdout } = await world.campaign("run", ["--dry-run"]);
-  expect([code, stdout.includes("and starts at most 2 items:"), world.requests.length]).toEqual([0, true, requests]);
+  expect([code, stdout.includes("it starts at most 2 items:"), world.requests.length]).toEqual([0, true, requests]);
 });
 
 test("campaign run --json prints the same items as the library, and no heartbeat", async () => {

@@ -240,7 +240,7 @@ test("statusText() says at its end, and only there, what opens a canary that fai
   ]);
   expect(lines.slice(-5)).toEqual([
     "  Deal with the items above first. Retried items do not wait for the gate.",
-    "  To start the others anyway:",
+    "  To start the other items anyway:",
     "    mogplex-ci campaign approve campaign.yaml",
     "  To stop the campaign instead:",
     "    mogplex-ci campaign stop campaign.yaml",

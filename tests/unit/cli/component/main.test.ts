@@ -81,9 +81,9 @@ test("limitNotice() warns when GitLab drops the job before timeout-minutes and t
   expect(quiet.map(([minutes, job]) => notice(minutes, job))).toEqual(quiet.map(() => undefined));
   const advice = "Set input job-timeout to 70 minutes, or choose a runner that allows longer jobs";
   expect([notice("60", "3839"), notice("60", "1800"), notice("60", "120")]).toEqual([
-    `input timeout-minutes is 60, but GitLab drops this job after 63 minutes. With time for cleanup and reports, the script has 59. ${advice}`,
-    `input timeout-minutes is 60, but GitLab drops this job after 30 minutes. With time for cleanup and reports, the script has 26. ${advice}`,
-    `input timeout-minutes is 60, but GitLab drops this job after 2 minutes. With time for cleanup and reports, the script has 1. ${advice}`,
+    `input timeout-minutes is 60, but GitLab stops this job after 63 minutes. With time reserved for cleanup and reports, the script has 59 min. ${advice}`,
+    `input timeout-minutes is 60, but GitLab stops this job after 30 minutes. With time reserved for cleanup and reports, the script has 26 min. ${advice}`,
+    `input timeout-minutes is 60, but GitLab stops this job after 2 minutes. With time reserved for cleanup and reports, the script has 1 min. ${advice}`,
   ]);
 });
 
@@ -93,7 +93,7 @@ test.each(["run", "follow", "respond-false", "cleanup", "permissions"])(
     const limits = { MOGPLEX_INPUT_TIMEOUT_MINUTES: "60", CI_JOB_TIMEOUT: "1800" };
     const { stdout } = await jobOf([verb], { MOGPLEX_PROMPT: "Fix it", ...limits }, "success");
     const isWarned = stdout.startsWith(
-      "note: input timeout-minutes is 60, but GitLab drops this job after 30 minutes.",
+      "note: input timeout-minutes is 60, but GitLab stops this job after 30 minutes.",
     );
     expect([verb, isWarned]).toEqual([verb, !["cleanup", "permissions"].includes(verb)]);
   },
@@ -231,7 +231,7 @@ test("the component's first errors name its inputs, and no flag or command that 
     [
       ["run"],
       { ...prompt, MOGPLEX_PROMPT_FILE: "a.md" },
-      "Cannot choose a prompt: it comes from prompt and prompt-file",
+      "Cannot choose prompt: both prompt and prompt-file",
     ],
     [
       ["run"],

@@ -307,7 +307,7 @@ test("a start whose answer was lost is found after a wrong token, also when an e
   expect(refused.code).toBe(64);
   const again = await cli(args, { files: left(refused.io.files) });
   expect([again.code, emulator.world.store.runs.size]).toEqual([124, 2]);
-  expect(again.stderr).toContain("an earlier start in this folder has no answer yet");
+  expect(again.stderr).toContain("an earlier start in this folder has no response yet");
 });
 
 const OTHER_TOKEN = "mog_aliceReadWriteToken0000000000002";
@@ -468,7 +468,7 @@ test("run --follow sends a start again whose answer was lost, and starts another
     clock.advance(waitMs);
     const again = await cli(args, { files: lost });
     expect([waitMs, runs(), again.code]).toEqual([waitMs, runsAfter, code]);
-    expect(again.stderr).toContain("an earlier start in this folder has no answer yet");
+    expect(again.stderr).toContain("an earlier start in this folder has no response yet");
   }
 });
 

@@ -30,7 +30,7 @@ test("run takes the repository from origin when a person names none, and says so
   ];
   for (const origin of addresses) {
     const ended = await call({ origin });
-    expect(ended.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
+    expect(ended.stdout).toStartWith("repository acme/api (from origin); to choose another, use --repo\n");
     expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
     for (const text of [ended.stdout, ended.stderr, ...ended.io.files.values()]) {
       if (text !== config({ origin })[".git/config"]) expect(text).not.toContain("hunter2secret");
@@ -50,7 +50,7 @@ test("run starts nothing when origin is missing, on another host, or not the sam
     [{ origin: "https://github.com.evil.example/acme/web" }, "origin is on github.com.evil.example, not on github.com"],
     [{ origin: "https://evil.example/github.com/acme/web" }, "origin is on evil.example, not on github.com"],
     [{ origin: "https://github.com@evil.example/acme/web" }, "origin is on evil.example, not on github.com"],
-    [{ origin: "https://github.com/$(touch evil)" }, `the address of origin does not name a repository; ${given}`],
+    [{ origin: "https://github.com/$(touch evil)" }, `the name in the address of origin is not owner/name; ${given}`],
     [
       { origin: "https://github.com/kim/web", upstream: "https://github.com/acme/web" },
       "origin is kim/web, but upstream is acme/web; add --repo kim/web or --repo acme/web",
@@ -70,7 +70,7 @@ test("run takes origin on a host that --forge-host names, which never names a to
   expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
   const refused = await call(remotes, [...RUN, "--forge-host", "git.example=MY_TOKEN"]);
   expect([refused.code, refused.requests]).toEqual([2, []]);
-  expect(refused.stderr).toContain("--forge-host takes only a host here, not a token");
+  expect(refused.stderr).toContain("--forge-host accepts only a host here, not a token");
 });
 
 test("run ends with 2 when the service does not list the repository of origin", async () => {
@@ -114,9 +114,9 @@ test("run says that the service knows the name only when --repo is an address of
 
 test("doctor checks the repository of origin, and permissions takes every flag of run", async () => {
   const doctor = await call({ origin: "https://github.com/acme/api" }, ["doctor"]);
-  expect(doctor.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
+  expect(doctor.stdout).toStartWith("repository acme/api (from origin); to choose another, use --repo\n");
   const respond = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "respond"]);
-  expect(respond.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
+  expect(respond.stdout).toStartWith("repository acme/api (from origin); to choose another, use --repo\n");
   expect(respond.stdout).toMatch(/ repository +acme\/api/);
   const follow = await call({ origin: "https://github.com/acme/api" }, ["doctor", "--for", "follow"]);
   expect(follow.stdout).not.toContain("from origin");
@@ -149,7 +149,7 @@ test("doctor makes all other checks when the repository of origin cannot be used
 test("run without --follow takes the repository from origin when a person names none", async () => {
   const origin = "https://github.com/acme/api";
   const ended = await call({ origin }, ["run", "Fix it"]);
-  expect(ended.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
+  expect(ended.stdout).toStartWith("repository acme/api (from origin); to choose another, use --repo\n");
   expect([ended.code, ended.repos]).toEqual([0, [idOf(ended, "acme/api") ?? ""]]);
   const json = await call({ origin }, ["run", "Fix it", "--json"]);
   expect(JSON.parse(json.stdout)).toMatchObject({ replayed: false });
@@ -183,10 +183,10 @@ test("run and doctor take origin from the repository when they run in a subfolde
   ];
   for (const files of folders) {
     const ended = await call({}, RUN, { files });
-    expect(ended.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
+    expect(ended.stdout).toStartWith("repository acme/api (from origin); to choose another, use --repo\n");
     expect(ended.repos).toEqual([idOf(ended, "acme/api") ?? ""]);
     const doctor = await call({}, ["doctor"], { files });
-    expect(doctor.stdout).toStartWith("repository acme/api (from origin); use --repo for another one\n");
+    expect(doctor.stdout).toStartWith("repository acme/api (from origin); to choose another, use --repo\n");
   }
   const inner = { ".git/config": "", "../.git/config": text };
   expect((await call({}, RUN, { files: inner })).stderr).toContain("this folder has no remote origin");

@@ -19,7 +19,7 @@ test("report --from writes the page of an earlier job without a request or a tok
   const { code, stdout, io } = await cli(FROM, { files: FILES, env: { MOGPLEX_API_KEY: "" } });
   expect([code, stdout, requests]).toEqual([
     1,
-    "verdict of that job: failed (exit code 1)\nwrote mogplex-ci/run.html\n",
+    "verdict of the job: failed (exit code 1)\nwrote mogplex-ci/run.html\n",
     [],
   ]);
   expect([...io.files.keys()]).toEqual([...Object.keys(FILES), "mogplex-ci/run.html"]);

@@ -339,7 +339,7 @@ test("follow and report refuse a state file with a result that was not written w
       2,
       expect.stringContaining(
         "Cannot check the result file because the state file was not written by a job with this token, or has been changed since: " +
-          '"mogplex-ci/run.json"; use the token of the start, or give --result and --schema',
+          '"mogplex-ci/run.json"; use the token that started the run, or give --result and --schema',
       ),
     ]);
     const byFlags = await cli([verb, runId ?? "", "--result", path, "--schema", "schema.json"], { env: LOCAL, files });

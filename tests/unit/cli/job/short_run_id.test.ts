@@ -138,7 +138,7 @@ test("wholeRunId() reports that no run here begins with the digits, and sends no
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    'error: Cannot find run: no run known on this machine starts with "1d29863d"; give the whole id\n',
+    'error: Cannot find run: no run known on this machine starts with "1d29863d"; give the full id\n',
   );
 });
 
@@ -160,7 +160,7 @@ test("wholeRunId() takes whole ids only in CI, and no fewer than 8 digits", asyn
   const inCi = await cli(["follow", "1d29863d"], { env: { ...HOME, CI: "true", GITLAB_CI: "true" }, files });
   expect([short.code, inCi.code, requests]).toEqual([2, 2, []]);
   expect([short.stderr, inCi.stderr]).toEqual([
-    'error: Cannot use run id because it must be a whole id, or at least its first 8 digits: "1d29863"; "runs recent" shows the ids\n',
+    'error: Cannot use run id because it must be a full id, or at least its first 8 digits: "1d29863"; "runs recent" shows the ids\n',
     expect.stringContaining("Cannot use run id because it must be a UUID"),
   ]);
 });
@@ -208,11 +208,11 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
   const inCampaign = await show({ "mogplex-campaign/campaign.json": report, "campaign.yml": "name: x\n" });
   expect(inCampaign.stdout).toContain(
     "campaign      replace-moment\n" +
-      "what to do    Fix the cause, then have its campaign start it again.\n" +
+      "what to do    Fix the cause, then have the campaign start the run again.\n" +
       `retry         ${retry("campaign.yml")}\n`,
   );
   for (const text of [inCampaign.page, inCampaign.summary]) {
-    expect(text).toContain("Fix the cause, then have its campaign start it again.");
+    expect(text).toContain("Fix the cause, then have the campaign start the run again.");
     expect(text).toContain(retry("campaign.yml"));
     expect(text).not.toContain("--new");
     expect(text).not.toContain("start a new run");
@@ -224,7 +224,7 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
     (await show({ "mogplex-campaign/campaign.json": JSON.stringify(skipped), "campaign.yml": "name: x\n" })).stdout,
   )
     .toContain(
-      "what to do    Its campaign skips this item. If you still want it, have the campaign start it again.\n" +
+      "what to do    The campaign skips this item. If you still want the run, have the campaign start it again.\n" +
         `retry         ${retry("campaign.yml")}\n`,
     );
   const second = JSON.parse(report);
@@ -234,7 +234,7 @@ test("campaignRetry() lets report name the campaign of a failed run, in the log,
   // A command with a placeholder could not be pasted.
   const unknown = await show(files);
   expect([unknown.stdout, unknown.page, unknown.summary].join("\n")).not.toContain("campaign retry");
-  expect(unknown.stdout).toContain("what to do    Fix the cause, then have its campaign start it again.\n");
+  expect(unknown.stdout).toContain("what to do    Fix the cause, then have the campaign start the run again.\n");
   const outside = await show({ "campaign.yml": "name: x\n" });
   expect([outside.stdout.includes("campaign"), outside.page.includes("--new")]).toEqual([false, true]);
 });

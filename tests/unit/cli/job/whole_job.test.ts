@@ -491,10 +491,10 @@ test("an argument or --prompt-file wins over the variables with a task, and two 
   expect((await cli(none, { files, env: { MOGPLEX_PROMPT_FILE: "other.md" } })).code).toBe(0);
   expect(prompts()).toEqual(["Fix it", "of the file", "of the pipe", "of the other file"]);
   expect((await cli([...RUN, "--prompt-file", "task.md"], { files })).stderr).toBe(
-    "error: Cannot choose a prompt: it comes from the argument and --prompt-file; use only one of them\n",
+    "error: Cannot choose prompt: both the argument and --prompt-file are set; use only one of them\n",
   );
   expect((await cli(none, { files, env: variables })).stderr).toBe(
-    "error: Cannot choose a prompt: it comes from MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE; use only one of them\n",
+    "error: Cannot choose prompt: both MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE are set; use only one of them\n",
   );
 });
 

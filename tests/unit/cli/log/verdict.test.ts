@@ -217,7 +217,7 @@ test("verdictText() names the phase in which a run failed, and what to do then",
 test("verdictText() says that events were missed, whatever is to be shown", () => {
   const eventCount = { seen: 7, missed: true, windowFull: true };
   expect(verdictText(sampleResult({ eventCount }), OPTIONS))
-    .toContain("\nevents        some were missed, later ones are not visible\n");
+    .toContain("\nevents        some were missed, later events are not visible\n");
   expect(verdictText(sampleResult({ eventCount }), { ...OPTIONS, full: true })).toContain(
     "\nevents        7 seen, some",
   );

@@ -70,7 +70,7 @@ test("init puts the job beside a file that exists, says which lines to add, and 
   expect(code).toBe(0);
   expect(written).toMatchObject(theirs);
   expect(written["ci/mogplex.gitlab-ci.yml"]).toContain("mogplex:\n");
-  expect(stdout).toContain("Add to .gitlab-ci.yml:\n\ninclude:\n  - local: ci/mogplex.gitlab-ci.yml\n");
+  expect(stdout).toContain("Add these lines to .gitlab-ci.yml:\n\ninclude:\n  - local: ci/mogplex.gitlab-ci.yml\n");
   expect(stdout).toContain("keep ci/mogplex-task.md\n");
 });
 
@@ -170,7 +170,7 @@ test("init --update writes nothing when the new program differs from --sha256, w
     const refused = await init(["--update", "--sha256", "0".repeat(64), ...more], written, newer);
     expect([refused.code, refused.written]).toEqual([2, written]);
     expect(refused.stderr).toContain(
-      `this program has the SHA-256 ${digest}, not the one in --sha256: ${"0".repeat(64)}`,
+      `the SHA-256 of this program is ${digest}, which differs from --sha256: ${"0".repeat(64)}`,
     );
     expect((await init(["--update", "--sha256", "abc", ...more], written, newer)).code).toBe(2);
   }
@@ -204,7 +204,7 @@ test("init --uninstall finds the files of init for any system, also beside those
     expect(stdout).not.toContain("keep ");
     expect(stdout).toContain("remove ci/mogplex.mjs\n");
     const call = await init([name, "--uninstall"], written);
-    expect(stdout.split("remove:\n")[1]).toBe(call.stdout.split("remove:\n")[1] ?? "");
+    expect(stdout.split("uses them:\n")[1]).toBe(call.stdout.split("uses them:\n")[1] ?? "");
   }
   const { written } = await init(["azure"]);
   const job = `${written["azure-pipelines.yml"]}# Ours\n`;
@@ -243,7 +243,7 @@ test("init --uninstall removes the folders that are empty afterwards, never one 
 
 test("init and --uninstall look whether the pipeline includes the job already", async () => {
   const ask = "Replace the include of .gitlab-ci.yml with this list:";
-  const remove = "Remove this entry from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
+  const remove = "Remove from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
   const includes = [
     "include: [{ local: ci/mogplex.gitlab-ci.yml }]",
     "include: /ci/mogplex.gitlab-ci.yml",
@@ -289,12 +289,16 @@ test("init keeps the include that a GitLab pipeline has: it asks for one more en
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
   const cases: [args: string[], files: Record<string, string>, message: string][] = [
-    [[], {}, "no file here shows which CI system this repository uses; name one: mogplex-ci init gitlab (or github, "],
-    [["--dry-run"], {}, "name one: mogplex-ci init gitlab --dry-run (or github, "],
+    [
+      [],
+      {},
+      "no file here shows which CI system this repository uses; choose one: mogplex-ci init gitlab (or github, ",
+    ],
+    [["--dry-run"], {}, "choose one: mogplex-ci init gitlab --dry-run (or github, "],
     [
       [],
       { Jenkinsfile: "", "azure-pipelines.yml": "" },
-      "several CI systems: azure, jenkins; name one: mogplex-ci init azure (or ",
+      "several CI systems: azure, jenkins; choose one: mogplex-ci init azure (or ",
     ],
     [["gitlabb"], {}, `did you mean "gitlab"?`],
   ];
@@ -305,7 +309,7 @@ test("init ends with 2 and writes nothing where it cannot know what to write", a
   }
   const npm = { npm_lifecycle_event: "init", npm_package_json: "/srv/my clone/package.json" };
   expect((await init(["--dry-run"], {}, PROGRAM, npm)).stderr).toContain(
-    "name one: npm --prefix '/srv/my clone' run init -- gitlab --dry-run (or github, ",
+    "choose one: npm --prefix '/srv/my clone' run init -- gitlab --dry-run (or github, ",
   );
   const source = await init(["gitlab"], {}, "export {};\n");
   expect([source.code, source.written]).toEqual([2, {}]);
@@ -365,7 +369,7 @@ test("init refuses a remote whose name would be an option of the command line, o
     const files = { ".git/config": `[remote "origin"]\n\turl = ${url}\n` };
     const { code, written, stderr } = await init(["github"], files);
     expect([url, code, Object.keys(written).filter((path) => path !== ".git/config")]).toEqual([url, 2, []]);
-    expect(stderr).toContain("does not name a repository");
+    expect(stderr).toContain("is invalid: a part of the path");
   }
 });
 
@@ -447,7 +451,7 @@ test("init writes the licenses that lie beside the program, and has it shown col
   const kept = await init(["github"], theirs);
   expect(kept.written).toMatchObject(theirs);
   expect(kept.stdout).toContain(
-    "Add to .gitattributes, so that reviews show the program collapsed:\n\nci/mogplex.mjs linguist-generated",
+    "To collapse the program in reviews, add to .gitattributes:\n\nci/mogplex.mjs linguist-generated",
   );
 });
 
@@ -627,7 +631,7 @@ test("init --respond names what a protected secret needs in the job, and what ha
     "If you also start other pipelines of this project with trigger tokens, those pipelines no longer run their jobs.",
   );
   expect(gitlab).toContain(
-    "This setting also refuses all other triggers, API calls and manual pipelines that pass variables.",
+    "This setting also blocks all other triggers, API calls and manual pipelines that pass variables.",
   );
 });
 
@@ -654,7 +658,7 @@ test("init prints the changes of an existing pipeline together, before the setti
     "build:\n  script: [make]\n";
   const { stdout } = await init(["gitlab"], { ".gitlab-ci.yml": pipeline, ".gitattributes": "* text\n" });
   const heads = [...stdout.matchAll(
-    /^(Add this entry|The stages of|The pipeline's workflow:rules|The pipelines of|init cannot read|To keep them out|Add to|Needs:|Then)/gm,
+    /^(Add this entry|The stages of|The pipeline's workflow:rules|The pipelines of|init cannot read|To keep them out|To collapse|Needs:|Then)/gm,
   )].map(([, head]) => head);
   expect(heads).toEqual([
     "Add this entry",
@@ -663,7 +667,7 @@ test("init prints the changes of an existing pipeline together, before the setti
     "The pipelines of",
     "init cannot read",
     "To keep them out",
-    "Add to",
+    "To collapse",
     "Needs:",
     "Then",
   ]);
@@ -829,7 +833,7 @@ test("init --respond --schedule sets how often the job polls, and lists what is 
       schedule !== "none" ? [] : [
         "  - A mention in a comment on a line of code starts nothing.",
         "  - A label on a pull request starts nothing.",
-        "  - A start that got no answer is repeated only until its job ends.",
+        "  - If a start gets no response, it is retried only until its job ends.",
         "  - If a job is killed, its note stays unfinished until somebody mentions the agent in the same thread, at least 5 minutes after the run has ended.",
       ],
     ]);
@@ -850,7 +854,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
     const again = await init([name, "--respond", "--schedule", "none", "--dry-run"], first.written);
     expect(again.written).toEqual(first.written);
     expect(again.stdout).toContain(
-      `unchanged: ${path}\nIts schedule stays hourly. For --schedule none, remove ${path} and run init again.\n`,
+      `unchanged: ${path}\nThe schedule stays hourly. For --schedule none, remove ${path} and run init again.\n`,
     );
     expect(again.stdout).not.toContain("Without a schedule");
     expect(again.stdout.includes("Create an hourly schedule")).toBe(name === "gitlab");
@@ -858,7 +862,7 @@ test("init --respond leaves a job that exists with its schedule, says how to cha
     const later = await init([name, "--respond", "--dry-run"], none.written);
     expect(later.written).toEqual(none.written);
     expect(later.stdout).toContain(`unchanged: ${path}\n`);
-    expect(later.stdout).not.toContain("Its schedule stays");
+    expect(later.stdout).not.toContain("The schedule stays");
     expect(later.stdout).toContain("Without a schedule:\n");
   }
 });
@@ -991,7 +995,7 @@ test("init --uninstall lists what is left outside of the repository by name", as
     const { written } = await init([system, ...more]);
     const { stdout } = await init([system, "--uninstall"], written);
     const [, list] = stdout.split(
-      "\n\ninit cannot remove what is outside this repository. If nothing else uses it, remove:\n",
+      "\n\ninit cannot remove what is outside this repository. Remove these if nothing else uses them:\n",
     );
     return list?.trimEnd().split("\n");
   };
@@ -1095,7 +1099,7 @@ test("init --uninstall says that a changed job still starts the program, and lis
   // Another job of the same file.
   const other = await init(["gitlab", "--uninstall"], { ".gitlab-ci.yml": "test:\n  script: [make]\n" });
   expect(other.stdout).toContain("keep .gitlab-ci.yml: init did not write it, or it was changed\n");
-  expect(other.stdout).toEndWith(` remove:\n${token}\n`);
+  expect(other.stdout).toEndWith(` uses them:\n${token}\n`);
 });
 
 const STARTS_OTHERS = "It also starts all other jobs that run on schedules";
@@ -1139,7 +1143,7 @@ test("init warns about a job of the same name in the GitLab pipeline, but not ab
 test("init names the line of a GitLab pipeline that is not valid YAML", async () => {
   const stdoutOf = async (text: string) => (await init(["gitlab"], { ".gitlab-ci.yml": text })).stdout;
   const broken = await stdoutOf("build:\n  script: [make\ntest: {\n");
-  expect(broken).toMatch(/\n\.gitlab-ci\.yml is not valid YAML \(line \d+, column \d+\), so GitLab refuses it, /);
+  expect(broken).toMatch(/\n\.gitlab-ci\.yml is not valid YAML \(line \d+, column \d+\), so GitLab rejects it, /);
   expect(broken).toContain(STARTS_OTHERS);
   expect(await stdoutOf("build:\n  script: [!reference [.a, script]]\n")).not.toContain("is not valid YAML");
 });

@@ -53,9 +53,9 @@ test("doctor --releases says whether a newer release exists, and never fails bec
   const files = { "ci/mogplex.mjs": PROGRAM, "ci/mogplex.mjs.sha256": SUM };
   const cases: [() => Response, string, string][] = [
     [json({ releases: [{ version: "0.1.0" }] }), "ok", "0.1.0 is the newest release"],
-    [json({ releases: [{ version: "0.2.0" }] }), "warning", "the newest release is 0.2.0, but this is 0.1.0"],
-    [json({ releases: [{ version: "\u001b[31m" }] }), "warning", "the file does not name a version"],
-    [json({}), "warning", "the file does not name a version"],
+    [json({ releases: [{ version: "0.2.0" }] }), "warning", "the newest release is 0.2.0, but this program is 0.1.0"],
+    [json({ releases: [{ version: "\u001b[31m" }] }), "warning", "the file does not contain a version"],
+    [json({}), "warning", "the file does not contain a version"],
     [() => new Response("<html>"), "warning", "Cannot look up the newest release: "],
     [() => new Response("", { status: 404 }), "warning", "releases.example answered with HTTP 404"],
   ];

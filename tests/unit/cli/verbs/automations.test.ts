@@ -18,7 +18,8 @@ test("automations trigger prints the result: a run, one that waits, one that was
   const again = await running.cli(TRIGGER, { env: JOB });
   expect({ code: again.code, stdout: named(running, again.stdout) }).toEqual({
     code: 0,
-    stdout: `found automation ${AUTOMATION}: run <job> (running)\nthe key was already used: nothing was started\n` +
+    stdout:
+      `already triggered automation ${AUTOMATION}: run <job> (running)\nthe key was already used: nothing was started\n` +
       `key ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
   });
   const waiting = world("automation-slot");
@@ -29,8 +30,8 @@ test("automations trigger prints the result: a run, one that waits, one that was
       `queued automation ${AUTOMATION}: run <job> (pending), waiting for a slot (INSTALLATION_CONCURRENCY_LIMIT); ` +
       `nothing is running yet\nkey ${AUTOMATION}/${REPO}/ci1-<hash>\n`,
     stderr:
-      'error: Cannot confirm that automation run "<job>" is running: its status is "pending"; do not trigger the automation again: the same command ' +
-      `with --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>" finds the run, and --follow waits for it\n`,
+      'error: Cannot confirm that automation run "<job>" is running: its status is "pending"; do not trigger the automation again: to find the run, ' +
+      `repeat the command with --follow --idempotency-key "${AUTOMATION}/${REPO}/ci1-<hash>"\n`,
   });
   const full = await world("automation-suppressed").cli(TRIGGER, { env: JOB });
   expect(full).toMatchObject({

@@ -26,7 +26,7 @@ test("doctor prints one line a check and ends with 0 when all is well", async ()
   expect(diagnosis.stderr).toBe("");
   expect((await diagnosis.text()).split("\n")).toEqual([
     "ok       runtime     node 20.20.0",
-    "ok       ci          gitlab; a retried job finds its run; cleanup knows how the job ended",
+    "ok       ci          gitlab; a retried job finds its run; cleanup can detect how the job ended",
     "ok       variables   MOGPLEX_API_KEY",
     `ok       settings    a command waits at most 30 min; reports go to "mogplex-ci"`,
     "ok       checkout    no config file in the checkout affects this program",

@@ -172,7 +172,7 @@ test("doctor --for respond finds out that a job works for the other names in the
     const { stdout } = await doctorText(setUp, { MOGPLEX_RESPOND_ALLOW_USERS: names }, []);
     return stdout.trimEnd().split("\n").at(-1)?.replace(/ \(\d warnings?\)/, "");
   };
-  expect(await lastLine("kim,leo")).toBe("what could be checked is fine; not checked: trigger-variables");
+  expect(await lastLine("kim,leo")).toBe("all completed checks passed; not checked: trigger-variables");
   expect(await lastLine("leo,kim=13")).toBe('a job can run, but it starts no agent: see the check "rights"');
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "leo,kim=13" })).get("rights")).toBe(
     'warning: nobody can ask, because no name in MOGPLEX_RESPOND_ALLOW_USERS is valid: there is no user "leo"; "kim" is now another account, 1',
@@ -256,8 +256,8 @@ test("doctor --for respond does not claim that a mention can start a run when it
   expect(await set([], [POLL])).toBe("mentions can start runs");
   // GitLab shows webhooks and schedules only to Maintainers: what nobody could look at is not called fine.
   expect(await lastLine(() => {})).toBe(
-    "what could be checked is fine; not checked: trigger, schedule, trigger-variables",
+    "all completed checks passed; not checked: trigger, schedule, trigger-variables",
   );
-  expect(await set([hook], null)).toBe("what could be checked is fine; not checked: schedule");
+  expect(await set([hook], null)).toBe("all completed checks passed; not checked: schedule");
   expect(await set([], null)).toBe(`${nothing}; not checked: schedule`);
 });

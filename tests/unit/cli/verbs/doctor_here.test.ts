@@ -69,7 +69,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   };
   expect((await check("ci", { env: complete })).finding).toBe(
     "github; a retried job finds its run; this step writes its outputs and summary; " +
-      "cleanup needs MOGPLEX_JOB_STATUS to know how the job ended; in a matrix, give each node its own --key-part",
+      "cleanup needs MOGPLEX_JOB_STATUS to detect how the job ended; in a matrix, give each node its own --key-part",
   );
   expect((await check("ci", { env: { ...complete, MOGPLEX_KEY_PART: "linux" } })).finding).not.toContain("matrix");
   expect(await check("ci", { env: github })).toMatchObject({
@@ -80,7 +80,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   expect(none).toMatchObject({
     state: "ok",
     finding:
-      "no CI system; run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour while nobody followed it",
+      "no CI system; run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour without being followed",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");

@@ -63,7 +63,7 @@ test("run refuses a flag of --follow when it does not follow", async () => {
   const { code, stderr } = await cli(["run", "x", "--repo", REPO, "--report", "json"]);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: "error: Cannot run: --report works with --follow or --detach only\n",
+    stderr: "error: Cannot run: --report works only with --follow or --detach\n",
   });
 });
 
@@ -241,14 +241,14 @@ test("repos list and sandboxes list ask for 200, and say when there may be more"
   const all = await cli(["repos", "list"]);
   expect(all.stdout.trimEnd().split("\n").length).toBe(200);
   expect(all.stderr).toContain(
-    "these are the first 200 repositories; there may be more; the service lists at most 200",
+    "only the first 200 repositories are shown, and there may be more; the service lists at most 200",
   );
   const few = await cli(["repos", "list", "--limit", "5"]);
   expect(few.stdout.trimEnd().split("\n").length).toBe(5);
-  expect(few.stderr).toContain("these are the first 5 repositories; there may be more; use a higher --limit");
+  expect(few.stderr).toContain("only the first 5 repositories are shown, and there may be more; use a higher --limit");
   const sandboxes = await cli(["sandboxes", "list", "--json"]);
   expect(sandboxes.stdout.trimEnd().split("\n").length).toBe(200);
-  expect(sandboxes.stderr).toContain("these are the first 200 sandboxes; there may be more");
+  expect(sandboxes.stderr).toContain("only the first 200 sandboxes are shown, and there may be more");
   expect((await cli(["repos", "list", "--query", "acme/api"])).stderr).toBe("");
 });
 
@@ -266,7 +266,7 @@ test("sandboxes stop points to the web UI and sends nothing", async () => {
   expect({ code, stdout, requests }).toEqual({
     code: 0,
     stdout:
-      "sandboxes cannot be stopped through the API yet; stop it in the web UI: https://mogplex.com/sandboxes/..%2Fx\n",
+      "a sandbox cannot be stopped through the API yet; stop it in the web UI: https://mogplex.com/sandboxes/..%2Fx\n",
     requests: [],
   });
 });
@@ -363,10 +363,10 @@ test("run says on a terminal where the agent pushes when the answer names the ba
   const RUN = ["run", "x", "--repo", REPO];
   const noteOf = async (args: string[], terminal = true) => (await cli([...RUN, ...args], { terminal })).stderr;
   expect(await noteOf([])).toBe(
-    "note: the agent does not push to main: the service picks a branch, which the events name (run --follow shows it)\n",
+    "note: the agent does not push to main: the service picks a branch (run --follow shows its name)\n",
   );
   expect(await noteOf(["--branch", "main"])).toBe(
-    "note: the agent pushes to main itself; run --follow without --branch gives it its own branch\n",
+    "note: the agent pushes directly to main; run --follow without --branch gives the agent its own branch\n",
   );
   for (const args of [["--create-branch"], ["--branch", "other"]]) {
     expect([args, await noteOf(args)]).toEqual([args, ""]);
@@ -392,7 +392,7 @@ test("runs get, events and cancel refuse what is not an id, and do not announce 
     const { code, stderr } = await cli(["runs", verb, "nope"], { env: { MOGPLEX_URL: "https://staging.mogplex.com" } });
     expect([code, stderr]).toEqual([
       2,
-      'error: Cannot use run id because it must be a whole id, or at least its first 8 digits: "nope"; "runs recent" shows the ids\n',
+      'error: Cannot use run id because it must be a full id, or at least its first 8 digits: "nope"; "runs recent" shows the ids\n',
     ]);
   }
   expect(requests).toEqual([]);

@@ -232,7 +232,7 @@ test.each<[string, Place, string[], string]>([
     "a job of a push",
     { ...onGithub(), job: { ...onGithub().job, GITHUB_EVENT_NAME: "push" }, files: {} },
     ["--approvals", "1"],
-    "Cannot find the pull request: this job has none; name it: --pull-request URL",
+    "Cannot find the pull request: this job has no pull request; give --pull-request URL",
   ],
   ["no number", onGithub(), [], "give --approvals 1"],
   ["a number that opens it", onGithub(), ["--approvals", "0"], "--approvals"],

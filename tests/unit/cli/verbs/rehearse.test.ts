@@ -708,7 +708,9 @@ test("respond --dry-run refuses an empty variable for the users where the job do
   const empty = { MOGPLEX_RESPOND_ALLOW_USERS: "" };
   expect(await rehearse(args, undefined, empty)).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"),
+    stderr: expect.stringContaining(
+      "Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be a comma-separated list of user names",
+    ),
   });
   expect((await rehearse(args, undefined, { ...empty, ...GITHUB_JOB })).code).toBe(0);
   const of = async (host: string) =>
@@ -751,7 +753,11 @@ test("respond --dry-run refuses what it cannot rehearse, and its flags belong to
     [[], undefined, "Cannot make a dry run: there is no comment, label or event; give --text"],
     [["--text", "a", "--event", "event.json"], {}, "--text and --event cannot be used together"],
     [["--text", "a", "--label", "mogplex"], undefined, "--text and --label cannot be used together"],
-    [["--event", "event.json", "--pull-request"], {}, "the file in --event already names the issue or pull request"],
+    [
+      ["--event", "event.json", "--pull-request"],
+      {},
+      "the file in --event already identifies the issue or pull request",
+    ],
     [["--event", "event.json", "--fork"], {}, "leave out --fork"],
     [["--event", "none.json"], undefined, 'there is no such file: "none.json"'],
     [["--event", "event.json"], [], "Cannot read the event: it is not a JSON object"],

@@ -567,7 +567,7 @@ test("respond goes by --allow-users and its variable in place of the rights", as
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   expect(await respond(at, payload(note), ["--allow-users", "kim; lee"])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("must be names of users, separated by commas, alone or as NAME=ID"),
+    stderr: expect.stringContaining("must be a comma-separated list of user names, each alone or as NAME=ID"),
   });
 });
 
@@ -599,7 +599,9 @@ test("respond refuses an empty variable for the users on GitLab, where somebody 
     const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
     expect(await respond(at, payload(note), [], { MOGPLEX_RESPOND_ALLOW_USERS })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be names of users"),
+      stderr: expect.stringContaining(
+        "Cannot use MOGPLEX_RESPOND_ALLOW_USERS because it must be a comma-separated list of user names",
+      ),
     });
     expect(runsOf(at)).toEqual([]);
   }
@@ -2014,7 +2016,7 @@ test("respond names the run in the log at once, with the lines of run, and says 
   expect(stdout).toContain(`asked by kim\nstarted run ${run?.id} (pending)\n`);
   expect(stdout).toContain("\nbranch feature (base main)\n");
   expect(stdout).toMatch(
-    /\nresume +run this job again to follow the run; once it has finished, you can comment @mogplex again\n/,
+    /\nresume +run this job again to follow the run; once it has finished, you can repeat it with the comment "@mogplex again"\n/,
   );
   expect(stdout).toMatch(/\ncancel +comment @mogplex stop\n/);
 });

@@ -467,7 +467,7 @@ test("doctor --for respond says that the default branch on GitHub has no workflo
   at.github.faults.push({ match: /contents/, fault: refused() });
   const blind = await respond(at, commented({ id: 1 }), "command", ["doctor", "--for", "respond"]);
   expect(blind.stdout.trimEnd().split("\n").at(-1)).toMatch(
-    /^what could be checked is fine \(\d warnings?\); not checked: trigger, schedule$/,
+    /^all completed checks passed \(\d warnings?\); not checked: trigger, schedule$/,
   );
 });
 

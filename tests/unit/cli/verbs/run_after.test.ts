@@ -108,8 +108,8 @@ test("run --after --fix asks for what the forge shows to be broken", async () =>
 const WRONG: readonly (readonly [args: string[], why: string, code?: number])[] = [
   [["--after", "99", "x"], "GitLab shows no merge request with that number"],
   [["--after", "7", "--branch", "main", "x"], "it cannot be combined with --branch"],
-  [["--after", "7", "--fix", "checks", "x"], "there is a task as well"],
-  [["--fix", "checks"], "it works with --after only"],
+  [["--after", "7", "--fix", "checks", "x"], "a task is given, too"],
+  [["--fix", "checks"], "it works only with --after"],
   [["--after", "https://gitlab.example/acme/api", "x"], "this is not the address of a pull request"],
   [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com", 64],
   [["--after", "nothing.json", "x"], 'file "nothing.json" does not exist'],
