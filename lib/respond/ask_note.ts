@@ -4,7 +4,7 @@ import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
 import type { AskLink } from "../report/page_link.ts";
-import { NO_SANDBOX } from "../run/no_sandbox.ts";
+import { NO_SANDBOX, SANDBOX_FREE } from "../run/no_sandbox.ts";
 import { AGENT, SILENT, viewOf } from "../run/result_view.ts";
 import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
@@ -217,7 +217,8 @@ function nextStep(
     `Do not ask again: ${check} repeats the start for ${span}${
       lacksSandbox ? UP_TO : ""
     }, and never starts a second agent. \`@${name} stop\` withdraws the task.`;
-  return `\n\n${start} ${checksText(checks, repeated, capital(startAfresh(name)))}`;
+  const byHand = `${lacksSandbox ? `${SANDBOX_FREE}: then ` : ""}${startAfresh(name)}`;
+  return `\n\n${start} ${checksText(checks, repeated, capital(byHand))}`;
 }
 
 const IN_COMMENT: ReadonlyMap<string | null, string> = new Map([
@@ -249,7 +250,7 @@ function stepsFor(
     ];
     const repeat: Words = ["To repeat the task, write ", again, "."];
     const noSandbox: Words = [
-      "No agent has started. A sandbox becomes free 10 to 35 minutes after its run has ended: then write ",
+      `No agent has started. ${capital(SANDBOX_FREE)}: then write `,
       again,
       ".",
     ];

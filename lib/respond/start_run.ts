@@ -12,7 +12,7 @@ import { withPageLink } from "../report/page_link.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
 import type { JobEnd } from "../run/job.ts";
 import { keyWithSuffix } from "../run/key.ts";
-import { MAX_STARTS, NO_SANDBOX } from "../run/no_sandbox.ts";
+import { MAX_STARTS, NO_SANDBOX, SANDBOX_FREE } from "../run/no_sandbox.ts";
 import { emptyRunResult, reasonOf, resultError, type RunResult, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
@@ -379,7 +379,7 @@ function withAskAgain(ended: JobEnd<RunResult>, name: string): JobEnd<RunResult>
   const { error } = ended;
   if (!(error instanceof MogplexError) || error.code !== NO_SANDBOX) return ended;
   const { attempted, why } = error;
-  const advice = `a sandbox becomes free 10 to 35 minutes after its run ends; then comment @${name} again`;
+  const advice = `${SANDBOX_FREE}; then comment @${name} again`;
   const problem = attempted === null ? error.message : { attempted, why, advice };
   return withError(ended, new MogplexError(problem, "rateLimited", { code: NO_SANDBOX }));
 }

@@ -16,12 +16,14 @@ interface SandboxLimit {
 /** Programs replace this text if no job is running. */
 export const RETRY_LATER = "retry the job later, or raise its time limit";
 
+export const SANDBOX_FREE = "a sandbox becomes free 10 to 35 minutes after its run ends";
+
 /** Source: contract 2.2 and section 13. */
 const LIMITS: readonly [SandboxLimit, ...SandboxLimit[]] = [
   {
     error: /^too many active sandboxes\.?$/i,
     why: "no sandbox was free",
-    advice: `a sandbox becomes free 10 to 35 minutes after its run ends; ${RETRY_LATER}`,
+    advice: `${SANDBOX_FREE}; ${RETRY_LATER}`,
   },
   {
     error: /^sandbox boot rate limit exceeded\.?$/i,
