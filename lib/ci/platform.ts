@@ -446,10 +446,9 @@ export function readTextVariable(env: ReadEnv, name: string, forFile?: string): 
 
 /**
  * Returns one record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write the record at the start of a line, and
- * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file. Source: nektos/act, pkg/container/parse_env_file.go.
+ * leave no line empty: GitHub's runner skips empty lines, but act rejects the whole file. Source: nektos/act, pkg/container/parse_env_file.go.
  * @param name `[A-Za-z_][A-Za-z0-9_-]*`.
- * @param delimiter Pass a delimiter only in tests. @default a random one
- * @throws {RangeError} if the name has other characters, or the name or value contains the delimiter.
+ * @param delimiter Pass a delimiter only in tests.
  */
 export function githubRecord(name: string, value: string, delimiter = `ghadelimiter_${crypto.randomUUID()}`): string {
   if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) {

@@ -44,7 +44,7 @@ export const azure: Platform = definePlatform({
 /**
  * A failed step that is run again keeps the ids of its pipeline and step, and has a higher `BITBUCKET_STEP_RUN_NUMBER`. A pipeline that is run again
  * has a new id. A step has no name, only a UUID that is new in every pipeline. With the key scope `day`, no run would ever be found again, unless
- * `MOGPLEX_CI_JOB` names the step. `BITBUCKET_EXIT_CODE` is set only in `after-script`. Source: Bitbucket, "Variables and secrets".
+ * `MOGPLEX_CI_JOB` is set. `BITBUCKET_EXIT_CODE` is set only in `after-script`. Source: Bitbucket, "Variables and secrets".
  *
  * Variables reach later steps through a file, if the step lists them in `output-variables`. The log does not support commands. Source: Bitbucket,
  * "Step options".
@@ -170,9 +170,9 @@ export const teamcity: Platform = definePlatform({
 });
 
 /**
- * A restarted pipeline is a new pipeline with a new number. `CI_PIPELINE_PARENT` names its predecessor, but not the first pipeline of the series.
- * Steps are never retried within a pipeline, so the number of the pipeline is also the attempt. Each node of a matrix is a workflow with its own
- * number. Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
+ * A restarted pipeline is a new pipeline with a new number. `CI_PIPELINE_PARENT` identifies its predecessor, but not the first pipeline of the
+ * series. Steps are never retried within a pipeline, so the number of the pipeline is also the attempt. Each node of a matrix is a workflow with its
+ * own number. Source: Woodpecker, "Environment variables"; woodpecker, pipeline/frontend/metadata/environment.go and server/pipeline/restart.go.
  *
  * The log does not support commands. Steps share only their workspace, where a later step can read `outputs.env`.
  */

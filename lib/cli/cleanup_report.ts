@@ -41,7 +41,6 @@ async function reportAgain(context: Context, stopped: RunResult, endNote: EndNot
   await endNote(context, end, targets);
 }
 
-/** @param by What cancels the run, for the reports: `after_script`. */
 export async function cleanUpAndReport(
   context: Context,
   by: string,

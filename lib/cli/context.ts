@@ -27,7 +27,6 @@ interface Call extends
   variables?: ReadEnv;
 }
 
-/** If `work` throws, the next call tries again. */
 function once<T>(work: () => T): () => T {
   let done: { value: T } | undefined;
   return () => (done ??= { value: work() }).value;

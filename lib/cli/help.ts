@@ -39,7 +39,6 @@ export function programHelp(group?: string): string {
   ].join("\n");
 }
 
-/** The row with the most flags is shown in full, followed by the differences of the other rows. */
 export function verbHelp(rows: readonly Verb[]): string {
   const [mainVerb, ...others] = VERBS.filter((verb) => rows.includes(verb))
     .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
@@ -108,7 +107,6 @@ function variablesOf(verb: Verb): Variable[] {
   });
 }
 
-/** Only codes with a special meaning for this verb get a row. `help exit-codes` shows the usual meanings. */
 function exitParts(verb: Verb): string[] {
   const { group, meanings, verdict } = verb;
   const column = group === "drop-in" ? "dropIn" : "toolkit";

@@ -30,7 +30,6 @@ function tell({ writer }: Context, path: string, { skipped, skippedCount }: Hist
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} skipped`);
 }
 
-/** The name contains the node of a matrix. */
 function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;

@@ -56,7 +56,6 @@ function printInformation(text: string): number {
   }
 }
 
-/** `undefined` if the arguments after `help` are invalid. They are then reported like any other mistake. */
 function safeInformation(args: readonly string[]): string | undefined {
   return valueOr(() => information(args), undefined);
 }

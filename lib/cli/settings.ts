@@ -35,7 +35,6 @@ export function flagsByRow({ positionals, has, get, all }: ParsedFlags): VerbFla
   return { positionals, has: ({ name }) => has(name), get: ({ name }) => get(name), all: ({ name }) => all(name) };
 }
 
-/** A flag overrides its variable, and an empty variable is treated as unset. */
 export function optionReader(flags: VerbFlags, env: ReadEnv, read: Map<string, Setting> = new Map()): ReadOption {
   return (row) => {
     const { name, variable, fallback = "", parse } = row;
@@ -63,7 +62,6 @@ export function variableOf<T>(env: ReadEnv, { variable, parse }: Option<T> & { v
 
 export const MENTION_WORD = "mogplex";
 
-/** If the flag and the variable are both set, the lower limit applies. */
 export function readDailyLimit({ option, variables }: Context): number {
   const limit = option(DAILY_LIMIT) ?? RUNS_PER_DAY;
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
@@ -180,7 +178,6 @@ export function isDefaultOut(out: string): boolean {
   return out.replace(/\/+$/, "").replace(/\/run-\d+$/, "") === DEFAULT_OUT;
 }
 
-/** Whether a person, and not a CI system, runs the command. */
 export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }

@@ -125,7 +125,6 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
   throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} is outside the working directory` });
 }
 
-/** A value of `--input` overrides a value of the file. */
 export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
   const repo = requiredRepo(context, "trigger automation", false);
   const path = context.option(INPUT_FILE);

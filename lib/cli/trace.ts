@@ -102,7 +102,6 @@ class JobTrace {
   }
 }
 
-/** Also prints the id of the trace. */
 export function openTraceOf(
   context: Context,
   file: string | undefined,

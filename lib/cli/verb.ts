@@ -268,7 +268,6 @@ export interface Context {
   connection(): Connection;
 }
 
-/** If the function throws, the program derives the exit code from the error. */
 export type VerbFunction = (context: Context) => Promise<number>;
 
 export type VerbGroup = "drop-in" | "toolkit";
@@ -280,7 +279,6 @@ export type Meanings = Readonly<Partial<Record<ExitName, string>>>;
  * unused row.
  */
 export interface Verb {
-  /** One or two words. A flag follows the words if {@linkcode Verb.chosenBy} selects the verb. */
   name: string;
   /** Words that users might type instead of the last word of the name. Error messages suggest the right verb for these words. */
   otherNames?: readonly string[];
@@ -288,7 +286,6 @@ export interface Verb {
   usage?: string;
   maxPositionals?: number;
   summary: string;
-  /** Shown in the help of this verb, but not in lists of verbs. */
   remark?: string;
   /** Drop-in verbs accept the flags, print the formats and use the exit codes that are documented for the `mogplex` command. */
   group: VerbGroup;

@@ -1,5 +1,4 @@
 /**
- * The spans of a job with a run: the job itself, the agent's run with its phases, and the important requests. The spans are built when the job ends.
  * No span contains the task or a text of the agent.
  * @module
  */

@@ -113,7 +113,6 @@ function readOtlp(env: ReadEnv, name: string): [value: string | undefined, sourc
   return value === undefined ? [read(env, common), common] : [value, tracesName];
 }
 
-/** Parses `key=value,key=value`, percent-decoded. A part with another format becomes `undefined`. */
 function pairsOf(text: string): ([string, string] | undefined)[] {
   return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const cut = part.indexOf("=");
@@ -215,7 +214,6 @@ function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   return /^\d+$/.test(run) && /^\d+$/.test(attempt) ? sha256Hex(`${run}${attempt}t`).slice(0, 32) : undefined;
 }
 
-/** @param bytes 16 for a trace, 8 for a span. */
 export function newId(bytes: number, random: RandomBytes = randomBytes): string {
   const id = hex(random(bytes));
   return isZero(id) ? `${id.slice(1)}1` : id;

@@ -1,8 +1,3 @@
-/**
- * On a terminal, the output is a table that is redrawn in place. Otherwise, it is a line for each change and a heartbeat each minute.
- *
- * @module
- */
 import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
@@ -168,7 +163,6 @@ export function printChanges(
 }
 
 interface LiveTableOptions extends ScreenOptions {
-  /** Maximum number of lines. Below 7 lines, only the summary is shown. */
   height: number;
   /** Milliseconds since 1970. */
   nowMs: number;
@@ -183,10 +177,7 @@ const MAX_MEASURED = 500;
 /** The most important counts come first, because a narrow terminal cuts the end of the line. */
 const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
 
-/**
- * @param view The view before redaction.
- * @returns At most `height` lines, each at most `width` cells.
- */
+/** @param view The view before redaction. */
 function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   const { height, nowMs, waitsUntilMs } = options;
   const screen = new Screen(options);

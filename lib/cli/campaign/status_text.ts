@@ -299,7 +299,6 @@ const MAX_NAME = 60;
 const NAME = 0;
 const PULL = 3;
 const STATE = 4;
-/** On a narrow screen, these columns are dropped in this order: run, attempts, time. */
 const FIRST_TO_GO: readonly number[] = [2, 6, 5];
 const NUMBERS: readonly number[] = [5, 6];
 

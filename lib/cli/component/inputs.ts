@@ -161,7 +161,6 @@ function timeout(env: ReadEnv): string | undefined {
   return seconds ?? String(most);
 }
 
-/** If the input for one of these variables is set, the others in its group are ignored. */
 const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", PROMPT_FILE.variable]];
 
 /** These variables are ignored if the input `idempotency-key` is set. The input for the scope has a default, so its variable is always set. */

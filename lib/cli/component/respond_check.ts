@@ -19,7 +19,7 @@ async function checkToken(context: Context): Promise<Check> {
   return failedWith("token", access.error, adviceOf(access.error, "Create a token with the read and write scopes"));
 }
 
-/** Writes nothing at the forge. @returns The exit code of a job with these settings. */
+/** Writes nothing at the forge. */
 export async function checkRespond(context: Context): Promise<number> {
   const { writer } = context;
   const checks = [

@@ -104,10 +104,9 @@ export function campaignRetry(context: Context, { runId, outcome }: AnyResult): 
 
 interface CampaignFolder {
   directory: string;
-  /** The campaign's file. `null` if this machine has no record of the campaign. */
   file: string | null;
   home: string | null;
-  /** The file to assume if the report does not contain the path of the file. `null` if no file is assumed. */
+  /** The file to assume if the report does not contain the path of the file. */
   usualFile: string | null;
 }
 

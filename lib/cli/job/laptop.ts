@@ -1,8 +1,3 @@
-/**
- * The part of a command that only runs outside CI.
- *
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
@@ -174,7 +169,7 @@ async function claimFolder<F extends RunFolder>(
     const claim = await claimState({ ...session, token }, context.io, path, purpose, text);
     return claim && { ...folder, claim, isNew };
   } catch {
-    // The job itself handles signals and reports files that it cannot write.
+    // The job reports files that it cannot write, and handles signals.
     return folder;
   }
 }

@@ -187,7 +187,6 @@ export function planJobNote(
     /** Number of a pull request in the job's own repository. `undefined` for the job's own pull request. */
     number?: number;
     inputAdvice?: string | undefined;
-    /** The matrix node of the job, as shown to users. */
     matrix?: string;
   } = {},
 ): PlannedNote | undefined {

@@ -55,7 +55,6 @@ function readGitFile(io: Io, path: string): string | undefined {
   return read(`${common === undefined ? directory : below(directory, common)}/${path}`);
 }
 
-/** `.` or a path such as `../..`. */
 export function rootOfRepository(io: Io): string | undefined {
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return [".", ...ups].find((up) =>
@@ -63,7 +62,6 @@ export function rootOfRepository(io: Io): string | undefined {
   );
 }
 
-/** The host of a repository's address, without user and port. `undefined` for a name, an id or a path. */
 export function hostOf(address: string): string | undefined {
   const [, host] = /^\w+:\/\/(?:[^/@]*@)*([^/:@]+)(?::\d+)?\//.exec(address) ??
     /^(?:[^/@:]+@)([^/:@]+):(?!\/\/)/.exec(address) ?? [];

@@ -49,7 +49,6 @@ export interface Published {
   extra?: JobExtra | undefined;
 }
 
-/** The first event creates the file. */
 export function eventFiles({ io, writer }: Context, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),

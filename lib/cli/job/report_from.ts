@@ -23,7 +23,6 @@ function textOf({ io }: Context, path: string): string {
   return text;
 }
 
-/** By default, only the page is written. */
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();

@@ -22,7 +22,6 @@ const MAX_VALUE = 80;
  */
 const MAX_FOLDERS = 50;
 
-/** Also prints the whole id in a note. */
 export function wholeRunId(context: Context, text: string): string {
   if (!isLaptop(context) || isUuid(text)) return text;
   if (!isShortRunId(text)) {

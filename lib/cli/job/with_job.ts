@@ -40,7 +40,6 @@ interface JobPlan<R, A, F> {
   /** Fields for the report of a job that ends before its work starts. */
   named?(asked: A): Partial<R>;
   place?(asked: A, session: Session): Promise<F>;
-  /** Whether the followed operation was started before this job. */
   exists?: boolean;
   onNotice?(notice: Notice): void;
   /** Whether the error is the caller's mistake. If so, no reports are written. */
@@ -236,7 +235,6 @@ interface OpenPlaces {
   /** Whether the folder keeps the reports of an earlier run until the run of this job is known. */
   keeps: boolean;
   earlier: readonly string[];
-  /** Removes the kept files of an earlier job. Further calls have no effect. */
   replace(): void;
 }
 

@@ -18,10 +18,7 @@ import type { Writer } from "./writer.ts";
 /** Maximum number of repositories or sandboxes that one request returns. Source: API reference, "List repositories", "List sandboxes". */
 export const MOST_LISTED = 200;
 
-/**
- * Warns on stderr that there may be more items than the list shows, because the service does not report that it stopped at the limit.
- * @param what A plural noun for the items.
- */
+/** The service does not report that it stopped at the limit. */
 export function noteFull(writer: Writer, what: string, items: readonly unknown[], limit: number): void {
   if (items.length < limit) return;
   const advice = limit < MOST_LISTED

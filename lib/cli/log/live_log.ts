@@ -1,8 +1,3 @@
-/**
- * The log of a job that follows a run. With `--json`, stdout contains only JSON lines.
- *
- * @module
- */
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { lookup } from "../../lookup.ts";
@@ -51,9 +46,7 @@ interface LiveLogOptions {
   clock: Clock;
   form: LogForm | null;
   json: boolean;
-  /** The status line shows this text until the status of the run is known. @default {"starting"} */
   status?: string | undefined;
-  /** Whether a person watches stdout. The log has a status line only in this case. */
   interactive: boolean;
   /** Whether each event line begins with its time. `false` if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
@@ -67,7 +60,7 @@ const MAX_EVENT_BYTES = 1_800_000;
 const KEPT_LINES = 200;
 const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
-/** How long the agent's text waits for a line break. A CI runner detects that a job was cancelled only when the log grows. */
+/** How long the agent's text waits for a line break. Some CI runners detect that a job was cancelled only when the log grows. */
 const HELD_MS = 5_000;
 // The first section is collapsed, because users only need it after a failure.
 const SECTIONS = ["boot", "agent", "delivery"];
@@ -125,10 +118,7 @@ export class LiveLog {
     this.#draw();
   }
 
-  /**
-   * For work that has no phases: starts the fence without opening a section.
-   * @param status A status that was already printed.
-   */
+  /** @param status A status that was already printed. */
   begin(status: string): void {
     this.#setStatus(status);
     this.#fence();
@@ -204,7 +194,6 @@ export class LiveLog {
     );
   }
 
-  /** For a fact that was unknown at the start. If the output is JSON lines, prints nothing. */
   fact(text: string): void {
     const { json, writer } = this.#options;
     if (json) return;

@@ -12,7 +12,6 @@ export interface Span {
 }
 
 export interface ScreenOptions {
-  /** Width of a line in cells. The minimum is 40. */
   width: number;
   color: boolean;
   redact?: ((text: string) => string) | undefined;
@@ -45,7 +44,6 @@ export class Screen {
     this.width = Math.max(MIN_WIDTH, options.width);
   }
 
-  /** @param maxCells Longer texts are truncated. */
   text(untrusted: string, maxCells = MAX_TEXT): string {
     const { redact = (text: string) => text } = this.#options;
     // Redaction comes before lines are joined, because a secret can have several lines. Truncation comes last.
@@ -71,7 +69,6 @@ export class Screen {
     for (const line of rest) this.line({ text: " ".repeat(hang) }, { text: line, style });
   }
 
-  /** @param indent Number of spaces before each line. Commands are indented by two more spaces. */
   print(blocks: readonly ScreenBlock[], indent: number): void {
     for (const block of blocks) {
       if ("heading" in block) {
@@ -147,7 +144,6 @@ export function printRows(
   );
 }
 
-/** Width of the widest cell of each column, or less if the rows would not fit. All rows have as many cells as the first row. */
 function columnWidths(rows: readonly (readonly string[])[], cells: number, texts: readonly number[]): number[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => cellWidth(row[column] ?? "")))) ?? [];
   let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - cells;
@@ -162,7 +158,6 @@ function columnWidths(rows: readonly (readonly string[])[], cells: number, texts
 
 const MIN_COLUMN = 8;
 
-/** `#7` or `!7` for the address of a pull request or a merge request. Other addresses are not changed. */
 export function shortPull(url: string): string {
   const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
   return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;

@@ -80,7 +80,6 @@ export class Writer {
     return broken.map((line) => this.#platform.escapeLine(line));
   }
 
-  /** Without a terminal, the lines are returned unchanged. Commands are never broken. */
   broken(stream: Stream, lines: readonly SafeLine[], indent: number): SafeLine[] {
     const columns = isInteractive({ io: this.#io, platform: this.#platform }, stream)
       ? this.#size()?.columns
@@ -125,10 +124,6 @@ export class Writer {
     return links ? own`\x1b]8;;${line}\x1b\\${line}\x1b]8;;\x1b\\` : line;
   }
 
-  /**
-   * @param from Index of the first UTF-16 unit of the part.
-   * @param to Index after the last UTF-16 unit of the part.
-   */
   paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
     if (!this.colored) return line;
     return line.slice(0, from) + colored(style, line.slice(from, to)) + line.slice(to) as SafeLine;
@@ -378,7 +373,6 @@ export function logWidth(io: Pick<Io, "isTerminal">): number {
 /** In UTF-16 units. The log and the reports contain the full text. */
 const MAX_ANNOTATION_TEXT = 1_000;
 
-// Outcomes that are not listed are warnings.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
 export function commandVariables(

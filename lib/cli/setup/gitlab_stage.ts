@@ -161,10 +161,6 @@ export function isIncluded(path: string, read: (path: string) => string | undefi
   return isMap(pipeline) && entriesOf(pipeline).some((entry) => includedPaths(entry)?.includes(path) === true);
 }
 
-/**
- * @param path The file to include.
- * @returns A sentence that ends with a colon, and the lines to add.
- */
 export function includeAdvice(
   path: string,
   read: (path: string) => string | undefined,

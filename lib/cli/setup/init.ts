@@ -744,10 +744,7 @@ const respondJob = (schedule: CheckSchedule | undefined): GitlabJob => ({
   advice: undefined,
 });
 
-/**
- * Predicts what the repository's own pipeline configuration does in the pipelines of a job.
- * @returns Whether other jobs start or might start.
- */
+/** @returns Whether other jobs start or might start. */
 function describePipelines(steps: Steps, context: Context, job: GitlabJob): boolean {
   const read = (path: string) => readOrNothing(context, path);
   const branch = defaultBranchOf(context.io);

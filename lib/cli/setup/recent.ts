@@ -43,7 +43,7 @@ function parsed(line: string): Record<string, unknown>[] {
 
 const text = (value: unknown) => typeof value === "string" ? value : "";
 
-/** The runs, newest first. Later records of a run add to earlier records. */
+/** Later records of a run add to earlier records. */
 function recentRuns(lines: readonly string[]): RecentRun[] {
   const runs = new Map<string, RecentRun>();
   for (const each of lines.flatMap(parsed)) {
@@ -124,15 +124,11 @@ function branchCell(branch: string): string {
   return branch.replace(GENERATED_BRANCH, "…/$1…");
 }
 
-/**
- * The verdict of a finished run, or the status of an active run. For an active run, the last outcome that a command recorded is ignored, because it
- * may be out of date.
- */
+/** For an active run, the last outcome that a command recorded is ignored, because it may be out of date. */
 function knownStatus({ outcome, status }: Pick<RecentRun, "outcome" | "status">): string {
   return status ?? (FINAL.includes(outcome) ? outcome : null) ?? "unknown";
 }
 
-/** @param whole Whether tasks, ids and addresses are printed in full, for programs that read the output. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, pullRequest, branch, task = "" } = run;
   const state = knownStatus(run);

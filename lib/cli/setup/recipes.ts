@@ -252,7 +252,6 @@ const RESPOND_VARIABLES =
 
 const nameSetting = (mention: string) => `MOGPLEX_RESPOND_NAME: "${mention}"`;
 
-/** Replaces the agent's name in a job with the default name, so that two jobs can be compared. */
 export function withoutMention(text: string): string {
   const [setting = "", name] = /(?:^ +|, )MOGPLEX_RESPOND_NAME: "([\w-]+)"\n?/m.exec(text) ?? [];
   return name === undefined ? text : text.replace(setting, "").replaceAll(`@${name}`, `@${MENTION_WORD}`);
@@ -758,7 +757,6 @@ export function respondRecipe(
 }
 
 export const TERMINAL = "terminal";
-/** For users who call the program by hand or only publish a dashboard. */
 export const NO_SYSTEM: Recipe = {
   title: "the program without a job",
   file: "",

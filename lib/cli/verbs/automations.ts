@@ -127,9 +127,6 @@ export const automationsListVerb: Verb = {
   },
 };
 
-// `automations trigger` exits with `success` if a run is running or has succeeded, with `deadline` if the run waits for a slot, and with
-// `rateLimited` if the service accepted the trigger but started nothing. See `triggerEnd`.
-
 async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");

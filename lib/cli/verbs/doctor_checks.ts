@@ -162,7 +162,6 @@ const STARTS: Readonly<Record<string, string>> = {
 const LAPTOP =
   "run --follow with the same task attaches to a run of this folder that is still running, or that succeeded within the last hour without being followed";
 
-/** Whether a clean-up step on this system can find out how the job ended. */
 function showsJobState(platform: Platform): boolean {
   return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
 }

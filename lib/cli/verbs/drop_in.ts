@@ -98,7 +98,6 @@ export const runVerb: Verb = {
     const { flags, writer, vocabulary: { program } } = context;
     const repo = flags.get(REPO)?.trim() || repositoryOfTerminal(context);
     if (repo === undefined) {
-      // At a terminal, the note contains the command as the user calls it.
       if (context.io.isTerminal("stderr")) {
         writer.note(own`to list the names: ${writer.untrusted(`${program} repos list`)}`);
       }

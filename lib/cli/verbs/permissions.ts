@@ -47,7 +47,6 @@ interface Permissions {
   write: string[];
 }
 
-/** Files of a run, except for files that variables name. */
 interface PermissionPaths {
   out: string;
   written: readonly string[];

@@ -1,8 +1,3 @@
-/**
- * `respond` turns a mention at the forge into a run with a live note. `respond --poll` looks for mentions that did not start a job.
- *
- * @module
- */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { valueOr } from "../../lookup.ts";
 import type { Run, StartRequest } from "../../model.ts";
