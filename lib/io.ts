@@ -70,7 +70,6 @@ export interface Io {
   growFile(path: string): GrowingFile;
   appendFile(path: string, text: string, links?: LinkRule): void;
   removeFile(path: string): void;
-  /** @throws if the directory does not exist or is not empty. */
   removeDirectory(path: string): void;
   /**
    * Calls `handler` for SIGHUP, SIGINT and SIGTERM until the returned function is called.

@@ -64,7 +64,7 @@ export type Notice =
     message: string;
   }
   | {
-    /** The run with this key had ended without success, so the next key of the series is tried. */
+    /** The run with this key has already ended and is not used, so the next key of the series is tried. */
     kind: "restart";
     /** UUID of the run that had ended. */
     runId: string;

@@ -1,6 +1,6 @@
 /**
- * Runs the system's Git in a private repository with private settings. Git ignores the configuration of the checkout, the user and the machine, runs
- * no hooks, and never prompts for a password. Credentials are never in an argument, an address or a file.
+ * Runs the system's Git in a private repository with private settings. Git ignores the configuration of the checkout, the user and the machine, and
+ * never prompts for a password. Credentials are never in an argument, an address or a file.
  * @module
  */
 import { spawn } from "node:child_process";

@@ -6,7 +6,6 @@ import { decodeStrictly, JsonMistake, parseStrictJson } from "./strict_json.ts";
 
 export interface GoodFile {
   kind: "good";
-  /** The value as it is in the file. */
   value: unknown;
   /** The output of the caller's validator. Without a validator, the output is the value itself. */
   output: unknown;

@@ -6,7 +6,6 @@ export interface ResultSchema {
   /** One line of JSON. */
   readonly text: string;
   readonly draft: Draft;
-  /** In the order of the schema. */
   readonly outputs: readonly string[];
 }
 

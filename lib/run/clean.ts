@@ -140,7 +140,6 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Also stores the redactor, so that `mask()` masks the same secrets later. */
 function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
   giveRedactor(value, redact);
   const show = { value: masked, configurable: true };

@@ -4,7 +4,6 @@ import type { AnswerFacts } from "../errors.ts";
 export interface Answer {
   status: number;
   headers: Headers;
-  /** The body of an error is cut at 64 KiB. */
   text: string;
   retryAfterMs: number | null;
   dateMs: number | null;

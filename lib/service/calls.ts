@@ -117,7 +117,6 @@ export function listCalls({ api, read }: Caller): Pick<ServiceClient, "listRepos
   };
 }
 
-/** Limits the memory, because a process can follow any number of runs. */
 const MAX_KNOWN = 1_000;
 
 /** Remembers the repository of each run from the first answer that contains the repository. Later answers must name the same repository. */

@@ -53,7 +53,6 @@ export function isEventStream(response: Response): boolean {
   return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
 }
 
-/** Ignores unknown fields, and an unfinished message at the end of the stream. */
 export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();

@@ -3,7 +3,6 @@ import type { AutomationRun, Repo } from "../model.ts";
 import type { AutomationRunRecord } from "./contract.ts";
 
 class ProcessMemory {
-  /** Keys: clock, then token or its source, then origin. */
   readonly #paces = new WeakMap<Clock, Map<unknown, Map<string, TokenPace>>>();
   /** Keys: `fetch`, then origin. Two `fetch` functions can reach different services at the same origin. */
   readonly #streams = new WeakMap<object, Map<string, StreamMemory>>();

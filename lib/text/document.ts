@@ -37,7 +37,6 @@ export type Fact = readonly [name: string, value: Words];
 export type Block =
   | { readonly heading: Words; readonly level: 2 | 3 | 4 }
   | { readonly text: Words }
-  // Facts without a value are left out.
   | { readonly facts: readonly Fact[] }
   | { readonly table: string; readonly head: readonly string[]; readonly rows: readonly (readonly Words[])[] }
   | { readonly list: readonly Words[] }

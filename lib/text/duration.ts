@@ -17,7 +17,6 @@ export function formatCount(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
 
-/** @param seconds An example in seconds that is allowed in this place. */
 export function durationForms(seconds: string): string {
   return `60m, 1h30m, ${seconds}, or a number of seconds`;
 }

@@ -33,7 +33,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
     case "unknown_status":
       return `The service reports an unknown status, "${notice.status}": it is treated as not finished`;
     case "restart":
-      return `Run ${notice.runId} with this key did not succeed: starting a new run, unless there is already a newer one`;
+      return `Run ${notice.runId} with this key has ended (${notice.status}): starting a new run, unless there is already a newer one`;
     case "no_sandbox":
       return `${capital(notice.cause)} for run ${notice.runId}, and no agent has started: trying again ${
         notice.delayMs > 0 ? `in ${formatDuration(notice.delayMs)}` : "now"

@@ -279,8 +279,8 @@ const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za
 const MAX_CUTS = 40;
 
 /**
- * Finds a place to cut incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that is
- * followed by at least {@linkcode Redactor.longest} characters.
+ * Finds a place to cut incomplete text so that later text cannot turn the part before the cut into a secret. The place is a space or tab that is at
+ * least {@linkcode Redactor.longest} characters before the end.
  * @param text The text so far. The part after the cut is masked separately.
  * @param limit The cut is at or before this index.
  * @returns Index of the space or tab; -1 if there is no such place.

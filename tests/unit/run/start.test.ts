@@ -142,7 +142,7 @@ test("start() attaches to the run of a racing job, the first live one of the ser
   expect(keys).toEqual([KEY, `${KEY}.2`]);
   // No run is started, so the notice does not claim that one is.
   expect(notices.map(({ message }) => message)).toEqual([
-    `Run ${RUN_ID} with this key did not succeed: starting a new run, unless there is already a newer one`,
+    `Run ${RUN_ID} with this key has ended (failed): starting a new run, unless there is already a newer one`,
   ]);
 });
 

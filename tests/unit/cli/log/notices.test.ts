@@ -31,7 +31,7 @@ test("noticeText() has words for each kind", () => {
     "The feed is full at 200 events: later steps are not visible, but the status is still checked",
     "Some events were missed: the feed shows only the newest 200",
     `The service reports an unknown status, "paused": it is treated as not finished`,
-    "Run r with this key did not succeed: starting a new run, unless there is already a newer one",
+    "Run r with this key has ended (failed): starting a new run, unless there is already a newer one",
     "No sandbox was free for run r, and no agent has started: trying again in 10 min",
     "No sandbox was free for run r, and no agent has started: trying again now",
     "Cannot identify this job (missing: pipeline, job): the key is random, so a retry starts another run; set MOGPLEX_CI_JOB to a value that contains the build number",

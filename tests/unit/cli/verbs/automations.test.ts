@@ -226,7 +226,7 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   failing.clock.advance(60_000);
   clock.advance(1);
   const afresh = await failing.cli([...FOLLOW, "--json"], { env: { ...gitlab, CI_JOB_ID: "2" } });
-  expect(afresh.stderr).toContain("did not succeed: starting a new run");
+  expect(afresh.stderr).toContain("with this key has ended (failed): starting a new run");
   expect([afresh.code, failing.emulator.world.store.automationRuns.size]).toEqual([1, 2]);
 });
 
