@@ -167,7 +167,7 @@ export function topicHelp(topic: string): string | undefined {
       return `Environment (${DROP_IN} read those marked *):\n${variableRows()}\n${
         paragraphs(
           "The dashboard reads pull requests with GITHUB_TOKEN and GITLAB_TOKEN. In a CI job, GITHUB_SERVER_URL and CI_SERVER_URL " +
-            "name the server. Outside CI, set the variable yourself if the server is not github.com or gitlab.com.",
+            "identify the server. Outside CI, set the variable yourself if the server is not github.com or gitlab.com.",
         )
       }`;
     case "exit-codes":

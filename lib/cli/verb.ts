@@ -68,7 +68,7 @@ export const inputWords = (
   words: wordsWith(
     "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project,",
     setRepo,
-    "give the input key-part a name",
+    "set the input key-part",
     `retry the job later, or raise ${timeLimit}`,
   ),
 });

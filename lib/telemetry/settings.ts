@@ -102,7 +102,7 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   if (protocol === "http/protobuf") {
     return { warning: `${source} is "http/protobuf": spans are sent as http/json to the same address`, refused: false };
   }
-  const why = `${source} is a protocol that this program does not support: no spans are sent`;
+  const why = `${source} is set to an unsupported protocol: no spans are sent`;
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 

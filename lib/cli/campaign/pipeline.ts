@@ -66,7 +66,7 @@ const REHEARSAL: Option<number> = {
 const RETRY_INTERRUPTED: VerbFlag = {
   name: "retry-interrupted",
   help:
-    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; older versions refuse the file`,
+    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; older versions reject the file`,
 };
 
 const PROGRAM_FLAG: Option<string> = {

@@ -291,7 +291,7 @@ function sentenceOf(earlierRun: Remembered): string {
   if (endAgeMs !== null) {
     return `run "${runId}" in this folder, with the same request, succeeded ${
       formatDuration(endAgeMs)
-    } ago while nobody was watching: ` +
+    } ago without being followed: ` +
       "here is its result (--new starts another run)";
   }
   const run = runId === null

@@ -45,7 +45,7 @@ export function wholeRunId(context: Context, text: string): string {
     const refusal = recentRefusal(context);
     throw new UsageError({
       attempted: "find run",
-      why: `no run known on this machine starts with ${JSON.stringify(text)}`,
+      why: `no run id on this machine starts with ${JSON.stringify(text)}`,
       advice: `give the full id${
         refusal === undefined
           ? ""

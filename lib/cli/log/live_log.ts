@@ -274,7 +274,7 @@ export class LiveLog {
       if (!this.#full) {
         this.#full = true;
         writer.out(
-          own`(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
+          own`(the log is limited to ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
         );
       }
       this.#kept.push(line);

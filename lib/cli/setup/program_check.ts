@@ -19,7 +19,7 @@ const LIMIT_MS = 10_000;
 export const RELEASES: Option<string> = {
   name: "releases",
   value: "ADDRESS",
-  help: "Look for a newer release in the `releases.json` at this address. Otherwise, there is no such check",
+  help: "Look for a newer release in the `releases.json` at this address. By default, there is no check",
   parse(text) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url?.protocol === "https:" || url?.protocol === "http:" && isLoopback(url.hostname)) return text;

@@ -340,7 +340,7 @@ ${cleanStep(KEEPS_HISTORY)}${keep}`,
         FIND_REPOSITORY,
         storeSecret("MOGPLEX_API_KEY"),
         TURN_ON_ACTIONS,
-        "Create a user for the bot. If the repository is private, give it read access. Create a token for this user with the read:user, write:issue and read:repository scopes.",
+        "Create a user for the bot. If the repository is private, give the user read access. Create a token for this user with the read:user, write:issue and read:repository scopes.",
         storeSecret("RESPOND_TOKEN"),
         "Put the names of the users who can ask in the variable MOGPLEX_RESPOND_ALLOW_USERS (recommended): Settings > Actions > Variables. Alternatively, make the bot an administrator of the repository: then everyone with push access can ask, but can also become an administrator (docs/ask.md).",
       ],
@@ -432,7 +432,7 @@ const GITLAB_ARTIFACTS = `  artifacts:
  * when the variable is saved.
  */
 const ALLOW_VARIABLES =
-  'If GitLab refuses the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
+  'If GitLab rejects the variable, an Owner must allow your role under Settings > CI/CD > Variables > "Minimum role to use pipeline variables".';
 
 /** `init` leaves this sentence out if no other jobs start on the schedule. */
 export const STARTS_OTHERS =
@@ -485,7 +485,7 @@ ${GITLAB_ARTIFACTS}    reports:
         MAKE_TOKEN,
         FIND_REPOSITORY,
         "Create a token for the bot with the Developer role and the api scope: Settings > Access tokens.",
-        "Store them as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
+        "Store the tokens as the variables MOGPLEX_API_KEY and GITLAB_TOKEN, masked and protected: Settings > CI/CD > Variables.",
         `Keep all other jobs out of these pipelines: ${keepOthersOut(notOfRespond(schedule))}\n${TRIGGERS}`,
       ],
       laterSteps: [

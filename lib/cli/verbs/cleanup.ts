@@ -124,9 +124,7 @@ function stopReason(status: RunStatus, by: string | null): string {
   }
   if (by !== null && status === "cancelled") return `The job was stopped, so ${by} cancelled the run`;
   if (hasEnded(status)) return `The job was stopped, and its run has ended with status ${JSON.stringify(status)}`;
-  return `The job was stopped, so ${by} requested its cancellation; the status of its run is still ${
-    JSON.stringify(status)
-  }`;
+  return `The job was stopped, so ${by} requested cancellation of its run, which is still ${JSON.stringify(status)}`;
 }
 
 export const cleanupVerb: Verb = {

@@ -56,7 +56,7 @@ export async function checkCheckout(context: Context, machine: Machine): Promise
     // Deno does not reveal its own flags, so they cannot be checked.
     return warning(
       "checkout",
-      `${config} maps imports, including this program's if it is in the checkout`,
+      `${config} maps imports, which affects this program if it is in the checkout`,
       "Start with --no-config",
     );
   }

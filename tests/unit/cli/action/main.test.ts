@@ -158,7 +158,7 @@ test("a second step with another task fails, and names the input key-part, which
   const second = await step({ prompt: "Write the changelog" }, { at });
   expect(second.code).toBe(2);
   expect(second.log).toContain(
-    "; to start a second run in this job, or one run for each job of a matrix, give the input key-part a name",
+    "; to start a second run in this job, or one run for each job of a matrix, set the input key-part",
   );
   expect((await step({ "prompt": "Write the changelog", "key-part": "b" }, { at })).code).toBe(0);
 });

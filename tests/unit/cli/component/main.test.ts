@@ -278,7 +278,7 @@ test("a second task in a job of the component fails, and the error names its inp
     expect([prompt, code]).toEqual([prompt, prompt === "one" ? 0 : 2]);
     if (code === 2) {
       expect(io.text.stdout).toMatch(
-        /^what to do {4}To start a second run in this job, or one run for each job of a matrix, give the input key-part a name$/m,
+        /^what to do {4}To start a second run in this job, or one run for each job of a matrix, set the input key-part$/m,
       );
     }
     expect(io.text.stdout + io.text.stderr).not.toMatch(/--idempotency-key|--key-part/);

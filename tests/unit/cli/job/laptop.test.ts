@@ -372,7 +372,7 @@ test("run --follow tells the end of a run that ended well after its command was 
     const told = await cli(args, { files });
     expect([parting, told.code, runs()]).toEqual([parting, 0, 1]);
     expect(told.stderr).toMatch(
-      /with the same request, succeeded 10 min \S*\s?ago while nobody was watching: here is its result \(--new/,
+      /with the same request, succeeded 10 min \S*\s?ago without being followed: here is its result \(--new/,
     );
     expect(JSON.parse(told.io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "success" });
     await cli(args, { files: left(told.io.files) });
@@ -392,7 +392,7 @@ test("run --follow on a terminal tells the end of a run that ended well after Ct
   emulator.control("setRun", { runId, run: { status: "success" } });
   const told = await cli(RUN, { terminal: true, files: left(stopped.io.files) });
   expect([told.code, emulator.world.store.runs.size]).toEqual([0, 1]);
-  expect(told.stderr + told.stdout).toContain("while nobody was watching: here is its result");
+  expect(told.stderr + told.stdout).toContain("without being followed: here is its result");
 });
 
 test("run --follow with only stdin on a terminal leaves its run at Ctrl-C and shows it there, but not in CI or without one", async () => {

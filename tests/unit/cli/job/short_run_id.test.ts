@@ -138,7 +138,7 @@ test("wholeRunId() reports that no run here begins with the digits, and sends no
   const { code, stderr } = await cli(["runs", "cancel", "1d29863d"], { env: HOME, files });
   expect([code, requests]).toEqual([2, []]);
   expect(stderr).toBe(
-    'error: Cannot find run: no run known on this machine starts with "1d29863d"; give the full id\n',
+    'error: Cannot find run: no run id on this machine starts with "1d29863d"; give the full id\n',
   );
 });
 

@@ -371,7 +371,7 @@ test("LiveLog keeps only the last lines once the limit of bytes is reached, and 
   const before = io.text.stdout;
   expect(before.length).toBeLessThan(MAX_EVENT_BYTES + 300);
   expect(before).toEndWith(
-    `(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)\n`,
+    `(the log is limited to ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)\n`,
   );
   log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 60_000, requests: 12 });
   expect(io.text.stdout.slice(before.length)).toBe("... 0:00 · starting for 0 s\n");

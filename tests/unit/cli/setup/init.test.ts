@@ -583,7 +583,7 @@ test("init --respond lists what to do for a token, a bot and a webhook on GitLab
     "  1. Create a token in the Mog",
     "  2. Check that `node ci/mogpl",
     "  3. Create a token for the bo",
-    "  4. Store them as the variabl",
+    "  4. Store the tokens as the v",
     "  5. Keep all other jobs out o",
     "  6. Commit these files, and m",
     "  7. After the merge, create a",
@@ -700,7 +700,7 @@ test("init names the setting of GitLab that the variable of a schedule needs, an
   const partsOf = async (...args: string[]) => {
     const text = (await init(["gitlab", ...args])).stdout.replace(/\s+/g, " ");
     return [
-      text.includes(`If GitLab refuses the variable, an Owner must allow your role`),
+      text.includes(`If GitLab rejects the variable, an Owner must allow your role`),
       text.includes(setting),
       text.includes(kept),
     ];
@@ -982,7 +982,7 @@ test("init breaks its sentences between words on a terminal, and keeps commands 
 test("init on a terminal indents the further lines of a step below its text", async () => {
   const text = await initOnTerminal(["gitea", "--respond"]);
   expect(text).toContain(
-    "\n  5. Create a user for the bot. If the repository is private, give it read\n" +
+    "\n  5. Create a user for the bot. If the repository is private, give the user read\n" +
       "     access. Create a token for this user with the read:user, write:issue and\n" +
       "     read:repository scopes.\n",
   );
