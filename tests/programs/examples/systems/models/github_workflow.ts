@@ -3,8 +3,8 @@ import { type Fields, fields, list, parseYaml, text, textFields } from "../../..
 import type { Value } from "../../../../unit/examples/systems/models/github_expressions.ts";
 
 const WORKFLOW = ["name", "on", "permissions", "concurrency", "jobs"];
-const JOB = ["name", "if", "needs", "strategy", "runs-on", "container", "permissions", "timeout-minutes"]
-  .concat("outputs", "env", "steps");
+const JOB = ["name", "if", "needs", "strategy", "concurrency", "runs-on", "container", "permissions"]
+  .concat("timeout-minutes", "outputs", "env", "steps");
 
 /** The jobs of a workflow by name, in the order of the file. */
 export function readJobs(workflow: string): [string, Fields][] {
