@@ -182,10 +182,7 @@ export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): bo
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
-/**
- * Whether an error means that the service does not know the command's run id. Outside CI, a command with an unknown id must not replace the files of
- * another run.
- */
+/** Outside CI, a command with an unknown id must not replace the files of another run. */
 export function isUnknownRun(context: Context): (error: unknown) => boolean {
   return (error) => isLaptop(context) && error instanceof NotFoundError;
 }

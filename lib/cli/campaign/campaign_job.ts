@@ -79,7 +79,7 @@ export function writeFile({ io }: Pick<Context, "io">, path: string, text: strin
 
 interface CampaignWork {
   once: boolean;
-  /** Whether the exit code of a single wave shows the state of the campaign. Otherwise, an unfinished campaign is a success. */
+  /** Whether the exit code of a single wave shows the state of the campaign. Otherwise, a wave exits with 0 if the campaign has not finished. */
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: StepInternals["onInterrupt"];

@@ -42,7 +42,7 @@ interface JobPlan<R, A, F> {
   place?(asked: A, session: Session): Promise<F>;
   exists?: boolean;
   onNotice?(notice: Notice): void;
-  /** Whether the error is the caller's mistake. If so, no reports are written. */
+  /** Whether to throw the error without writing reports. */
   passes?(error: unknown): boolean;
 }
 

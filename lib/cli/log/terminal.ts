@@ -29,7 +29,6 @@ const MAX_SECRET = 1_000;
  */
 const MAX_COMMAND = 4_000;
 
-/** Tables are excluded because `ItemTable` prints tables whose columns fit the screen. */
 type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
 
 export const LABEL_WIDTH = 14;
