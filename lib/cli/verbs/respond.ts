@@ -266,8 +266,7 @@ export const respondVerb: Verb = {
     rateLimited: RUN_RATE_LIMITED,
     deadline: RUN_DEADLINE,
     success: "the run succeeded, or there was nothing to start and the log shows why",
-    unavailable:
-      "the forge or the service did not answer; the next event or poll tries again, and finds a run that has started",
+    unavailable: "the forge or the service did not answer; the next event or poll tries again",
   },
   examples: [
     "mogplex-ci respond",
