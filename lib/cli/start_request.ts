@@ -98,8 +98,7 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     if (isNotPermitted(cause)) {
-      const advice =
-        "start Deno with --allow-read for that file; the permissions command prints all flags (permissions --prompt-file FILE)";
+      const advice = "start Deno with --allow-read for that file; permissions --prompt-file FILE prints all flags";
       throw new UsageError({ attempted, why: `Deno is not allowed to read ${file}`, advice }, { cause });
     }
     const reason = cause instanceof Error ? `: ${cause.message}` : "";

@@ -136,7 +136,7 @@ export function limitNotice(env: ReadEnv): string | undefined {
   if (!(minutes * 60 > script)) return undefined;
   const whole = (seconds: number) => Math.floor(seconds / 60);
   return `input timeout-minutes is ${minutes}, but GitLab stops this job after ${whole(jobSeconds(env))} minutes. ` +
-    `With time reserved for cleanup and reports, the script has ${whole(script)} min. ` +
+    `Cleanup and reports leave ${whole(script)} min for the script. ` +
     `Set input job-timeout to ${minutes + JOB_EXTRA_MINUTES} minutes, or choose a runner that allows longer jobs`;
 }
 

@@ -68,7 +68,7 @@ function storedResult(
   if (result === null) {
     throw new UsageError({
       attempted: "check the result file",
-      why: "the state file was not written by a job with this token, or has been changed since",
+      why: "the state file was not written by a job with this token, or was changed later",
       value: JSON.stringify(state),
       advice: `use the token that started the run, or give --${RESULT.name} and --${SCHEMA.name}`,
     });

@@ -123,7 +123,7 @@ function stopReason(status: RunStatus, by: string | null): string {
     return `The job was stopped; the status of its run was ${JSON.stringify(status)}`;
   }
   if (by !== null && status === "cancelled") return `The job was stopped, so ${by} cancelled the run`;
-  if (hasEnded(status)) return `The job was stopped, and its run has ended with status ${JSON.stringify(status)}`;
+  if (hasEnded(status)) return `The job was stopped; its run has ended with status ${JSON.stringify(status)}`;
   return `The job was stopped, so ${by} requested cancellation of its run, which is still ${JSON.stringify(status)}`;
 }
 

@@ -108,7 +108,7 @@ function checkAddress(context: Context): void {
   throw new UsageError({
     attempted: "respond",
     why: "a trigger started this pipeline, and MOGPLEX_URL is not the service's own address",
-    advice: "if that is intended, give --allow-url (input allow-url of the component)",
+    advice: "if this is intended, give --allow-url (input allow-url of the component)",
   });
 }
 
@@ -239,7 +239,7 @@ function commentsFor(name: string): Pick<Vocabulary, "resume" | "cancel" | "repe
     resume: ({ resume }) =>
       resume === null ? null : {
         instruction:
-          `run this job again to follow the run; once it has finished, you can repeat it with the comment "@${name} again"`,
+          `run this job again to follow the run; once it has finished, comment "@${name} again" to repeat it`,
       },
     cancel: () => `comment @${name} stop`,
     repeat: `@${name} again`,

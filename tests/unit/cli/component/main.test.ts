@@ -81,9 +81,9 @@ test("limitNotice() warns when GitLab drops the job before timeout-minutes and t
   expect(quiet.map(([minutes, job]) => notice(minutes, job))).toEqual(quiet.map(() => undefined));
   const advice = "Set input job-timeout to 70 minutes, or choose a runner that allows longer jobs";
   expect([notice("60", "3839"), notice("60", "1800"), notice("60", "120")]).toEqual([
-    `input timeout-minutes is 60, but GitLab stops this job after 63 minutes. With time reserved for cleanup and reports, the script has 59 min. ${advice}`,
-    `input timeout-minutes is 60, but GitLab stops this job after 30 minutes. With time reserved for cleanup and reports, the script has 26 min. ${advice}`,
-    `input timeout-minutes is 60, but GitLab stops this job after 2 minutes. With time reserved for cleanup and reports, the script has 1 min. ${advice}`,
+    `input timeout-minutes is 60, but GitLab stops this job after 63 minutes. Cleanup and reports leave 59 min for the script. ${advice}`,
+    `input timeout-minutes is 60, but GitLab stops this job after 30 minutes. Cleanup and reports leave 26 min for the script. ${advice}`,
+    `input timeout-minutes is 60, but GitLab stops this job after 2 minutes. Cleanup and reports leave 1 min for the script. ${advice}`,
   ]);
 });
 

@@ -338,7 +338,7 @@ test("follow and report refuse a state file with a result that was not written w
     expect([refused.code, refused.stderr]).toEqual([
       2,
       expect.stringContaining(
-        "Cannot check the result file because the state file was not written by a job with this token, or has been changed since: " +
+        "Cannot check the result file because the state file was not written by a job with this token, or was changed later: " +
           '"mogplex-ci/run.json"; use the token that started the run, or give --result and --schema',
       ),
     ]);

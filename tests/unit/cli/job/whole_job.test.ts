@@ -509,8 +509,8 @@ test("a file that Deno is not allowed to read is said to be one, with the way to
   });
   expect([code, stderr]).toEqual([
     2,
-    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start Deno with --allow-read for that file; the permissions command ' +
-    "prints all flags (permissions --prompt-file FILE)\n",
+    'error: Cannot read prompt: Deno is not allowed to read file "/tmp/x"; start Deno with --allow-read for that file; ' +
+    "permissions --prompt-file FILE prints all flags\n",
   ]);
 });
 

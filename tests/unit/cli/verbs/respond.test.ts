@@ -2016,7 +2016,7 @@ test("respond names the run in the log at once, with the lines of run, and says 
   expect(stdout).toContain(`asked by kim\nstarted run ${run?.id} (pending)\n`);
   expect(stdout).toContain("\nbranch feature (base main)\n");
   expect(stdout).toMatch(
-    /\nresume +run this job again to follow the run; once it has finished, you can repeat it with the comment "@mogplex again"\n/,
+    /\nresume +run this job again to follow the run; once it has finished, comment "@mogplex again" to repeat it\n/,
   );
   expect(stdout).toMatch(/\ncancel +comment @mogplex stop\n/);
 });
