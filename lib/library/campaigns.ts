@@ -94,7 +94,8 @@ export interface Campaign {
    * yourself. You can call this method repeatedly, from any machine that has access to the home.
    *
    * @returns The view of the campaign, even if items have failed. `state` and `exitCode` show whether the campaign is done, and how it ended.
-   * Until it is done, `exitCode` is 0, so that scheduled jobs do not fail. This is also true while a gate is closed and `state` is `gated`.
+   * Until the campaign is done, `exitCode` is 0, even while `state` is `gated`, so that scheduled jobs do not fail. The code is 1 if too many failures
+   * have stopped the campaign, and 4 if only items that wait for an answer are left.
    * @throws {CampaignFileError | UsageError} for mistakes in the campaign, a modified lock or journal, or another user's token; nothing was
    * started.
    * @throws {MogplexError} with exit code 75 when something else is working on the campaign.
@@ -233,7 +234,10 @@ export interface CampaignMerge {
   pullRequests: readonly MergeLine[];
   /** Number of pull requests that were merged before this call. */
   mergedBefore: number;
-  /** 0 when everything that qualified was merged or is queued, 1 when a forge refused a merge, 69 when a forge could not be reached. */
+  /**
+   * 0 when everything that qualified was merged or is queued, or after a dry run without errors; 1 when a forge refused a merge; otherwise the
+   * exit code of the first error, such as 69 when a forge could not be reached.
+   */
   exitCode: number;
   /** The view of the campaign. */
   view: CampaignView;

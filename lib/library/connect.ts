@@ -22,7 +22,7 @@ import { type Log, type Logger, type LogLevel, logOf } from "./log.ts";
 export interface DerivedOptions {
   /**
    * Additional texts to mask in everything that the verbs print or write, and wherever this client is passed as `mogplex`. Each must have at
-   * least 8 characters, and must not be a UUID or an address. @default {[]}
+   * least 8 characters, and must not be a UUID, an address, or a word that the output uses, such as `cancelled`. @default {[]}
    */
   secrets?: readonly string[] | undefined;
   /**

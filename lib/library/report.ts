@@ -36,7 +36,10 @@ export interface MaskOptions {
    * environment of `mogplex`, otherwise of the process
    */
   env?: ReadEnv | undefined;
-  /** Additional texts to mask. Each must have at least 8 characters, and must not be a UUID or an address. @default {[]} */
+  /**
+   * Additional texts to mask. Each must have at least 8 characters, and must not be a UUID, an address, or a word that the output uses, such
+   * as `cancelled`. @default {[]}
+   */
   secrets?: readonly string[] | undefined;
 }
 
