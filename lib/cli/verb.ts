@@ -120,7 +120,7 @@ export interface VerbFlag extends Flag {
   variable?: OptionVariable;
   /** Only shown in help and in reports. If neither the flag nor the variable is set, reading the option returns `undefined`. */
   fallback?: string;
-  /** The flag to suggest if the verb takes no positional arguments but the user passes one. */
+  /** The flag to suggest if the user passes its value as an argument. */
   flagForText?: string;
 }
 

@@ -274,10 +274,7 @@ function knowsLinks({ env }: Pick<Io, "env">): boolean {
     Boolean(env("WT_SESSION")) || /^(?:xterm-kitty|foot|alacritty)/.test(term);
 }
 
-/**
- * The open section of the log, on systems with sections. The beginning of a section is printed right before its first line, so that no section is
- * empty.
- */
+/** The beginning of a section is printed right before its first line, so that no section is empty. */
 export class LogSection {
   readonly #parts: { writer: Writer; platform: Platform; clock: Clock };
   #section: Section | undefined;

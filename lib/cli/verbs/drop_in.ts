@@ -166,7 +166,6 @@ function printEvent({ flags, writer }: Context, event: RunEvent): void {
   else writer.out(writer.untrusted(eventLine(event)));
 }
 
-/** Thrown if `Retry-After` exceeds the remaining time. The follower does not retry after this error. */
 class NoTimeLeft extends Error {}
 
 /** A client that fails as soon as `Retry-After` exceeds the remaining time, so that a script gets its exit code immediately. */
