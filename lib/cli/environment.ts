@@ -86,7 +86,7 @@ const OTHERS: Readonly<Record<WithoutOneOption, Facts>> = {
   },
   MOGPLEX_DEV_START_LIMITS: {
     help:
-      "With `MOGPLEX_DEV=1`: `off` if the local emulator was started with `--start-limits off`, so that a campaign does not wait for quotas.",
+      "With `MOGPLEX_DEV=1`: `off` if the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
     readWith: OPTIONS.HOME,
   },
 };
