@@ -71,8 +71,8 @@ export const bitbucket: Platform = definePlatform({
  * A retried job is a new job of the same build and step (`BUILDKITE_RETRY_COUNT` counts the retries). A rebuild is a new build. The exit status is
  * set only in hooks that run after the command. Source: Buildkite, "Environment variables".
  *
- * The log supports groups. Annotations and meta-data need the program `buildkite-agent`. The toolkit runs no other program, so the pipeline must pass
- * `summary.md` and `outputs.env` to `buildkite-agent`. Source: Buildkite, "Managing log output".
+ * The log supports groups. Annotations and meta-data need the program `buildkite-agent`. The toolkit does not run this program, so the pipeline must
+ * pass `summary.md` and `outputs.env` to it. Source: Buildkite, "Managing log output".
  */
 export const buildkite: Platform = definePlatform({
   name: "buildkite",

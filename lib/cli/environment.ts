@@ -14,7 +14,7 @@ export interface Variable {
   option?: VerbFlag | undefined;
   argument?: boolean | undefined;
   dropIn?: boolean | undefined;
-  /** Whether the variable selects the service or the token. Every verb reads these variables. */
+  /** Whether the variable selects the service or the token. The help of every toolkit verb lists these variables. */
   service?: boolean | undefined;
   readWith?: VerbFlag | undefined;
 }

@@ -1,5 +1,6 @@
 /**
- * Verbs only read options through these rows. An option of a single verb is in the file of that verb, unless it has a variable or an input.
+ * A verb reads an option only through the row of the option. An option of a single verb is in the file of that verb, unless it has a variable or an
+ * input.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * All verbs, in the order of the help. The row of each verb is in the file of the verb.
+ * Within a chapter of the help, the verbs appear in this order.
  *
  * @module
  */

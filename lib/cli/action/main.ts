@@ -1,7 +1,7 @@
 /**
- * The program of the GitHub action. The stage `main` starts a run and follows it. At the end of the job, the runner always starts the stage `post`,
- * which cancels the run if `main` was cancelled or killed. `post` has its own entry file. With a shared entry file, `post` would repeat the work of
- * `main` if `main` was killed before it left a mark.
+ * The program of the GitHub action. The stage `main` starts a run and follows it. At the end of the job, the runner starts the stage `post`, which
+ * cancels the run if `main` was cancelled or killed. `post` has its own entry file. With a shared entry file, `post` would repeat the work of `main`
+ * if `main` was killed before it left a mark.
  *
  * @module
  */

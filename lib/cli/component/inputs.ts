@@ -1,7 +1,7 @@
 /**
- * Passes the inputs of a GitLab component to the verbs. For each variable `MOGPLEX_…`, the template sets a variable `MOGPLEX_INPUT_…`. If the
- * template set `MOGPLEX_…` itself, a project variable of the same name would override the input, and an empty input would hide a variable that the
- * user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
+ * Passes the inputs of a GitLab component to the verbs. For an input that corresponds to a variable `MOGPLEX_…`, the template sets a variable
+ * `MOGPLEX_INPUT_…`. If the template set `MOGPLEX_…` itself, a project variable of the same name would override the input, and an empty input would
+ * hide a variable that the user set for the whole pipeline. Source: GitLab, "CI/CD variable precedence".
  *
  * @module
  */

@@ -243,8 +243,8 @@ const KEEP = `      - name: Keep the reports
 `;
 
 /**
- * A job only sees the repository variables that its environment lists, and a variable that is not set is empty. An empty limit means the default
- * limit. An empty list of names must be rejected, so the added comma distinguishes an empty list from a variable that is not set.
+ * A job only sees the repository variables in its `env`, and a variable that is not set is empty. An empty limit means the default limit. An empty
+ * list of names must be rejected, so the added comma distinguishes an empty list from a variable that is not set.
  */
 const RESPOND_VARIABLES =
   `      MOGPLEX_RESPOND_ALLOW_USERS: "\${{ toJSON(vars.MOGPLEX_RESPOND_ALLOW_USERS) != 'null' && format('{0},', vars.MOGPLEX_RESPOND_ALLOW_USERS) || '' }}" # set the variable to kim,lee to let only these users ask\n` +
