@@ -144,8 +144,8 @@ test("a permission that is missing ends the job at once, with how to give it", a
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
     stderr:
-      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start Deno with --allow-read for that file; the ` +
-      "permissions command prints all flags (permissions --prompt-file FILE)\n",
+      `error: Cannot read prompt: Deno is not allowed to read file "${task}"; start Deno with --allow-read for that file; ` +
+      "permissions --prompt-file FILE prints all flags\n",
   });
   const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })
     .ended;
