@@ -114,7 +114,7 @@ const FIRST_IDS = 1_000;
  * stream, has at most 200 events: either the first or the newest events. A forgotten id therefore does not come back. 40,000 UUIDs take about 4 MB.
  */
 const RECENT_IDS = 20_000;
-/** The service's ids have 36 characters. An id longer than this, which may have millions of characters, is replaced by a hash. */
+/** The service's ids have 36 characters. An id longer than the limit, which may have millions of characters, is replaced by a hash. */
 const MAX_ID_LENGTH = 200;
 
 /** The hash is not collision-resistant. Collisions are harmless, because a service could hide only its own events. */

@@ -454,7 +454,7 @@ export function headlineWords(view: ResultView, end: Words = headlineOf(view).en
   return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
 }
 
-/** Untrusted plain text. Names without visible text are kept, because JUnit compares test cases by this text. */
+/** Untrusted plain text. Names without visible text are kept, because tools identify JUnit test cases by this text. */
 export function headlineText(view: ResultView): string {
   const { where, title, end, more } = headlineOf(view);
   const what = [where, title].filter((part) => part !== null).join(": ");

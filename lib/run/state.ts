@@ -51,7 +51,7 @@ export interface RunState {
   owned: boolean | null;
   /** ISO 8601 wall time before the first request. If a replayed run is older, another job started it. */
   startedAt: string;
-  /** What a signal does to the run. `cleanup` does the same after the process was killed. */
+  /** What a signal does to the run. `cleanup` also uses it, if the process was killed. */
   onInterrupt: OnInterrupt;
   /** `null` if the job only followed the run; empty in a claim. */
   requestHash: string | null;
@@ -319,7 +319,7 @@ export class StateWriter {
   clear(): void {
     this.#keep();
     const isKept = this.#keptStates.length > 0;
-    // The write comes before the removal, because the write refuses a symbolic link and the removal would follow it.
+    // The write comes before the removal, because the write refuses a path with a symbolic link, and the removal would follow the link.
     this.#attempt(() => this.#files.writeFile(this.#path, isKept ? this.#earlierText() : ""));
     if (!isKept) this.#attempt(() => this.#files.removeFile(this.#path));
   }

@@ -24,7 +24,7 @@ import {
   type SourceOptions,
 } from "./source.ts";
 
-/** Time of polling after which the stream is tried again. Source: design, "Following a run". */
+/** Polling time after which the stream is tried again. Source: design, "Following a run". */
 const PROBE_MS = 300_000;
 
 /** A proxy may hold the body back, so the wait for the first bytes is limited. Source: design, "Following a run". */
@@ -246,7 +246,7 @@ export class StreamSource implements Source<News> {
       this.#drops = 1;
       this.#unlink();
     }
-    // With `limit: null`, the events are not treated as a page. The stream has shown more events than a page can.
+    // With `limit: null`, the events are not treated as a page, because the stream may have shown more events than a page can.
     return { ...page, events, limit: null };
   }
 

@@ -68,7 +68,7 @@ export function connectedClient<C extends object>(
     typeof options.token === "object",
   );
   let more = 0;
-  // A custom `fetch` has its own proxies.
+  // A custom `fetch` may use its own proxies.
   if (options.fetch === undefined) refusePlainProxy(origin);
   const transport = createTransport({
     ...options,

@@ -47,7 +47,7 @@ export function limitWords(said: string): string | null {
 export function isLimitOfUser(limit: string): boolean {
   return limit.startsWith("starts");
 }
-/** Maximum number of starts for each token, shortest window first. Source: API reference, "Rate limits". */
+/** Limits of starts, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
   { count: 10, windowMs: 60_000 },
   { count: 30, windowMs: 3_600_000 },
