@@ -18,7 +18,7 @@ import {
   WAIT_CAUSES,
 } from "../run/result_view.ts";
 import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
-import { formatDuration } from "../text/duration.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, webUrl } from "../text/escape.ts";
 import { capital, cutText, plainText } from "../text/plain_text.ts";
 import type { CampaignRetry } from "./campaign_item.ts";
@@ -219,7 +219,7 @@ export function startFacts(view: ResultView): Fact[] {
 
 function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: number): string {
   const notes = [
-    ...(omitted > 0 ? [`${omitted} earlier events are only in events.ndjson`] : []),
+    ...(omitted > 0 ? [`${formatCount(omitted, "earlier event")} only in events.ndjson`] : []),
     ...(missed ? ["some were missed"] : []),
     ...(windowFull ? ["later events are not visible because the event feed is full"] : []),
   ];

@@ -20,7 +20,7 @@ test("run --follow writes every event of a run that has more than the result kee
   expect(eventCount.seen).toBe(events.length);
   expect(eventsOmitted).toBeGreaterThan(50);
   expect(io.files.get("mogplex-ci/summary.md")).toContain(
-    `${events.length} seen; ${eventsOmitted} earlier events are only in events.ndjson`,
+    `${events.length} seen; ${eventsOmitted} earlier events only in events.ndjson`,
   );
   expect(stdout).toContain(" events.ndjson ");
 });
