@@ -47,7 +47,6 @@ export function platformVariables(): string[] {
 
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
-/** For scripts that can run on any system. A program that is built for one system does not need this function. */
 export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
   return { platform: detectPlatform(env) };
 }

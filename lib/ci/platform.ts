@@ -318,7 +318,6 @@ export function namedPlatform(name: string): Platform {
 
 export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
 
-/** Variables of CI systems come first. */
 export const PERSON_VARIABLES: readonly string[] = [
   "GITLAB_USER_LOGIN",
   "GITHUB_ACTOR",

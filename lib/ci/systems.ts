@@ -1,7 +1,3 @@
-/**
- * All CI systems except GitLab and the systems that run GitHub's actions.
- * @module
- */
 import { escapeLoggingData, escapeServiceMessage } from "../text/escape.ts";
 import { type AnnotationLevel, definePlatform, JOB_VARIABLE, type Platform } from "./platform.ts";
 

@@ -219,7 +219,6 @@ interface PageCopy {
   readonly text: string;
 }
 
-/** The returned data contains the paths of the copies. */
 function copiesOf({ io, writer }: Context, data: DashboardData): { data: DashboardData; copies: PageCopy[] } {
   const copies = new Map<string, PageCopy>();
   const home = { name: dashboardName(data), href: "../index.html" };

@@ -188,7 +188,6 @@ function flagName(arg: string): string | undefined {
   return /^--([^=]+)/.exec(arg)?.[1];
 }
 
-/** If several rows have the flag, the first row is used. */
 function callsByFlag(): ReadonlyMap<string, string> {
   return new Map(
     VERBS.toReversed().flatMap((verb) =>

@@ -67,7 +67,6 @@ export function readDailyLimit({ option, variables }: Context): number {
   return Math.min(limit, variableOf(variables, DAILY_LIMIT) ?? limit);
 }
 
-/** Whether the CI system passes an unset variable as an empty value. */
 export type JobVariables = Pick<ForgeJob, "passesUnset">;
 
 /**

@@ -24,7 +24,6 @@ export interface Endpoint {
 }
 
 export interface Sampler {
-  /** Whether the parent span, if there is one, decides whether the trace is recorded. */
   byParent: boolean;
   /** Applies to traces that begin in this job. */
   root: "on" | "off" | "share";

@@ -94,7 +94,6 @@ export const ACTION_INPUTS = {
 
 export type InputName = keyof typeof ACTION_INPUTS;
 
-/** Inputs that hide variables with the same purpose. */
 const GROUPS: readonly (readonly [input: InputName, hidden: readonly VariableName[]])[] = [
   ["prompt", [PROMPT_FILE.variable]],
   ["prompt-file", ["MOGPLEX_PROMPT"]],

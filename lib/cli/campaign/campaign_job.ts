@@ -442,7 +442,6 @@ interface PublishOptions {
    * are written.
    */
   note: NotePlan | null;
-  /** Messages that were already printed and are not repeated. */
   known?: Set<string>;
 }
 

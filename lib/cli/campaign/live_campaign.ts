@@ -287,7 +287,6 @@ function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
   const good = judged.filter(({ verdict }) => !isTrouble(verdict));
   const free = rows - working.length;
-  // Items that need attention and finished items get half of the free rows each, and any rows that the other group does not need.
   const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
   const inOrder = (part: readonly CampaignItem[]) => items.filter((item) => part.includes(item)).sort(byVerdict);
   return [...working, ...inOrder(trouble.slice(0, troubles)), ...inOrder(good.slice(0, free - troubles))];

@@ -38,7 +38,6 @@ export interface Ended<R> extends EndDetails {
   /** Whether the block with the reason was printed. Set by the publisher of the block. */
   isShown?: boolean | undefined;
   compared?: string | undefined;
-  /** How to start a failed run of a campaign again. Set by the publisher of reports. */
   campaign?: CampaignRetry | undefined;
 }
 
@@ -198,7 +197,6 @@ function block(context: Context, { log, places }: Published): Publish<AnyResult>
   };
 }
 
-/** Prints the {@linkcode block} of a job without a log. Outside CI, the error line is enough. */
 function blockInCi(context: Context, job: Published): Publish<AnyResult> {
   return isLaptop(context) ? { ended() {} } : block(context, job);
 }

@@ -385,7 +385,6 @@ function isUnanswered({ memory, requests }: Session): boolean {
   return requests() > 0 && !memory.answered;
 }
 
-/** If the network prevented every response, the advice is the same as in `doctor`. */
 function advised<R extends AnyResult>({ io }: Context, result: R, thrown: unknown, isUnanswered: boolean): R {
   const { error, status } = result;
   if (error === null || error.advice !== null || status !== null) return result;

@@ -401,7 +401,6 @@ export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platf
 function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
   const view = viewOf(result);
   const { outcome, exitCode, runId, status, repository, kind: { noun }, verdict: { headline } } = view;
-  // The reason can already include the advice of the error.
   const reason = cutText(result.reason ?? "", MAX_ANNOTATION_TEXT);
   if (exitCode === 0 || platform.annotate === undefined) return;
   const run = runId === null

@@ -17,7 +17,6 @@ export type Stages =
   | { kind: "default" }
   /** The last stage for ordinary jobs. */
   | { kind: "named"; stage: string }
-  /** A file that cannot be read here may define stages. */
   | { kind: "unknown" };
 
 /** The last document is the pipeline. An earlier document contains `spec`, the inputs of a template. */

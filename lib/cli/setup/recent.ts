@@ -23,7 +23,6 @@ interface RecentRun {
   repository: string;
   branch: string;
   folder: string | null;
-  /** First line of the task. */
   task?: string;
   outcome: string | null;
   /** The service's status of a run without a known end, or why the status is unknown. */

@@ -46,7 +46,6 @@ import { OF_RUNS, SHORT_IDS } from "./codes.ts";
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
 
-/** The documented message. If the variable is set, the message also explains why it is ignored. */
 function missingRepo({ io }: Context): string {
   const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID is used only with --follow or --detach" : "";
   return NO_REPO + ignored;

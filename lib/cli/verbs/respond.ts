@@ -75,7 +75,6 @@ function readSettings(context: Context, forgeJob?: JobVariables): RespondSetting
     allowUsers: commonUsers(userLists) ?? null,
     userLists,
     limit,
-    // If the flag and the variable are both set, the lower limit applies.
     limitFrom: isLimitFlag ? `--${DAILY_LIMIT.name}` : DAILY_LIMIT.variable,
     template,
     checks: checksOf(context),
