@@ -66,10 +66,16 @@ export class AgentWatch {
     else if (type !== "failed") this.#others++;
   }
 
-  /** On an existing branch, a run has a sandbox record from its start. */
-  hasBegun({ sandboxRecordId, branch }: Pick<Run, "sandboxRecordId" | "branch">): boolean {
-    return this.#accepted > 1 || this.#others > 0 || sandboxRecordId !== null && branch.createBranch;
+  hasBegun(run: SandboxFacts): boolean {
+    return this.#accepted > 1 || this.#others > 0 || hadSandbox(run);
   }
+}
+
+type SandboxFacts = Pick<Run, "sandboxRecordId"> & { branch: Pick<Run["branch"], "createBranch"> };
+
+/** `false` is not certain on an existing branch, where a run has a sandbox record from its start. */
+export function hadSandbox({ sandboxRecordId, branch }: Partial<SandboxFacts>): boolean {
+  return typeof sandboxRecordId === "string" && branch?.createBranch === true;
 }
 
 /** A first start that failed at once has not waited, so short waits are not mentioned. */

@@ -16,6 +16,7 @@ import { type CallOptions, type Failure, isUnreached, statusOf } from "../servic
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { formatDuration } from "../text/duration.ts";
 import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import { hadSandbox } from "./no_sandbox.ts";
 import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
 
@@ -161,9 +162,11 @@ export class StartSeries<R extends StartAnswer> {
     const isExact = this.#session.client.clockSkewMs !== undefined;
     const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
     if (
-      this.#plan.what.takesSlot && run.status === "failed" &&
+      this.#plan.what.takesSlot && run.status === "failed" && !hadSandbox(run) &&
       isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
     ) {
+      // The run has ended, so no run is left to find.
+      this.#start = undefined;
       const why = `a problem in the service ended run "${run.runId}" before it began`;
       throw new UnavailableError({ attempted: this.#plan.what.what, why, advice: "try again later" }, "unavailable", {
         status: 500,
@@ -303,6 +306,9 @@ export interface StartAnswer {
   createdAt: string | null;
   /** For a finished run, this is the time of its end. */
   updatedAt: string | null;
+  /** Only runs have this field and the next. */
+  sandboxRecordId?: string | null;
+  branch?: { createBranch: boolean };
 }
 
 /** If one of these functions throws, nothing more is sent. */

@@ -16,6 +16,7 @@ import {
   started,
   unavailable,
 } from "./fake_client.ts";
+import { recordedOutcomeOf } from "../../../lib/run/result_view.ts";
 import { memoryFiles } from "./memory_files.ts";
 import { finished, PATH, TOKEN, tried } from "./trial.ts";
 
@@ -251,12 +252,15 @@ test("runJob() leaves an unknown start to the retry", async () => {
   expect(state).toMatchObject({ phase: "starting", left: "detached", idempotencyKey: "weekly" });
 });
 
-test("runJob() does not follow a start that failed in the queue", async () => {
-  const { error, calls } = await tried({ start: [unavailable(500), started("failed", true)] }, {
+test("runJob() reports that no run was started when the run of a start failed in the queue", async () => {
+  const { result, error, calls, state } = await tried({ start: [unavailable(500), started("failed", true)] }, {
     identity: {
       ...{ server: "s", project: "p", pipeline: "1", job: "j", node: "", attempt: "1", date: null, schedule: "" },
     },
   });
   expect(error).toBeInstanceOf(UnavailableError);
   expect(calls).toEqual(["start", "start"]);
+  expect(result).toMatchObject({ runId: null, outcome: "error", exitCode: 69, mayExist: false });
+  expect(recordedOutcomeOf(result)).toBe("not_started");
+  expect(state).toMatchObject({ left: "ended", runId: null });
 });

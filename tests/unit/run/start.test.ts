@@ -170,6 +170,12 @@ test("start() ends with 69 when the service answered 5xx and failed the run (its
   expect(keys).toEqual([KEY, KEY]);
 });
 
+test("start() takes the verdict of a run that failed in its sandbox after a 5xx", async () => {
+  const { result, keys } = await tried([unavailable(500), started("failed", true, { sandboxRecordId: RUN_ID })]);
+  expect(result).toMatchObject({ run: { status: "failed" }, idempotencyKey: KEY, owned: true });
+  expect(keys).toEqual([KEY, KEY]);
+});
+
 test("start() starts afresh after a 5xx when the dead run is older than it", async () => {
   const { result, keys } = await tried([unavailable(500), dead(), started("pending")]);
   expect(result).toMatchObject({ replayed: false, idempotencyKey: `${KEY}.2` });
