@@ -348,7 +348,10 @@ test.each([
     "daily",
     "Do not ask again: the daily check repeats the start for 48 hours, up to 4 starts in all, and never starts a second agent. `@mogplex stop` withdraws the task.",
   ],
-  ["none", "Write `@mogplex stop`, so that no retried job starts the task, then write it again."],
+  [
+    "none",
+    "A sandbox becomes free 10 to 35 minutes after its run ends: then write `@mogplex stop`, so that no retried job starts the task, then write it again.",
+  ],
 ])("the notes and the log of respond --schedule %s say what its checks will do", async (schedule, text) => {
   const args = ["--schedule", schedule];
   const at = crowded(600);
@@ -451,7 +454,7 @@ test("a mention gets four starts without a sandbox, and its note and log then sa
   const [body = ""] = ours(at);
   expect(body).toMatch(new RegExp(` ${runsOf(at)[3]?.id} ended [0-9a-f]{32} -->`));
   expect(body).toContain(
-    "No agent has started. A sandbox becomes free 10 to 35 minutes after its run has ended: then write `@mogplex again`.",
+    "No agent has started. A sandbox becomes free 10 to 35 minutes after its run ends: then write `@mogplex again`.",
   );
   for (const words of ["For the maintainer", "time limit", "Do not ask again"]) expect(body).not.toContain(words);
   expect(new Set(at.gitlab.reactions)).toEqual(new Set(["1000 eyes", "1000 x"]));
