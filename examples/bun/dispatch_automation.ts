@@ -29,7 +29,7 @@ function inputOf(args: string[]): Record<string, string> {
 
 async function work({ signal, args, line }: MainContext): Promise<number> {
   const { MOGPLEX_AUTOMATION_ID = "", MOGPLEX_REPO_ID = "" } = Bun.env;
-  const request = { repoId: MOGPLEX_REPO_ID, input: inputOf(args) };
+  const request = { repo: MOGPLEX_REPO_ID, input: inputOf(args) };
   const result = await createMogplex().automations.run(MOGPLEX_AUTOMATION_ID, request, {
     timeoutMs: 40 * 60_000,
     throwOnFailure: false,

@@ -30,7 +30,7 @@ async function readTask(path = "task.md"): Promise<string> {
 }
 
 async function work({ signal, args: [path] }: MainContext): Promise<number> {
-  const request = { repoId: Bun.env.MOGPLEX_REPO_ID ?? "", prompt: await readTask(path), createBranch: true };
+  const request = { repo: Bun.env.MOGPLEX_REPO_ID ?? "", prompt: await readTask(path), createBranch: true };
   // Throws unless the run succeeded; main() prints why.
   const { runId, pullRequest, changed } = await createMogplex().run(request, {
     timeoutMs: 30 * 60_000,

@@ -59,7 +59,7 @@ async function work({ signal, args, line }: MainContext): Promise<RunResult> {
       'Cannot start run because the prompt must not begin with "-"; usage: notify_webhook.ts PROMPT',
     );
   }
-  const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
+  const request = { repo: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
   try {
     const result = await createMogplex().run(request, {
       timeoutMs: 30 * 60_000,

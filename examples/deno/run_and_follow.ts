@@ -28,7 +28,7 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
       console.error(`waiting ${Math.ceil(notice.delayMs / 1000)} s: ${line(notice.detail)}`);
     },
   });
-  const request = { repoId: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
+  const request = { repo: Deno.env.get("MOGPLEX_REPO_ID") ?? "", prompt, createBranch: true };
   const run = mogplex.run(request, {
     timeoutMs: 30 * 60_000,
     signal,

@@ -64,7 +64,7 @@ async function follow(signal) {
     );
   }
   checkFile();
-  const request = { repoId: process.env.MOGPLEX_REPO_ID ?? "", prompt, createBranch: true };
+  const request = { repo: process.env.MOGPLEX_REPO_ID ?? "", prompt, createBranch: true };
   let runId = "";
   const run = createMogplex({ onNotice }).run(request, {
     timeoutMs: TIMEOUT_MS,

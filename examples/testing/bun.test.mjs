@@ -21,6 +21,6 @@ for (
   test(`decide() says "${word}" when the run plays ${scenario}`, async () => {
     const service = createEmulator({ scenario });
     const [repo] = service.repos;
-    expect(await decide(createMogplex(service.options), repo.id, "Fix the flaky tests")).toBe(word);
+    expect(await decide(createMogplex(service.options), repo.full_name, "Fix the flaky tests")).toBe(word);
   });
 }

@@ -21,7 +21,7 @@ for (
   Deno.test(`decide() says "${word}" when the run plays ${scenario}`, async () => {
     const service = createEmulator({ scenario });
     const [repo] = service.repos;
-    const said = await decide(createMogplex(service.options), repo.id, "Fix the flaky tests");
+    const said = await decide(createMogplex(service.options), repo.full_name, "Fix the flaky tests");
     if (said !== word) throw new Error(`it says "${said}"`);
   });
 }

@@ -22,6 +22,6 @@ for (
   test(`decide() says "${word}" when the run plays ${scenario}`, async () => {
     const service = createEmulator({ scenario });
     const [repo] = service.repos;
-    assert.equal(await decide(createMogplex(service.options), repo.id, "Fix the flaky tests"), word);
+    assert.equal(await decide(createMogplex(service.options), repo.full_name, "Fix the flaky tests"), word);
   });
 }

@@ -9,6 +9,7 @@ import { CANCEL, START } from "../../programs/processes/world/recorder.ts";
 import {
   openScripts,
   openWebhook,
+  READ,
   readScript,
   SCRIPTS,
   type Scripts,
@@ -85,8 +86,17 @@ for (const file of SCRIPTS) {
     expect(service.recorder.requests).toEqual([]);
   });
 
-  // A campaign is not stopped by a quota, and leaves its runs alone when it is stopped.
+  // A campaign names its repositories in its file, is not stopped by a quota, and leaves its runs alone when it is stopped.
   if (file === MANY) continue;
+
+  together(`${file} accepts the repository's id, too, and ends with 2 without a repository`, {}, async (service) => {
+    const [{ id } = { id: "" }] = service.repos;
+    expect(await scripts.run(file, service, { env: { MOGPLEX_REPO_ID: id } })).toMatchObject({ code: 0 });
+    expect(service.recorder.of(/^POST/)).toHaveLength(1);
+    const { code, stdout, stderr } = await scripts.run(file, service, { env: { MOGPLEX_REPO_ID: "" } });
+    expect({ code, log: stdout + stderr }).toEqual({ code: 2, log: expect.stringContaining("use repository") });
+    expect(service.recorder.of(/^POST/)).toHaveLength(1);
+  });
 
   together(`${file} ends with 75 when the token's quota is used up for longer than it waits`, {}, async (service) => {
     const route = file === AUTOMATION ? "POST /automations/*/trigger" : "POST /runs";
@@ -132,7 +142,7 @@ async function speak(
   events: Record<string, unknown>[],
   run: Record<string, unknown>,
 ) {
-  await recorder.arrived(/^GET /);
+  await recorder.arrived(READ);
   const { runId } = JSON.parse(recorder.of(START)[0]?.answer ?? "").data;
   emulator.control("appendEvents", { runId, events });
   emulator.control("setRun", { runId, run });

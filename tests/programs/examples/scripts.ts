@@ -42,6 +42,9 @@ export function commandsOf(file: string): { install: string[]; run: string[] } {
   };
 }
 
+/** A read of a run or of a run of an automation on the wire. */
+export const READ = /^GET \/(?:runs|automations)\//;
+
 /** A service of one test, and what goes over the wire. */
 export interface ScriptService extends ServedEmulator {
   recorder: Recorder;
@@ -72,7 +75,7 @@ export async function startScriptService(
     recorder,
     statuses: () => [...served.emulator.world.store.runs.values()].map(({ status }) => status),
     async atWork() {
-      await recorder.arrived(/^GET/, 2);
+      await recorder.arrived(READ, 2);
     },
     async close() {
       recorder.close();
@@ -162,7 +165,8 @@ export async function openScripts(): Promise<Scripts> {
             MOGPLEX_URL: service.recorder.url,
             MOGPLEX_DEV: "1",
             MOGPLEX_API_KEY: service.token,
-            MOGPLEX_REPO_ID: service.repos[0]?.id ?? "",
+            // As the documentation says to set it.
+            MOGPLEX_REPO_ID: service.repos[0]?.full_name ?? "",
             MOGPLEX_AUTOMATION_ID: automation,
             ...env,
           },
