@@ -35,6 +35,10 @@ interface Key {
 
 export const LAST_SUFFIX = 5;
 
+/** Begins the reason of a result, which readers recognize by this text. */
+export const NO_NEW_RUN =
+  "No new run was started, because all keys that this job has tried belong to runs that failed or were cancelled";
+
 /** Programs replace this text with their flag or input. */
 export const ADD_KEY_PART = "set `keyPart`";
 

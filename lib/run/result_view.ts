@@ -4,7 +4,7 @@ import type { WaitCause } from "../notice.ts";
 import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { capital, cutAt, cutText } from "../text/plain_text.ts";
-import { isDerivedKey } from "./key.ts";
+import { isDerivedKey, NO_NEW_RUN } from "./key.ts";
 import { NO_SANDBOX } from "./no_sandbox.ts";
 import {
   type AnyResult,
@@ -63,6 +63,7 @@ function nextStep(result: AnyResult): string | null {
   if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (isStillRunning(result)) return FOLLOW;
   if (outcome === "deadline") return moreTime(result);
+  if (kind === "run" && result.reason?.startsWith(NO_NEW_RUN)) return ANOTHER_KEY;
   if (outcome === "awaiting_input") return toAnswer(result);
   if (outcome === "error" && result.runId !== null && result.resume !== null) return FOLLOW;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
@@ -72,6 +73,9 @@ function nextStep(result: AnyResult): string | null {
   if (phase === "deliver" && /\buntracked files?\b/i.test(reason ?? "")) return UNTRACKED;
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
+
+const ANOTHER_KEY =
+  "To start another run, start a new pipeline or build (on GitHub: a new workflow run), or use the key scope job.";
 
 // Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
 

@@ -11,7 +11,7 @@ import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
-import { isComplete, jobOf, keyWithSuffix, LAST_SUFFIX, splitSuffix } from "./key.ts";
+import { isComplete, jobOf, keyWithSuffix, LAST_SUFFIX, NO_NEW_RUN, splitSuffix } from "./key.ts";
 import { AgentWatch, lackedSandbox, NO_SANDBOX, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
 import type { JobOptions, StatePlace } from "./options.ts";
 import {
@@ -301,6 +301,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #stateAt = -Infinity;
   #lacks = 0;
   #lacked = false;
+  #isUsedUp = false;
   #agent = new AgentWatch();
 
   constructor(options: RunJob, target: RunStart | string, state: StateWriter | undefined) {
@@ -487,6 +488,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
         notify({ kind: "text", message });
         return false;
       }
+      this.#isUsedUp = isLast;
       if (isLast) notify({ kind: "text", message: KEYS_USED_UP });
     }
     // The job's own `cleanup` needs the state.
@@ -651,7 +653,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       status: run?.status ?? null,
       outcome,
       exitCode,
-      reason: reason ?? failure,
+      reason: reason ?? this.#reasonOf(outcome, failure),
       error: error === undefined || hasEnded(outcome)
         ? null
         : { ...resultError(error), ...(this.#lacksSandbox && { code: NO_SANDBOX }) },
@@ -681,6 +683,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       eventsOmitted: seen - events.length,
       events,
     };
+  }
+
+  #reasonOf(outcome: Ending["outcome"], failure: string | null): string | null {
+    const isUsedUp = this.#isUsedUp || this.#series?.isUsedUp === true;
+    if (!isUsedUp || outcome !== "failed" && outcome !== "cancelled") return failure;
+    return failure === null ? NO_NEW_RUN : `${NO_NEW_RUN}; the last run: ${failure}`;
   }
 
   #begin({ hash, request, key }: StartPlan, idempotencyKey: string): void {

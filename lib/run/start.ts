@@ -33,6 +33,7 @@ export class StartSeries<R extends StartAnswer> {
   #troubleAt: number | undefined;
   #permittedAt = 0;
   #isInterrupted = false;
+  #isUsedUp = false;
 
   constructor(session: Session, plan: SeriesPlan<R>, hooks: SeriesHooks) {
     this.#session = session;
@@ -48,6 +49,11 @@ export class StartSeries<R extends StartAnswer> {
 
   get mayExist(): boolean {
     return this.#start?.mayExist === true || this.#plan.what.isNamed?.() === true;
+  }
+
+  /** Whether the last start found only finished runs. */
+  get isUsedUp(): boolean {
+    return this.#isUsedUp;
   }
 
   async start(): Promise<Started<R>> {
@@ -68,6 +74,7 @@ export class StartSeries<R extends StartAnswer> {
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
         notify({ kind: "text", message: KEYS_USED_UP });
+        this.#isUsedUp = true;
         return this.#started(run);
       }
       this.#suffix++;
@@ -82,6 +89,7 @@ export class StartSeries<R extends StartAnswer> {
 
   async startNext(): Promise<Started<R> | undefined> {
     this.#suffix++;
+    this.#isUsedUp = false;
     this.#start = this.#firstSentAt = this.#troubleAt = undefined;
     this.#triedBefore = false;
     return await this.#isPermitted() ? await this.start() : undefined;

@@ -16,6 +16,7 @@ import {
   started,
   unavailable,
 } from "./fake_client.ts";
+import { NO_NEW_RUN } from "../../../lib/run/key.ts";
 import { recordedOutcomeOf } from "../../../lib/run/result_view.ts";
 import { memoryFiles } from "./memory_files.ts";
 import { finished, PATH, TOKEN, tried } from "./trial.ts";
@@ -263,4 +264,22 @@ test("runJob() reports that no run was started when the run of a start failed in
   expect(result).toMatchObject({ runId: null, outcome: "error", exitCode: 69, mayExist: false });
   expect(recordedOutcomeOf(result)).toBe("not_started");
   expect(state).toMatchObject({ left: "ended", runId: null });
+});
+
+test("runJob() gives the used-up keys as the reason, with the error of the last run", async () => {
+  const old = { createdAt: "2026-08-01T00:00:00Z", updatedAt: "2026-08-01T00:10:00Z" };
+  const identity = {
+    ...{ server: "s", project: "p", pipeline: "1", job: "j", node: "", attempt: "5", date: null, schedule: "" },
+  };
+  const reasonAfter = async (status: string, error: string | null) => {
+    const { result } = await tried({
+      start: [started(status, true, { ...old, error })],
+      events: [page(status, [anEvent("f", "failed")], { ...old, error })],
+    }, { identity });
+    return [result.outcome, result.exitCode, result.reason];
+  };
+  expect(await reasonAfter("failed", "Agent run exited with code 1.")).toEqual(
+    ["failed", 1, `${NO_NEW_RUN}; the last run: Agent run exited with code 1.`],
+  );
+  expect(await reasonAfter("cancelled", null)).toEqual(["cancelled", 3, NO_NEW_RUN]);
 });
