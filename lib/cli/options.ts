@@ -203,7 +203,7 @@ export const ON_INTERRUPT = option("MOGPLEX_ON_INTERRUPT", {
   name: "on-interrupt",
   value: "WHAT",
   help:
-    "On SIGHUP, SIGINT and SIGTERM: `detach`, `cancel` or `auto`. `auto` cancels if this job started the run, except on a terminal or in a campaign.",
+    "On SIGHUP, SIGINT and SIGTERM: `detach`, `cancel` or `auto`. `auto` cancels if this job or command started the run, except on a terminal or in a campaign.",
   heading: "Following",
   fallback: "`auto`",
   parse: oneOf(INTERRUPT_WORDS),

@@ -6,7 +6,7 @@ import type { ParsedFlags } from "../flags.ts";
 import { STATE_FILE, VALUE_FILE } from "../report/files.ts";
 import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
-import type { KeyScope } from "../run/key.ts";
+import { isOutsideCi, type KeyScope } from "../run/key.ts";
 import type { UserList } from "../respond/rights.ts";
 import type { CancelCause, OnInterrupt } from "../run/interrupts.ts";
 import { isUuid } from "../service/contract.ts";
@@ -178,7 +178,7 @@ export function isDefaultOut(out: string): boolean {
 }
 
 export function isLaptop({ platform, io }: Pick<Context, "platform" | "io">): boolean {
-  return !platform.isCi && platform.identity(io.env) === null;
+  return isOutsideCi({ platform, env: io.env });
 }
 
 /** Outside CI, a command with an unknown id must not replace the files of another run. */

@@ -3,7 +3,8 @@ import { InterruptedError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /**
- * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels the run if this job owns it and nobody is watching at a terminal.
+ * What a signal (SIGHUP, SIGINT, SIGTERM) does to the run. `auto`: cancels the run if this job (outside CI: this
+ * command) started it and nobody is watching at a terminal.
  * `cancel`: always cancels the run. `detach`: lets the run continue.
  */
 export type OnInterrupt = "auto" | "cancel" | "detach";

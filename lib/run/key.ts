@@ -200,6 +200,13 @@ export function planKey(
   return { ...derived, key, suffix: 1 };
 }
 
-export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
+type Place = Pick<Session, "platform" | "env">;
+
+export function jobOf({ platform, env }: Place, { identity }: KeyOptions): JobIdentity | null {
   return identity === undefined ? platform.identity(env) : identity;
+}
+
+/** Outside CI, several commands can follow the same run, and none of them is a retry of another one. */
+export function isOutsideCi(place: Place, options: KeyOptions = {}): boolean {
+  return !place.platform.isCi && jobOf(place, options) === null;
 }

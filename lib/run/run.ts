@@ -11,7 +11,7 @@ import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
-import { isComplete, jobOf, keyWithSuffix, LAST_SUFFIX, NO_NEW_RUN, splitSuffix } from "./key.ts";
+import { isComplete, isOutsideCi, jobOf, keyWithSuffix, LAST_SUFFIX, NO_NEW_RUN, splitSuffix } from "./key.ts";
 import { AgentWatch, lackedSandbox, NO_SANDBOX, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
 import type { JobOptions, StatePlace } from "./options.ts";
 import {
@@ -373,6 +373,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return typeof task === "string" ? task : null;
   }
 
+  get #isOutsideCi(): boolean {
+    return isOutsideCi(this.#session, this.#options);
+  }
+
   get label(): string {
     return `run "${this.#runId ?? ""}"`;
   }
@@ -464,7 +468,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { runId, owned } = state;
     this.#recordStart({ idempotencyKey, owned, requestHash: hash, asked: null, request, runId });
     const replay = { ...run, replayed: true };
-    return { runId, run: replay, replayed: true, idempotencyKey, keyScope: key.scope, owned: owned === true };
+    const isOurs = owned === true && !this.#isOutsideCi;
+    return { runId, run: replay, replayed: true, idempotencyKey, keyScope: key.scope, owned: isOurs };
   }
 
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
@@ -495,7 +500,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#resultFile = plannedResult(this.#later?.result, idempotencyKey);
     this.#recordStart({ idempotencyKey, owned, requestHash, asked, request: null, runId });
     const replay = { ...run, replayed: true };
-    this.#announce({ runId, run: replay, replayed: true, idempotencyKey, keyScope: "given", owned: owned === true });
+    const isOurs = owned === true && !this.#isOutsideCi;
+    const keyScope = owned === true ? "random" : "given";
+    this.#announce({ runId, run: replay, replayed: true, idempotencyKey, keyScope, owned: isOurs });
     return true;
   }
 
@@ -588,7 +595,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const runId = this.#runId;
     if (this.#lacksSandbox || runId === undefined && this.#series?.mayExist !== true) return none();
     const known = runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false };
-    if (!cancels(known?.owned ?? true)) return leave("detached", "the run continues");
+    const elsewhere = `the run continues, because another ${this.#isOutsideCi ? "command" : "job"} started it`;
+    if (!cancels(known?.owned ?? true)) return leave("detached", cancels(true) ? elsewhere : "the run continues");
     // A later step must know that the deadline cancels the run, even if a signal would not.
     const late = cause.kind === "deadline" && known === undefined;
     this.#state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
@@ -596,7 +604,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       const run = known ?? await this.#series?.find({ deadline, requestTimeoutMs: RESEND_MS });
       if (run === undefined) return none();
       if (known === undefined) this.#announce(run as StartedRun);
-      if (!cancels(run.owned)) return leave("detached", "the run continues, because another job started it");
+      if (!cancels(run.owned)) return leave("detached", elsewhere);
       // After a signal, the session's own signal is already aborted. The aborted signal must not end the cancel request, because there may be no
       // later step that repeats the request.
       const signalled = cause.kind === "signal";
@@ -712,8 +720,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#started = started;
     this.#lacked = false;
     this.#name.ask(started.run.repoId);
-    const { runId, owned, run } = started;
-    this.#state?.update({ runId, owned, status: run.status });
+    const { runId, owned, run, keyScope } = started;
+    // A random key belongs to the folder, whichever command started the run.
+    this.#state?.update({ runId, owned: owned || keyScope === "random", status: run.status });
     this.#options.onStarted(started);
   }
 

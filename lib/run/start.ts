@@ -15,7 +15,7 @@ import type { Pacer } from "../service/pacer.ts";
 import { type CallOptions, type Failure, isUnreached, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { formatDuration } from "../text/duration.ts";
-import { ADD_KEY_PART, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import { ADD_KEY_PART, isOutsideCi, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
 import { hadSandbox } from "./no_sandbox.ts";
 import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
@@ -139,12 +139,15 @@ export class StartSeries<R extends StartAnswer> {
   }
 
   #started(run: R): Started<R> {
-    const { scope } = this.#plan.key;
+    const { key: { scope }, job } = this.#plan;
+    // Outside CI, the folder passes a random key from one command to the next.
+    const isShared = scope === "given" || scope === "day" || isOutsideCi(this.#session, { identity: job });
     // With a shared key, the run can belong to another job even if it is as new as this job's attempt. Its age matters only if the outcome of an
     // attempt is unknown.
     const isUnsure = this.#isInterrupted || this.#start?.isUnsure === true;
-    const owned = ownsRun(run, scope, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
+    const owned = !replayed || !isShared ||
+      isNewerThan(run, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
   }
 
@@ -366,13 +369,4 @@ export function isNewerThan(
 export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: number): number {
   const endMs = Date.parse(updatedAt ?? "");
   return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
-}
-
-/**
- * @param firstSentMs The service's wall time at the first attempt of this process, if an attempt may have started the run without an answer;
- * otherwise `Infinity`.
- */
-function ownsRun(run: StartAnswer, scope: StartKey["scope"], firstSentMs: number): boolean {
-  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
-    isNewerThan(run, firstSentMs);
 }

@@ -47,7 +47,7 @@ export interface RunState {
   phase: "starting" | "started";
   /** `null` if the job only followed the run. */
   idempotencyKey: string | null;
-  /** `null` if the owner is unknown. See `ownsRun`. */
+  /** Whether the run belongs to this job, or, outside CI, to this folder. `null` if only the answer to the start shows it. */
   owned: boolean | null;
   /** ISO 8601 wall time before the first request. If a replayed run is older, another job started it. */
   startedAt: string;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { built } from "../../built.ts";
 import { RUNTIMES } from "../package/runtimes.ts";
-import { type Recorder, START, startRecorder } from "./world/recorder.ts";
+import { CANCEL, type Recorder, START, startRecorder } from "./world/recorder.ts";
 import { filesBelow, launch, type Service, sharedService } from "./world/service.ts";
 
 let service: Service;
@@ -23,8 +23,8 @@ async function laptop(line: readonly string[]) {
     MOGPLEX_RECENT: "off",
     HOME: folder,
   };
-  const run = (prompt: string) =>
-    launch([...line, built("mogplex.mjs"), "run", "--follow", "--repo", "acme/web", prompt], { cwd: folder, env });
+  const run = (prompt: string, verb = "--follow") =>
+    launch([...line, built("mogplex.mjs"), "run", verb, "--repo", "acme/web", prompt], { cwd: folder, env });
   return { recorder, folder, run };
 }
 
@@ -66,6 +66,29 @@ for (const [runtime, line] of Object.entries(RUNTIMES)) {
       [...ids].sort(),
     );
     expect(new Set(ids).size).toBe(2);
+    recorder.close();
+  });
+}
+
+for (const verb of ["--follow", "--detach"]) {
+  test(`run --follow leaves a run to the ${verb} that started it when SIGTERM comes`, async () => {
+    const { recorder, run } = await laptop(RUNTIMES.node);
+    const prompt = `<stuck-pending> ${verb}`;
+    const first = run(prompt, verb);
+    const runId = (await first.seen(/started run (\S+) \(/))[1] ?? "";
+    if (verb === "--detach") expect((await first.ended).code).toBe(0);
+    const second = run(prompt);
+    await second.seen(/attached to run \S+ \([^]*run accepted/);
+    second.child.kill("SIGTERM");
+    const { code, stdout } = await second.ended;
+    expect({ code, starts: startedRuns(recorder).length }).toEqual({ code: 143, starts: 1 });
+    expect(stdout).toContain("Stopped by SIGTERM; the run continues, because another command started it");
+    expect([recorder.of(CANCEL), await service.status(runId)]).toEqual([[], "pending"]);
+    if (verb === "--follow") {
+      first.child.kill("SIGTERM");
+      expect([(await first.ended).code, await service.status(runId)]).toEqual([143, "cancelled"]);
+    }
+    await succeed(runId);
     recorder.close();
   });
 }

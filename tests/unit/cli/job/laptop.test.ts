@@ -417,6 +417,65 @@ test("run --follow with only stdin on a terminal leaves its run at Ctrl-C and sh
   }
 });
 
+/** Sends SIGTERM while the run is running. */
+function stopped(clock: { sleep(ms: number): Promise<void> }) {
+  return (io: FakeIo) => void clock.sleep(20_000).then(() => io.signal("SIGTERM"));
+}
+
+test("run --follow outside CI cancels at SIGTERM only a run that it started itself, unless it is asked to", async () => {
+  const statuses = ({ world: { store } }: { world: { store: { runs: ReadonlyMap<string, { status: string }> } } }) =>
+    [...store.runs.values()].map(({ status }) => status === "cancelled");
+  const LEFT = "Stopped by SIGTERM; the run continues, because another command started it";
+  const ways: [first: string[], again: string[], cancelled: boolean][] = [
+    [["--timeout", "30s"], [], false],
+    [["--timeout", "30s"], ["--on-interrupt", "cancel"], true],
+    [["--timeout", "30s"], ["--on-interrupt", "detach"], false],
+  ];
+  for (const [more, again, cancelled] of ways) {
+    const { cli, clock, emulator } = world("");
+    const first = await cli([...RUN, ...more]);
+    const second = await cli([...RUN, ...again], { files: left(first.io.files), before: stopped(clock) });
+    expect({ again, code: second.code, cancelled: statuses(emulator) }).toEqual({
+      again,
+      code: 143,
+      cancelled: [cancelled],
+    });
+    expect(second.stdout.includes(LEFT)).toBe(again.length === 0);
+    if (again.length > 0) continue;
+    // The state still belongs to the folder, so a third command attaches, too, and can start the next run if no agent starts.
+    const third = await cli(RUN, { files: left(second.io.files), before: stopped(clock) });
+    expect([third.stdout.includes(LEFT), statuses(emulator)]).toEqual([true, [false]]);
+    expect(JSON.parse(third.io.files.get("mogplex-ci/run.json") ?? "")).toMatchObject({
+      owned: true,
+      left: "detached",
+    });
+  }
+  const detached = world("");
+  const start = await detached.cli(["run", "--detach", ...RUN.slice(2)]);
+  const follow = await detached.cli(RUN, { files: left(start.io.files), before: stopped(detached.clock) });
+  expect([follow.code, follow.stdout.includes(LEFT), statuses(detached.emulator)]).toEqual([143, true, [false]]);
+  const own = world("");
+  const { code } = await own.cli(RUN, { before: stopped(own.clock) });
+  expect([code, statuses(own.emulator)]).toEqual([143, [true]]);
+});
+
+test("run --follow outside CI cancels the run whose answer it lost itself, and not one whose answer another command lost", async () => {
+  const own = world("");
+  own.emulator.control("fault", { kind: "reset0", route: "POST /runs", processed: true });
+  const { stdout } = await own.cli(RUN, { before: stopped(own.clock) });
+  expect(stdout).toContain("attached to run");
+  expect([...own.emulator.world.store.runs.values()].map(({ status }) => status)).toEqual(["cancelled"]);
+
+  const { cli, clock, files, emulator } = await withLiveRun();
+  const { proof: _, ...content } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
+  const state = { ...content, phase: "starting", runId: null, status: null, lastEventId: null };
+  const lost = { ...files, "mogplex-ci/run.json": JSON.stringify({ ...state, proof: stateSeal(TOKEN)(state) }) };
+  clock.advance(60_000);
+  const again = await cli(RUN, { files: lost, before: stopped(clock) });
+  expect(again.stdout).toContain("the run continues, because another command started it");
+  expect([...emulator.world.store.runs.values()].map(({ status }) => status === "cancelled")).toEqual([false]);
+});
+
 test("run --follow starts another run when the unseen end is an hour old, with --new, and with another request", async () => {
   for (
     const [waitMs, more] of [
