@@ -46,6 +46,8 @@ export interface Vocabulary {
     result: Pick<AnyResult, "resume" | "resumeIsCommand" | "outcome" | "runId" | "kind" | "idempotencyKey">,
   ): Continuation | null;
   readonly restart?: string | undefined;
+  /** What the user raises to wait longer. */
+  readonly timeLimit: string;
   cancel(runId: string): string;
   /** The comment that repeats a run, such as `@mogplex again`. */
   readonly repeat?: string | undefined;
@@ -61,9 +63,10 @@ function wordsWith(list: string, setRepo: string, addKeyPart: string, retryLater
 export const inputWords = (
   setRepo: string,
   timeLimit: string,
-): Pick<Vocabulary, "prompt" | "promptVariables" | "cancel" | "words"> => ({
+): Pick<Vocabulary, "prompt" | "promptVariables" | "timeLimit" | "cancel" | "words"> => ({
   prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
   promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+  timeLimit,
   cancel: () => "in the app",
   words: wordsWith(
     "`node ../mogplex-ci/dist/mogplex.mjs repos list`, with a built clone of this project,",
@@ -87,6 +90,7 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
       if (resume === null) return null;
       return resumeIsCommand ? { command: resume.replace(/^mogplex-ci(?= )/, () => program) } : { instruction: resume };
     },
+    timeLimit: "--timeout",
     cancel: (runId) => `${program} runs cancel ${runId}`,
     words: (message) => {
       const list = `\`${program} repos list\``;

@@ -79,10 +79,11 @@ const ANOTHER_KEY =
 
 // Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
 
+/** The commands give an advice that names their own flag or inputs. */
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
-  if (resume === null) return `To wait longer, raise ${TIME_LIMITS}.`;
-  if (!resumeIsCommand) return `Follow the run again. To wait longer, raise ${TIME_LIMITS}.`;
+  if (resume === null) return "To wait longer, raise the timeout.";
+  if (!resumeIsCommand) return "Follow the run again. To wait longer, raise the timeout.";
   return `${capital(followAgain(result))} To wait longer, raise --timeout.`;
 }
 
@@ -99,8 +100,6 @@ function followAgain({ idempotencyKey }: AnyResult): string {
   return "follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
     "--key-scope to job. A new pipeline or build starts another run.";
 }
-
-const TIME_LIMITS = 'the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout)';
 
 /** Only these instructions are shown as words. Other text could be anything, because a result can be read from a file. */
 const INSTRUCTION =

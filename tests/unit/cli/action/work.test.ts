@@ -55,6 +55,14 @@ test("a step with automation attaches on a re-run, and says how to go on in word
   }
 });
 
+test("a step that cancels its run at the deadline says which input to raise", async () => {
+  const at = world("stuck-streaming");
+  const { code, log, summary } = await step({ "timeout": "30", "on-timeout": "cancel" }, { at });
+  expect(code).toBe(124);
+  expect(log).toMatch(/^::warning .*the run was cancelled\. To wait longer, raise the input timeout$/m);
+  expect(summary).toContain("`To wait longer, raise the input timeout`");
+});
+
 test("a step refuses inputs that contradict each other before it asks anything, and shows no value", async () => {
   const cases: [inputs: Record<string, string>, words: string][] = [
     [{ "run-id": RUN }, "Cannot use input run-id: it cannot be combined with input prompt"],

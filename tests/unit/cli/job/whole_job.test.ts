@@ -239,6 +239,7 @@ test("run --follow cancels the run at its deadline when told so", async () => {
     code: 124,
     verdict: "verdict       did not finish in time (exit code 124)",
   });
+  expect(stdout).toContain("\nwhat to do    To wait longer, raise --timeout\n");
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
 });
 

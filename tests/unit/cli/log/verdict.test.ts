@@ -90,8 +90,8 @@ test("verdictText() says how to get more time in the words of the program", () =
     // Outside CI: no job finds the run by a random key.
     step("mogplex-ci follow x", { idempotencyKey: "0b6f1a52-7c55-4d0e-9c43-0e5a6a1b2c3d" }),
   ]).toEqual([
-    'To wait longer, raise the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout).',
-    'Follow the run again. To wait longer, raise the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout).',
+    "To wait longer, raise the timeout.",
+    "Follow the run again. To wait longer, raise the timeout.",
     "Follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set --key-scope to job. A new pipeline or build starts another run. To wait longer, raise --timeout.",
     "Follow the run again. To wait longer, raise --timeout.",
     "Follow the run again. To wait longer, raise --timeout.",
@@ -139,7 +139,7 @@ test("verdictText() has a row for all that is known of an automation run, and no
     [
       "verdict       did not finish in time (exit code 124)",
       "repository    8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
-      'what to do    Follow the run again. To wait longer, raise the flag or input "timeout" (in a GitLab component: timeout-minutes and job-timeout).',
+      "what to do    Follow the run again. To wait longer, raise the timeout.",
       "automation    3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d",
       "run           5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 (running)",
       "started       by this command",
