@@ -475,7 +475,7 @@ function addRow(
 ): void {
   const repo = rowOf(rows, entry.root);
   if (repo !== undefined) return addListed(into, repo, entry, value, rows);
-  const advice = `give the id of one, with root: ${rowsText(rows)}`;
+  const advice = `use one of these ids: ${rowsText(rows)}`;
   into.refuse({
     place: entry.place,
     value,

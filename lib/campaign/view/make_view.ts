@@ -140,8 +140,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     writer,
     nextWaveAt: isoTimeOrNull(nextMs),
     waitingFor: isOver ? null : closed ?? (pace.starts > 0 ? null : pace.because),
-    // If no process follows the campaign, only a wave can detect its end.
-    endsAt: isoTimeOrNull(endsMs === null || stays ? endsMs : Math.max(endsMs, nextMs ?? endsMs)),
+    // Only a process that follows runs detects their end between two waves.
+    endsAt: isoTimeOrNull(
+      endsMs === null || stays && open.length > 0 ? endsMs : Math.max(endsMs, nextMs ?? endsMs),
+    ),
     ...openEndMs !== null && { endsAtIfApproved: new Date(openEndMs).toISOString() },
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),

@@ -127,7 +127,7 @@ test("makeView() never forecasts an end before the next start while runs lack a 
       stays: true,
     });
     if (waitingFor !== "sandboxes") continue;
-    if (endsAt === null || nextWaveAt === null || endsAt <= nextWaveAt) early.push(`${wave}: ${endsAt}, ${nextWaveAt}`);
+    if (endsAt === null || nextWaveAt === null || endsAt < nextWaveAt) early.push(`${wave}: ${endsAt}, ${nextWaveAt}`);
   }
   expect(early).toEqual([]);
 });

@@ -140,7 +140,7 @@ for (const [order, rows] of Object.entries({ listed: SPACES, reversed: SPACES.to
       );
       expect([items, problems.map(({ why, advice }) => [why, advice])]).toEqual([[], [[
         "several repositories have this name",
-        `give the id of one, with root: ${id(2)} (root "packages/ui") or ${id(3)} (root "docs")`,
+        `use one of these ids: ${id(2)} (root "packages/ui") or ${id(3)} (root "docs")`,
       ]]]);
     }
   });
