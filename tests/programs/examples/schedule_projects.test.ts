@@ -369,6 +369,32 @@ test.skipIf(!CAN_RUN)("schedule-projects.sh stops without an answer, and without
   expect(stderr).toEndWith("GITLAB_TOKEN: give a token with the api scope and the Maintainer role\n");
 });
 
+test.skipIf(!CAN_RUN)(
+  "schedule-projects.sh checks the whole pipeline when the pipeline file is in another project, or at a URL",
+  async () => {
+    const { server, projects, url } = await startProjects();
+    try {
+      const change = (name: string, parts: object) =>
+        Object.assign(projects.get(name) ?? {}, { pipeline: undefined, ...parts });
+      const other = "---\nmogplex-run:\n  script: a\ndeploy:\n  script: a\n";
+      change("acme/web", { configPath: ".gitlab-ci.yml@acme/ci-templates" });
+      change("acme/sub/api", { configPath: "ci/all.yaml@acme/ci-templates:v1", merged: other });
+      change("acme/docs", { configPath: "https://ci.example.com/all.yml", merged: null });
+      expect(await scheduleProjects(url, "acme/web\nacme/sub/api\nacme/docs\n")).toEqual({
+        code: 1,
+        stdout: "1 of 3: acme/web: created\n2 of 3: acme/sub/api\n3 of 3: acme/docs\n",
+        stderr: [
+          `failed: acme/sub/api: no active schedule, because it could also start deploy; ${MOVE}`,
+          "failed: acme/docs: https://ci.example.com/all.yml: (<unknown>): did not find expected key",
+          "2 of 3 failed\n",
+        ].join("\n"),
+      });
+    } finally {
+      server.close();
+    }
+  },
+);
+
 test.skipIf(!CAN_RUN)("schedule-projects.sh names the pipeline file that a project lacks", async () => {
   const { server, projects, url } = await startProjects();
   try {
