@@ -302,6 +302,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   #lacks = 0;
   #lacked = false;
   #isUsedUp = false;
+  /** Whether the job or the folder of the state owns the run; `null` until the answer to the start shows it. */
+  #recordedOwned: boolean | null = null;
   #agent = new AgentWatch();
 
   constructor(options: RunJob, target: RunStart | string, state: StateWriter | undefined) {
@@ -467,9 +469,18 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (keyWithSuffix(key.key, key.suffix) !== idempotencyKey || hash !== state.requestHash) return undefined;
     const { runId, owned } = state;
     this.#recordStart({ idempotencyKey, owned, requestHash: hash, asked: null, request, runId });
-    const replay = { ...run, replayed: true };
+    return this.#foundRun(run, { idempotencyKey, owned }, key.scope);
+  }
+
+  #foundRun(
+    run: Run,
+    { idempotencyKey, owned }: { idempotencyKey: string; owned: boolean | null },
+    keyScope: StartedRun["keyScope"],
+  ): StartedRun {
+    // Outside CI, the state belongs to the folder, so another command may have started the run.
     const isOurs = owned === true && !this.#isOutsideCi;
-    return { runId, run: replay, replayed: true, idempotencyKey, keyScope: key.scope, owned: isOurs };
+    const { runId } = run;
+    return { runId, run: { ...run, replayed: true }, replayed: true, idempotencyKey, keyScope, owned: isOurs };
   }
 
   async #attachTo({ runId, idempotencyKey, owned, requestHash, asked }: RunState): Promise<boolean> {
@@ -499,10 +510,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     // The job's own `cleanup` needs the state.
     this.#resultFile = plannedResult(this.#later?.result, idempotencyKey);
     this.#recordStart({ idempotencyKey, owned, requestHash, asked, request: null, runId });
-    const replay = { ...run, replayed: true };
-    const isOurs = owned === true && !this.#isOutsideCi;
-    const keyScope = owned === true ? "random" : "given";
-    this.#announce({ runId, run: replay, replayed: true, idempotencyKey, keyScope, owned: isOurs });
+    this.#announce(this.#foundRun(run, { idempotencyKey, owned }, "given"));
     return true;
   }
 
@@ -712,6 +720,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     const job = jobOf(this.#session, this.#options);
     const { onInterrupt } = this.#options;
+    this.#recordedOwned = start.owned;
     this.#state?.begin({ ...start, startedAt, onInterrupt, result: stateResult(this.resultFile), job });
   }
 
@@ -720,9 +729,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#started = started;
     this.#lacked = false;
     this.#name.ask(started.run.repoId);
-    const { runId, owned, run, keyScope } = started;
-    // A random key belongs to the folder, whichever command started the run.
-    this.#state?.update({ runId, owned: owned || keyScope === "random", status: run.status });
+    const { runId, owned, run } = started;
+    this.#state?.update({ runId, owned: this.#recordedOwned ?? owned, status: run.status });
     this.#options.onStarted(started);
   }
 
