@@ -108,9 +108,8 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const canaryGate = isOver ? null : canaryGateOf(memory);
   const gatedAt = memory.gates[memory.gates.threshold.closed ? "threshold" : "canary"].closedAt;
   // The durations of failed runs do not predict the durations of the remaining runs.
-  const openPace = () => nextStarts({ ...now, closed: null, waiting: toStartCount(memory) });
   const openEndMs = isGated && !brief && totalsOf(counts).good > 0
-    ? endMs(memory, nowMs, meanRunMs, open, openPace(), true)
+    ? endMs(memory, nowMs, meanRunMs, open, nextStarts({ ...now, closed: null, waiting: toStartCount(memory) }), true)
     : null;
   return {
     schema: 1,

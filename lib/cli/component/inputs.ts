@@ -46,7 +46,6 @@ const FLAGS: readonly VerbFlag[] = [
   CHECKS,
   SINCE,
   AFTER,
-  CHECKS,
   FIX,
   RESULT,
   SCHEMA,

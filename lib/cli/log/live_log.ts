@@ -36,7 +36,7 @@ import { jsonLine } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { factsText } from "./terminal.ts";
-import { colorLine, commandWarning, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
+import { colorLine, commandWarning, type Hang, LogSection, textIndent, USUAL_WIDTH, type Writer } from "./writer.ts";
 
 export type LogForm = "compact" | "full" | "json";
 
@@ -66,7 +66,6 @@ const HELD_MS = 5_000;
 const SECTIONS = ["boot", "agent", "delivery"];
 const DOING = ["booting the sandbox", "agent working", "delivering"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
-const USUAL_WIDTH = 180;
 function bytesOf(line: string): number {
   return new TextEncoder().encode(line).length + 1;
 }

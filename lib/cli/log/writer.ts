@@ -358,7 +358,7 @@ function cutsLines({ env }: Pick<Io, "env">): boolean {
   return term === "linux" || Boolean(env("XTERM_VERSION")) && !/^(?:screen|tmux)/.test(term);
 }
 
-const USUAL_WIDTH = 180;
+export const USUAL_WIDTH = 180;
 
 export function logWidth(io: Pick<Io, "isTerminal">): number {
   return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;

@@ -13,7 +13,7 @@ const root = join(import.meta.dir, "../../..");
 let folder: string;
 let consumer: string;
 
-/** Most bytes that a user's minified bundle may have. At present `follow` loads 226 kB, and `createMogplex` 244. */
+/** Most bytes that a user's minified bundle may have. */
 const LIMITS = { exit: 4_000, follow: 233_000, client: 251_000 };
 
 beforeAll(() => {
