@@ -142,7 +142,7 @@ export interface RunResult<V = unknown> {
   reason: string | null;
   /** The error that stopped the job before the service reported how the run ended; `null` if the service reported it. */
   error: ResultError | null;
-  /** `failure_code` of the last `failed` event that has one; `null` if there is none. */
+  /** `failure_code` of the newest `failed` event with a code; `null` if no event has one. */
   failureCode: string | null;
   /** `true` if the start found an existing run; `null` if the job attached by id. */
   replayed: boolean | null;
