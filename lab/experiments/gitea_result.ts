@@ -61,7 +61,9 @@ function start(bench: Bench, env: Record<string, string>, path = ".mogplex/resul
 async function stateOf({ folder }: Job): Promise<{ runId: string; path: string }> {
   for (;;) {
     const file = join(folder, "mogplex-ci/run.json");
-    const state = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+    // The command empties the file of an earlier job before it removes it.
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    const state = text === "" ? {} : JSON.parse(text);
     if (typeof state.runId === "string") return { runId: state.runId, path: state.result.path };
     await Bun.sleep(200);
   }
