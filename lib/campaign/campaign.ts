@@ -1,8 +1,3 @@
-/**
- * Runs campaigns, for scripts and for the command line: runs one wave, follows a campaign until it is done, or reads its state.
- *
- * @module
- */
 import { detected } from "../ci/detect.ts";
 import { systemClock } from "../clock.ts";
 import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
@@ -67,12 +62,6 @@ import {
   workOn,
 } from "./work/work.ts";
 
-/**
- * Reads the state of a campaign from its lock and journal. Nothing is changed, and another process can use the campaign at the same time. With
- * `forge`, pull requests are also read; without it, no request is sent.
- *
- * @throws {UsageError} for mistakes in the file, if there is no plan, and for a modified lock or journal.
- */
 export async function readCampaignWith(
   source: CampaignSource,
   options: CampaignOptions,
@@ -89,15 +78,9 @@ export async function readCampaignWith(
 
 export type CampaignStand =
   | { state: "done"; view: CampaignView }
-  /**
-   * The campaign has no exit code yet. `active` campaigns continue in the next step, `gated` campaigns once a gate is opened, and `stopped` campaigns
-   * once they are resumed. `why` is a clause that says what the campaign is waiting for. `advice` is a clause that says what to do.
-   */
+  /** `why` is a clause that says what the campaign is waiting for. `advice` is a clause that says what to do. */
   | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
-  /**
-   * A signal ended the step. The campaign can be continued. `view` is `null` if there is no plan yet. `why` says what happened to the runs. `by` is
-   * the signal's abort reason.
-   */
+  /** `view` is `null` if there is no plan yet. `by` is the signal's abort reason. */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
 export function exitCodeOfStand(stand: CampaignStand): number {
@@ -113,9 +96,7 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
 }
 
 /**
- * The exit code for users who want to know whether a campaign is done. If the campaign has an exit code, that code is returned. Otherwise, the code
- * is 4 if the campaign needs a person to continue, so that no scheduler repeats the command. The code is 1 if a start has been unanswered for two
- * hours, and 75 in all other cases.
+ * The exit code for users who want to know whether a campaign is done. Exit code 4 means that a person must act, so no scheduler repeats the command.
  */
 export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt" | "causes">): number {
   const { exitCode, state, nextWaveAt, causes } = view;
@@ -140,18 +121,14 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 }
 
 export interface StepInternals extends CampaignInternals {
-  /** Called after each change, with a function that returns the view. For `brief`, see `ViewInput.brief`. */
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
-  /** What a signal does to open runs. @default {"auto"} (the runs continue) */
   onInterrupt?: OnInterrupt | undefined;
   /** Whether a signal cancels open runs. Called when the signal arrives. @default as `onInterrupt` specifies */
   cancels?: (() => boolean) | undefined;
-  /** Whether the runs are cancelled when `timeoutMs` has passed. @default {false} */
   cancelsLate?: boolean | undefined;
   isAttended?: boolean | undefined;
   /** Whether to plan a campaign that has no plan. @default only if its home is not a branch */
   plans?: boolean | undefined;
-  /** Called before the step throws an error, with the current view; `null` if there is no plan. */
   onFailed?: ((view: CampaignView | null) => void) | undefined;
 }
 
@@ -161,12 +138,8 @@ type StepFunction = (
   internals: StepInternals,
 ) => Promise<CampaignStand>;
 
-/**
- * Runs one wave, as `campaign advance` does. Throws the error that stopped the wave, after passing the view to {@linkcode StepInternals.onFailed}.
- */
 export const makeWave: StepFunction = (...call) => makeStep(true, ...call);
 
-/** Runs waves, as `campaign run` does, until the campaign is done, only a person can make it continue, or `timeoutMs` has passed. */
 export const followCampaign: StepFunction = (...call) => makeStep(false, ...call);
 
 /** Default time limit for one wave. Reading 10,000 repositories takes five minutes. */
@@ -272,14 +245,13 @@ async function clearTrouble(store: Store): Promise<void> {
   if (store.memory.trouble !== null) await store.record({ type: "wave" });
 }
 
-/** Records the error that stopped a step, for readers of the journal. If recording fails, the thrown error is the only report. */
+/** If recording fails, the thrown error is the only report. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;
   if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
-/** Whether a person must act because no later wave can fix the error, such as a refused token or a modified journal. */
 function needsPerson(error: unknown): boolean {
   return error instanceof MogplexError && ["unauthorized", "forbidden", "usage"].includes(error.exit);
 }
@@ -424,10 +396,6 @@ class Step {
     await this.#share(work);
   }
 
-  /**
-   * While this process follows the campaign, notifies people of agents' questions and of unanswered starts. For a campaign at rest, the notification
-   * is sent when the step ends.
-   */
   async #notifyIfStuck({ store: { memory } }: Work): Promise<void> {
     if (hasUntoldStarts(memory, serviceNow(this.#session))) await this.#settings.sendNotification();
   }
@@ -553,11 +521,6 @@ class Step {
     return `the time limit has passed; ${await this.#stop(() => true)}`;
   }
 
-  /**
-   * If the runs are not cancelled, they continue, and the next wave finds them.
-   *
-   * @returns What happened to the runs, as a clause.
-   */
   async #stop(cancels = this.#settings.internals.cancels): Promise<string> {
     const work = this.#work;
     const open = work?.store.openRuns() ?? [];

@@ -1,9 +1,3 @@
-/**
- * Records what people decide about a campaign: retry, approve, stop, resume or skip. If a decision cancels runs or settles starts, this happens
- * immediately where possible.
- *
- * @module
- */
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { detected } from "../ci/detect.ts";
 import { processIo } from "../io.ts";
@@ -61,10 +55,9 @@ import { expectToken, workOn } from "./work/work.ts";
 
 /** Items must match all given fields. */
 export interface Selection {
-  /** Items whose verdict is `failed` or `overdue`. @default {false} */
   failed?: boolean | undefined;
   cause?: string | undefined;
-  /** Globs for the names of repositories or items, and ids of runs. @default {[]} */
+  /** Globs for the names of repositories or items, and ids of runs. */
   only?: readonly string[] | undefined;
   /** Whether a run can be identified by the first digits of its id, at least 8. @default {false} */
   shortIds?: boolean | undefined;
@@ -77,10 +70,8 @@ export type Decision =
    */
   | { kind: "retry"; select: Selection; adopt: boolean | undefined; reason?: string | undefined }
   | { kind: "approve"; reason?: string | undefined }
-  /** Stops all further starts. With `cancel`, runs are also cancelled, and open starts are settled, immediately. */
   | { kind: "stop"; cancel: boolean; reason?: string | undefined }
   | { kind: "resume"; reason?: string | undefined }
-  /** Items will not start again. With `cancel`, their runs are also cancelled. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
 function attemptOf({ kind }: Decision): string {
@@ -88,10 +79,6 @@ function attemptOf({ kind }: Decision): string {
 }
 
 export interface Decided {
-  /**
-   * Names of the affected items. For the dry run of a stop, the items whose runs would be cancelled. Empty for other decisions about the whole
-   * campaign.
-   */
   items: string[];
   text: string;
   /** What happens on other machines or after killed jobs, as a sentence. */
@@ -104,17 +91,10 @@ export interface Decided {
 }
 
 export interface DecideOptions extends CampaignOptions {
-  /** The person's name for the journal: at most 200 characters. */
   by: string;
   dryRun?: boolean | undefined;
 }
 
-/**
- * Records a decision, and immediately carries out what it requires for runs and open starts.
- *
- * @throws {UsageError} if there is no plan, if no item matches, or if the decision does not apply now.
- * @throws {MogplexError} with exit code 75 if another process is using the directory. A stop is passed on to that process instead.
- */
 export async function decideCampaign(
   source: CampaignSource,
   decision: Decision,
@@ -201,11 +181,7 @@ async function decideHere(
   });
 }
 
-/**
- * Reads the pull requests, because the selected cause may be a word for stuck pull requests.
- *
- * @throws {MogplexError} with exit code 64, 65 or 69 if no item has the cause, and a forge could not be read.
- */
+/** Reads the pull requests, because the selected cause may be a word for stuck pull requests. */
 export async function viewForCause(
   view: () => CampaignView,
   store: Store,
@@ -246,10 +222,9 @@ export function isName(glob: string): boolean {
 type Selecting = Pick<Deciding, "opened" | "store" | "attempted" | "view" | "onNotice">;
 
 /**
- * Returns the matching items, and the names of those that the selection contains in full, not only as a glob.
+ * Returns the matching items. `named` contains the items that the selection gives by full name or run id, not only by a glob.
  *
  * @param byName Items with these verdicts are selected only by their full name, so that a glob does not start them a second time by accident.
- * @throws {UsageError} if the selection is empty, if no item matches, or if any name in `only` is not the name of an item.
  */
 export function selectItems(
   deciding: Selecting,
@@ -334,8 +309,7 @@ function noMatchError(
   const more = globs.length > first.length ? ` and ${globs.length - first.length} more` : "";
   const value = first.length > 0 ? first.map((glob) => JSON.stringify(glob)).join(", ") + more : undefined;
   const near = [...new Set(first.flatMap((glob) => nearest(glob, names) ?? []))];
-  // Names with a "/" are not checked, because names that users copy from the screen may contain characters that are not allowed in a glob. The id of
-  // a run contains no "/".
+  // Names with a "/" are not checked, because names that users copy from the screen may contain characters that are not allowed in a glob.
   const isRunId = (glob: string) => isUuid(glob) || isShortRunId(glob);
   const problem = first.filter((glob) => !glob.includes("/") && !isRunId(glob)).map(globProblem).find((each) =>
     each !== undefined
@@ -347,12 +321,6 @@ function noMatchError(
   return new UsageError({ attempted, why, value, advice });
 }
 
-/**
- * Returns the id of the run that a text identifies by its id or by the first digits of its id. If the text contains only the first digits, a notice
- * shows the complete id.
- *
- * @throws {UsageError} if several run ids begin with the digits.
- */
 function runIdOf(
   { store: { memory }, attempted, onNotice }: Selecting,
   text: string,
@@ -388,11 +356,7 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
   });
 }
 
-/**
- * A user who has just edited the task in the file probably wants to run the new task. If the tasks differ, nothing is recorded.
- *
- * @throws {UsageError} if the tasks differ, or if the task in the file cannot be read.
- */
+/** A user who has just edited the task in the file probably wants to run the new task. If the tasks differ, nothing is recorded. */
 async function checkSameTask(
   { opened, store, attempted, readTask }: Deciding,
   items: readonly ItemMemory[],
@@ -432,11 +396,7 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = 
   throw new UsageError({ attempted, why, advice: "select the others with --only, and fix this one by hand" });
 }
 
-/**
- * Prevents retries that would open a second pull request although a follow-up can fix the existing pull request on its branch.
- *
- * @throws {UsageError} if a follow-up can fix the pull request of an item.
- */
+/** Prevents retries that would open a second pull request although a follow-up can fix the existing pull request on its branch. */
 async function checkNoFollowUp(
   { opened, store, attempted, dryRun, options, viewNow }: Deciding,
   all: readonly ItemMemory[],
@@ -483,11 +443,7 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
   return { type: "ended", item: item.id, start, as: "invalid", runId, reason, createdAt, updatedAt, ...none };
 }
 
-/**
- * Other machines may use the branch. A cache does not contain the work of a killed job.
- *
- * @param what Number of items that `campaign run` on another machine does not start after it has read the decision.
- */
+/** Other machines may use the branch. A cache does not contain the work of a killed job. */
 function elsewhere({ branch, isCache }: OpenedCampaign, cancel: boolean, what: number | "all"): string | undefined {
   if (branch !== null) {
     const [starts, runs] = what === "all"

@@ -1,9 +1,3 @@
-/**
- * Opens a campaign for a step. Reads the campaign's file, opens its home, computes its memory from the journal, calls the step, shares what the step
- * wrote, and releases the home. If another machine has written to the home in the meantime, all of this is repeated.
- *
- * @module
- */
 import { callHook } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
@@ -49,7 +43,7 @@ export type CampaignSource = string | CampaignDefinition;
 export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   /** @default not handled */
   interrupts?: Interrupts | undefined;
-  /** What a signal does to open runs. Only `cancel` cancels the runs. @default the runs continue */
+  /** @default the runs continue */
   onInterrupt?: OnInterrupt | undefined;
   /** @default detected from the environment */
   platform?: Platform | undefined;
@@ -81,7 +75,7 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   showTask?: boolean | undefined;
   /** The command as messages show it. @default `mogplex-ci` with the campaign's file and directory */
   command?: CampaignCommand | undefined;
-  /** Receives the function that masks the secrets of the file and of the forges. Called once the file is read, before any message is printed. */
+  /** Receives the function that masks the secrets of the file and of the forges. */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
 
@@ -92,21 +86,17 @@ export interface OpenedCampaign {
   isInMemory: boolean;
   file: CampaignFile;
   fileHash: string;
-  /** Whether a list from standard input was skipped. In that case, nothing can be planned. */
   skippedStdin: boolean;
   /** Also masks the webhook's address and the tokens of the forges. */
   mask: Redactor;
   home: Home;
-  /** `home` is the value of `--home`. `null` if the home is a directory. */
+  /** `home` is the address as the user gave it, such as `git:origin#NAME`. */
   branch: { name: string; home: string } | null;
   /** Whether the home is a directory that a CI system passes from job to job. A killed job does not pass the directory on. */
   isCache: boolean;
   links: PlatformLinks;
   readonly quotas: readonly Quota[];
-  /**
-   * The repository of the branch that is written to, and the data needed to find out who can read the repository. `null` if the home is a directory,
-   * or is opened for reading.
-   */
+  /** Used to warn that others can read the branch. `null` unless the home is a branch that is opened for writing. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** Whether everything is read again because another job has written in the meantime. If so, the notes have already been sent. */
   isAgain: boolean;
@@ -125,14 +115,7 @@ const ATTEMPTS = 5;
 /** Maximum delay before another attempt. The delay is random, so that two jobs do not collide again. */
 const RACE_WAIT_MS = 10_000;
 
-/**
- * Opens a campaign for `use`, and releases its directory afterwards. If another machine has written to the home in the meantime, everything is read
- * again, and `use` is called again.
- *
- * @param access `read` changes nothing, and works while another process writes.
- * @throws {UsageError} for mistakes in the file, and for a modified lock or journal.
- * @throws {MogplexError} with exit code 75 if another process is using the directory, 69 if the directory cannot be used.
- */
+/** If another machine has written to the home in the meantime, everything is read again, and `use` is called again. */
 export async function withCampaign<T>(
   source: CampaignSource,
   options: CampaignOptions,
@@ -211,11 +194,6 @@ async function attempt<T>(
   }
 }
 
-/**
- * Shares what was recorded before an error, because the records are worth keeping.
- *
- * @throws {LostRaceError} if another machine has written in the meantime; otherwise the given error.
- */
 async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
   if (error instanceof LostRaceError) throw error;
   // A step that refuses to continue must not block others, so records that only report the refusal are not shared.
@@ -308,12 +286,7 @@ const CACHES: readonly string[] = ["github", "gitlab", "gitea", "forgejo"];
 
 const DEFAULT_DIRECTORY = "mogplex-campaign";
 
-/**
- * Determines where a campaign is stored. The caller's value takes precedence over the variable, and the variable over the file.
- *
- * @param fileHome The home in the file: a directory, or a branch.
- * @returns `home` is `undefined` if none was given. The directory is then the home.
- */
+/** The caller's value takes precedence over the variable, and the variable over the file. */
 export function placeOf(
   { directory, home }: Pick<CampaignOptions, "directory" | "home">,
   fileHome: string | null,
@@ -360,10 +333,7 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   throw new UsageError({ attempted, why, advice });
 }
 
-/**
- * The error for a branch without a plan. It advises the user to restore a deleted branch: a new plan would lose all stops and skips, and would
- * include repositories whose owners declined.
- */
+/** Advises the user to restore a deleted branch: a new plan would lose all stops and skips, and would include repositories whose owners declined. */
 function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
   const { branch } = opened;
   return new UsageError({
@@ -384,15 +354,11 @@ export function viewOf(
   return makeView(memory, { nowMs: clock.wallTime(), meanRunMs, ...more });
 }
 
-/**
- * @param plans Whether the step is allowed to plan. @default only if the home is not a branch
- * @throws {UsageError} if there is no plan and the step is not allowed to plan.
- */
 export function checkMayPlan(opened: OpenedCampaign, plans = opened.branch === null): void {
   if (!plans) plannedStore(opened, "continue the campaign");
 }
 
-/** @throws {UsageError} if a list from standard input was skipped, because repositories would be missing from the plan. */
+/** Without the list from standard input, repositories would be missing from the plan. */
 export function checkWhole(opened: OpenedCampaign): void {
   if (!opened.skippedStdin) return;
   throw new UsageError({
@@ -422,7 +388,6 @@ function planCommand(opened: OpenedCampaign): string {
   return ownCommand(opened, "plan");
 }
 
-/** Returns a command that users can copy. For a campaign in a script, this is a method call. */
 export function ownCommand(
   { directory, source, branch, file, command }: OpenedCampaign,
   verb: string,

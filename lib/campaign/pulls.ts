@@ -1,9 +1,3 @@
-/**
- * Reads the pull requests of a campaign from their forges. Decides which changes the journal records, which branch a follow-up can use, and what a
- * pull request is waiting for.
- *
- * @module
- */
 import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
@@ -27,7 +21,6 @@ import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS, type ItemState } from "./view/verdicts.ts";
 import type { CampaignItem, CampaignView, CauseGroup, PullRequestTrouble, PullRequestView } from "./view/view.ts";
 
-/** Minimum time between two readings of the same pull request by one process. */
 const FRESH_MS = 5 * 60_000;
 
 /** Maximum duration of all searches for pull requests by branch in one refresh. After a search that takes `SLOW_MS`, no further search starts. */
@@ -118,12 +111,7 @@ export class PullRequests {
     this.#tell(message);
   }
 
-  /**
-   * Reads pull requests that were not read recently. Records changed states, and items that turn out to have a pull request.
-   *
-   * @param readsSkipped Whether to also read the pull requests of skipped items, because they may have been reopened.
-   * @returns Names of the items that have changed.
-   */
+  /** @param readsSkipped Whether to also read the pull requests of skipped items, which may have been reopened. */
   async refresh(memory: Pick<CampaignMemory, "lock" | "items">, record: Take, readsSkipped = false): Promise<string[]> {
     const changed = new Set<string>();
     const take = async (body: RecordBody & { item: string }) => {
@@ -168,7 +156,6 @@ export class PullRequests {
     return [...changed];
   }
 
-  /** @returns `undefined` if the findings cannot be read. The failure is reported only once. */
   async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
     try {
       return await this.#forges.findings(url, of);
@@ -179,21 +166,12 @@ export class PullRequests {
     }
   }
 
-  /**
-   * Checks that the forges have answered, before missing facts are treated as a mistake in the command.
-   *
-   * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token, otherwise 69.
-   */
+  /** Checks that the forges have answered, before missing facts are treated as a mistake in the command. */
   checkAnswered(attempted: string): void {
     const [why] = this.#failed.values();
     if (why !== undefined) throw new MogplexError({ attempted, why }, this.#exit ?? "unavailable");
   }
 
-  /**
-   * Checks that the forges have answered if no item has the selected cause.
-   *
-   * @throws {MogplexError} See {@linkcode PullRequests.checkAnswered}.
-   */
   checkCause({ causes }: Pick<CampaignView, "causes">, cause: string | undefined, attempted: string): void {
     if (cause !== undefined && causes.every(({ word }) => word !== cause)) this.checkAnswered(attempted);
   }
@@ -202,7 +180,7 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  /** Whether a wave can change a pull request now. Waves wait several minutes after the last change. */
+  /** Waves wait several minutes between changes to the same pull request. */
   mayWrite(url: string): boolean {
     return this.#isDue(`write ${url}`);
   }
@@ -211,11 +189,7 @@ export class PullRequests {
     return this.#forges.writer(url, command);
   }
 
-  /**
-   * Replaces `codeowners` in the reviewers of a campaign file with the owners of the changed files.
-   *
-   * @returns The names of the reviewers, or a clause that says why they are unknown.
-   */
+  /** @returns The names of the reviewers, or a clause that says why they are unknown. */
   async reviewersFor(url: string, reviewers: readonly string[], command: string): Promise<string[] | string> {
     const names = reviewers.filter((name) => name !== CODE_OWNERS);
     if (names.length === reviewers.length) return names;
@@ -325,12 +299,6 @@ export function pullRequestBody(
   return { type: "pull-request", item: memory.item.id, state, url: facts.url, details };
 }
 
-/**
- * Creates a reader for the pull requests of a campaign, with the tokens in the environment.
- *
- * @returns `undefined` if `forge` is not given, or if there is no token.
- * @throws {UsageError} for an invalid host, or if it is unclear which token belongs to the host.
- */
 export function pullRequestsOf(options: CampaignOptions, random?: () => number): PullRequests | undefined {
   const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
   const access = forge === undefined ? undefined : resolveForgeAccess(ALL_FORGES, env, forge.hosts);
@@ -339,7 +307,7 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 
-/** Whether an address is on this machine. A local Mogplex has no forge, so its pull requests are not read. */
+/** A local Mogplex has no forge, so its pull requests are not read. */
 export function isLocal(url: string): boolean {
   return URL.canParse(url) && isLoopback(new URL(url).hostname);
 }
@@ -350,13 +318,6 @@ export function forgeTokenAdvice(url: string, advice: string): string {
     : advice;
 }
 
-/**
- * Checks that pull requests can be read if keys of the campaign file require this.
- *
- * @param origin Origin of the service.
- * @returns A note on the keys that have no effect with a local Mogplex, which has no forge.
- * @throws {UsageError} if pull requests are not read.
- */
 export function checkForge(
   { limits, onFailedChecks, pullRequests }: Pick<Lock, "limits" | "onFailedChecks" | "pullRequests">,
   reads: boolean,
@@ -468,10 +429,6 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
   return lastMs !== null && nowMs - lastMs >= stuckAfterMs ? "inactive" : null;
 }
 
-/**
- * @param item Only a `succeeded` or `unchanged` item can have a stuck pull request.
- * @param changed Whether the item's newest run changed something; `null` if unknown.
- */
 export function stuckCause(
   { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
   changed: boolean | null,
@@ -485,7 +442,6 @@ export function stuckCause(
   return pull.state === "unreadable" ? "unreadable" : stuckOpen(pull, nowMs, stuckAfterMs);
 }
 
-/** The assignee or reviewer of an item's pull request. If there is neither, the owner of the repository. */
 export function ownerOf({ repository, pullRequestState }: CampaignItem): string {
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
@@ -508,7 +464,6 @@ const REVIEW_WORDS: Readonly<Record<ReviewState | "null", string>> = {
   null: "review not read",
 };
 
-/** For example, `open, red, conflict`. `null` if the item has no pull request, or if it was not read. */
 export function pullRequestText(
   { pullRequest, pullRequestState: pull }: Pick<CampaignItem, "pullRequest" | "pullRequestState">,
 ): string | null {
@@ -523,10 +478,6 @@ export function pullRequestText(
   return words.join(", ");
 }
 
-/**
- * For example, `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`. If no pull request was read, the sentence contains only the number of pull
- * requests. `null` if the items have no pull requests.
- */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const itemsWithPull = items.filter(({ pullRequest }) => pullRequest !== null);
   if (itemsWithPull.length === 0) return null;
@@ -541,7 +492,7 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
   return `${formatCount(itemsWithPull.length, "pull request")}: ${parts.join(", ")}`;
 }
 
-/** `null` if all pull requests were read. Pull requests on this machine are ignored, because a token does not help with an emulator. */
+/** Pull requests on this machine are ignored, because a token does not help with an emulator. */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some(({ pullRequest, pullRequestState }) =>
     pullRequest !== null && pullRequestState === null && !isLocal(pullRequest)

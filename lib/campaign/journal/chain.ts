@@ -38,14 +38,9 @@ type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: C
 
 export interface Chain {
   readonly seq: number;
-  /** Reads the next line, without its line feed. After a problem, the chain is unchanged. */
+  /** After a problem, the chain is unchanged. */
   read(bytes: Uint8Array): ChainResult;
-  /**
-   * Returns the lines of new records, and appends them to the chain.
-   *
-   * @param at This machine's time, in ISO 8601.
-   * @throws {Error} if a body cannot be made valid, which is a bug. The chain is then unchanged.
-   */
+  /** If this throws, the chain is unchanged. */
   make(
     bodies: readonly (RecordBody & { lock?: string | undefined })[],
     at: string,

@@ -1,9 +1,3 @@
-/**
- * A home that is a directory with the segments of the journal. The directory is on a permanent disk, or in an artifact that one job of a pipeline
- * passes to the next.
- *
- * @module
- */
 import type { Clock } from "../../clock.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
@@ -39,14 +33,9 @@ interface TornLine {
 }
 
 interface Segments {
-  /**
-   * Reads all records into the chain. The chain must not contain any records yet.
-   *
-   * @returns The last line if it was not completely written. With `repair`, the line is completed or removed on the disk.
-   * @throws {UsageError} See `Home.readJournal`.
-   */
+  /** The chain must not contain any records yet. With `repair`, an incomplete last line is completed or removed on the disk. */
   read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
-  /** Appends records to the chain and to the disk. Must be called after {@linkcode Segments.read}. @throws the same errors as `Home.append`. */
+  /** Must be called after {@linkcode Segments.read}. */
   append(bodies: readonly RecordBody[], at: string): JournalRecord[];
 }
 
@@ -206,7 +195,6 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 export interface DirHomeOptions {
   files: DurableFiles;
   processes: Processes;
-  /** Sets the times of records, which are shown to people but not used in decisions. */
   clock: Clock;
   campaign: string;
   round: string;
@@ -257,7 +245,6 @@ function writeSent(
   }
 }
 
-/** Whether planning failed before it wrote a lock or a journal. */
 function isEmpty(directory: string, files: DurableFiles): boolean {
   try {
     return files.facts(`${directory}/lock.json`) === undefined && files.list(`${directory}/journal`) === undefined;
@@ -282,13 +269,7 @@ const IGNORE_FILE = ".gitignore";
 const IGNORED =
   `# Which process is running here, and requests to it. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
 
-/**
- * Opens a directory with `lock.json`, `journal/`, `ci/writer-requests.json`, and `writer.json` while a process writes.
- *
- * @param directory Created when it is opened for writing, and removed at the end if nothing was planned.
- * @throws {UsageError} if the path is not a directory, or is reached through a symbolic link.
- * @throws {MogplexError} with exit code 75 if another process is using the directory, 69 if the disk cannot be used.
- */
+/** @param directory Created when it is opened for writing, and removed at the end if nothing was planned. */
 // deno-lint-ignore require-await
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
   const { files, clock, campaign, round, access, onNotice, shownAs = directory } = options;

@@ -19,7 +19,6 @@ export interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true;
 }
 
-/** Fields are written in this order. */
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 type OptionalName<F extends Fields> = { [K in keyof F]: F[K] extends OptionalField<unknown> ? K : never }[keyof F];
@@ -35,7 +34,6 @@ class Unfit extends Error {
   readonly path: string[] = [];
 }
 
-/** @returns `problem` is a clause with the path of the field, such as `"runId" (it is not a UUID)`. */
 export function tryRead<T>(field: Field<T>, value: unknown): { ok: true; value: T } | { ok: false; problem: string } {
   try {
     return { ok: true, value: field.read(value) };
@@ -99,7 +97,7 @@ export function visible(most: number, fewest = 0): Field<string> {
   });
 }
 
-/** Like {@linkcode visible}, but each value is written as one line and shortened if it is too long. @param empty Replaces empty text. */
+/** Like {@linkcode visible}, but each value is written as one line and shortened if it is too long. */
 export function line(most: number, fewest = 0, empty = ""): Field<string> {
   return fieldOf(visible(most, fewest).read, (value) => oneLine(String(value), most) || empty);
 }
@@ -228,7 +226,6 @@ function isCommit(text: string): boolean {
   return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text);
 }
 
-/** `undefined` if the value was not written by a newer version. */
 export function newerSchema(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || !("schema" in value)) return undefined;
   const { schema } = value;

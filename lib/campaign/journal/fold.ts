@@ -1,9 +1,3 @@
-/**
- * Computes the memory of a campaign from the records of its journal, without I/O. Each record is applied once and then discarded, so the time to read
- * a journal grows linearly with the number of records.
- *
- * @module
- */
 import { decisionOf, MAX_DECISIONS } from "./decisions.ts";
 import { UsageError } from "../../errors.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/model.ts";
@@ -43,9 +37,7 @@ type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 const FITTING =
   "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)";
 
-/**
- * @throws {UsageError} if the record contradicts earlier records, or names an item that is not in the lock. The memory must not be used afterwards.
- */
+/** After an error, the memory must not be used, because the record may be partly applied. */
 export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
   try {
     apply(memory, record, place);
@@ -91,7 +83,6 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "trouble":
       memory.trouble = record.reason;
       memory.tokenRefused = record.exit !== undefined;
-      // The service did not find the run of a start. The token may belong to another user.
       if (record.missing !== undefined) {
         lastStart(itemOf(memory, record.missing.item, place), record.missing.start).missing = true;
       }
@@ -262,7 +253,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   setState(memory, item, "starting", "none");
 }
 
-/** Reverts a start that was announced but not sent. Decisions that people have made since then still apply. */
+/** Decisions that people have made since the start was announced still apply. */
 function applyWithdrawn(memory: CampaignMemory, item: ItemMemory, { start: number }: Of<"withdrawn">): void {
   const start = lastStart(item, number);
   const before = item.beforeIntent;
@@ -403,10 +394,7 @@ function keepOpen(memory: CampaignMemory, item: ItemMemory, as: StartVerdict): v
   setState(memory, item, "starting", "none");
 }
 
-/**
- * Records the delay between the end of a run and the check that detected the end. The record's time is corrected to the service's clock. A run that
- * ended before its start was answered is ignored, because its end could not have been detected earlier.
- */
+/** A run that ended before its start was answered is ignored, because its end could not have been detected earlier. */
 function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
   if (slotAt !== null && Date.parse(updatedAt ?? "") < Date.parse(slotAt)) return;
   const ms = Date.parse(at) - skewMs - Date.parse(updatedAt ?? "");
@@ -524,7 +512,6 @@ function stateOf(state: string): PullRequestMemory["state"] {
   return PULL_REQUEST_STATUSES.find((status) => status === state) ?? "unreadable";
 }
 
-/** Abandons a follow-up that has not started yet if the pull request's branch is no longer confirmed. */
 function applyPull(memory: CampaignMemory, item: ItemMemory): void {
   if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
   const { reason } = followUpBranch(item);
@@ -582,7 +569,6 @@ function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
   setState(memory, item, "starting", "none");
 }
 
-/** A record can refer only to the last start. */
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
   if (last?.number === number) return last;
@@ -612,7 +598,6 @@ function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, ta
 }
 
 function addSlot(slots: number[], ms: number): void {
-  // Slots arrive nearly in order, so the search from the end is short.
   let at = slots.length;
   while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
   slots.splice(at, 0, ms);
@@ -654,10 +639,7 @@ export function toldNote(event: NotifyEvent): string {
   return `${TOLD}${event}`;
 }
 
-/**
- * The last event that was sent to a webhook, if it still applies. `gated` still applies after a run has ended, because the end of a run does not open
- * a gate.
- */
+/** `gated` still applies after a run has ended, because the end of a run does not open a gate. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
     case "note":
@@ -679,9 +661,7 @@ function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent
 const OPEN_MS = 86_400_000;
 
 /**
- * Sets the reasons of open starts, and gives an open start the verdict `unknown` a day after it was last sent. Only two kinds of starts get the
- * verdict: starts of stopped campaigns, which are not sent again, and starts of skipped items whose run could not be found. The result depends only
- * on the lock, the journal and the time, so it is not recorded.
+ * The result depends only on the lock, the journal and the time, so it is not recorded.
  *
  * @param isShared Whether another machine may be sending a start.
  */
@@ -721,11 +701,7 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
   });
 }
 
-/**
- * Prevents records that would make the journal unreadable, by applying them to a copy of the memory.
- *
- * @throws the errors of {@linkcode applyRecord}, with a {@linkcode Contradiction} as `cause`.
- */
+/** Prevents records that would make the journal unreadable, by applying them to a copy of the memory. */
 export function judgeRecords(memory: CampaignMemory, records: readonly JournalRecord[]): void {
   const about = records.filter((record) => "item" in record);
   if (about.length === 0) return;
@@ -767,12 +743,7 @@ type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: str
 
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
-/**
- * Checks that every start that will be sent again under its number still has the key that is derived from the lock. This check must run after the
- * journal is read and before anything is sent.
- *
- * @throws {UsageError} if a start was sent with another lock.
- */
+/** Must run after the journal is read and before anything is sent. A start that is sent again with another key could begin a second run. */
 export function checkOpenStarts(
   { lock, items }: CampaignMemory,
   followUpHash: FollowUpHash,
@@ -793,11 +764,6 @@ export function checkOpenStarts(
   }
 }
 
-/**
- * The task with which a start was sent, as proven by the start's key; `undefined` if no task in the lock has this key.
- *
- * @param followUpHash The hash of a follow-up's request. Computing the hash requires the templates of the campaign file.
- */
 export function taskOfStart(
   lock: Lock,
   memory: ItemMemory,

@@ -55,10 +55,6 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
   return `${subject}\n\nWritten by the campaign. Do not edit: each record has the hash of the one before it.\n\n[skip ci]\n`;
 }
 
-/**
- * @throws {UsageError} if the branch has a file that is too large, or if access to the branch is denied.
- * @throws {MogplexError} with exit code 69 if the branch cannot be reached.
- */
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {
   const { files, campaign, access } = options;
   const sizes = new Map<string, number>();

@@ -1,6 +1,5 @@
 /**
- * The home of a campaign: where its lock and journal are stored between two waves. This file also determines whether the public can read a home, and
- * classifies disk errors.
+ * The home of a campaign: where its lock and journal are stored between two waves.
  *
  * @module
  */
@@ -14,47 +13,27 @@ import type { JournalRecord, RecordBody, StopRequest } from "./record.ts";
 
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
-/** Stores a campaign's lock and journal. Only one process at a time can write. */
 export interface Home {
-  /**
-   * `undefined` if there is no plan.
-   *
-   * @throws {UsageError} if the lock cannot be read, was modified, or belongs to another campaign.
-   */
   readLock(): Promise<Lock | undefined>;
-  /**
-   * Replaces the lock. The lock is durable when the call returns.
-   *
-   * @throws {MogplexError} with exit code 69 if the lock cannot be written, 75 if another process has taken over.
-   */
   writeLock(lock: Lock): Promise<void>;
   /**
-   * Reads the journal one record at a time. If a crash has truncated the last line, the line is removed and reported by a `note`. A home that is open
-   * for reading ignores such a line.
-   *
-   * @param onRecord Called in the order of the journal, possibly before an error in a later record is found. If the function throws, reading ends,
-   * and the error is thrown.
-   * @throws {UsageError} if the journal was modified, has gaps, belongs to another campaign, or was written by a newer version.
+   * Calls `onRecord` for each record, possibly before an error in a later record is found. If a crash has truncated the last line, a home that is
+   * open for writing repairs the journal, and a home that is open for reading ignores the line.
    */
   readJournal(onRecord: OnRecord): Promise<void>;
   /**
-   * Appends records. The records are durable when the call returns, so an `intent` is durable before its request is sent.
+   * Appends records. On a disk, the records are durable when the promise resolves, so an `intent` is durable before its request is sent.
    *
-   * Long texts are shortened, and invalid texts become `null`; see `fitBody`. A body that names too many items becomes several records.
-   *
-   * @param bodies The contents of the records. Their reasons must be masked.
-   * @returns The records as they were written, for the memory.
-   * @throws {MogplexError} with exit code 69 if not all records can be written, 75 if another process has taken over. This home cannot append any
-   * more records after either error.
+   * @param bodies Their reasons must be masked.
+   * @returns The records as they were written.
    */
   append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
   /**
-   * Shares what was written with other machines. Called at the end of a wave, a plan or a decision. Does nothing if the home is a directory.
+   * Shares what was written with other machines. Does nothing if the home is not shared.
    *
    * @param onlyNews Whether to share nothing if all new records only report a wave and the error that stopped it. Sharing such records would make a
    * wave on another machine lose the race. @default {false}
    * @throws {LostRaceError} if another machine has written in the meantime. What this machine wrote is then lost and must be decided again.
-   * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without write access.
    */
   flush(onlyNews?: boolean): Promise<void>;
   /** Whether other machines read and write this home. If so, a start must be shared with them before its request is sent. */
@@ -62,9 +41,6 @@ export interface Home {
   /**
    * Checks whether another machine has written to the home since this process last read or wrote it. Nothing else is read, so the next {@linkcode
    * Home.flush} still detects the change.
-   *
-   * @throws {LostRaceError} if another machine has written.
-   * @throws {MogplexError} with exit code 69 if the home cannot be reached, 2 without read access.
    */
   checkUnmoved(): Promise<void>;
   /**
@@ -74,11 +50,10 @@ export interface Home {
   readonly sentAt: number[];
   /** Stop requests of other processes on this machine; see `stop_request.ts`. Never throws. */
   stops(): StopRequest[];
-  /** Removes a stop request that has been recorded. Never throws. */
   dropStop(stop: StopRequest): void;
   /** Describes the other process that is using the home; `null` if no other process uses it, or if this cannot be determined. Never throws. */
   writer(): Promise<string | null>;
-  /** Releases the directory. Never throws. */
+  /** Never throws. */
   close(): Promise<void>;
 }
 
@@ -89,7 +64,7 @@ export interface ShownPlace {
   env: ReadEnv;
   platform: Pick<Platform, "name" | "remote">;
   io: Pick<Io, "readFile">;
-  /** Whether the branch is still empty. An unknown visibility justifies a warning only for an empty branch. */
+  /** An unknown visibility justifies a warning only for an empty branch. */
   isNew: boolean;
 }
 
@@ -103,7 +78,6 @@ function githubVisibility({ env, io }: ShownPlace): string | undefined {
     if (typeof visibility === "string") return visibility;
     return typeof isPrivate === "boolean" ? isPrivate ? "private" : "public" : undefined;
   } catch {
-    // The file may be missing, or contain something else.
     return undefined;
   }
 }
@@ -126,11 +100,7 @@ function plain(address: string): string {
   return address.replace(/\/+$/, "").replace(/\.git$/, "").toLowerCase();
 }
 
-/**
- * A warning that others can read the campaign's branch, as one sentence; `null` if no warning is needed.
- *
- * @param remote Address of the branch's repository. The visibility is known only for the job's own repository.
- */
+/** @param remote Address of the branch's repository. The visibility is known only for the job's own repository. */
 export function shownText(remote: string, place: ShownPlace): string | null {
   const jobRemote = place.platform.remote(place.env);
   const visibility = jobRemote !== undefined && plain(jobRemote) === plain(remote) ? visibilityOf(place) : undefined;
@@ -147,14 +117,7 @@ export function shownText(remote: string, place: ShownPlace): string | null {
 const ELSEWHERE: readonly string[] = ["EEXIST", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "ENOENT", "EINVAL"];
 const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
 
-/**
- * Returns the error for a path in a directory that could not be read or written.
- *
- * @param attempted What was attempted, after "Cannot".
- * @param advice What to do if the path is wrong.
- * @returns A {@linkcode UsageError} if the directory is wrong, or if Deno is not allowed to use it. Otherwise an error with exit code 69, because a
- * full, read-only or broken disk can be fixed.
- */
+/** A full, read-only or broken disk can be fixed, so such errors have exit code 69. */
 export function diskError(
   attempted: string,
   cause: unknown,

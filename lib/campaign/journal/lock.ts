@@ -1,9 +1,3 @@
-/**
- * The lock: the frozen list of a campaign, its text format, and the checks that run when the lock is read. `plan` writes the lock. Every later step
- * reads the lock instead of the campaign file.
- *
- * @module
- */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { MERGE_METHODS } from "../../forge/model.ts";
 import { decodeUtf8 } from "../../runtime.ts";
@@ -41,14 +35,10 @@ export interface LockItem {
   id: string;
   /** `owner/name`, or the UUID if the repository is hidden. */
   repository: string;
-  /** A UUID in lowercase. */
   repositoryId: string;
-  /** Sent with every start. Empty if the item is `invalid`. */
   baseBranch: string;
-  /** Sent with every start. `null` for the root of the repository. */
   root: string | null;
   variables: Readonly<Record<string, string>>;
-  /** SHA-256 of the prompt with its variables, the agent and the branch, as 64 hex digits. Empty if the item is `invalid`. */
   requestHash: string;
   /** Index in {@linkcode Lock.tasks}. */
   task: number;
@@ -56,7 +46,7 @@ export interface LockItem {
   excluded: { as: "invalid" | "skipped"; reason: string } | null;
 }
 
-/** The parts of a request that items share. A campaign has several tasks if a later plan changed the prompt. */
+/** The parts of a request that items share. Items that were planned at different times can have different tasks. */
 export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch" | "result">;
 
 export const LOCK_SETTINGS = [
@@ -79,7 +69,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
   origin: string;
   /** SHA-256 of the other fields of the lock; see `hashOf`. The journal also contains this hash. */
   hash: string;
-  /** SHA-256 of the campaign file and its includes, as 64 hex digits, used to detect changes to the file. */
+  /** Hash of the campaign file and the files that it references, used to detect changes. */
   fileHash: string;
   tasks: readonly LockTask[];
   /** The campaign's items. The canary comes first, followed by the other items in the order of the campaign file. */
@@ -88,7 +78,7 @@ export interface Lock extends Pick<CampaignFile, (typeof LOCK_SETTINGS)[number]>
 
 export type UnsealedLock = Omit<Lock, "hash">;
 
-/** Maximum length of a prompt, including all inserted text, in characters. The service accepts 100,000. */
+/** In characters, including all inserted text. Far above the service's limit of 100,000. */
 const MAX_PROMPT = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TASKS = 1000;
@@ -212,8 +202,8 @@ export interface LockChecks {
   campaign: string;
   round: string;
   /**
-   * Computes the hash of an item's request from its task, to compare it with the hash in the lock. Passed in, because this module cannot parse the
-   * templates of the campaign file. @default the hash is not compared
+   * Computes the hash of an item's request, to compare it with the hash in the lock. Passed in, because this module cannot parse the templates of the
+   * campaign file. @default the hash is not compared
    */
   requestHash?: ((task: LockTask, item: LockItem) => string) | undefined;
 }
@@ -225,11 +215,7 @@ export function itemId(repository: string, baseBranch: string, root: string | nu
   return `${repository}@${baseBranch}${root === null ? "" : `:${root}`}`;
 }
 
-/**
- * JSON with one line for each item, so a change of one item changes one line. Equal items have equal lines.
- *
- * @throws {Error} if the text could not be read again, which is a bug.
- */
+/** JSON with one line for each item, so a change of one item changes one line. */
 export function lockText(lock: Lock): string {
   const result = tryRead(lockField, lock);
   if (!result.ok) throw new Error(`Cannot write the lock: ${result.problem}`);
@@ -248,7 +234,7 @@ function hashOf({ items, hash: _, ...settings }: Lock): string {
   return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
 }
 
-/** Adds the hash to a lock. Required after every change. @throws {Error} if the lock is not valid. */
+/** Required after every change of a lock. */
 export function sealLock(lock: UnsealedLock): Lock {
   const result = tryRead(lockField, { ...lock, hash: "0".repeat(64) });
   if (!result.ok) throw new Error(`Cannot seal the lock: ${result.problem}`);
@@ -279,8 +265,8 @@ const ITEMS_BEGIN = '  "items": [';
 const ITEMS_END = "  ]\n}\n";
 
 /**
- * Reads the text format of {@linkcode lockText} item by item. Reading 10,000 items at once would take ten times as much memory as the items
- * themselves. `undefined` if the text has a different format or contains an error. The caller then reads the text as a whole, which finds the error.
+ * Reads the format of {@linkcode lockText} item by item, because reading 10,000 items at once would take ten times as much memory as the items
+ * themselves. If this fails, the caller reads the text as a whole, which finds the error.
  */
 function readByLines(bytes: Uint8Array): Lock | undefined {
   const items: LockItem[] = [];
@@ -311,7 +297,6 @@ function readByLines(bytes: Uint8Array): Lock | undefined {
   return undefined;
 }
 
-/** @throws {UsageError} if the lock is not valid, was edited by hand, was written by a newer version, or belongs to another campaign or round. */
 export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   const { path, campaign, round, requestHash } = checks;
 

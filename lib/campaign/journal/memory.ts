@@ -8,17 +8,16 @@ import type { MergeMemory, Requester, UpdateMemory } from "./merge_memory.ts";
 import type { FollowUp, GateName, Person, PullRequestMemory, ResultMemory, StartKind, WriteAct } from "./record.ts";
 import type { WriteMemory } from "./write_memory.ts";
 
-/** A start of an item. A start that was refused before it began a run keeps its number when it is sent again. */
+/** A start that was refused before it began a run keeps its number when it is sent again. */
 export interface StartMemory {
   readonly number: number;
   kind: StartKind;
   followUp: FollowUp | null;
-  /** The forge's description of the problem when the start was first sent. `null` if there was none, or once the start has been answered. */
   quote: string | null;
   key: string;
-  /** The working branch in the request; `null` if the service chooses the name. */
+  /** `null` if the service chooses the name. */
   branch: string | null;
-  /** The working branch in the response; `null` if the request named a branch, or if there is no response. */
+  /** The working branch in the response. Recorded only if the request named no branch. */
   answered: string | null;
   /** An estimate of the service's time when the start was last sent, in ISO 8601. */
   sentAt: string;
@@ -32,11 +31,11 @@ export interface StartMemory {
   /** Both times are by the service's clock. */
   createdAt: string | null;
   updatedAt: string | null;
-  /** When the run last continued after waiting for an answer, by the service's clock; `null` if it never did. */
+  /** When the run last continued after waiting for an answer. */
   resumedAt: string | null;
-  /** When the run was recorded as started or continued, by the clock of the machine that recorded it; `null` if there is no run. */
+  /** By the clock of the machine that recorded it. */
   runningAt: string | null;
-  /** When the last check found that only one of two clocks shows the run as overdue, by the clock of the machine that checked; otherwise `null`. */
+  /** When a check last found that only one of two clocks shows the run as overdue, by the clock of the machine that checked. */
   doubtedAt: string | null;
   end: StartVerdict | null;
   reason: string | null;
@@ -64,9 +63,9 @@ export interface ItemMemory {
   readonly item: LockItem;
   state: ItemState;
   readonly starts: StartMemory[];
-  /** The state to restore if the last intent is withdrawn; `null` if that start may have been sent. */
+  /** The state to restore if the last intent is withdrawn; `null` if the intent cannot be withdrawn. */
   beforeIntent: BeforeIntent | null;
-  /** Number of requests. Exceeds the number of starts if some requests were refused. */
+  /** Number of requests. A start that is sent again is counted again. */
   sent: number;
   /** Number of starts that used up an attempt. */
   attempts: number;
@@ -81,7 +80,7 @@ export interface ItemMemory {
    * run, the new request waits until that run has ended.
    */
   adopt: boolean;
-  /** The decision not to start the item again. `at` is by the clock of the machine that recorded it. */
+  /** `at` is by the clock of the machine that recorded the decision. */
   skipped: {
     by: Person;
     at: string;
@@ -89,7 +88,7 @@ export interface ItemMemory {
     cancel: boolean;
   } | null;
   settle: boolean;
-  /** How often the open start was sent again since the last retry, skip, stop or resume. */
+  /** How often the open start was sent again since a decision last reopened it. */
   settleTries: number;
   reason: string | null;
   renamed: string | null;
@@ -109,7 +108,7 @@ export interface ItemMemory {
 
 export interface GateMemory {
   closed: boolean;
-  /** `reason` and `closedAt` are from the last time the gate closed. `closedAt` is by the clock of the machine that recorded it. */
+  /** `closedAt` is by the clock of the machine that recorded it. */
   reason: string | null;
   closedAt: string | null;
   approved: {
@@ -150,14 +149,13 @@ export interface CampaignMemory {
   wave: number;
   trouble: string | null;
   tokenRefused: boolean;
-  /** Number of consecutive unanswered starts, and when the last of them was sent, by the service's clock. `null` if the last start was answered. */
+  /** Consecutive unanswered starts. `lastMs` is when the last of them was sent, by the service's clock. */
   unanswered: { count: number; lastMs: number } | null;
-  /** The last event that was sent to the webhook; `null` once the campaign has continued. */
   told: NotifyEvent | null;
   toldCount: number;
   sandboxes: number | null;
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
-  /** Number of sandboxes that ended after their runs, and the sum of their delays. */
+  /** Delays between the end of a run and the end of its sandbox. */
   readonly lingered: { sumMs: number; count: number };
   /**
    * For each of the last {@linkcode MAX_LATE} finished runs, the time between the end of the run and the check that detected the end. Oldest first.
@@ -172,10 +170,10 @@ export interface CampaignMemory {
    * answered.
    */
   readonly slotsMs: number[];
-  /** When the service accepts starts again, in milliseconds since 1970; `null` if it has accepted a start since its last refusal. */
+  /** When the service accepts starts again, in milliseconds since 1970 by the service's clock. */
   refusedUntilMs: number | null;
   refusedBy: "start_limit" | null;
-  /** Number of consecutive starts that ended because no sandbox was free, and when the last of them ended, by the service's clock. */
+  /** Consecutive starts that ended because no sandbox was free. */
   sandboxRefusals: { count: number; lastMs: number } | null;
   sandboxRefusalSeq: number;
 }
@@ -306,7 +304,6 @@ export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number 
   return medianOf(lateMs) ?? 0;
 }
 
-/** The last known name of the item's repository. The repository's id does not change when the repository is renamed. */
 export function nameOf({ item, renamed }: Pick<ItemMemory, "item" | "renamed">): string {
   return renamed ?? item.repository;
 }

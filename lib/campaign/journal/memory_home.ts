@@ -1,8 +1,3 @@
-/**
- * A home in the memory of this process, for tests, and for scripts that always start from scratch. Nothing is written to a disk.
- *
- * @module
- */
 import type { Clock } from "../../clock.ts";
 import { MogplexError } from "../../errors.ts";
 import { beginChain, type Chain } from "./chain.ts";
@@ -40,7 +35,6 @@ interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
   access: "read" | "write";
 }
 
-/** @throws {MogplexError} with exit code 75 if another call is writing to the home. */
 export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): Home {
   return MemoryStore.open(memory as MemoryStore, options);
 }

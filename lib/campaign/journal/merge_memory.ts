@@ -1,8 +1,3 @@
-/**
- * What a journal records about merges, and about the people who requested the work. Approvals by these people are not accepted.
- *
- * @module
- */
 import type { ChecksState, MergeMethod } from "../../forge/model.ts";
 import type { ForgePerson, JournalRecord, MergeException, MergeWord, Person } from "./record.ts";
 
@@ -31,10 +26,10 @@ export interface MergeMemory {
   commit: string | null;
   handle: string | null;
   reason: string | null;
-  /** The checks of the target branch at `commit`. `waiting` means that the checks have not finished. `null` if unknown. */
+  /** The checks of the target branch at `commit`. `waiting` means that the checks have not finished. */
   target: ChecksState | "waiting" | null;
   targetSeq: number;
-  /** `delete` means that the branch must still be deleted. The other values say what happened to the branch. */
+  /** `delete` means that the branch must still be deleted. */
   branch: "delete" | "deleted" | "gone" | "kept" | null;
 }
 

@@ -29,10 +29,8 @@ function refused(text: string, why: string, advice: string): UsageError {
 }
 
 /**
- * @param text `dir`, or `git:REMOTE#BRANCH`.
  * @param origin Address that replaces `origin` in `git:origin`: the repository of the CI job, or of the user's clone. In a job, the origin of the
  * checkout is not used, because an earlier step may have changed it, and credentials would be sent to the changed address.
- * @throws {UsageError} if the text has a different format, or if the address or the branch is not allowed.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
   if (text === "dir") return { kind: "dir" };

@@ -1,8 +1,3 @@
-/**
- * The records of a campaign's journal. The state of a campaign is computed from its records and its lock.
- *
- * @module
- */
 import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, MERGE_METHODS, REVIEW_STATES } from "../../forge/model.ts";
 import { isUuid } from "../../service/contract.ts";
@@ -91,7 +86,6 @@ export type StartKind = (typeof START_KINDS)[number];
 
 const START_KINDS = ["task", "follow-up"] as const;
 
-/** What a follow-up run must fix. For `result`, the run fixes only the result file. */
 export type FollowUp = (typeof FOLLOW_UPS)[number];
 
 const FOLLOW_UPS = ["checks", "conflict", "review", "result"] as const;
@@ -168,7 +162,6 @@ const RESULT = {
   blob: orNull(commit),
   sha256: orNull(hex(64)),
   mistakes: list(reason, 0, MAX_MISTAKES, "lines"),
-  /** Absent if there is no value, or if the value is larger than {@linkcode MAX_RESULT_VALUE}. */
   value: orAbsent(anything),
 };
 
@@ -188,7 +181,7 @@ const RECORDS = {
     sentAt: time,
     branch,
     followUp,
-    /** The forge's description of the problem, in lines. The lines are appended to the task. They do not change when the start is sent again. */
+    /** The forge's description of the problem, one entry for each line. Appended to the task. Does not change when the start is sent again. */
     quote: orAbsent(list(visible(MAX_QUOTE), 0, MAX_QUOTE, "lines")),
   },
   /** An intent was shared with other machines, but its request was not sent. This record restores the state before the intent. */
@@ -202,40 +195,33 @@ const RECORDS = {
     createdAt: times.createdAt,
     /** When the start used a slot of the quota, according to the service's `Date` header. For a replay, this is later than `createdAt`. */
     slotAt: time,
-    /** Present only if the request named no branch. */
     branch: orAbsent(branch),
   },
-  /** The status of a run has changed, but the run has not ended. `overdue` means that only one of two clocks shows the run as far overdue. */
+  /** `overdue` means that only one of two clocks shows the run as far overdue. */
   seen: { item, start, status, updatedAt: times.updatedAt, overdue: orAbsent(oneOf(true)) },
   ended: {
     item,
     start,
     as: oneOf(...ENDS),
     runId: orNull(uuid),
-    /** Whether the start used a slot of the quota. Used only if there is no `started` record. */
     slot: flag,
-    /** Whether the service answered but did not report what happened to the run of an open start. */
     answered: orAbsent(flag),
-    /** When the service accepts starts again, by the service's clock; `null` if unknown. Used only with `quota`. */
+    /** By the service's clock. */
     retryAt: orNull(time),
-    /** Present if the user's start limit, which all of the user's tokens share, is used up. Used only with `quota`. */
     limit: orAbsent(oneOf("start_limit")),
-    /** The cause, with secrets masked. */
+    /** Secrets are masked. */
     reason: orNull(reason),
     status: orNull(status),
     changed: orNull(flag),
     branch,
     pullRequest: elseNull(webUrl),
     files: orAbsent(whole(1, MAX_NUMBER)),
-    /** The last lines of the agent's log, with secrets masked. Absent if the item succeeded. */
+    /** Secrets are masked. */
     lastLines: orAbsent(lastLines),
     result: orAbsent(object(RESULT)),
     /** These times are by the service's clock. */
     ...times,
   },
-  /**
-   * Sandboxes that do not belong to active runs of the campaign block the next start, or the list of ended runs with active sandboxes has changed.
-   */
   sandboxes: {
     used: whole(0, MAX_NUMBER),
     /** Items whose run has ended, but whose sandbox was still active at `seenAt`, by the service's clock. */
@@ -245,9 +231,7 @@ const RECORDS = {
   trouble: {
     reason,
     exit: orAbsent(oneOf(EXIT.unauthorized)),
-    /** The start that the service refused with this error. The start did not begin a run. */
     refused: orAbsent(object({ item, start })),
-    /** The start whose run the service did not find. The service did not find any of the campaign's other runs either. */
     missing: orAbsent(object({ item, start })),
   },
   renamed: { item, repository: visible(MAX_REPOSITORY, 1) },
@@ -272,10 +256,9 @@ const RECORDS = {
       ...{ files: size, additions: size, deletions: size },
     })),
   },
-  /** From this record on, nothing is started (for `merge`: nothing is merged) until a person approves. */
   gate: { gate, reason },
   approved: { gate, by: person, note: orNull(reason) },
-  /** A plan was written. `canary` means that the canary has new items. The canary's gate is then reset, and earlier approvals no longer apply. */
+  /** `canary` means that the canary has new items. Earlier approvals of the canary then no longer apply. */
   planned: { by: person, user, canary: orAbsent(flag) },
   /** A merge is about to be requested. The record is shared with other machines before the request is sent. */
   "merge-intent": {
@@ -298,11 +281,11 @@ const RECORDS = {
     handle: orAbsent(line(MAX_STATUS, 1)),
     reason: orNull(reason),
   },
-  /** The target branch's checks at the merge commit have finished. `checks` is `null` if the campaign no longer waits for the checks. */
+  /** `checks` is `null` if the campaign no longer waits for the checks. */
   "merge-target": { item, checks },
-  /** What happened to the branch of a merged pull request. `kept` means that the branch has other commits, or could not be deleted. */
+  /** `kept` means that the branch has other commits, or could not be deleted. */
   "merge-branch": { item, as: oneOf("deleted", "gone", "kept") },
-  /** The branch of a pull request was updated from its target branch. `head` is the branch's commit before the update. */
+  /** `head` is the branch's commit before the update. */
   "merge-update": { item, head: commit, by: person },
   /** A change to a pull request is about to be sent. The record is shared with other machines before the change is sent. */
   "write-intent": {
@@ -315,7 +298,6 @@ const RECORDS = {
     labels: names,
     why: orAbsent(reason),
   },
-  /** `withdrawn` means that nothing was sent. */
   write: { item, act: oneOf(...WRITE_ACTS), as: oneOf("done", "refused", "withdrawn"), reason: orNull(reason) },
   retry: {
     items,
@@ -324,16 +306,8 @@ const RECORDS = {
     adopt: flag,
     reason: orAbsent(reason),
     followUp,
-    /**
-     * Present if the starts of the items are open. If a start has begun a run, that run is used as the attempt. With `adopt`, the new task starts
-     * after that run has finished.
-     */
     settle: orAbsent(flag),
   },
-  /**
-   * A person skipped items, or items were removed from the list. `cancel` means that their runs are cancelled, including runs that open starts may
-   * have begun.
-   */
   skipped: { items, by: person, reason, cancel: orAbsent(flag) },
   stopped: {
     by: person,
@@ -351,7 +325,6 @@ type RecordType = keyof typeof RECORDS;
 export type RecordBody = { [T in RecordType]: { type: T } & ObjectOf<(typeof RECORDS)[T]> }[RecordType];
 
 export interface StopRequest {
-  /** 32 random hex digits. */
   id: string;
   by: Person;
   cancel: boolean;
@@ -362,7 +335,6 @@ export interface StopRequest {
 const PLACE = {
   schema: oneOf(1),
   seq: whole(1, MAX_NUMBER),
-  /** SHA-256 of the previous record's line. For the first record, the SHA-256 of the campaign's name and round. */
   previous: hex(64),
   /** By the clock of the machine that wrote the record. */
   at: time,
@@ -386,12 +358,9 @@ export function readRecord(value: unknown): RecordResult {
 }
 
 /**
- * Makes the text fields of a record valid. Each text becomes one visible line, and is shortened if it is too long. Addresses, branches and optional
- * times that cannot be fixed become `null`. Ids, keys and numbers are not changed.
+ * Makes the text fields of a record valid where possible. The reason must already be masked.
  *
- * @param body Its reason must already be masked.
  * @param nowText Replaces an invalid required time; in ISO 8601.
- * @returns Several records if the body names too many items for one record.
  */
 export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
   const fitted = fitFields<RecordBody>(RECORDS[body.type], body, nowText);

@@ -26,7 +26,6 @@ function pathOf(directory: string, id: string): string {
   return `${directory}/${STOPS_FOLDER}/${id}.json`;
 }
 
-/** @throws {MogplexError} with exit code 69 if the request cannot be written, 2 if its path is in use. */
 export function writeStop(directory: string, files: DurableFiles, stop: Omit<StopRequest, "id">): StopRequest {
   const id = crypto.randomUUID().replaceAll("-", "");
   const { by, cancel, reason } = fitFields(FIELDS, stop, null);
@@ -40,11 +39,6 @@ export function writeStop(directory: string, files: DurableFiles, stop: Omit<Sto
   return { id, by, cancel, reason };
 }
 
-/**
- * Returns the stop requests that have not been recorded yet. Never throws.
- *
- * @param onProblem Called for each file that is not a valid request, with its path and the reason.
- */
 export function readStops(
   directory: string,
   files: DurableFiles,
@@ -75,7 +69,6 @@ export function readStops(
   });
 }
 
-/** Whether a request has not been recorded yet. Never throws. */
 export function stopWaits(directory: string, files: DurableFiles, { id }: StopRequest): boolean {
   try {
     return files.facts(pathOf(directory, id)) !== undefined;
@@ -84,11 +77,10 @@ export function stopWaits(directory: string, files: DurableFiles, { id }: StopRe
   }
 }
 
-/** Never throws: the journal already contains the request's id, so the request is not recorded twice. */
 export function removeStop(directory: string, files: DurableFiles, { id }: Pick<StopRequest, "id">): void {
   try {
     files.remove(pathOf(directory, id));
   } catch {
-    // A remaining file does no harm: the request in it is not recorded again.
+    // A remaining file does no harm: the journal already contains the request's id, so the request is not recorded again.
   }
 }

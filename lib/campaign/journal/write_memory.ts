@@ -1,8 +1,3 @@
-/**
- * What a journal records about the changes that a campaign makes to its pull requests.
- *
- * @module
- */
 import { Contradiction } from "./merge_memory.ts";
 import type { JournalRecord, Person, WriteAct } from "./record.ts";
 

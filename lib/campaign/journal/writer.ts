@@ -32,10 +32,6 @@ interface WriterWorld {
 }
 
 export interface Writer {
-  /**
-   * @throws {MogplexError} with exit code 75 if another process has taken over, which is possible after 5 minutes without a touch; 69 if this cannot
-   * be determined.
-   */
   check(): void;
   /** Does nothing if another process has taken over. */
   release(): void;
@@ -52,12 +48,6 @@ const MAX_TRIES = 100;
 
 let openTokens: Set<string> | undefined;
 
-/**
- * Becomes the writer of an existing directory, and touches its file every 30 seconds. Every step is one call of {@linkcode DurableFiles}.
- *
- * @throws {MogplexError} with exit code 75 if another process is the writer, 69 if the disk cannot be used.
- * @throws {UsageError} if the path is not a directory.
- */
 export function takeDirectory(directory: string, world: WriterWorld): Writer {
   const { files, processes, clock, onNotice } = world;
   const token = newToken();
@@ -166,11 +156,7 @@ function newToken(): string {
   return crypto.randomUUID().replaceAll("-", "");
 }
 
-/**
- * `stale` means that the writer has ended according to the time of its last touch, which is the only evidence.
- *
- * @param timeMs Returns the current time, by the clock that recorded the last touch.
- */
+/** `stale` means that only the time of the last touch suggests that the writer has ended. */
 function judge(
   entry: WriterEntry,
   world: Pick<WriterWorld, "processes">,
@@ -215,7 +201,6 @@ function busyWith(directory: string, { path, facts }: WriterEntry): DirectoryBus
   );
 }
 
-/** Another process is using the directory. Exit code 75. */
 export class DirectoryBusyError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "DirectoryBusyError";
@@ -250,11 +235,6 @@ function takenOverNotice({ facts }: WriterEntry): string {
   }: it has not touched its writer file for 5 minutes`;
 }
 
-/**
- * Describes the process that is writing in a directory; `null` if no process is. Writes nothing.
- *
- * @throws if the writer files cannot be read.
- */
 export function writerAtWork(
   directory: string,
   world: Pick<WriterWorld, "files" | "processes" | "clock">,
@@ -265,9 +245,8 @@ export function writerAtWork(
 }
 
 interface WriterFacts extends ProcessIdentity {
-  /** 32 random hex digits. */
   token: string;
-  /** When the process started, in ISO 8601, by this machine's clock. Used only in messages. */
+  /** When the process became the writer, in ISO 8601. Used only in messages. */
   since: string;
 }
 
@@ -288,8 +267,6 @@ const MAX_ENTRIES = 50;
 /**
  * Returns the chain of writers of a directory: `writer.json`, then the file of the process that takes over from that writer, and so on. The last
  * entry is the writer.
- *
- * @throws if a file cannot be read.
  */
 function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
   const entries: WriterEntry[] = [];
