@@ -496,7 +496,7 @@ export function rememberEnd(context: Context, result: AnyResult): void {
   });
 }
 
-export async function openPage({ io, writer }: Context, path: string): Promise<void> {
-  const problem = await openFile(path, (name) => io.env(name));
+export async function openPage({ io, clock, writer }: Context, path: string): Promise<void> {
+  const problem = await openFile(path, (name) => io.env(name), clock);
   if (problem !== null) writer.error(`Cannot open page ${JSON.stringify(path)}: ${problem}; open it by hand`);
 }

@@ -144,7 +144,7 @@ const COLORS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
   error: "red",
 };
 
-const COPIED = /^(?:pull request|retry|page|resume|cancel|key) /;
+const COPIED = /^(?:pull request|answer at|retry|page|resume|cancel|key) /;
 
 function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): SafeLine[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
@@ -175,14 +175,13 @@ function block(context: Context, { log, places }: Published): Publish<AnyResult>
       ended.isShown = true;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (flags.has(JSON_LINES)) return writer.json({ type: "result", ...resultFields(clean) });
-      const page = pageOf(context, written);
       const options = {
         reports: written,
         cancel: result.kind === "run" ? vocabulary.cancel : undefined,
         full: log === "full",
         compared,
         campaign,
-        page: opensPage(context, page) ? undefined : page,
+        page: pageOf(context, written),
         value: places.value,
       };
       const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
@@ -203,10 +202,6 @@ function blockInCi(context: Context, job: Published): Publish<AnyResult> {
 
 function pageOf(context: Context, written: readonly ReportTarget[]): string | undefined {
   return isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
-}
-
-function opensPage({ flags, laptop }: Context, page: string | undefined): page is string {
-  return page !== undefined && laptop !== undefined && flags.has(OPEN);
 }
 
 /** Whether the block and the error line always appear in the same place. The error line would then only repeat the block. */
@@ -247,7 +242,7 @@ function browser(context: Context): Publish<AnyResult> {
   return {
     async ended({ written }) {
       const page = pageOf(context, written);
-      if (opensPage(context, page)) await context.laptop?.openPage(context, page);
+      if (page !== undefined && context.flags.has(OPEN)) await context.laptop?.openPage(context, page);
     },
   };
 }

@@ -14,6 +14,7 @@ import {
   type Row,
   timedRow,
 } from "../../report/event_text.ts";
+import { appAddress } from "../../report/app_link.ts";
 import type { CampaignRetry } from "../../report/campaign_item.ts";
 import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
@@ -409,6 +410,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],
     ["question", view.outcome === "awaiting_input" ? shortened(questionIn(view.events) ?? null) : null],
+    ["answer at", view.outcome === "awaiting_input" ? appAddress(view.origin, runId) ?? null : null],
     ["campaign", campaign?.campaign ?? null],
     ["what to do", campaign?.step ?? view.nextStep ?? shortened(view.advice)],
     ["retry", campaign?.command ?? null],

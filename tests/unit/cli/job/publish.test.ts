@@ -85,8 +85,9 @@ test("the verdict names the page on a terminal however the run ended, and opens 
   }
   expect(await end("failed", false, ["open"])).not.toContain("open out");
   expect(opened).toEqual([]);
-  expect(await end("failed", true, ["open"])).not.toContain("open out");
-  expect(await end("success", true, ["open"])).not.toContain("open out");
+  for (const outcome of ["failed", "success"] as const) {
+    expect(await end(outcome, true, ["open"])).toContain("page          open out/run.html");
+  }
   expect(opened).toEqual(["out/run.html", "out/run.html"]);
 });
 

@@ -30,6 +30,23 @@ test("verdictText() does not contradict the verdict of a run that the service fa
   expect(rows({ ...failed, outcome: "failed", exitCode: 1 })).toContain(`${run} (failed)`);
 });
 
+test("verdictText() shows where to answer a run that waits for an answer", () => {
+  const row = (parts: Partial<RunResult>) =>
+    /^answer at .*$/m.exec(verdictText(sampleResult({ outcome: "awaiting_input", ...parts }), OPTIONS))?.[0];
+  const runId = "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21";
+  expect([
+    row({ origin: "https://www.mogplex.com" }),
+    row({ origin: "http://127.0.0.1:4000", runId }),
+    row({ origin: "" }),
+    row({ origin: "https://www.mogplex.com", outcome: "failed" }),
+  ]).toEqual([
+    "answer at     https://www.mogplex.com/",
+    `answer at     http://127.0.0.1:4000/__runs/${runId}`,
+    undefined,
+    undefined,
+  ]);
+});
+
 test("verdictText() compares no run that waits for an answer", () => {
   const row = (outcome: "awaiting_input" | "failed") =>
     verdictText(sampleResult({ outcome }), { ...OPTIONS, compared: "The previous run failed." }).includes("compared");
