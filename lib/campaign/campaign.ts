@@ -78,9 +78,7 @@ export async function readCampaignWith(
 
 export type CampaignStand =
   | { state: "done"; view: CampaignView }
-  /** `why` is a clause that says what the campaign is waiting for. `advice` is a clause that says what to do. */
   | { state: "active" | "gated" | "stopped"; view: CampaignView; why: string; advice: string }
-  /** `view` is `null` if there is no plan yet. `by` is the signal's abort reason. */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
 export function exitCodeOfStand(stand: CampaignStand): number {
@@ -88,7 +86,6 @@ export function exitCodeOfStand(stand: CampaignStand): number {
   return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** For events. `started` means that later calls continue the campaign; `awaiting_input` means that a person must act. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   if (stand.state === "done") return verdictOf(stand.view);
@@ -123,7 +120,6 @@ export function viewOfStand({ view }: CampaignStand): CampaignView {
 export interface StepInternals extends CampaignInternals {
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   onInterrupt?: OnInterrupt | undefined;
-  /** Whether a signal cancels open runs. Called when the signal arrives. @default as `onInterrupt` specifies */
   cancels?: (() => boolean) | undefined;
   cancelsLate?: boolean | undefined;
   isAttended?: boolean | undefined;
@@ -266,7 +262,7 @@ interface StepSettings {
   sendNotification: () => Promise<void>;
 }
 
-/** Maximum total wait of a wave after 429 responses. Each response requires a wait of one minute. */
+/** Maximum total wait of a wave after 429 responses. */
 const PATIENCE_MS = 62_000;
 const SHARE_MS = 5 * 60_000;
 

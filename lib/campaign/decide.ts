@@ -59,7 +59,6 @@ export interface Selection {
   cause?: string | undefined;
   /** Globs for the names of repositories or items, and ids of runs. */
   only?: readonly string[] | undefined;
-  /** Whether a run can be identified by the first digits of its id, at least 8. @default {false} */
   shortIds?: boolean | undefined;
 }
 
@@ -81,7 +80,6 @@ function attemptOf({ kind }: Decision): string {
 export interface Decided {
   items: string[];
   text: string;
-  /** What happens on other machines or after killed jobs, as a sentence. */
   elsewhere?: string | undefined;
   view: CampaignView;
   /** Whether another process is using the campaign, and will record and show the decision. @default {false} */

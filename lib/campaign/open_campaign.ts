@@ -53,7 +53,6 @@ export interface CampaignInternals extends Omit<SessionInternals, "platform"> {
   files?: DurableFiles | undefined;
   /** @default the processes of this machine */
   processes?: Processes | undefined;
-  /** Whether the list `-` is read from standard input. @default {false} */
   readsStdin?: boolean | undefined;
   /** @default {"all"} */
   purpose?: ReadPurpose | undefined;

@@ -180,7 +180,6 @@ export class PullRequests {
     return this.#forges.mayAsk(address);
   }
 
-  /** Waves wait several minutes between changes to the same pull request. */
   mayWrite(url: string): boolean {
     return this.#isDue(`write ${url}`);
   }

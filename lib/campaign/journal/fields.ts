@@ -88,7 +88,6 @@ export function atMost(most: number): Field<string> {
   return text((value) => value.length <= most, `it has more than ${most} characters`);
 }
 
-/** Text without invisible characters, written unchanged. */
 export function visible(most: number, fewest = 0): Field<string> {
   return checked(anyText, (value) => {
     if (value.length < fewest) return "it is empty";
@@ -97,7 +96,6 @@ export function visible(most: number, fewest = 0): Field<string> {
   });
 }
 
-/** Like {@linkcode visible}, but each value is written as one line and shortened if it is too long. */
 export function line(most: number, fewest = 0, empty = ""): Field<string> {
   return fieldOf(visible(most, fewest).read, (value) => oneLine(String(value), most) || empty);
 }
@@ -193,7 +191,6 @@ export function texts(name: Field<string>, text: Field<string>): Field<Readonly<
 
 const MAX_URL = 2048;
 
-/** Whether a text is one line without control characters, direction marks, zero-width characters or other invisible characters. */
 export function isVisible(text: string): boolean {
   // Nearly all texts match this shortcut. Normalization is slower than all other checks together.
   return /^[\x20-\x7e]*$/.test(text) || plainText(text) === text && !/[\t\n]/.test(text);

@@ -328,7 +328,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   item.beforeIntent = null;
   if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
-  // When the service refuses a start because of a quota, it has not checked whether the key has a run. Any other refusal proves that there is no run.
+  // When the service refuses a start because of a quota, it has not checked whether the key has a run.
   if (as === "service") start.lost ||= record.slot;
   else if (as !== "quota") start.lost = false;
   if (runId === null) noteAnswer(memory, start, record);
@@ -490,7 +490,7 @@ function applyLingering(
   }
 }
 
-/** A refused token stopped the wave. The refused start did not begin a run, and is sent again unchanged. */
+/** The refused start did not begin a run, and is sent again unchanged. */
 function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
   const start = lastStart(item, number);
   item.beforeIntent = null;
@@ -541,7 +541,6 @@ function applyRetry(
   }
   item.retries++;
   item.allowed = Math.max(item.allowed, item.attempts + 1);
-  // The lock contains the new task since the first retry with `adopt`, so the next start sends the new task.
   item.adopt ||= adopt;
   item.serviceFailures = item.sandboxFailures = 0;
   item.skipped = null;

@@ -102,7 +102,6 @@ export interface ItemMemory {
   merge: MergeMemory | null;
   writes: Readonly<Partial<Record<WriteAct, WriteMemory>>>;
   update: UpdateMemory | null;
-  /** What the item adds to {@linkcode CampaignMemory.ended} and {@linkcode CampaignMemory.failures}. */
   tally: "none" | "ended" | "failure";
 }
 
@@ -155,7 +154,6 @@ export interface CampaignMemory {
   toldCount: number;
   sandboxes: number | null;
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
-  /** Delays between the end of a run and the end of its sandbox. */
   readonly lingered: { sumMs: number; count: number };
   /**
    * For each of the last {@linkcode MAX_LATE} finished runs, the time between the end of the run and the check that detected the end. Oldest first.

@@ -9,7 +9,6 @@ export interface Requester {
 export interface MergeMemory {
   readonly url: string;
   readonly repositoryId: string;
-  /** The commit that was checked before the merge. */
   readonly head: string;
   readonly base: string;
   readonly baseCommit: string | null;
@@ -52,7 +51,6 @@ interface MergeItem {
   pull: { state: string } | null;
 }
 
-/** The message is a clause that says how a record contradicts earlier records. */
 export class Contradiction extends Error {}
 
 export function applyMerge(item: MergeItem, record: MergeRecord): void {

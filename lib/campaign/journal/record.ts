@@ -313,7 +313,6 @@ const RECORDS = {
     by: person,
     cancel: flag,
     reason: orAbsent(reason),
-    /** Id of the file in which another process requested the stop. */
     request: orAbsent(hex(32)),
   },
   resumed: { by: person, reason: orAbsent(reason) },

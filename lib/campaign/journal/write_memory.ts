@@ -15,7 +15,6 @@ export interface WriteMemory {
   readonly teams: readonly string[];
   readonly labels: readonly string[];
   readonly why: string | null;
-  /** `open` means that the request was not answered. `withdrawn` means that nothing was sent. */
   readonly state: "open" | "done" | "refused" | "withdrawn";
   readonly reason: string | null;
 }

@@ -222,7 +222,7 @@ function processText({ pid, host }: WriterFacts): string {
   return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
 }
 
-/** The file is untrusted, so text that is not a time is shown unchanged. */
+/** The file is untrusted, so the text might not be a time. */
 function sinceText({ since }: WriterFacts): string {
   const ms = instantMs(since);
   return ms === null ? since : utcText(ms);
@@ -313,7 +313,6 @@ function writerPath(directory: string): string {
   return `${directory}/writer.json`;
 }
 
-/** Only one process can create this file, so only that process can take over. */
 function successorPath(directory: string, id: string): string {
   return `${directory}/writer.${id}.json`;
 }

@@ -1,9 +1,3 @@
-/**
- * Decides whether a pull request can be merged now, and if not, why. The functions send no requests; their input must have been read immediately
- * before the call.
- *
- * @module
- */
 import type { ApprovalVerdict } from "../../forge/approvals.ts";
 import type { MergeReading } from "../../forge/merging.ts";
 import { type ChecksState, MERGE_METHODS, type MergeMethod } from "../../forge/model.ts";
@@ -20,7 +14,6 @@ import { foreignReason } from "../pulls.ts";
 export interface MergePolicy {
   /** Minimum time between the last required approval and the merge. */
   readonly afterMs: number;
-  /** `null` if any method that the repository allows can be used. */
   readonly method: MergeMethod | null;
   /** Whether to update branches that must be up to date before a merge. */
   readonly update: boolean;
@@ -42,16 +35,6 @@ export interface MergeQuestion {
   readonly nowMs: number;
 }
 
-/**
- * `reason` is a clause.
- *
- * - `merge`: the pull request can be merged.
- * - `update`: its branch must be updated first.
- * - `review`: it is waiting for people.
- * - `checks`: it is waiting for checks or time.
- * - `blocked`: something else blocks it, and a person must act.
- * - `merged`, `closed`: nothing is left to do.
- */
 export type MergeJudgement =
   | {
     readonly kind: "merge";
@@ -88,7 +71,6 @@ export function judgeMerge(question: MergeQuestion): MergeJudgement {
   return behindOf(question, head) ?? rulesOf(question, head, exceptions);
 }
 
-/** `null` if the pull request must be read again before a decision. */
 export function knownObstacle({ pull }: Pick<ItemMemory, "pull">): Obstacle | null {
   if (pull?.state !== "open") return null;
   if (pull.draft) return { kind: "blocked", reason: "it is a draft" };
@@ -110,7 +92,6 @@ export function queueObstacle(question: MergeQuestion, merge: Pick<MergeMemory, 
   return verdict.reason;
 }
 
-/** Checks the item, but not the state of its pull request. */
 function itemObstacle({ item, reading, policy }: MergeQuestion): string | null {
   const { facts, base, repositoryId } = reading;
   if (item.skipped !== null) return `it was skipped by ${item.skipped.by}: ${item.skipped.reason}`;

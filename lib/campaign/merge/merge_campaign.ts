@@ -1,8 +1,3 @@
-/**
- * Merges the pull requests of a campaign that qualify, on behalf of a person.
- *
- * @module
- */
 import { systemClock } from "../../clock.ts";
 import { detectPlatform } from "../../ci/detect.ts";
 import { UsageError } from "../../errors.ts";
@@ -27,27 +22,19 @@ import { ATTEMPTED, checkMergeTokens, mergeTexts, openMergePlaces } from "./plac
 import { MAX_WAITING, type MergeLine, type MergeOrders, mergeRound } from "./round.ts";
 
 export interface MergeSettings {
-  /** Short word for a cause, as shown by `campaign status`. Only items with this cause are merged. @default all items */
   cause?: string | undefined;
-  /** Globs of names of repositories or items. @default all items */
   only?: readonly string[] | undefined;
-  /** Maximum number of merges and branch updates, at least 1. @default no limit */
   atMost?: number | undefined;
   /** @default the campaign file's method, otherwise one that the repository allows */
   method?: MergeMethod | undefined;
   /** Whether to update branches that must be up to date before a merge. An update can dismiss approvals. @default {false} */
   update?: boolean | undefined;
-  /** Whether branches must be up to date even if the target branch does not require it. @default {false} */
   requireUpToDate?: boolean | undefined;
   /** Whether to delete the item's own branch after the merge. @default {false} */
   deleteBranch?: boolean | undefined;
-  /** Whether pull requests need no approval. Not allowed together with `withoutChecks`. @default {false} */
   withoutReview?: boolean | undefined;
-  /** Whether pull requests of repositories without CI need no checks. @default {false} */
   withoutChecks?: boolean | undefined;
-  /** Whether to accept approvals by requesters and by the token's user. Not allowed in a job. @default {false} */
   ownApproval?: boolean | undefined;
-  /** Whether to check pull requests without merging or writing anything. @default {false} */
   dryRun?: boolean | undefined;
 }
 
@@ -61,15 +48,10 @@ export interface MergeResult {
   lines: readonly MergeLine[];
   mergedBefore: number;
   view: CampaignView;
-  /** 0 for success, 1 after a refusal by the forge, or the exit code of {@linkcode MergeResult.error}. */
   exitCode: number;
   error: Error | undefined;
 }
 
-/**
- * @throws {UsageError} if there is no plan, no item matches, the options contradict each other, or a token is missing.
- * @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token, 75 if another process is using the directory.
- */
 export async function mergeCampaign(
   source: CampaignSource,
   options: MergeOptions,

@@ -1,8 +1,3 @@
-/**
- * Reads and merges pull requests, with the merge token of each host.
- *
- * @module
- */
 import { systemClock } from "../../clock.ts";
 import { detectPlatform } from "../../ci/detect.ts";
 import { UsageError } from "../../errors.ts";
@@ -38,14 +33,10 @@ export type MergePlace = Pick<
 >;
 
 export interface MergePlaces {
-  /** `undefined` if there is no token for the host, or if the address does not belong to a pull request. */
   at(url: string): MergePlace | undefined;
 }
 
-/**
- * @param by Who merges. Only a person outside a job can merge with the token that reads pull requests.
- * @throws {UsageError} if a token is invalid, or is the token that reads pull requests.
- */
+/** @param by Only a person outside a job can merge with the token that reads pull requests. */
 export function openMergePlaces(
   options: CampaignOptions,
   by: "person" | "wave",
@@ -59,7 +50,6 @@ export function openMergePlaces(
   return { at: (url) => forges.writer(url, by === "wave" ? "campaign advance" : "campaign merge") };
 }
 
-/** One function cleans text from the forge for the journal. The other prints each message only once. */
 export function mergeTexts(
   mask: Redactor,
   onNotice: CampaignOptions["onNotice"],
@@ -76,11 +66,7 @@ export function mergeTexts(
   };
 }
 
-/**
- * @param by Who merges. A wave needs no token for pull requests of an emulator, which has no forge.
- * @returns Whether an open pull request has no token because it is on an emulator.
- * @throws {UsageError} for the first pull request without a token.
- */
+/** @param by A wave needs no token for pull requests of an emulator, which has no forge. */
 export function checkMergeTokens(
   items: Iterable<ItemMemory>,
   places: MergePlaces,

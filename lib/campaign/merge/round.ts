@@ -1,10 +1,6 @@
 /**
- * One round of merges. The round follows the merges that were requested earlier, checks the target branches of finished merges, and then merges the
- * pull requests that qualify.
- *
  * Each merge is first recorded in the journal as an intent, which is shared with other machines. Immediately before the request, everything is read
- * again. If the request gets no response, the pull request is read again to find out what happened. Therefore no pull request is merged twice, and no
- * unchecked commit is merged.
+ * again. If the request gets no response, the pull request is read again to find out what happened.
  *
  * @module
  */
@@ -49,14 +45,12 @@ export interface MergeWork {
 
 export interface MergeOrders {
   readonly by: string;
-  /** Names of items; `null` if all items are chosen. */
   readonly chosen: ReadonlySet<string> | null;
   readonly policyFor: (item: ItemMemory) => MergePolicy;
   /** Maximum number of merges and branch updates in this round; `null` if there is no limit. */
   readonly atMost: number | null;
   /** Names of items that have already used part of `atMost` in an earlier round. */
   readonly counted: ReadonlySet<string>;
-  /** Why nothing can be merged or updated now, as a clause. */
   readonly pause: string | null;
   readonly waitingLimit: number;
   readonly deleteBranch: boolean;
@@ -109,9 +103,7 @@ export interface MergeReport {
   readonly lines: readonly MergeLine[];
   readonly mergedBefore: number;
   readonly isRefused: boolean;
-  /** Whether the round ended because of refusals in several repositories. */
   readonly isStopped: boolean;
-  /** The first error of a request to a forge. Missing access is an error only if no pull request could be read. */
   readonly error: MogplexError | undefined;
 }
 
@@ -131,7 +123,6 @@ const [READ_BACK_MS, LATER_MS, LATER_TRIES] = [5_000, 5_000, 6];
 /** After this number of consecutive errors, a host gets no more requests. */
 const MAX_ERRORS = 2;
 
-/** @throws {MogplexError} with exit code 64 or 65 if a forge refuses the token. Nothing more is sent after that. */
 export async function mergeRound(work: MergeWork, orders: MergeOrders): Promise<MergeReport> {
   return await new Round(work, orders).run();
 }
@@ -174,7 +165,6 @@ class Round {
   readonly #refusals = new Set<string>();
   readonly #users = new Map<string, ForgeUser | null>();
   readonly #errors = new Map<string, number>();
-  /** Names of the items whose pull requests the token does not show. */
   readonly #hidden = new Set<string>();
   #isRefused = false;
   #error: MogplexError | undefined;
@@ -271,12 +261,7 @@ class Round {
     }
   }
 
-  /**
-   * Calls a forge. If an error concerns only the host or this pull request, the result gets a line for the pull request, and the round continues.
-   *
-   * @param strict Whether a missing permission ends the round, because the request changes something.
-   * @returns `undefined` if the round continues after an error.
-   */
+  /** @param strict Whether a missing permission ends the round, because the request changes something. */
   async #ask<T>(
     { item, url, place }: Pick<Candidate, "item" | "url" | "place">,
     call: () => Promise<T>,
@@ -467,10 +452,6 @@ class Round {
     this.#add(item, url, as, reason ?? waitingText(as), item.merge?.commit);
   }
 
-  /**
-   * @param answer The merge commit, if the forge answered this program's request.
-   * @param isRefused Whether the forge refused this program's request.
-   */
   async #recordMerged(
     candidate: Candidate,
     merge: MergeMemory,
@@ -690,7 +671,6 @@ class Round {
     for (const { item, url } of merges) await this.#end(item, url, "withdrawn", reason);
   }
 
-  /** Does not merge if something has changed since the intent was recorded. */
   async #mergeOne(entry: Mergeable): Promise<void> {
     const { item, url, place } = entry;
     const { merge } = item;
@@ -717,10 +697,7 @@ class Round {
     }
   }
 
-  /**
-   * Sends a request that belongs to a merge. If the request fails, nothing was merged, so the merge is withdrawn. After a missing permission, the
-   * withdrawal is recorded, and the round ends.
-   */
+  /** If the request fails, nothing was merged, so the merge is withdrawn. */
   async #askOrWithdraw<T>(entry: Mergeable, call: () => Promise<T>, strict = false): Promise<{ value: T } | undefined> {
     const { item, url } = entry;
     try {

@@ -1,8 +1,3 @@
-/**
- * Merges by waves: what the campaign file allows without a person.
- *
- * @module
- */
 import type { Clock } from "../../clock.ts";
 import type { MogplexError } from "../../errors.ts";
 import type { MergeRules } from "../file/campaign_file.ts";
@@ -34,12 +29,6 @@ export class WaveMerges {
     this.#work = work;
   }
 
-  /**
-   * Merges what the file allows, unless a recent round has already done so.
-   *
-   * @param gateClosed Called when merges have broken their target branches.
-   * @returns Names of the items that have changed.
-   */
   async run(store: Store, gateClosed: MergeWork["gateClosed"] = () => Promise.resolve()): Promise<string[]> {
     const { memory, memory: { lock: { merge: rules } } } = store;
     const { clock, places, tell } = this.#work;
@@ -65,7 +54,6 @@ export const LOCAL_MERGE =
   "merge has no effect because a local Mogplex has no forge; against a real forge, a wave would exit with code 2 without " +
   `a merge token in ${MERGE_TOKEN_VARIABLE}`;
 
-/** The campaign continues, because the next wave tries again. */
 function unreadText({ message }: MogplexError): string {
   return `not all pull requests could be checked: ${message}`;
 }
@@ -97,7 +85,6 @@ function ordersOf(
   };
 }
 
-/** Names of the items whose merge or branch update was requested in the last 24 hours, except for merges that were not carried out. */
 function countedLately({ items }: CampaignMemory, nowMs: number): Set<string> {
   const isLate = (at: string) => nowMs - Date.parse(at) < DAY_MS;
   const recent = [...items.values()].filter(({ merge, update }) =>

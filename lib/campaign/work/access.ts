@@ -28,11 +28,6 @@ export function proveRun({ proven, booting }: Work, { item }: ItemMemory, run: R
   else booting.delete(runId);
 }
 
-/**
- * Checks that the token can read the campaign's open runs, or the newest run if none is open. Runs that this process has read or started need no
- * request.
- * @throws {UsageError} if nothing of the campaign is found, or if a run belongs to another repository.
- */
 export async function proveUser(work: Work): Promise<void> {
   const { session, store, pace, proven } = work;
   const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
@@ -63,7 +58,7 @@ function newestRun({ store: { memory } }: Work): OpenRun | undefined {
 
 const OTHERS = 5;
 
-/** Returns other repositories, spread evenly over the list. Hidden repositories are left out, because the service does not list them. */
+/** Hidden repositories are left out, because the service does not list them. */
 function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   const ids = new Set<string>();
   for (const item of lock.items) {
@@ -106,12 +101,7 @@ export async function lists({ session: { client }, pace, proven }: Work, id: str
   return rows.length > 0;
 }
 
-/**
- * Finds out why the service does not find a run. If a repository is removed, its runs are removed, too. With another user's token, the service finds
- * nothing at all.
- * @returns Why the run is gone, for the journal.
- * @throws {UsageError} if neither another run nor a repository of the campaign is found. The journal then records this.
- */
+/** If a repository is removed, its runs are removed, too. With another user's token, the service finds nothing at all. */
 export async function whyGone(
   work: Work,
   open: OpenRun,
@@ -144,7 +134,7 @@ export async function whyGone(
   throw error;
 }
 
-/** Whether a person has given up an item and nothing else is left to do. In this case, it does not matter which user the token belongs to. */
+/** If people have given up everything that is left to do, it does not matter which user the token belongs to. */
 function isGivenUp(memory: CampaignMemory, id: string): boolean {
   if (memory.stopped?.cancel) return false;
   return [...memory.items.values()].every(({ item, state, skipped }) =>
@@ -163,12 +153,7 @@ function otherUser(runId: string, cause: unknown): UsageError {
   }, { cause });
 }
 
-/**
- * Checks that the token can access the repository of an item, or at least another repository of the campaign. Must be called before a start is
- * recorded as refused because the service does not know the repository.
- * @throws {UsageError} if the token can access none of them. Either the token belongs to a different user than the one who planned the campaign, or
- * that user has lost access.
- */
+/** Must be called before a start is recorded as refused because the service does not know the repository. */
 export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   const { session: { client }, pace, proven } = work;
   const others = othersOf(work, item);

@@ -1,7 +1,3 @@
-/**
- * Cancels runs of a campaign. Runs that may become active again are read until they have certainly ended.
- * @module
- */
 import { MogplexError } from "../../errors.ts";
 import type { Run } from "../../model.ts";
 import { isTerminal } from "../../service/contract.ts";
@@ -28,10 +24,6 @@ export interface ToCancel extends OpenRun {
   why: string | null;
 }
 
-/**
- * Runs that were just found without a sandbox are read until they have certainly ended. An error does not prevent the other attempts.
- * @returns Names of the items that have changed, and the errors.
- */
 export async function cancelRuns(
   work: Work,
   runs: readonly ToCancel[],
@@ -99,10 +91,6 @@ async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
   });
 }
 
-/**
- * Reads a cancelled run, and cancels it again if it has become active.
- * @returns Whether the run was still cancelled.
- */
 async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
   const { session, pace } = work;
   const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));

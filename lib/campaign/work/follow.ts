@@ -1,7 +1,3 @@
-/**
- * Follows a campaign in one process: reads its runs, starts what the quotas allow, and waits for the next event.
- * @module
- */
 import { isTerminal } from "../../service/contract.ts";
 import { MogplexError } from "../../errors.ts";
 import { laterFailure } from "../../service/retry.ts";
@@ -16,10 +12,6 @@ import { startSome } from "./start_item.ts";
 import { previewStarts } from "./wave.ts";
 import { readPullRequests, type Rest, serviceNow, takeStops, type Work } from "./work.ts";
 
-/**
- * Follows a campaign until only a person can continue it, or until the deadline of the session.
- * @throws an error that a retry cannot fix (see `laterFailure`), or the last error if the deadline comes first.
- */
 export async function followToRest(work: Work): Promise<void> {
   await new Follower(work).run();
 }
@@ -104,10 +96,7 @@ class Follower {
     }
   }
 
-  /**
-   * Reads runs that are waiting for an answer before this process stops following the campaign. A person may have answered or cancelled these runs
-   * since the last read.
-   */
+  /** A person may have answered or cancelled these runs since the last read. */
   async #lookAtWaiting(): Promise<void> {
     const { session: { clock, deadline }, store } = this.#work;
     let isNew = false;
@@ -128,7 +117,6 @@ class Follower {
     }
   }
 
-  /** @throws {LostRaceError} if another machine has written to the home. Everything is then read again. */
   async #lookElsewhere(): Promise<void> {
     const { session: { clock }, store } = this.#work;
     if (!store.isShared || clock.now() < this.#elsewhereAt) return;

@@ -37,10 +37,6 @@ export function filesOpener(
 
 const MAX_NAMED = 20;
 
-/**
- * Checks that result files can be read for the items that were not started yet. Each repository is tried once.
- * @throws {MogplexError} with a line for each repository that cannot be read. Exit code 69 if a server did not respond, otherwise 65.
- */
 export async function checkResultsReadable(
   { tasks, items }: UnsealedLock,
   before: CampaignMemory | undefined,
@@ -79,11 +75,7 @@ export function itemResultPath({ lock }: Pick<Work, "lock">, memory: ItemMemory)
   return start === undefined ? undefined : resultPathOf(lock, memory.item, start.key);
 }
 
-/**
- * Must be called only after the run has succeeded.
- * @returns `undefined` if the task requests no result.
- * @throws {MogplexError} with exit code 65 or 69 if the file cannot be read.
- */
+/** Must be called only after the run has succeeded. */
 export async function readItemResult(
   { lock, session, openFiles, redact }: Work,
   memory: ItemMemory,

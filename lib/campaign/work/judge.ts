@@ -1,15 +1,10 @@
-/**
- * Derives the verdict of an item from the state of its run and its events. `campaign/view/verdicts.ts` defines what a verdict means for the item.
- *
- * @module
- */
 import type { Run } from "../../model.ts";
 import { lackedSandbox } from "../../run/no_sandbox.ts";
 import { endOfRun, type EventFacts } from "../../run/result.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { NO_CHANGE, type StartVerdict } from "../view/verdicts.ts";
 
-/** For an `ended` record. Untrusted text: `reason` may contain text from the service. */
+/** Untrusted text: `reason` may contain text from the service. */
 export interface Judgement {
   as: StartVerdict;
   reason: string | null;
@@ -17,13 +12,13 @@ export interface Judgement {
 
 interface Evidence {
   facts: EventFacts;
-  /** Whether the run failed before its agent started; `null` if the events could not be read. */
+  /** `null` if the events could not be read. */
   isUnbegun: boolean | null;
   success: CampaignFile["success"];
   doubt: (address: string) => string | null;
 }
 
-/** @returns `undefined` while the run is active. An unknown status is treated as active. */
+/** An unknown status is treated as active. */
 export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
   { facts, isUnbegun, success, doubt }: Evidence,

@@ -1,7 +1,3 @@
-/**
- * Reads a run, judges it, cancels it if it is overdue, and records a change or the end of the run.
- * @module
- */
 import { formatCount } from "../../text/duration.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { MogplexError, NotFoundError } from "../../errors.ts";
@@ -36,20 +32,10 @@ const EVENTS_MS = 30 * 60_000;
 
 const CANCEL_MS = 30_000;
 
-/**
- * Reads a run once, and records what has changed. Cancels a run that takes longer than the campaign allows, unless the run is waiting for a person.
- * @returns Whether the journal has a new record.
- * @throws {UsageError} if the run belongs to another repository, or if the token may belong to another user.
- */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   return await unlessGone(work, open, () => look(work, open)) ?? true;
 }
 
-/**
- * If the service no longer has the run, records this as the end of the item.
- * @returns The result of `act`; `undefined` if the run is gone.
- * @throws {UsageError} if the token may belong to another user.
- */
 export async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
   try {
     return await act();
@@ -83,11 +69,6 @@ interface Seen {
   events: RunEvent[] | null;
 }
 
-/**
- * Reads a run with its events, or only its record if the events cannot be read.
- * @throws {NotFoundError} if the service does not have the run.
- * @throws {UsageError} if the run belongs to another repository.
- */
 export async function read(work: Work, open: OpenRun): Promise<Seen> {
   const { session, pace, withoutEvents } = work;
   const runId = runIdOf(open);
@@ -167,10 +148,6 @@ function isJudged({ status }: Run): boolean {
   return isTerminal(status) || status === "awaiting_input";
 }
 
-/**
- * Whether the events of a finished run may still show its result, or that its agent never started. This is possible if no earlier read showed that
- * the run had ended, or if the run ended recently.
- */
 function mayYetShow({ session }: Work, open: OpenRun, run: Run): boolean {
   const { status, updatedAt } = run;
   if (status !== "success" && !seemsUnbegun(run)) return false;

@@ -49,7 +49,6 @@ export async function withdrawIntents(store: Store, intents: Iterable<Intent>): 
   if (bodies.length > 0) await store.record(...bodies);
 }
 
-/** Updates the journal after it was read again: records missing starts of this process, and withdraws the intents that have not started a run. */
 export async function recordOwnStarts(
   store: Store,
   starts: OwnStarts,

@@ -1,6 +1,7 @@
 /**
- * The event streams of a campaign's runs, if the service has streams. Each stream reports the end of its run immediately, and one stream request
- * replaces many reads. An event only triggers a read: verdicts come from the run itself.
+ * An event stream reports the end of a run without polling, and one stream request replaces many reads. An event only triggers a read: verdicts come
+ * from the run itself.
+ *
  * @module
  */
 import { Reader } from "../../run/events.ts";

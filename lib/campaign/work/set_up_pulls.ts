@@ -1,5 +1,6 @@
 /**
  * Adds the reviewers and labels from the campaign file to each new pull request. This happens only once, so later changes by people are kept.
+ *
  * @module
  */
 import { InterruptedError, MogplexError } from "../../errors.ts";
@@ -15,10 +16,6 @@ const COMMAND = "campaign advance";
 /** Maximum number of pull requests for each call. A forge accepts one write per second, and starts have to wait in the meantime. */
 const MOST = 20;
 
-/**
- * Also finishes changes whose response was lost. If a change could not be sent, the next wave sends it. If the forge refused a change, this is only
- * reported.
- */
 export async function setUpPullRequests({ store, pulls }: { store: Store; pulls: PullRequests }): Promise<void> {
   const { memory } = store;
   const rules = memory.lock.pullRequests;

@@ -43,20 +43,12 @@ export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<
   return { starts, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
 
-/**
- * Whether a stop with cancel was recorded since people's decisions were last carried out. Every step that waits can record a stop, so this is checked
- * before each sleep and before the work ends.
- */
+/** Every step that waits can record a stop, so this is checked before each sleep and before the work ends. */
 export function cancelsAreNew({ store: { memory }, obeyed }: Work): boolean {
   return memory.cancelSeq > obeyed.cancelSeq;
 }
 
-/**
- * Cancels the runs and settles the open starts that a person has decided about. An error does not prevent the other attempts. The errors are
- * collected in {@linkcode Work.failures}.
- * @returns What the remaining decisions are waiting for; `null` if nothing is left.
- * @throws the worst error after everything was tried, if waiting cannot fix one of the errors.
- */
+/** Errors are collected in {@linkcode Work.failures}, so that one error does not prevent the other attempts. */
 export async function obeyDecisions(
   work: Work,
   only?: ReadonlySet<string>,
@@ -142,10 +134,7 @@ async function ask(
 
 const NOT_ARRIVED = "the start had not reached the service; looking it up started a run";
 
-/**
- * Returns when an open start is repeated, in milliseconds since 1970 by the service's clock. If a person has just decided about the start, the start
- * is repeated immediately.
- */
+/** By the service's clock. */
 function dueMs({ session, store: { memory, isShared } }: Work, item: ItemMemory): number {
   if (item.settleTries === 0) return -Infinity;
   const nowMs = serviceNow(session);

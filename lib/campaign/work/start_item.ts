@@ -1,5 +1,6 @@
 /**
- * Starts as many items as the quotas allow. For each start, the journal records the intent before the request is sent, and the response afterwards.
+ * For each start, the journal records the intent before the request is sent, and the response afterwards.
+ *
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
@@ -36,12 +37,6 @@ const TROUBLE_MS = 60_000;
 
 const UNSHARED_MS = 60_000;
 
-/**
- * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
- * @returns What further starts are waiting for.
- * @throws {UsageError} if the token belongs to a different user. In this case, nothing is started.
- * @throws {UnauthorizedError | ForbiddenError} if the token is not allowed to start runs.
- */
 export async function startSome(work: Work): Promise<Rest> {
   const old: string[] = [];
   const batch: Announced[] = [];
@@ -69,11 +64,7 @@ interface Announced {
 /** How long an announced start can wait for its request. After five minutes, other machines treat the start as abandoned. */
 const ANNOUNCED_MS = 4 * 60_000;
 
-/**
- * Announces to other machines which starts are about to be sent. If this machine fails, the shared journal lists each request that may have arrived.
- * @param batch Receives the starts, unless the campaign was stopped in the meantime or the starts could not be shared.
- * @throws the errors of {@linkcode Store.share}. In this case, nothing was announced.
- */
+/** If this machine fails, the shared journal lists each request that may have arrived. */
 async function announce(work: Work, items: readonly ItemMemory[], batch: Announced[]): Promise<void> {
   const { store, started, session: { clock } } = work;
   const atMs = clock.now();
@@ -167,10 +158,6 @@ async function startThem(work: Work, old: string[], batch: Announced[]): Promise
   }
 }
 
-/**
- * Counts the user's active sandboxes, including sandboxes that are booting for the campaign's own runs. Records which sandboxes belong to finished
- * runs, if that has changed.
- */
 async function readSandboxes(work: Work): Promise<number> {
   const { session, pace, store } = work;
   const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
@@ -185,10 +172,7 @@ async function readSandboxes(work: Work): Promise<number> {
   return used;
 }
 
-/**
- * The service counts sandboxes that are booting, but does not list them.
- * @param places See {@linkcode placeOf}.
- */
+/** The service counts sandboxes that are booting, but does not list them. */
 function bootingRuns({ store, booting }: Work, places: ReadonlySet<string>): number {
   return store.openRuns().filter(({ item, start }) => {
     const { runId, status } = start;
@@ -240,12 +224,7 @@ const STOPPED = new Error("Cannot start an item: the campaign is stopped");
 /** Maximum delay that is recorded. No limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
-/**
- * Starts an item, or repeats its open start. A repeated start has the same key, so it finds the run that an earlier request may have started.
- *
- * @throws {UnauthorizedError | ForbiddenError} if the service refuses the token. The item stays unchanged, and its start is repeated later.
- * @throws {UsageError} if the token cannot access any repository of the campaign. The item stays unchanged in this case, too.
- */
+/** A repeated start has the same key, so it finds the run that an earlier request may have started. */
 export async function startItem(work: Work, item: ItemMemory, ready?: Announced): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, random } = session;

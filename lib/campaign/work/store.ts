@@ -1,7 +1,3 @@
-/**
- * The journal of a campaign and its memory. Each record that is written is immediately applied to the memory.
- * @module
- */
 import { MogplexError } from "../../errors.ts";
 import { LostRaceError } from "../../git/remote.ts";
 import { applyRecord, checkOpenStarts, giveUpOpenStarts, judgeRecords } from "../journal/fold.ts";
@@ -36,10 +32,7 @@ export class Store {
     this.memory = memory;
   }
 
-  /**
-   * @param nowMs The current time, for {@linkcode giveUpOpenStarts}. @default {-Infinity} (open starts stay open)
-   * @throws {UsageError} if the journal was changed, contradicts itself, or does not fit the lock.
-   */
+  /** @param nowMs With `-Infinity`, open starts stay open. */
   static async open(home: Home, lock: Lock, nowMs = -Infinity, quotas?: readonly Quota[]): Promise<Store> {
     const store = new Store(home, newMemory(lock, quotas));
     await home.readJournal((record, place) => store.#take(record, place));
@@ -48,10 +41,7 @@ export class Store {
     return store;
   }
 
-  /**
-   * The records are on the disk when the call returns.
-   * @throws {UsageError} if a record contradicts earlier records. In this case, nothing is written.
-   */
+  /** If a record contradicts earlier records, nothing is written. */
   async record(...bodies: RecordBody[]): Promise<void> {
     judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { lock: { hash: lock }, lockHash } = this.memory;
@@ -73,11 +63,7 @@ export class Store {
     return this.#unshared;
   }
 
-  /**
-   * Shares the journal with other machines. If the home cannot be reached, sets {@linkcode Store.unshared} instead of throwing, because runs can
-   * still be followed.
-   * @throws the errors of {@linkcode Home.flush} that waiting cannot fix.
-   */
+  /** If the home cannot be reached, sets {@linkcode Store.unshared} instead of throwing, because runs can still be followed. */
   async share(): Promise<void> {
     try {
       await this.publish();
@@ -87,10 +73,7 @@ export class Store {
     }
   }
 
-  /**
-   * Shares the journal before the caller sends something that the journal announces.
-   * @throws the errors of {@linkcode Home.flush}. In this case, the caller must send nothing.
-   */
+  /** If this throws, the caller must not send what the journal announces. */
   async publish(): Promise<void> {
     await this.#home.flush();
     this.#unshared = undefined;

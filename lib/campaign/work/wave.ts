@@ -1,6 +1,7 @@
 /**
- * Runs one wave: reads every run, starts what the quotas allow, and ends. A wave continues for a few seconds if something is about to happen.
- * Otherwise, a start that becomes possible one second later would have to wait for the next wave.
+ * A wave continues for a few seconds if something is about to happen. Otherwise, a start that becomes possible one second later would have to wait
+ * for the next wave.
+ *
  * @module
  */
 import { laterFailure } from "../../service/retry.ts";
@@ -16,10 +17,6 @@ import { startSome } from "./start_item.ts";
 import type { OpenRun, Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
-/**
- * @throws the worst error about anything that could not be read, cancelled or settled, after everything else was done. Other errors are thrown
- * immediately.
- */
 export async function runWave(work: Work): Promise<void> {
   const unread: unknown[] = [];
   const attempt = async (act: () => Promise<unknown>) => {
@@ -85,8 +82,6 @@ async function look(work: Work, open: OpenRun, unread: unknown[]): Promise<void>
   }
   if (isNew) await work.changed(open.item.item.id);
 }
-
-// What the next wave would do, computed without requests and without changes, for `--dry-run`.
 
 export interface Preview {
   reads: string[];

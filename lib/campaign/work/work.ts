@@ -1,8 +1,3 @@
-/**
- * What the steps of a wave share: the service, the time, the lock and the journal. Each step throws `signal.reason` if the signal of its session
- * aborts, and the errors of the client and the journal.
- * @module
- */
 import type { MogplexError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parsePullRequest, PUBLIC_HOSTS } from "../../forge/all.ts";
@@ -65,8 +60,8 @@ export function troubleBody(reason: string, error: MogplexError): Extract<Record
 }
 
 /**
- * Tells the client if the journal shows that the token has worked before. A first 401 response may then be temporary. This does not apply after a
- * wave that ended with a refused token.
+ * If the journal shows that the token has worked before, a first 401 response may be temporary. This does not apply after a wave that ended with a
+ * refused token.
  */
 export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
   if (store === undefined || store.memory.tokenRefused) return;
@@ -135,10 +130,7 @@ export function serviceNow({ client, clock }: Pick<Session, "client" | "clock">)
   return clock.wallTime() - (client.clockSkewMs ?? 0);
 }
 
-/**
- * Requests the name of an item's repository from the service if the address of its pull request contains another name. A repository that was renamed
- * or transferred keeps its id. One request is sent for each address.
- */
+/** A repository that was renamed or transferred keeps its id. */
 export async function noteName(work: Work, item: ItemMemory, url: string | null): Promise<void> {
   const { session: { client }, pace, store, lock: { origin }, named } = work;
   const address = url === null ? undefined : parsePullRequest(url, origin);
