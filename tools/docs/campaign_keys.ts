@@ -211,7 +211,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "merge.at-most": {
     description:
-      "Maximum number of merges in 24 hours, including merges by people and updates of branches. Default: no limit.",
+      "Maximum number of merges in 24 hours, including merges by `campaign merge` and updates of branches. Default: no limit.",
   },
   "merge.method": { description: "Merge method. Default: a method that the repository allows." },
   "merge.update": {

@@ -113,7 +113,7 @@ function size(bytes: number): string {
 
 export function campaignLimitsTable(): string {
   return table(["What", "At most"], [
-    ["The campaign file, and the file with the task", size(MAX_FILE_BYTES)],
+    ["The campaign file, the file with the task, and the result schema", size(MAX_FILE_BYTES)],
     ["A list, and the file of `exclude-file`", `${size(MAX_LIST_BYTES)}, ${MAX_ENTRIES} lines`],
     ["Entries, including entries of lists", String(MAX_ENTRIES)],
     ["Nesting", `${MAX_DEPTH} levels`],
