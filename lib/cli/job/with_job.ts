@@ -320,6 +320,7 @@ function openLog<R, A extends JobAsked, F>(
     interactive: isInteractive(context),
     times: !platform.stampsLines(io.env),
     timeoutMs: log === null ? undefined : session.deadline - session.startedAt,
+    skewMs: () => session.client.clockSkewMs,
   });
   listeners.notice = (notice) => {
     extra?.onNotice(notice);

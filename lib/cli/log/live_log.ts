@@ -1,7 +1,7 @@
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { lookup } from "../../lookup.ts";
-import type { RunEvent } from "../../model.ts";
+import type { Run, RunEvent } from "../../model.ts";
 import type { NoticeFacts } from "../../notice.ts";
 import { noticeLine } from "../../text/notice_text.ts";
 import {
@@ -52,6 +52,8 @@ interface LiveLogOptions {
   /** Whether each event line begins with its time. `false` if the CI system adds the time. @default {true} */
   times?: boolean | undefined;
   timeoutMs?: number | undefined;
+  /** How far this machine's clock is ahead of the service's; `undefined` while unknown. */
+  skewMs?: (() => number | undefined) | undefined;
   /** Lines of the compact form are broken at this width, in cells. @default {180} */
   width?: number | undefined;
 }
@@ -87,6 +89,9 @@ export class LiveLog {
   #requests = () => 0;
   #status: string;
   #statusAt: number;
+  /** When the run was created, on the clock of the log, if the command has attached to a run that was already there. */
+  #createdAt: number | undefined;
+  #isStatusNew = true;
   /** What the job waits for after its run has ended. Untrusted text. */
   #waiting: string | undefined;
   #newsAt: number;
@@ -130,6 +135,17 @@ export class LiveLog {
     this.#status = status;
     this.#waiting = undefined;
     this.#statusAt = this.#options.clock.now();
+    this.#isStatusNew = true;
+  }
+
+  /** The age of the status of an existing run is unknown until the status changes. */
+  #attach({ createdAt }: Run): void {
+    const { clock, skewMs } = this.#options;
+    const skew = skewMs?.();
+    const ageMs = skew === undefined ? NaN : clock.wallTime() - skew - Date.parse(createdAt);
+    const isEarlier = ageMs > clock.now() - this.#startedAt + ATTACHED_MS;
+    if (isEarlier && this.#createdAt === undefined) this.#isStatusNew = false;
+    this.#createdAt = isEarlier ? clock.now() - ageMs : undefined;
   }
 
   /** JSON lines need no fence, because they contain no commands and are read by programs. */
@@ -159,7 +175,10 @@ export class LiveLog {
 
   item(item: FollowItem): void {
     // An event and its section already show that the agent is running.
-    if (item.type === "status") this.#change(item.status, hasEnded(item.status) || item.status === "streaming", false);
+    if (item.type === "status") {
+      const isTold = hasEnded(item.status) || item.status === "streaming";
+      this.#change(item.status, isTold, false, item.run);
+    }
     if (item.type !== "event") return;
     const { form, json, writer, clock } = this.#options;
     this.#newsAt = clock.now();
@@ -172,10 +191,12 @@ export class LiveLog {
     this.#change(status, isTold, true);
   }
 
-  #change(status: string, isTold: boolean, timed: boolean): void {
+  #change(status: string, isTold: boolean, timed: boolean, run?: Run): void {
     this.#newsAt = this.#options.clock.now();
-    if (this.#options.form === null || status === this.#status) return;
-    this.#setStatus(status);
+    const isChanged = this.#options.form !== null && status !== this.#status;
+    if (isChanged) this.#setStatus(status);
+    if (run !== undefined) this.#attach(run);
+    if (!isChanged) return;
     this.#draw();
     if (!isTold) this.line("status", status, timed);
   }
@@ -311,11 +332,13 @@ export class LiveLog {
     return statusParts({
       nowMs: clock.now(),
       startedAt: this.#startedAt,
+      createdAt: this.#createdAt,
       timeoutMs,
       doing: hasEnded(this.#status) ? undefined : this.#doing(),
       tools: this.#compact.running,
       status: this.#waiting ?? this.#status,
       statusAt: this.#statusAt,
+      isStatusNew: this.#isStatusNew,
       newsAt: this.#newsAt,
     });
   }
@@ -326,6 +349,7 @@ export class LiveLog {
 interface Progress {
   nowMs: number;
   startedAt: number;
+  createdAt: number | undefined;
   timeoutMs: number | undefined;
   doing: string | undefined;
   /** Tools in use. Untrusted text. */
@@ -333,8 +357,12 @@ interface Progress {
   /** Untrusted text. */
   status: string;
   statusAt: number;
+  isStatusNew: boolean;
   newsAt: number;
 }
+
+/** The service's `Date` has whole seconds, so a run that this command has started can look slightly older than the command. */
+const ATTACHED_MS = 5_000;
 
 function wholeSeconds(ms: number): string {
   return formatDuration(Math.round(ms / 1_000) * 1_000);
@@ -348,13 +376,14 @@ const QUIET_MS = 1_000;
 
 /** Contains untrusted text. */
 function statusParts(progress: Progress): string[] {
-  const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
+  const { nowMs, startedAt, createdAt, timeoutMs, doing, tools, status, statusAt, isStatusNew, newsAt } = progress;
   const work = tools.length > 0 ? `the agent is using ${tools.join(", ")}` : doing;
+  const here = `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`;
   return [
-    `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
+    ...(createdAt === undefined ? [here] : [`run time ${clockText(nowMs - createdAt)}`, `attached for ${here}`]),
     ...(work === undefined ? [] : [work]),
-    `${status} for ${wholeSeconds(nowMs - statusAt)}`,
-    ...(newsAt - statusAt < QUIET_MS ? [] : [`quiet for ${wholeSeconds(nowMs - newsAt)}`]),
+    isStatusNew ? `${status} for ${wholeSeconds(nowMs - statusAt)}` : status,
+    ...(isStatusNew && newsAt - statusAt < QUIET_MS ? [] : [`quiet for ${wholeSeconds(nowMs - newsAt)}`]),
   ];
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { LiveLog, type LogForm } from "../../../../lib/cli/log/live_log.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { type VirtualClock, virtualClock } from "../../../../lib/clock.ts";
-import type { RunEvent } from "../../../../lib/model.ts";
+import type { Run, RunEvent } from "../../../../lib/model.ts";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { successEvents } from "../../report/sample.ts";
@@ -25,17 +25,18 @@ interface Given {
   interactive?: boolean;
   times?: boolean;
   timeoutMs?: number;
+  skewMs?: () => number | undefined;
   width?: number;
   secrets?: readonly string[];
 }
 
 function liveLog(given: Given = {}) {
-  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, width, secrets } = given;
+  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, skewMs, width, secrets } = given;
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });
   const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00", secrets }));
-  const log = new LiveLog({ writer, platform, clock, form, json, interactive, times, timeoutMs, width });
+  const log = new LiveLog({ writer, platform, clock, form, json, interactive, times, timeoutMs, skewMs, width });
   return { io, clock, writer, log };
 }
 
@@ -451,6 +452,35 @@ test("LiveLog's heartbeat shows what the job waits for when its run has ended", 
     "... 0:00 / 2:00:00 · waiting for a sandbox for 0 s",
     "... 9:00 / 2:00:00 · waiting for a sandbox for 9 min",
   ]);
+});
+
+test("LiveLog's heartbeat has the run's own time after attaching, and the time of a status only if it saw the change", () => {
+  const skewMs = 7_200_000;
+  const lines = (runAgeMs: number, skew: number | undefined = skewMs) => {
+    const { io, log, clock } = liveLog({ timeoutMs: 1_800_000, skewMs: () => skew });
+    const run = { createdAt: new Date(clock.wallTime() - skewMs - runAgeMs).toISOString() } as Run;
+    const beat = () => log.notice({ kind: "heartbeat", status: "streaming", elapsedMs: 60_000, requests: 12 });
+    log.open();
+    clock.advance(1_000);
+    log.item({ type: "status", status: "pending", run });
+    clock.advance(9_000);
+    beat();
+    log.item({ type: "status", status: "streaming", run });
+    clock.advance(20_000);
+    beat();
+    return io.text.stdout.split("\n").filter((line) => line.startsWith("..."));
+  };
+  expect(lines(720_000)).toEqual([
+    "... run time 12:10 · attached for 0:10 / 30:00 · booting the sandbox · pending · quiet for 9 s",
+    "... run time 12:30 · attached for 0:30 / 30:00 · preparing the agent · streaming for 20 s",
+  ]);
+  // The command has started the run, or does not know the time at the service.
+  for (const each of [lines(0), lines(720_000, NaN)]) {
+    expect(each).toEqual([
+      "... 0:10 / 30:00 · booting the sandbox · pending for 9 s",
+      "... 0:30 / 30:00 · preparing the agent · streaming for 20 s",
+    ]);
+  }
 });
 
 test("LiveLog's heartbeat has time and limit, phase or tools, the time of the status and of silence; requests when full", () => {
