@@ -55,17 +55,18 @@ export const EXIT_TABLE: readonly ExitRow[] = /* @__PURE__ */ ([
   },
   {
     names: ["unauthorized"],
-    toolkit: "the Mogplex token is missing, empty or invalid, or the forge refuses its token",
+    toolkit: "the Mogplex token or the forge's token is missing, empty or invalid",
     dropIn: "the token is missing, empty or invalid",
   },
   {
     names: ["forbidden"],
-    toolkit: "the token, or the forge's token, lacks a permission",
+    toolkit: "the Mogplex token or the forge's token lacks a permission",
     dropIn: "the token lacks a permission",
   },
   {
     names: ["unavailable"],
-    toolkit: "service or network unavailable after all retries, or a response that is not from the API",
+    toolkit:
+      "the service, the forge or the network is unavailable after all retries, or a response is not from the API",
     dropIn: "the service answered 503",
   },
   { names: ["internal"], toolkit: "internal error (please report)", dropIn: "–" },

@@ -138,8 +138,9 @@ export const gateVerb: Verb = {
   variables: ["MOGPLEX_NOTE_TOKEN_VARIABLE"],
   codes: ["success", "failed", "usage", "unauthorized", "forbidden", "unavailable", "internal"],
   meanings: {
-    success: "enough people have approved the pull request, or it is no longer open",
-    failed: "approvals are missing, somebody requests changes, or the forge does not show all comments or approvals",
+    success: "enough people have approved the pull request, or it is no longer open or not by the --author",
+    failed:
+      "approvals are missing, somebody requests changes, another pull request has the same commit, or the forge does not show enough to decide",
     usage:
       "usage error; the job has no pull request; a rule of the target would accept this status in place of another check",
     unauthorized: "there is no token, or the forge refuses it",

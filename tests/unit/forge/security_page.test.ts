@@ -104,7 +104,7 @@ test("SECURITY.md lists the hosts of respond with every address set: the service
   expect((JSON.parse(stdout) as { net: string[] }).net).toEqual(["mogplex.com", "collector.test", "api.github.com"]);
   const [section = ""] = PAGE.replaceAll("\n", " ").split("## What leaves your network").slice(1);
   expect(section.slice(0, section.indexOf("|"))).toMatch(
-    /`respond` contacts only Mogplex, the hosts of its forge, and, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, the trace collector\./,
+    /`respond` contacts only Mogplex, the hosts of its forge, and, if \[traces\]\(docs\/traces\.md\) are turned on, the trace collector\./,
   );
   const hosts = tableWith("Hosts").slice(2).map((
     [name, cell = ""],
