@@ -7,9 +7,7 @@ type Requirement = "run" | "changes" | "pull-request";
 export interface FilePlace {
   /** As the user wrote it; `<stdin>` for standard input. */
   file: string;
-  /** Starts at 1. */
   line: number;
-  /** Starts at 1. */
   column: number;
 }
 
@@ -56,7 +54,6 @@ export type Threshold = { kind: "count"; count: number } | { kind: "share"; shar
 
 interface Canary {
   size: number;
-  /** `automatic`: the campaign continues if all canary items succeeded. `manual`: the campaign waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
@@ -130,7 +127,6 @@ export interface CampaignFile {
     openPullRequests: number | null;
   };
   canary: Canary | null;
-  /** `prompt` is a template. `attempts` is the maximum number of follow-ups for each item. */
   onFailedChecks: { prompt: string; attempts: number } | null;
   pullRequests: PullRequestRules | null;
   merge: MergeRules | null;
@@ -143,9 +139,8 @@ export interface CampaignFile {
 
 export interface ReadCampaign {
   file: CampaignFile;
-  /** SHA-256 of the file and the files that it names, as 64 hex digits. The hash does not depend on standard input or line endings. */
+  /** The hash does not depend on standard input or line endings. */
   hash: string;
   includes: string[];
-  /** Whether a list from standard input was skipped. If so, repositories may be missing. */
   skippedStdin: boolean;
 }

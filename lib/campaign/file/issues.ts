@@ -1,7 +1,3 @@
-/**
- * Converts the issues that the schema finds into mistakes with positions.
- * @module
- */
 import type * as z from "zod/mini";
 import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
@@ -144,7 +140,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
   function add(start: number, end: number, path: Path, message: string): void {
     if (start < brokenFrom && end <= brokenFrom) mistakes.add(source.placeAt(start), keyOf(path), message);
   }
-  /** Whether an empty value directly precedes the syntax error. The real value may follow the error. */
+  /** The real value may follow the syntax error. */
   function isCut(node: TreeNode): boolean {
     const isEmpty = node.kind === "scalar" && (node.value === null || node.value === "");
     return isEmpty && brokenFrom < Infinity && source.text.slice(node.end, brokenFrom).trim() === "";

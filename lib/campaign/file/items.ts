@@ -1,9 +1,3 @@
-/**
- * Checks what the schema cannot check: the files and lists that a campaign names, its entries, the templates of its task, and the rules between them.
- * Every variable must have a value, every prompt must be short enough, every branch name must be valid in Git, and no two items of a repository can
- * have the same branch.
- * @module
- */
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { type Io, parentOf } from "../../io.ts";
@@ -21,7 +15,6 @@ import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from ".
 
 export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
-/** Limit for the campaign file, its prompt file and its result schema. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
@@ -56,7 +49,6 @@ export class Includes {
   readonly #allowOutside: boolean;
   readonly #texts = new Map<string, string>();
 
-  /** @param path Path of the campaign file; `null` for an object, whose folder is the working directory. */
   constructor(path: string | null, io: FileIo, allowOutside: boolean) {
     this.#io = io;
     this.#folder = path === null ? "." : parentOf(path);
@@ -118,12 +110,11 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
   }
 }
 
-/** How to treat the list `-`. `read`: read standard input. `skip`: treat the list as empty. `refuse`: report a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
 const STDIN = "<stdin>";
 
-/** Values that are not text are returned as written. The schema reports them. */
+/** The schema reports values that are not text. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
   const entries = node?.kind === "map" ? [...node.entries.values()] : [];
   const texts = entries.map(({ key, value }) => {
@@ -359,10 +350,7 @@ export function templateProblems(text: string, variableNames: readonly string[])
   return problems.sort((a, b) => a.offset - b.offset);
 }
 
-/**
- * A `{{` that does not begin a variable stays unchanged.
- * @throws {UsageError} if a variable has no value, or if the result would exceed {@linkcode MAX_TEXT}.
- */
+/** A `{{` that does not begin a variable stays unchanged. */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
   const { parts } = typeof text === "string" ? parseTemplate(text) : text;
   const attempted = "fill in a template";
@@ -535,7 +523,6 @@ class Branches {
   /** Keys are prefixes of branch names that end before a slash. Values are branches below these prefixes. */
   readonly #above = new Map<string, string>();
 
-  /** Returns a problem if this branch cannot exist in Git together with the earlier branches. Otherwise, records the branch. */
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {
     const same = this.#first.get(branch);
     if (same !== undefined) {

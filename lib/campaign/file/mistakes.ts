@@ -1,7 +1,3 @@
-/**
- * Collects all mistakes of a campaign file in one error.
- * @module
- */
 import { type ErrorParts, UsageError } from "../../errors.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { Place } from "./campaign_file.ts";

@@ -1,8 +1,3 @@
-/**
- * Reads a campaign that a script passes as an object. The object follows the rules of a campaign file, but its keys are in camelCase, and messages
- * name a key instead of a line.
- * @module
- */
 import type { Harness, Mode, OpenWord } from "../../model.ts";
 import type { NotifyEvent, NotifyFormat, Place } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";

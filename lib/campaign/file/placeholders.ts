@@ -1,9 +1,3 @@
-/**
- * The placeholders that `campaign new` writes. A campaign file that still contains one is refused.
- *
- * @module
- */
-
 export const NEW_TITLE = "Describe the change in one line";
 
 export const NEW_TASK =

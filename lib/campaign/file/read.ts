@@ -1,8 +1,3 @@
-/**
- * Reads a campaign with the files that it names, and reports all mistakes at once. Sends nothing.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
 import { ownFields } from "../../lookup.ts";
@@ -40,7 +35,6 @@ import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt } from "./syntax.ts";
 
 export interface ReadCampaignOptions {
-  /** Whether the campaign can name files outside its folder. */
   allowOutside?: boolean | undefined;
   /** Name of a variable that can hold the webhook's address even if the name does not begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`. */
   webhookVariable?: string | undefined;
@@ -65,10 +59,6 @@ const NOTHING: RestOfFile = {
   prompt: "",
 };
 
-/**
- * @param path A YAML or JSON file of at most 1 MiB.
- * @throws {CampaignFileError} with all mistakes.
- */
 export async function readCampaignFile(
   path: string,
   io: FileIo,
@@ -96,10 +86,6 @@ function unreadFile(path: string, { problem, why = problem }: { problem: string;
   return new CampaignFileError(path, [mistake], 0, parts);
 }
 
-/**
- * @param value Not validated yet.
- * @throws {CampaignFileError} with all mistakes and their keys.
- */
 export async function readCampaignObject(
   value: unknown,
   io: FileIo,
@@ -116,7 +102,6 @@ function inOrder(_key: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** The hash is computed from `text`. `path` is `null` for an object. */
 async function readTree(
   tree: CheckedTree,
   { path, text }: { path: string | null; text: string },
@@ -218,7 +203,7 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** Finds a part of a value in the source. Returns the position of the whole value if escapes or line breaks prevent a match. */
+/** Returns the position of the whole value if escapes or line breaks prevent a match. */
 function placeInside(
   source: CheckedTree["source"],
   node: ScalarNode,
@@ -408,7 +393,6 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 }
 
-/** Reports a `#` in unquoted text that was read as the start of a comment. */
 function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
   for (const key of SENTENCES) {
     const node = nodeAt(root, [key]);

@@ -1,8 +1,6 @@
 /**
- * The rules for single values of a campaign file, including globs and windows. A rule returns what is wrong and what is allowed, or `undefined` for a
- * valid value.
- *
  * Globs have their own matcher, because `picomatch` (25 KB) creates regular expressions, which can take exponential time for a user's glob.
+ *
  * @module
  */
 import { platformVariables } from "../../ci/detect.ts";
@@ -33,10 +31,6 @@ export function globProblem(glob: string): string | undefined {
   return owner === undefined ? `${allowed}: it needs one "/"` : `${allowed}; for all of ${owner} write "${owner}/*"`;
 }
 
-/**
- * Ignores case. The time is proportional to the product of both lengths.
- * @param name `owner/name`.
- */
 export function matchesGlob(glob: string, name: string): boolean {
   const letters = [...name.toLowerCase()];
   /** Element n says whether the part of the glob that was read so far matches the first n characters of the name. */
@@ -298,8 +292,6 @@ export function percentage(text: string): string | undefined {
   return /^(?:[1-9]\d?|100)%$/.test(text) ? undefined : THRESHOLD_FORMS;
 }
 
-// Windows: the times of the week in which runs can start, such as `Mon-Fri 20:00-06:00 Europe/Vienna`.
-
 const DAYS: readonly string[] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00 Europe/Vienna"';
 const DEFAULT_ZONE = "UTC";
@@ -365,7 +357,6 @@ function nearestZone(zone: string): string | undefined {
     : zone.slice(0, city) + near;
 }
 
-/** Reports all problems at once. */
 function allOf<T extends object>(parts: { [K in keyof T]: () => T[K] }): T {
   const problems: string[] = [];
   const values = Object.entries<() => unknown>(parts).map(([key, read]) => {
@@ -402,10 +393,6 @@ function windowOf(text: string): StartWindow {
   return window;
 }
 
-/**
- * The days of a window are the days on which the window begins. If the end time is not after the start time, the window ends on the next day. The
- * default time zone is UTC.
- */
 export function parseWindow(text: string): WindowResult {
   if (text.length > 200) return { ok: false, problem: FORM };
   try {

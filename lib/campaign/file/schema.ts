@@ -1,6 +1,6 @@
 /**
- * The schema of a campaign file: its keys, their types, defaults and limits. `npm run docs` generates `schema/campaign.schema.json` and the
- * table in `docs/campaign-file.md` from it, with the descriptions in `tools/docs/campaign_keys.ts`.
+ * `npm run docs` generates `schema/campaign.schema.json` and the table in `docs/campaign-file.md` from this schema, with the descriptions in
+ * `tools/docs/campaign_keys.ts`.
  *
  * @module
  */

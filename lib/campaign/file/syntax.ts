@@ -1,6 +1,6 @@
 /**
- * Parses text into a tree with positions, and reports syntax mistakes where the user has to fix them. The syntax is YAML 1.2 without aliases,
- * anchors, merge keys, tags and directives, which make a file hard to read. JSON is also valid YAML.
+ * Campaign files are YAML 1.2 without aliases, anchors, merge keys, tags and directives, which make a file hard to read. JSON is also valid YAML.
+ *
  * @module
  */
 import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, type ParsedNode, Parser } from "yaml";
@@ -110,7 +110,6 @@ export function keyOf(path: Path): string {
   }, "");
 }
 
-/** Returns the path of the innermost value that begins at or before the offset. A value in a map begins at its key. */
 function pathBefore(root: TreeNode, offset: number): Path {
   const path: PropertyKey[] = [];
   let node: TreeNode | undefined = root;
@@ -133,10 +132,7 @@ function pathBefore(root: TreeNode, offset: number): Path {
 /** One more than a valid list can have, so that the schema reports longer lists. */
 const MAX_ITEMS = 20_001;
 
-/**
- * Lists are truncated to {@linkcode MAX_ITEMS}. Maps have no prototype, because a key can have the name of an inherited property. A broken value
- * becomes `undefined`.
- */
+/** Maps have no prototype, because a key can have the name of an inherited property. */
 export function dataOf(node: TreeNode): unknown {
   switch (node.kind) {
     case "scalar":
@@ -196,10 +192,7 @@ class Converter {
     return true;
   }
 
-  /**
-   * Recursive, so the caller must limit the nesting depth of `node`.
-   * @param at Position of an empty value.
-   */
+  /** Recursive, so the caller must limit the nesting depth of `node`. */
   convert(node: unknown, at: number, path: Path): TreeNode {
     if (node === null || node === undefined) {
       return { kind: "scalar", value: null, text: "", plain: true, start: at, end: at };
@@ -341,10 +334,7 @@ function syntaxMessage(message: string, line: string): string {
   return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;
 }
 
-/**
- * Returns how some YAML readers interpret an unquoted value; `undefined` if all of them read it as text. Readers for YAML 1.1 differ from readers for
- * YAML 1.2.
- */
+/** Parsers for YAML 1.1 read some unquoted values differently than parsers for YAML 1.2. */
 export function otherMeaning(text: string): string | undefined {
   if (/^(?:y|n|yes|no|on|off|true|false)$/i.test(text)) return "true or false";
   if (/^(?:~|null)?$/i.test(text)) return "nothing";
@@ -384,7 +374,7 @@ function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }
 
-/** Moves a problem to the position of its cause. The parser often reports a later position. */
+/** The parser often reports a position after the cause of a problem. */
 function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
   const offset = Math.min(noticed, source.end);
   const path = pathBefore(root, offset);
@@ -412,7 +402,6 @@ function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, 
   const keyMistake = { ...plain, path: path.slice(0, -1) };
   const before = source.placeAt(offset).column - 1;
   if (/:(?:\s|$)/.test(line.slice(before))) return keyMistake;
-  // The text of this line continues on the next line, which contains a key.
   const from = source.text.indexOf("\n", offset) + 1;
   const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
   const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
@@ -431,7 +420,6 @@ const MAX_ERRORS = 200;
 const EMPTY = "the file is empty; begin it with version: 1";
 
 interface Parsed {
-  /** `undefined` if no value could be parsed. The causes are reported as mistakes. */
   root: TreeNode | undefined;
   brokenFrom: number;
 }

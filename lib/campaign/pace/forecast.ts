@@ -1,7 +1,3 @@
-/**
- * Computes the earliest end of a campaign, and the limit that determines it, by simulating {@linkcode nextStarts}.
- * @module
- */
 import type { StartWindow } from "../file/campaign_file.ts";
 import { type CampaignLimit, nextStarts, type Quota, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./next_starts.ts";
 import { seenAfterMs } from "./poll_plan.ts";
@@ -30,7 +26,6 @@ export interface ForecastInput {
   meanRunMs: number;
   /** Standard deviation of the logarithm of run durations; 0 if all runs take the mean duration. @default {0.5} */
   spread?: number | undefined;
-  /** Empty if starts are always allowed. */
   windows?: readonly StartWindow[] | undefined;
   /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
   lingerMs?: number | undefined;
@@ -49,11 +44,9 @@ interface Relaxation {
 export interface Forecast {
   /** When the end of the last run is detected, in milliseconds since 1970; `null` if no window opens. */
   endsAtMs: number | null;
-  /** Includes the last wave. 0 if there is nothing to do; 1 for a single process. */
   waves: number;
   /** Minutes for which a runner is used: one for each wave, or the whole duration of a single process. */
   computeMinutes: number;
-  /** The limit whose removal would end the campaign soonest; `nothing` if only the runs take time. */
   bound: CampaignLimit;
   /**
    * The limits that delay the end by at least one minute or a tenth of the total time, whichever is shorter. The strongest limit, `bound`, comes
@@ -65,7 +58,6 @@ export interface Forecast {
 /**
  * Forecasts the end of a campaign in which everything succeeds. The gate of the canary is assumed to open as soon as the canary's runs have finished,
  * even if a person must open it.
- * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function forecast(input: ForecastInput): Forecast {
   const plan = planOf(input);
@@ -108,10 +100,7 @@ function planOf(input: ForecastInput): Plan {
   };
 }
 
-/**
- * Returns deterministic, log-normal run durations. They cover the distribution evenly, so the mean of a few hundred of them is `meanRunMs`.
- * @param spread Standard deviation of the logarithm; 0 if all runs take the mean duration.
- */
+/** Returns deterministic, log-normal run durations. They cover the distribution evenly, so the mean of a few hundred of them is `meanRunMs`. */
 export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
   return Array.from({ length: count }, (_, index) => {
     // An additive recurrence in two dimensions (Roberts' sequence), converted to a normal distribution with the Box-Muller transform.
@@ -203,18 +192,12 @@ function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial
   return lingerMs === 0 ? [parallelLimit] : [parallelLimit, ["sandboxes", { lingerMs: 0 }]];
 }
 
-/**
- * Returns the times of the waves if everything succeeds: one at each multiple of the interval while runs are active, and one when the next run can
- * start. There are no waves while no run is active.
- * @returns Milliseconds since 1970, ascending. The first value is now. At the last value, everything has finished. `null` if no window ever opens.
- */
 export function waveMoments(input: ForecastInput & { waveEveryMs: number }): number[] | null {
   const moments: number[] = [];
   return play(planOf(input), moments) === null ? null : moments;
 }
 
-// Computes the earliest schedule that quotas and sandboxes allow, start by start. The computation does not use {@linkcode nextStarts}, so each can
-// verify the other.
+// Computes the earliest schedule that quotas and sandboxes allow, start by start. This does not use `nextStarts`, so each can verify the other.
 
 interface ScheduleInput {
   nowMs: number;
@@ -234,11 +217,7 @@ export interface Schedule {
   endsAtMs: number;
 }
 
-/**
- * Returns the earliest times for runs that start in the given order. No other schedule ends earlier: each start waits only as long as necessary, and
- * an earlier start never delays a later one.
- * @throws {RangeError} if the runtime does not know the zone of a window.
- */
+/** No other schedule ends earlier: each start waits only as long as necessary, and an earlier start never delays a later one. */
 export function schedule(input: ScheduleInput): Schedule {
   const { nowMs, slotsMs, runsMs, parallel, busyUntilMs = [], quotas = QUOTAS, windows = [], waveEveryMs } = input;
   const { lingerMs = 0 } = input;

@@ -1,8 +1,3 @@
-/**
- * Decides how many runs to start now, and what prevents one more start.
- *
- * @module
- */
 import { START_LIMITS } from "../../service/contract.ts";
 import type { StartWindow } from "../file/campaign_file.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
@@ -26,7 +21,6 @@ export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
   return limit === undefined ? [] : [{ name, ...limit }];
 });
 
-/** Returns the service's quotas, or none if the environment turns them off for a local Mogplex. */
 export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
   return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
 }
@@ -41,9 +35,8 @@ const SLOT_GUARD_MS = 2_000;
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
- * Returns the starts that a quota may still count, in ascending order. No quota counts more than the last 150 starts. A start in the future, which is
- * possible after a clock change, is treated as a start now, so no wait is longer than a window.
- * @param slotsMs In any order.
+ * No quota counts more than the last 150 starts. A start in the future, which is possible after a clock change, is treated as a start now, so no wait
+ * is longer than a window.
  */
 export function recentSlots(slotsMs: readonly number[], nowMs: number): number[] {
   const ascending = slotsMs.every((at, index) => index === 0 || at >= (slotsMs[index - 1] ?? at));
@@ -56,11 +49,6 @@ function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
   return oldest === undefined ? -Infinity : oldest + windowMs + SLOT_GUARD_MS;
 }
 
-/**
- * Counts the used starts of each quota as {@linkcode nextStarts} does.
- * @param slotsMs In any order.
- * @param quotas The quotas in force; see {@linkcode quotasFor}.
- */
 export function quotaUse(
   slotsMs: readonly number[],
   nowMs: number,
@@ -121,14 +109,10 @@ export interface PaceInput {
   sandboxes: number | null;
   running: number;
   parallel: number;
-  /** Empty if starts are always allowed. */
   windows: readonly StartWindow[];
   closed: "gate" | "stopped" | null;
   waiting: number;
-  /**
-   * `limit` is the maximum number of open pull requests. `open` is `null` if some of them could not be read. Each active run is treated as an open
-   * pull request, because it may open one. `null` if there is no limit.
-   */
+  /** `open` is `null` if some of them could not be read. Each active run is treated as an open pull request, because it may open one. */
   pullRequests?: { open: number | null; limit: number } | null | undefined;
 }
 
@@ -149,14 +133,11 @@ const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;
 const LOOK_AGAIN_MS = MINUTE_MS;
 
 /**
- * Decides how many runs to start now, and when another one may be possible.
- *
- * `because` is what prevents one more start. If there are several reasons, a reason that only a person can remove comes first, then the reason that
- * lasts longest, then `parallel` or the sandboxes. `nextMs` is the earliest possible time. Active runs may still prevent a start at that time.
+ * If several reasons prevent one more start, `because` is a reason that only a person can remove, then the reason that lasts longest, then `parallel`
+ * or the sandboxes. Active runs may still prevent a start at `nextMs`.
  *
  * A slot is never used again before the service frees it; see {@linkcode SLOT_GUARD_MS}. Times after `nowMs` are treated as now, so a clock that was
  * set back delays starts and never adds any.
- * @throws {RangeError} if the runtime does not know the zone of a window.
  */
 export function nextStarts(input: PaceInput): Pace {
   let state = stateOf(input);

@@ -1,7 +1,3 @@
-/**
- * Decides which run of a campaign to read next, and when, within the request budget of its token.
- * @module
- */
 import type { Clock } from "../../clock.ts";
 import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
@@ -52,10 +48,7 @@ function clamp(value: number, [low, high]: readonly [number, number]): number {
   return Math.min(Math.max(value, low), high);
 }
 
-/**
- * The end of a run of 20 minutes is detected 10 to 20 seconds late on average, about one percent of its duration.
- * @param ageMs Age of the run at the last read.
- */
+/** The end of a run of 20 minutes is detected 10 to 20 seconds late on average, about one percent of its duration. */
 function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
   if (status === "awaiting_input") return PERSON_MS;
   const isBefore = ageMs < meanRunMs * NEAR.from;
@@ -92,7 +85,6 @@ function budgetAt({ nowMs, requestsMs }: PollInput): number {
 /**
  * Of the runs that are due when the budget allows a request, chooses the run that was read least recently, so that no run is forgotten if the budget
  * is low. For a run that was never read, the time of its start is used.
- * @returns `null` if no run is left to read.
  */
 export function pollPlan(input: PollInput): Poll | null {
   const possibleMs = Math.max(input.nowMs, budgetAt(input));

@@ -45,10 +45,7 @@ function readOffset(format: Intl.DateTimeFormat, ms: number): number {
   return local - Math.floor(ms / 1_000) * 1_000;
 }
 
-/**
- * Returns the zone's offset from UTC, in milliseconds; positive east of Greenwich.
- * @throws {RangeError} if the runtime does not know the zone.
- */
+/** In milliseconds; positive east of Greenwich. */
 function offsetAt(name: string, ms: number): number {
   const { format, days } = zoneOf(name);
   const day = Math.floor(ms / DAY_MS);
@@ -63,10 +60,7 @@ function offsetAt(name: string, ms: number): number {
   return offset ?? readOffset(format, ms);
 }
 
-/**
- * Returns the first instant after `fromMs` with a different offset; `null` if the offset does not change.
- * @param toMs At most one day after `fromMs`, so that the offset changes only once.
- */
+/** @param toMs At most one day after `fromMs`, so that the offset changes only once. */
 function offsetChange(name: string, fromMs: number, toMs: number): number | null {
   const offset = offsetAt(name, fromMs);
   if (offsetAt(name, toMs) === offset) return null;
@@ -83,7 +77,6 @@ const MINUTE_MS = 60_000;
 /** How far to search for an opening. A window opens at least once a week. A window in the hour that the clock skips in spring opens a week later. */
 const HORIZON_MS = 22 * DAY_MS;
 
-/** @param day Days since 1970-01-01. @returns 1 (Monday) to 7 (Sunday). */
 function weekday(day: number): number {
   // 1970-01-01 was a Thursday.
   return ((day + 3) % 7 + 7) % 7 + 1;
@@ -114,11 +107,6 @@ function firstOpen(window: StartWindow, ms: number): number | null {
   return null;
 }
 
-/**
- * Returns the first instant at or after `ms` at which starts are allowed; `null` if no window ever opens.
- * @param windows One open window is enough. If the list is empty, starts are always allowed.
- * @throws {RangeError} if the runtime does not know a zone.
- */
 export function nextOpening(windows: readonly StartWindow[], ms: number): number | null {
   if (windows.length === 0 || windows.some((window) => isOpenAt(window, ms))) return ms;
   const openings = windows.map((window) => firstOpen(window, ms)).filter((at) => at !== null);

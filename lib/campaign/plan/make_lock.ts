@@ -1,8 +1,3 @@
-/**
- * Makes the lock of a campaign, or brings an earlier lock up to date. Items that are already locked are not changed.
- *
- * @module
- */
 import type { StartRequest } from "../../model.ts";
 import { resultPathFor } from "../../result/result_path.ts";
 import { checkResultSchema, type ResultSchema } from "../../result/result_schema.ts";
@@ -78,7 +73,7 @@ export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Returns the items that the journal mentions but the list no longer contains. Without them, the journal could not be read. */
+/** Without these items, the journal could not be read. */
 function namedItems(lock: UnsealedLock, before: CampaignMemory, ids: ReadonlySet<string>): LockItem[] {
   const items: LockItem[] = [];
   const [task] = lock.tasks;
@@ -101,10 +96,7 @@ function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): 
   };
 }
 
-/**
- * Makes the first items the canary. After the first start, items of the earlier canary come first, then items that were started, because their
- * results are available sooner.
- */
+/** After the first start, items of the earlier canary come first, then items that were started, because their results are available sooner. */
 function withCanary(items: readonly LockItem[], { canary }: CampaignFile, before?: CampaignMemory): LockItem[] {
   const rank = (item: LockItem) => item.canary ? 0 : (before?.items.get(item.id)?.sent ?? 0) > 0 ? 1 : 2;
   const candidates = items
@@ -192,7 +184,7 @@ function laterLock(input: LockInput, before: CampaignMemory): Omit<MadeLock, "gr
   return { lock: next, changes };
 }
 
-/** Pairs resolved items with locked items. If an entry has no branch, its item keeps the locked branch. */
+/** If an entry has no branch, its item keeps the locked branch. */
 function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
   const pairs = new Map<ResolvedItem, LockItem>();
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
@@ -264,7 +256,7 @@ export function adoptTask(
   return { ...lock, fileHash, tasks, items };
 }
 
-// A start request depends only on the lock, so two processes with the same lock send the same bytes.
+// The request of a task depends only on the lock and the number of the start, so two processes with the same lock send the same bytes.
 
 type Frame = Pick<Lock, "campaign" | "round">;
 
@@ -340,10 +332,6 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
   return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
 }
 
-/**
- * Returns the request for a follow-up, which works on the branch of the pull request and creates no pull request.
- * @param quote Failed checks or open review comments as a quote, or the mistakes in a result file; `null` if the forge reports nothing.
- */
 export function followUpRequestOf(
   lock: Lock,
   item: LockItem,

@@ -1,8 +1,3 @@
-/**
- * Plans a campaign: reads the lists of the service, freezes the items, and computes how long the campaign will take. Starts nothing.
- *
- * @module
- */
 import { detected } from "../../ci/detect.ts";
 import { UsageError } from "../../errors.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
@@ -63,7 +58,6 @@ export async function planCampaignWith(
   });
 }
 
-/** A local Mogplex has no forge, so only a note is shown for it. */
 export function noteForge(
   session: Session,
   { isAgain }: OpenedCampaign,
@@ -112,11 +106,6 @@ interface PlanSettings {
   openFiles: OpenFiles;
 }
 
-/**
- * Reads the repository lists of the service. Writes nothing.
- * @throws {UsageError} if repositories cannot be used, or if a list cannot be read completely.
- * @throws {MogplexError} with exit code 65 or 69 if result files of a repository cannot be read.
- */
 export async function planLock(
   session: Session,
   opened: OpenedCampaign,

@@ -1,8 +1,3 @@
-/**
- * Resolves the entries of a campaign file to repositories with a base branch and a root directory, using the service's repository lists.
- *
- * @module
- */
 import type { Clock } from "../../clock.ts";
 import { MogplexError, RateLimitedError, UsageError } from "../../errors.ts";
 import { groupBy } from "../../lookup.ts";
@@ -38,7 +33,7 @@ interface RequestPaceOptions {
 /** Sends at most {@linkcode REQUEST_BUDGET} requests a minute, because other jobs may use the same token. */
 export class RequestPace {
   readonly #options: RequestPaceOptions;
-  /** Maximum total wait after 429 responses. @default {0} */
+  /** Maximum total wait after 429 responses. */
   patienceMs = 0;
   /** If set, requests are also repeated after temporary failures, until the deadline of the pacer. */
   pacer: Pacer | undefined;
@@ -50,7 +45,7 @@ export class RequestPace {
   #counted: number;
   #earlierUntil: number;
 
-  /** @param sentAt Times of earlier requests, oldest first. The times of new requests are added to this array. */
+  /** @param sentAt The times of new requests are added to this array. */
   constructor(options: RequestPaceOptions, sentAt: number[] = []) {
     this.#options = options;
     this.#sentAt = sentAt;
@@ -58,7 +53,7 @@ export class RequestPace {
     this.#counted = options.client.requests;
   }
 
-  /** Counts the client's new requests. Calls overlap, so a call cannot know which requests are its own. */
+  /** Calls overlap, so a call cannot know which requests are its own. */
   count(): void {
     const { client: { requests }, clock } = this.#options;
     this.#sentAt.push(...Array.from({ length: requests - this.#counted }, () => clock.now()));
@@ -92,10 +87,6 @@ export class RequestPace {
     this.#options.notify?.({ kind: "text", message });
   }
 
-  /**
-   * After a 429 response, sends nothing until the time that the response names. Throws if that wait is longer than {@linkcode
-   * RequestPace.patienceMs}.
-   */
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
     const { clock, signal } = this.#options;
     for (let count = 1;; count++) {
@@ -166,7 +157,6 @@ const isLetter = (char: string) => char >= "a" && char <= "z";
 /**
  * Returns the characters that can follow the prefix in names that the page does not contain. The service sorts by name. In every collation of its
  * database, digits come before letters, and letters are in alphabetical order. The order of punctuation and capital letters varies.
- * @param last The last name of the page, not converted to lowercase.
  */
 function unseen(chars: readonly string[], prefix: string, last: string): readonly string[] {
   if (!last.startsWith(prefix)) return chars;
@@ -207,10 +197,6 @@ export class Listing {
     return rows[0];
   }
 
-  /**
-   * @param wanted Required names, in lowercase. Prefixes that match none of them are skipped. @default all names
-   * @throws {UsageError} if splitting the prefix does not reveal all names.
-   */
   async read(prefix: string, wanted?: readonly string[]): Promise<Repo[]> {
     const reposById = new Map<string, Repo>();
     const names = wanted?.filter((name) => name.startsWith(prefix.toLowerCase()));
@@ -511,8 +497,6 @@ const NEAR_NAMES = 5_000;
 /**
  * A query skips repositories that an entry names or an earlier query found, because a named entry may give them another branch. For a repository with
  * sub-projects, a query uses the row of the whole repository.
- * @param skipInvalid Whether to keep unusable entries as `invalid` items instead of reporting them as problems.
- * @throws {UsageError} if a list cannot be read completely.
  */
 export async function resolveEntries(
   { repositories, exclude }: Pick<CampaignFile, "repositories" | "exclude">,
