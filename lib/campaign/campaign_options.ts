@@ -1,8 +1,3 @@
-/**
- * Options and results of the public campaign functions.
- *
- * @module
- */
 import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { NotifyEvent } from "./file/campaign_file.ts";

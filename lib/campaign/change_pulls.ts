@@ -1,8 +1,3 @@
-/**
- * Lets people change a campaign's pull requests: request reviews, or close them. The plan is shown before anything is changed.
- *
- * @module
- */
 import { MogplexError, UsageError } from "../errors.ts";
 import { FORGE_TOKENS_TEXT } from "../forge/all.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
@@ -61,14 +56,6 @@ export interface ChangeOptions extends CampaignOptions {
 
 const DAY_MS = 86_400_000;
 
-/**
- * Changes pull requests. First finishes the changes of earlier commands whose requests got no response.
- *
- * @throws {UsageError} if nothing is selected, if no selected pull request can be changed, if a run is working on a branch that would be closed, or
- * if no forge token is set.
- * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token or a permission is missing; 75 if another process is using the
- * directory.
- */
 export async function changePullRequests(
   source: CampaignSource,
   change: PullChange,

@@ -1,7 +1,6 @@
 /**
- * Changes pull requests: adds the reviewers and labels from the campaign file, requests reviews, and closes pull requests. Each change is recorded in
- * the journal and shared before it is sent. If a request gets no response, the pull request is read to find out what happened, so nothing is sent
- * twice.
+ * Each change is recorded in the journal and shared before it is sent. If a request gets no response, the pull request is read to find out what
+ * happened.
  *
  * @module
  */
@@ -52,11 +51,6 @@ export function openWrites({ memory }: Store): { item: ItemMemory; act: WriteAct
   );
 }
 
-/**
- * Finishes the changes of earlier commands whose requests got no response: reads the pull requests, and sends what is missing.
- *
- * @param isDue Whether a change is finished now. @default all changes
- */
 export async function finishWrites(
   work: WriteWork,
   isDue: (write: WriteMemory) => boolean = () => true,
@@ -68,11 +62,6 @@ export async function finishWrites(
   return results;
 }
 
-/**
- * Sends changes, at most ten for each push of the journal. Changes that could not be sent are withdrawn.
- *
- * @throws {MogplexError} with exit code 64 or 65 if the forge refuses the token or a permission is missing; 69 if the journal could not be shared.
- */
 export async function sendWrites(work: WriteWork, intents: readonly WriteIntent[]): Promise<WriteResult[]> {
   const { store } = work;
   const results: WriteResult[] = [];
@@ -141,7 +130,6 @@ function without(names: readonly string[], others: readonly string[]): string[] 
   return names.filter((name) => !otherNames.has(name.toLowerCase()));
 }
 
-/** @returns Why no review was requested, as a clause; `null` if the request succeeded or was not needed. */
 async function requestAll(writer: PullRequestWriter, { users, teams, labels }: WriteMemory): Promise<string | null> {
   const now = await writer.marks();
   if (now.state !== "open") return `it is ${now.state}`;

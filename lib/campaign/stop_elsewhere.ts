@@ -1,6 +1,5 @@
 /**
- * Stops a campaign whose directory another process is using. Writes a request next to the journal, and waits until that process has recorded the
- * stop. The lock and the journal are not changed.
+ * The lock and the journal are not changed here: the process that uses the directory records the stop.
  *
  * @module
  */
@@ -44,12 +43,7 @@ interface StopAnswer {
   error?: MogplexError;
 }
 
-/**
- * Asks the process that is using the directory to stop the campaign.
- *
- * @param decide Records the stop in this process, once no other process is using the directory.
- * @throws {UsageError} if there is no plan; {MogplexError} with exit code 69 if the request cannot be written.
- */
+/** @param decide Records the stop in this process, once no other process is using the directory. */
 export async function stopElsewhere<T>(
   source: CampaignSource,
   stop: Omit<StopRequest, "id">,

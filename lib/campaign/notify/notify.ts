@@ -1,9 +1,9 @@
 /**
- * Notifies a webhook or a script's function that a campaign needs a person's attention or is done. Each event is sent at least once. The journal
- * records what was sent, for all machines. If the webhook fails, the request is repeated several times. If all requests fail, the next command or
- * call that continues the campaign sends the event again. A failure has no other effect.
+ * The journal records what was sent, for all machines. If the webhook fails, the request is repeated several times. If all requests fail, the next
+ * command or call that continues the campaign sends the event again. A failure has no other effect.
  *
  * A message contains no text from an agent, from the service or from the task, and no name of a repository of the campaign.
+ *
  * @module
  */
 import type { PlatformLinks, ReadEnv } from "../../ci/platform.ts";
@@ -38,20 +38,15 @@ export interface NotificationContext {
   command: CampaignCommand | null;
   notifier: Notifier | undefined;
   links: PlatformLinks;
-  /** Called with the reason why nothing was sent. The reason contains no secret. */
+  /** The reason contains no secret. */
   note: (message: string) => void;
 }
 
 const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
 
 /**
- * Sends the event of the campaign to its webhook, unless the event was sent before.
- *
  * The journal is shared first, so that the slower of two machines sees what the other machine did. The event is recorded as sent after the webhook
  * has accepted it. After a crash in between, the event is sent again with the same id.
- * @param stuck Whether the campaign was stopped by an error that no later wave can fix.
- * @throws the errors of the journal; {@linkcode LostRaceError} if another machine has written in the meantime. Webhook failures are reported as
- * notes.
  */
 export async function sendNotification(
   { file, directory, isInMemory, home, store }: Pick<
@@ -270,10 +265,7 @@ function cardText(text: string, more: Record<string, unknown> = {}) {
 
 const AGAIN_MS: readonly number[] = [1_000, 5_000];
 
-/**
- * Calls a script's function up to three times, because a finished campaign may have no later call that repeats the notification.
- * @returns Why the last call failed, as a clause; `null` after a successful call.
- */
+/** Calls a script's function up to three times, because a finished campaign may have no later call that repeats the notification. */
 async function callNotifier(
   notifier: Notifier,
   message: CampaignNotification,

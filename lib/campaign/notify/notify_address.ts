@@ -37,7 +37,6 @@ export function webhookAddress({ variable, host }: Notify, env: ReadEnv): Webhoo
 /** Shorter parts of an address are ordinary words, which must not be masked. */
 const MIN_PART = 16;
 
-/** Returns the strings to mask: the address without its scheme, the address without its host, and the long parts of its path and query. */
 export function secretsIn({ variable }: Notify, env: ReadEnv): string[] {
   const text = env(variable)?.trim() ?? "";
   if (!URL.canParse(text)) return text === "" ? [] : [text];

@@ -1,6 +1,6 @@
 /**
- * The interface of a pipeline format, and functions that put user-provided text into shell scripts and YAML. Formats are deterministic: the same
- * input gives the same bytes.
+ * Formats are deterministic: the same input gives the same bytes.
+ *
  * @module
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
@@ -66,11 +66,7 @@ function isPlain(text: string): boolean {
   return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\ufffd]/u.test(text);
 }
 
-/**
- * @param what Name of the file for the message.
- * @returns The path without a leading `./`.
- * @throws {UsageError} if the path leads out of the working directory, or has a character that `sha256sum` escapes or jobs cannot use.
- */
+/** Rejects paths outside the working directory, and characters that `sha256sum` escapes or that jobs cannot use. */
 export function checkCarriedPath(what: string, path: string): string {
   const short = path.replace(/^(?:\.\/+)+/, "");
   const advice = "run the command in the root of the repository, and give the path relative to it";

@@ -1,7 +1,3 @@
-/**
- * Reads a campaign and the files that its jobs need, and renders the files of the CI system. Sends nothing.
- * @module
- */
 import { UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import { environmentVariable } from "../../runtime.ts";
@@ -127,10 +123,6 @@ const SPARE_AT_GATE = 2;
 /** Number of spare waves after the expected end of the campaign, because runs may take longer or be retried. */
 const SPARE = { least: 2, share: 0.1 };
 
-/**
- * Plans a wave for each time at which the forecast expects work, and some spare waves.
- * @throws {UsageError} if the campaign was stopped, or if its windows never open.
- */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
   if (memory.stopped !== null) {
     const why = `the campaign was stopped by ${whoStopped(memory.stopped)}`;

@@ -1,7 +1,3 @@
-/**
- * What needs attention, and what to do about it: entries for the campaign as a whole, and one entry for each group of items with the same cause.
- * @module
- */
 import { groupBy } from "../../lookup.ts";
 import type { CampaignItem, CampaignView, CauseGroup } from "../view/view.ts";
 import { NO_CHANGE } from "../view/verdicts.ts";
@@ -61,7 +57,7 @@ interface NewestParts {
   command: string;
 }
 
-/** Returns the parts that help to find the cause of a group, in display order. Untrusted text: agents wrote the lines. */
+/** Untrusted text: agents wrote the lines. */
 export function newestParts(
   { newest, count }: Attention,
   { mayLink = () => true, max = MAX_ENDINGS, rest }: NewestOptions,
@@ -165,10 +161,6 @@ interface Context {
 
 const MAX_NAMED = 20;
 
-/**
- * Entries about the whole campaign come first, then groups in the order of their verdicts. Larger groups come before smaller groups.
- * @param problem Message of the error that stopped the last step, if the view does not contain it.
- */
 export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null): Attention[] {
   const names = itemNames(view.items);
   const context: Context = { view, command, names };
@@ -207,7 +199,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   ];
 }
 
-/** The step after a retry, for a campaign without a next wave. A stopped campaign must be resumed, because a retry does not revoke the stop. */
+/** A stopped campaign must be resumed after a retry, because a retry does not revoke the stop. */
 function afterwardsEntry({ view, command }: Context): Attention {
   const { stateReason, causes } = view;
   const asks = causes.some(({ verdict }) => verdict === "needs-input");

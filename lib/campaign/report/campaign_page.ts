@@ -1,7 +1,3 @@
-/**
- * Renders `campaign.html`, a page for people: the state of the campaign, what needs attention, and details.
- * @module
- */
 import { bar, type ChartLine, figure, lines } from "../../report/chart.ts";
 import {
   action,
@@ -198,7 +194,6 @@ function countWords(view: CampaignView): string {
 
 const MAX_CANARY = 50;
 
-/** The panel for the approval of the canary, with the information for the decision. After a failure, the first steps are above the panel. */
 function gate(view: CampaignView, command: CampaignCommand, context: RowContext): Html {
   const { names, nowMs } = context;
   const judged = view.items.filter(({ verdict }) => hasVerdict(verdict)).slice(0, MAX_CANARY);

@@ -1,8 +1,3 @@
-/**
- * Items that did not succeed, grouped by identical cause.
- *
- * @module
- */
 import { plainText } from "../../text/plain_text.ts";
 import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../view/verdicts.ts";
@@ -115,7 +110,6 @@ function variables(text: string, to: Builder): void {
   });
 }
 
-/** Returns the position of a path in a temporary folder; `undefined` if there is none. A file name at the end of the path is not included. */
 function temporaryPath(token: string): { from: number; until: number } | undefined {
   const match = /(?<=^|[:@,])(?:file:\/\/)?(?:[A-Za-z]:)?[\\/](?![\\/])[^:]*/.exec(token);
   if (match === null) return undefined;
@@ -205,7 +199,7 @@ function causePattern({ reason, repository }: CampaignItem, names: CampaignNames
   return to.end();
 }
 
-/** Verdicts without success, and starts that fail because of the service. Skipped items are left out, because a person chose to skip them. */
+/** Skipped items are left out, because they need no attention. */
 const TROUBLES: readonly ItemState[] = [
   ...ITEM_VERDICTS.filter((verdict) => !GOOD_VERDICTS.includes(verdict)),
   "service",
@@ -283,13 +277,9 @@ function merge(group: Group, { values }: CausePattern): void {
 }
 
 /**
- * Groups items by verdict and cause. Two reasons have the same cause if they differ only in numbers, ids, hashes, temporary folders, and names of
- * repositories and branches. The text of a group shows a variable part only if all its items share the value. Takes linear time.
- * @param items All items of the campaign, because their names are needed. Each item that did not succeed is in exactly one group. Items with a stuck
- * pull request follow, grouped by what they are waiting for.
- * @param unanswered Names of items whose start has had no response for so long that a person should check. @default none
- * @returns The largest group first. Groups of the same size are in the order of verdicts, then of items. The word of a group depends only on its
- * verdict and its cause.
+ * The text of a group shows a variable part only if all its items share the value. Takes linear time.
+ *
+ * @param items All items of the campaign, because their names are needed.
  */
 export function groupByCause(
   items: readonly CampaignItem[],

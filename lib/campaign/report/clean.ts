@@ -42,10 +42,7 @@ const keep = <T>(value: T): T => value;
 const orNull = <T, R>(clean: (value: T) => R) => (value: T | null): R | null => value === null ? null : clean(value);
 const all = <T, R>(clean: (value: T) => R) => (values: readonly T[]): R[] => values.map(clean);
 
-/**
- * Returns a function that copies an object with cleaned fields, in the order of the rules. The copy omits fields without a rule, and fields that
- * become `undefined`.
- */
+/** The copy omits fields without a rule, and fields that become `undefined`. */
 function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Exclude<T[K], undefined>) => T[K] }) {
   const entries = Object.entries(rules) as [keyof T, (value: unknown) => unknown][];
   return (value: T): T => {
@@ -54,12 +51,7 @@ function fields<T extends object>(rules: { readonly [K in keyof T]-?: (value: Ex
   };
 }
 
-/**
- * Puts every text on one line, normalizes it with `plainText`, redacts it and truncates it. Only this program's own token is removed from ids. An
- * address of a pull request that must not be a link becomes `null`. An invalid time becomes `null` or is omitted. In a field that requires a time, an
- * invalid time becomes `1970-01-01T00:00:00.000Z`.
- * @param redactToken Removes only this program's own token.
- */
+/** Only this program's own token is removed from ids. */
 export function cleanCampaign(view: CampaignView, redact: Redact, redactToken: Redact): CampaignView {
   const line = remember(oneLine);
   // Text is truncated after redaction, because a part of a token would not be recognized.

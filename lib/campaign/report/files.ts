@@ -1,6 +1,6 @@
 /**
- * The names of a campaign's reports in its directory. They are separate from the renderers, so that programs that only look for the files do not load
- * the renderers.
+ * Separate from the renderers, so that programs that only look for the files do not load the renderers.
+ *
  * @module
  */
 

@@ -1,7 +1,3 @@
-/**
- * Renders `campaign.md`, which is also the step summary on GitHub: the state of the campaign, what needs attention and how to fix it, and tables.
- * @module
- */
 import type { PlatformLinks } from "../../ci/platform.ts";
 import { jobLinks } from "../../report/markdown.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
@@ -212,7 +208,6 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** @param sizeOf Size of a value in bytes. */
 function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes: number, maxCount = Infinity): T[] {
   const fittingValues: T[] = [];
   let bytes = 0;

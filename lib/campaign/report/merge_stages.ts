@@ -1,8 +1,3 @@
-/**
- * Describes how far the pull requests of a campaign are from being merged, with the next command for each stage.
- *
- * @module
- */
 import { instantMs, roundSpanText } from "../../run/result.ts";
 import type { Words } from "../../text/document.ts";
 import type { CampaignView, MergeGroup, MergeStage } from "../view/view.ts";
@@ -22,7 +17,6 @@ const [MAX_OWNERS, MAX_LINKS] = [5, 500];
 interface MergeRow {
   readonly text: Words;
   readonly command: string | null;
-  /** The link of a blocked pull request is followed by the reason. */
   readonly links: readonly Words[];
 }
 
@@ -56,7 +50,6 @@ function countText(stage: MergeStage, count: number): string {
   return `${count} ${STAGES[stage][count === 1 ? 0 : 1]}`;
 }
 
-/** For example, `3 are waiting for review: acme 2, ben 1; the oldest for 4 days`. */
 function lineOf({ stage, owners }: MergeGroup, count: number, nowMs: number): Words {
   const text = countText(stage, count);
   if (stage === "merged") return text;

@@ -1,5 +1,6 @@
 /**
- * The next step when a campaign is waiting for a person. All reports and screens use this module, so they all show the same step.
+ * All reports and screens use this module, so they all show the same step.
+ *
  * @module
  */
 import { areRunsOver, FAILED_VERDICTS, isFinal, NO_CHANGE } from "../view/verdicts.ts";
@@ -41,7 +42,6 @@ interface NextStep {
   readonly command: readonly [verb: string, ...args: string[]];
 }
 
-/** Returns `null` if nothing is left to do, or if no single command is right. */
 export function nextStep(view: CampaignView, wave: "advance" | "run"): NextStep | null {
   if (view.waitingFor === "stopped" || view.pending?.hold === "stopped") return { first: null, command: ["resume"] };
   const isClosed = isAtGate(view);

@@ -1,7 +1,3 @@
-/**
- * Describes what the pull requests that still need waves are waiting for.
- * @module
- */
 import { formatCount } from "../../text/duration.ts";
 import type { PendingPulls, PendingReason } from "../view/view.ts";
 
@@ -19,7 +15,6 @@ export const PENDING_WORDS: Readonly<Record<PendingReason, string>> = {
   unread: "that could not be read",
 };
 
-/** For example, `3 pull requests are waiting to be merged: 2 for a review, 1 with failed checks`. */
 export function pendingText({ merges, groups }: PendingPulls): string {
   const count = groups.reduce((sum, { items }) => sum + items.length, 0);
   const parts = groups.map(({ reason, items }) => `${items.length} ${PENDING_WORDS[reason]}`);

@@ -105,10 +105,6 @@ export function boundText(
   return texts[bound];
 }
 
-/**
- * Returns the text after the label "next start"; `null` if no item is ready to start.
- * @param stays Whether this process sends the starts, so there is no wave to wait for. @default whether a process is running the campaign
- */
 export function nextStartText(view: CampaignView, stays: boolean = view.writer !== null): string | null {
   const { waitingFor, quota, counts, items } = view;
   if (waitingFor === null) return stays ? "right away" : "comes with the next wave";
@@ -248,10 +244,6 @@ export function stateDetail(view: CampaignView, stays: boolean = view.writer !==
 /** Delay after which a due wave is reported as late. Schedules of CI systems are often late themselves. */
 export const LATE_MS = 15 * 60_000;
 
-/**
- * Returns when the next wave is due, for example `2026-12-01 14:05 UTC (in 12 min)`, `due now` or `due since …`; `null` if there is no next wave, or
- * if a running process replaces the waves.
- */
 export function waveTimeText(
   { nextWaveAt, writer }: CampaignView,
   nowMs: number,
@@ -274,7 +266,7 @@ export function endBasis(view: Pick<CampaignView, "items">): string {
     : "based on an assumed mean run duration, because no run has succeeded or failed yet";
 }
 
-/** Whether a finished run shows how long runs take. A cancelled run does not. */
+/** A cancelled run does not show how long runs take. */
 export function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
   return items.some(({ endedAt, verdict }) => endedAt !== null && verdict !== "cancelled");
 }
@@ -312,10 +304,6 @@ export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: numb
   return atWork ? Math.max(0, nowMs - began) : null;
 }
 
-/**
- * Display names of items, by item id. A name consists of the repository and, if the item has one, its root directory. The base branch is added only
- * if the same repository and root occur twice.
- */
 export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
   const named = items.map((item) => {
     const { repository, root } = item;
@@ -337,7 +325,6 @@ export interface CampaignCommand {
    * flags.
    */
   readonly permits?: readonly string[];
-  /** Flags for reading pull requests. */
   readonly forge?: ForgeFlags;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Writes the reports of a campaign. Sends no requests and throws no errors: a report that cannot be written does not change the verdict.
+ * A report that cannot be written does not change the verdict, so writing throws no errors.
+ *
  * @module
  */
 import type { PlatformFiles, PlatformLinks } from "../../ci/platform.ts";
@@ -379,11 +380,8 @@ interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> 
 }
 
 /**
- * Writes reports to the campaign's directory, and appends outputs and the summary to the files of the CI system.
  * @param view Does not have to be cleaned.
- * @param directory Path of the directory, with `/`.
  * @param redact Removes secrets from text before the text is escaped.
- * @returns The reports that could not be written.
  */
 export function writeCampaignReports(
   view: CampaignView,

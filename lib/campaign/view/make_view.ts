@@ -1,8 +1,3 @@
-/**
- * Computes the view of a campaign from its memory, without side effects.
- *
- * @module
- */
 import { isObject } from "../../lookup.ts";
 import { checkResultSchema } from "../../result/result_schema.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
@@ -46,7 +41,6 @@ import type { CampaignAbout, CampaignItem, CampaignView, ItemResult } from "./vi
 
 export interface ViewInput {
   nowMs: number;
-  /** `null` if no run has ended. {@linkcode DEFAULT_MEAN_RUN_MS} is then used. */
   meanRunMs: number | null;
   /**
    * When the campaign was last checked. The time of the next wave is computed from this time. @default the time of the last record, otherwise `nowMs`
@@ -54,7 +48,6 @@ export interface ViewInput {
   lookedAtMs?: number | undefined;
   /** Number of the user's active sandboxes; `null` if they were not read. @default the number in the journal */
   sandboxes?: number | null | undefined;
-  /** Describes the other process that is working on the campaign. @default {null} */
   writer?: string | null | undefined;
   /**
    * Whether a process follows the campaign until the campaign is done, so no further wave is needed to detect the end. @default whether another
@@ -262,10 +255,7 @@ function sandboxesView(
 }
 
 /**
- * Estimates the end of the campaign. A run blocks other starts until its end is detected. `null` while a run waits for an answer, because the time of
- * the answer cannot be predicted.
- *
- * @param isApproved Whether a closed gate is treated as open. @default {false}
+ * A run blocks other starts until its end is detected. `null` while a run waits for an answer, because the time of the answer cannot be predicted.
  */
 function endMs(
   memory: CampaignMemory,

@@ -1,6 +1,6 @@
 /**
- * How close the pull requests of a campaign are to being merged, based on their last known state. Only `merge/judge.ts`, which reads more data,
- * decides whether a pull request can be merged.
+ * The stages are based on the last known state of the pull requests. Only `merge/judge.ts`, which reads more data, decides whether a pull request can
+ * be merged.
  *
  * @module
  */
@@ -11,7 +11,6 @@ import type { CampaignItem, MergeGroup, MergeStage, PullRequestView } from "./vi
 
 const MERGE_STAGES: readonly MergeStage[] = ["merged", "queued", "ready", "review", "checks", "blocked"];
 
-/** `undefined` if there is no pull request, if the pull request is closed or was not read, or if the item was skipped. */
 export function stageOf(
   { verdict, pullRequestState: pull }: Pick<CampaignItem, "verdict" | "pullRequestState">,
   merge: MergeMemory | null,

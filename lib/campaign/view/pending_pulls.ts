@@ -1,6 +1,5 @@
 /**
- * The pull requests that still need waves after all items of a campaign have their verdicts. Depending on the campaign file, waves merge, fix or set
- * up these pull requests. Only this module decides whether a campaign is `merging` or `done`.
+ * Only this module decides whether a campaign is `merging` or `done`.
  *
  * @module
  */
@@ -120,10 +119,6 @@ function redItems(items: CampaignMemory["items"]): ItemMemory[] {
   );
 }
 
-/**
- * In the order of the lock. If a follow-up is not possible, `reason` says why. An item gets one follow-up at a time, up to the limit in the campaign
- * file.
- */
 export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">) {
   const rule = lock.onFailedChecks;
   if (rule === null) return [];

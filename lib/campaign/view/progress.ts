@@ -1,9 +1,3 @@
-/**
- * The progress of a campaign, computed from its memory: which items are next, which gate must close, and whether the campaign continues without a
- * person.
- *
- * @module
- */
 import { EXIT, type ExitName } from "../../exit_codes.ts";
 import {
   ABANDONED_MS,
@@ -43,7 +37,6 @@ export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory)
   return stopped?.cancel === true || skipped?.cancel === true;
 }
 
-/** Whether the run of the open start must be looked up because of a person's decision. */
 function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && item.state !== "unknown" && (item.settle || isToCancel(memory, item));
 }
@@ -79,7 +72,7 @@ function waitOf(waits: readonly number[], count: number): number {
   return waits[Math.min(Math.max(count, 1), waits.length) - 1] ?? 0;
 }
 
-/** When starts can continue after unanswered starts, by the service's clock; `null` if starts are not paused. */
+/** By the service's clock. */
 export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): number | null {
   if (unanswered === null) return null;
   // A time in the future comes from a clock that was changed.
@@ -87,7 +80,7 @@ export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): nu
 }
 
 /**
- * The time is by the service's clock. -Infinity if the item can be started immediately.
+ * By the service's clock.
  *
  * @param isShared Whether another machine may be about to send a start that has not been answered yet.
  */
@@ -162,7 +155,6 @@ function isGood({ state, followUp }: ItemMemory): boolean {
   return GOOD_VERDICTS.includes(state) || followUp !== null;
 }
 
-/** An automatic gate opens again once all items of the canary have succeeded or were skipped. */
 export function isCanaryClosed(memory: CampaignMemory): boolean {
   const { lock: { canary }, gates } = memory;
   if (!gates.canary.closed) return false;
@@ -210,7 +202,6 @@ function startableItems(memory: CampaignMemory): ItemMemory[] {
   return Object.values(groups).flat();
 }
 
-/** Skipped items and pull requests of a local Mogplex are not counted. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
@@ -274,7 +265,6 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   return { type: "gate", gate: "canary", reason };
 }
 
-/** `stop-after-failures` counts only items that ended after the last approval. */
 function sinceApproval({ ended, failures, gates: { threshold: { approved } } }: CampaignMemory) {
   return { ended: ended - (approved?.ended ?? 0), failures: failures - (approved?.failures ?? 0) };
 }
@@ -375,7 +365,6 @@ export function paceInput(
   };
 }
 
-/** `null` once a run has finished. Also `null` for a local service, which has no quotas. */
 export function assumedLingerMs({ ended, quotas }: CampaignMemory): typeof LINGER_MS | null {
   return ended === 0 && quotas.length > 0 ? LINGER_MS : null;
 }
@@ -414,10 +403,7 @@ export function pendingOf(memory: CampaignMemory, nowMs: number): PendingPulls |
   return pending === null || hold === null ? pending : { ...pending, hold };
 }
 
-/**
- * The state of the campaign, and why it does not continue without a person. A stop remains in effect after all items have ended, because a retry does
- * not revoke the stop.
- */
+/** A stop remains in effect after all items have ended, because a retry does not revoke the stop. */
 export function campaignState(
   memory: CampaignMemory,
   nowMs: number,

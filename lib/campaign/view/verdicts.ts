@@ -1,10 +1,3 @@
-/**
- * The verdicts of items, the states of campaigns, and the rules that follow from a verdict. `docs/campaigns.md`, "Words", explains these terms to
- * users.
- *
- * @module
- */
-
 /** In the order of tables: verdicts that need attention come first. An item with a verdict does not continue without a person. */
 export const ITEM_VERDICTS: readonly ItemVerdict[] = [
   "needs-input",
@@ -76,24 +69,17 @@ export function isFinal(state: ItemState): boolean {
 
 export interface ItemTotals {
   items: number;
-  /** The sum of `good`, `skipped` and `bad`. */
   ended: number;
   good: number;
   skipped: number;
   bad: number;
-  /** Items whose run is waiting for a person. They have not finished. */
   asking: number;
-  /** Items whose run is active and is not waiting for a person. */
   running: number;
 }
 
 export const NO_CHANGE = "no change";
 
-/**
- * Only this function decides which items are treated as good, failed or unfinished.
- *
- * @param counts Number of items by state. A missing state is treated as 0.
- */
+/** Only this function decides which items are treated as good, failed or unfinished. */
 export function totalsOf(counts: Readonly<Partial<Record<ItemState, number>>>): ItemTotals {
   const sum = (states: readonly ItemState[]) => states.reduce((total, state) => total + (counts[state] ?? 0), 0);
   const { skipped = 0, running = 0, "needs-input": asking = 0 } = counts;
@@ -124,7 +110,6 @@ const OUTCOMES: ReadonlyMap<string, ItemOutcome> = new Map([
 
 export type ItemOutcome = "success" | "failed" | "cancelled" | "awaiting_input" | "deadline" | "error";
 
-/** `undefined` for `skipped`, for states without a verdict, and for words that are not verdicts. */
 export function outcomeOf(verdict: string): ItemOutcome | undefined {
   return OUTCOMES.get(verdict);
 }
@@ -162,7 +147,7 @@ export type CampaignState =
   | "merging"
   | "done";
 
-/** Whether every item has its final verdict. Pull requests may still need waves, which can also start runs that fix failed checks. */
+/** Pull requests may still need waves, which can also start runs that fix failed checks. */
 export function areRunsOver(state: CampaignState): boolean {
   return state === "merging" || state === "done";
 }

@@ -1,8 +1,3 @@
-/**
- * The current state of a campaign as plain data, computed from its lock and its journal.
- *
- * @module
- */
 import type { ChecksState, PullRequestStatus, ReviewState } from "../../forge/model.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
