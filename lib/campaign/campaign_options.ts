@@ -139,20 +139,10 @@ export interface CampaignForge {
 }
 
 export interface CampaignOptions extends ConnectOptions {
-  /** Directory for the lock, the journal and the reports, relative to the working directory. @default {"mogplex-campaign"} */
   directory?: string | undefined;
-  /**
-   * Where the lock and the journal are stored between two waves: `dir` for the directory itself, or `git:REMOTE#BRANCH` for a branch of a Git
-   * repository. REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
-   */
   home?: string | undefined;
   memory?: MemoryHome | undefined;
-  /** Whether the campaign file can name files outside its folder. @default {false} */
   allowOutside?: boolean | undefined;
-  /**
-   * Name of a variable that contains the address of a webhook. This option lets the campaign file name a variable that begins with neither
-   * `CAMPAIGN_` nor `MOGPLEX_WEBHOOK`.
-   */
   webhookVariable?: string | undefined;
   /**
    * Reads pull requests from their forges, with the token in each forge's variable, such as `GITHUB_TOKEN`. Without this option, pull requests are
@@ -165,13 +155,9 @@ export interface CampaignOptions extends ConnectOptions {
   notifier?: Notifier | undefined;
 }
 
-/** Options for {@linkcode Campaigns.plan}. */
 export interface PlanCampaignOptions extends CampaignOptions {
-  /** Whether repositories that cannot be used are kept as `invalid` items instead of causing an error. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Assumed mean duration of a run, in milliseconds. Forecasts use this value until a run has ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Whether to plan without writing anything. @default {false} */
   dryRun?: boolean | undefined;
 }
 
@@ -215,20 +201,14 @@ export interface CampaignPlan {
   forecasts: WavesForecast[];
 }
 
-/** Options for {@linkcode Campaigns.advance}. */
 export interface AdvanceCampaignOptions extends CampaignOptions {
-  /** Whether repositories that cannot be used are kept as `invalid` items, if this call makes the plan. @default {false} */
   skipInvalid?: boolean | undefined;
-  /** Name of the person who approves. Closed gates are opened before anything is started. @default gates stay closed */
   approvedBy?: string | undefined;
-  /** Assumed mean duration of a run, in milliseconds. Forecasts use this value until a run has ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called for each event. If the function throws, the wave ends with that error. The `end` event is sent only when the campaign is done. */
+  /** If the function throws, the wave ends with that error. */
   onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 
-/** Options for {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
-  /** Maximum duration of the call, in milliseconds: more than 0, at most 30 days. When the call ends, open runs continue. @default 30 days */
   timeoutMs?: number | undefined;
 }

@@ -42,7 +42,6 @@ export interface ChangePlan {
 
 export interface Changed {
   readonly plan: ChangePlan;
-  /** Includes changes that earlier commands requested. */
   readonly results: readonly WriteResult[];
   readonly view: CampaignView;
 }

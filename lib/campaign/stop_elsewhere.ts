@@ -1,5 +1,6 @@
 /**
- * The lock and the journal are not changed here: the process that uses the directory records the stop.
+ * While another process uses the directory, this process changes neither the lock nor the journal: it writes a request, and the other process records
+ * the stop.
  *
  * @module
  */

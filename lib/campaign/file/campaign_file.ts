@@ -132,7 +132,6 @@ export interface CampaignFile {
   merge: MergeRules | null;
   /** Names of bots that the forge does not mark as bots. Their approvals are ignored. */
   notPeople: readonly string[];
-  /** Empty if runs can always start. */
   windows: readonly StartWindow[];
   notify: Notify | null;
 }

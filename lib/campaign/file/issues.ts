@@ -104,7 +104,6 @@ function unknownKey(key: string, names: readonly string[], atTop: boolean): stri
 
 type Leaf = { issue: Issue; path: Path };
 
-/** Whether the issue rules out an alternative of a union: the value has another type, or a required key of the alternative is missing. */
 function isOtherForm(issue: Issue, node: TreeNode | undefined): boolean {
   if (issue.code !== "invalid_type") return false;
   return issue.path.length === 0 || node !== undefined && nodeAt(node, issue.path) === undefined;

@@ -350,7 +350,6 @@ export function templateProblems(text: string, variableNames: readonly string[])
   return problems.sort((a, b) => a.offset - b.offset);
 }
 
-/** A `{{` that does not begin a variable stays unchanged. */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
   const { parts } = typeof text === "string" ? parseTemplate(text) : text;
   const attempted = "fill in a template";
@@ -520,7 +519,6 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
 
 class Branches {
   readonly #first = new Map<string, RepositoryEntry>();
-  /** Keys are prefixes of branch names that end before a slash. Values are branches below these prefixes. */
   readonly #above = new Map<string, string>();
 
   problem(branch: string, entry: RepositoryEntry & { kind: "repository" }, advice: string): string | undefined {

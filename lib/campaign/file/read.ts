@@ -203,7 +203,6 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** Returns the position of the whole value if escapes or line breaks prevent a match. */
 function placeInside(
   source: CheckedTree["source"],
   node: ScalarNode,

@@ -743,7 +743,6 @@ class Round {
     }
   }
 
-  /** If the forge does not return the pull request, the intent stays open, and the next round reads the pull request again. */
   async #readBack(entry: Mergeable, merge: MergeMemory, reason: string): Promise<void> {
     const { item, url } = entry;
     const { clock, signal, clean } = this.#work;

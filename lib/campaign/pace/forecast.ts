@@ -31,7 +31,6 @@ export interface ForecastInput {
   lingerMs?: number | undefined;
   refusedUntilMs?: number | null | undefined;
   waveEveryMs?: number | undefined;
-  /** Whether a single process detects the end of a run only at its next read, instead of immediately. */
   looks?: boolean | undefined;
 }
 
@@ -42,7 +41,6 @@ interface Relaxation {
 }
 
 export interface Forecast {
-  /** When the end of the last run is detected, in milliseconds since 1970; `null` if no window opens. */
   endsAtMs: number | null;
   waves: number;
   /** Minutes for which a runner is used: one for each wave, or the whole duration of a single process. */

@@ -105,7 +105,6 @@ export interface PaceInput {
   refusedBy?: "start_limit" | null | undefined;
   unansweredUntilMs?: number | null | undefined;
   sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Number of the user's sandboxes that are creating, installing or running; `null` if they could not be read. */
   sandboxes: number | null;
   running: number;
   parallel: number;
@@ -119,7 +118,6 @@ export interface PaceInput {
 export interface Pace {
   starts: number;
   because: CampaignLimit;
-  /** When another start may be possible; `null` if time alone changes nothing, for example if a run must end first. */
   nextMs: number | null;
 }
 

@@ -35,7 +35,6 @@ export class RequestPace {
   readonly #options: RequestPaceOptions;
   /** Maximum total wait after 429 responses. */
   patienceMs = 0;
-  /** If set, requests are also repeated after temporary failures, until the deadline of the pacer. */
   pacer: Pacer | undefined;
   /** The last 429 response. It applies to every request with the token, so nothing is sent before `until`. */
   #refused: { error: RateLimitedError; until: number } | undefined;
@@ -45,7 +44,6 @@ export class RequestPace {
   #counted: number;
   #earlierUntil: number;
 
-  /** @param sentAt The times of new requests are added to this array. */
   constructor(options: RequestPaceOptions, sentAt: number[] = []) {
     this.#options = options;
     this.#sentAt = sentAt;

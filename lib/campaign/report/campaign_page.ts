@@ -90,7 +90,7 @@ import {
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
 
-/** @param view Must come from `cleanCampaign`. All text in it is escaped, and only addresses of pull requests become links. */
+/** @param view Must come from `cleanCampaign`. All text in it is escaped. */
 export function renderCampaignPage(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
   const { command = ANY_COMMAND, problem = null, prompts = [], isShared = false } = options;
   const nowMs = instantMs(view.at) ?? 0;
@@ -316,7 +316,6 @@ function withVariables(task: string): Part {
   );
 }
 
-/** Each change of the campaign's task adds an earlier task. */
 const MAX_EARLIER = 4;
 
 function tasks(prompts: readonly string[]): Html | null {
@@ -585,10 +584,7 @@ function queued({ items }: CampaignView, names: ReadonlyMap<string, string>): Ht
   );
 }
 
-/**
- * How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run; `null` if
- * neither is known. The column is sorted by lines, or by files if the lines are unknown.
- */
+/** How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run. */
 function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   const { files = null, additions = null, deletions = null } = pullRequestState ?? {};
   const lines = additions === null || deletions === null ? null : additions + deletions;

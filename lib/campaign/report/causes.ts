@@ -124,7 +124,6 @@ function temporaryPath(token: string): { from: number; until: number } | undefin
   return { from: match.index, until: match.index + path.length - nameLength };
 }
 
-/** Whether a piece is the short name of the item's repository, and not a word that only looks like the name. */
 function isShortName(piece: string, own: string, before: string, after: string): boolean {
   if (piece.toLowerCase() !== own) return false;
   return /[^a-z]/.test(own) || /[/'"`]$/.test(before) || /^(?:[/@'"`]|\.git\b)/.test(after);

@@ -173,10 +173,7 @@ function earliest(items: readonly CampaignItem[]): string | null {
   return first;
 }
 
-/**
- * Items without a verdict, and items that a person skipped, are reported as skipped. The name of the suite does not contain the round, so that GitLab
- * compares a round with the previous round.
- */
+/** The name of the suite does not contain the round, so that GitLab compares a round with the previous round. */
 function renderCampaignJunit(view: CampaignView): string {
   const { campaign, round, state, items, exitCode, waves } = view;
   const nowMs = instantMs(view.at) ?? 0;
@@ -282,8 +279,6 @@ const PREFIX = "MOGPLEX_";
 /**
  * The outputs, by the name of their variable, such as `MOGPLEX_CAMPAIGN_STATE`. The names are public, so a change requires a new major version. There
  * are only 15, because GitLab limits the variables of a job. Empty if a value is unknown or does not exist.
- *
- * `ITEMS` counts all items. `OPEN` counts unfinished items. The other variables count items with a verdict.
  */
 export function campaignVariables(view: CampaignView): Record<string, string> {
   const { items, ended } = totalsOf(view.counts);
@@ -315,7 +310,7 @@ function renderCampaignGithubOutputs(view: CampaignView): string {
 interface CampaignFormat {
   readonly file: string;
   readonly help: string;
-  /** Renders a view from `cleanCampaign`, without side effects. Only human-readable formats use the options. */
+  /** Renders a view from `cleanCampaign`. Only human-readable formats use the options. */
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 

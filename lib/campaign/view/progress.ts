@@ -75,7 +75,6 @@ function waitOf(waits: readonly number[], count: number): number {
 /** By the service's clock. */
 export function pausedUntilMs({ unanswered }: CampaignMemory, nowMs: number): number | null {
   if (unanswered === null) return null;
-  // A time in the future comes from a clock that was changed.
   return Math.min(unanswered.lastMs, nowMs) + waitOf(PAUSES_MS, unanswered.count);
 }
 

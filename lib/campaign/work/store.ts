@@ -32,7 +32,6 @@ export class Store {
     this.memory = memory;
   }
 
-  /** @param nowMs With `-Infinity`, open starts stay open. */
   static async open(home: Home, lock: Lock, nowMs = -Infinity, quotas?: readonly Quota[]): Promise<Store> {
     const store = new Store(home, newMemory(lock, quotas));
     await home.readJournal((record, place) => store.#take(record, place));
