@@ -1,5 +1,4 @@
 import { UsageError } from "../../errors.ts";
-import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
 import type { Run, StartResult } from "../../model.ts";
 import { type ClaimFor, claimState } from "../../run/claim.ts";
@@ -14,7 +13,8 @@ import {
   withPlannedResult,
 } from "../../run/request.ts";
 import { endAgeMs } from "../../run/start.ts";
-import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
+import { type AnyResult, endOfRun } from "../../run/result.ts";
+import { recordedOutcomeOf } from "../../run/result_view.ts";
 import type { Session } from "../../run/session.ts";
 import { readState, readStateText, requestHash, type RunState, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
@@ -478,20 +478,25 @@ export function recentCampaigns(context: Context): CampaignHere[] {
   }).reverse().slice(0, MAX_CAMPAIGNS);
 }
 
+interface RecentEnd {
+  runId: string;
+  outcome: string | null;
+  exitCode: number | null;
+  pullRequest: string | null;
+}
+
 export function rememberState(
   context: Context,
-  runId: string,
-  outcome: EndOutcome,
-  pullRequest: string | null,
+  { runId, outcome, exitCode, pullRequest }: RecentEnd,
 ): void {
-  add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: short(pullRequest) });
+  add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest) });
 }
 
 export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
-  const { runId, outcome, exitCode, pullRequest, repository, branch } = result;
+  const { runId, exitCode, pullRequest, repository, branch } = result;
   add(context, {
-    ...{ runId, outcome, exitCode, pullRequest: short(pullRequest.url), repository: short(repository) },
+    ...{ runId, outcome: recordedOutcomeOf(result), exitCode, pullRequest: short(pullRequest.url), repository: short(repository) },
     ...branch.pushed !== null && { branch: short(branch.pushed) },
   });
 }

@@ -4,6 +4,7 @@ import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
 import { readFacts } from "../../run/events.ts";
+import { lackedSandbox } from "../../run/no_sandbox.ts";
 import { END_EXIT, endOfRun, instantMs, roundSpanText } from "../../run/result.ts";
 import { cutCells } from "../../text/cells.ts";
 import { plainText } from "../../text/plain_text.ts";
@@ -73,7 +74,7 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
   return [...runs.values()].reverse();
 }
 
-const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
+const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled", "not_started"];
 /** Maximum number of runs whose status is requested. The service accepts 60 requests a minute. */
 const MOST_ASKED = 10;
 const ASK_MS = 10_000;
@@ -93,18 +94,20 @@ async function askStates(context: Context, runs: readonly RecentRun[]): Promise<
     const { session: { client } } = openOneShot(context);
     const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
     for (const run of openHere) {
-      const status = (await ifFound(client.getRun(run.runId, call)))?.status;
+      const answer = await ifFound(client.getRun(run.runId, call));
+      const status = answer?.status;
       const hasFacts = status === "failed" || status === "success";
       const facts = hasFacts ? await readFacts(client, run.runId, call) : undefined;
       const end = status === undefined ? undefined : endOfRun(status, facts);
-      if (end === undefined || end === "awaiting_input") {
+      if (answer === undefined || end === undefined || end === "awaiting_input") {
         run.status = status ?? UNKNOWN;
         continue;
       }
-      run.outcome = end;
-      run.exitCode = EXIT[END_EXIT[end]];
+      const isStarted = end !== "failed" || !lackedSandbox(answer);
+      run.outcome = isStarted ? end : "not_started";
+      run.exitCode = EXIT[isStarted ? END_EXIT[end] : "rateLimited"];
       run.pullRequest = facts?.pullRequest.url ?? run.pullRequest;
-      rememberState(context, run.runId, end, run.pullRequest);
+      rememberState(context, run);
     }
   } catch (error) {
     if (!(error instanceof MogplexError)) throw error;

@@ -16,6 +16,7 @@ import { unknownHarness } from "../../service/validate.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { VARIABLES } from "../../variables.ts";
+import { ENVIRONMENT } from "../environment.ts";
 import { readVariables } from "./permissions.ts";
 import { KEY_PART, KEY_SCOPE } from "../options.ts";
 import { isLaptop, type Places, readPlaces, readRunSettings } from "../settings.ts";
@@ -223,6 +224,13 @@ export async function checkCi(context: Context): Promise<Check> {
   );
 }
 
+/** Some variables have another name than their flag: `--repo` is MOGPLEX_REPO_ID, which nobody guesses. */
+function variableOfFlag(name: string): string | undefined {
+  const flag = name.slice("MOGPLEX_".length).toLowerCase().replaceAll("_", "-");
+  const variable = ENVIRONMENT.find(({ option }) => option?.name === flag);
+  return variable && `${variable.name} (or the flag --${flag})`;
+}
+
 /** Variables that a document or a recipe mentions, but that the program does not read. */
 const OTHER_VARIABLES = ["MOGPLEX_CI", "MOGPLEX_FILE", "MOGPLEX_SCHEDULE"];
 
@@ -240,7 +248,7 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
   const set = ownNames.filter((name) => io.env(name));
   if (odd.length === 0) return ok("variables", set.length === 0 ? "no MOGPLEX_ variable is set" : set.join(", "));
   const advice = odd.map((name) => {
-    const hint = nearest(name.toUpperCase(), ownNames);
+    const hint = variableOfFlag(name) ?? nearest(name.toUpperCase(), ownNames);
     return hint === undefined ? `Unset ${name}` : `Did you mean ${hint} instead of ${name}?`;
   });
   return warning("variables", `unknown names: ${odd.join(", ")}`, advice.join("; "));

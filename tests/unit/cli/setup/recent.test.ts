@@ -273,6 +273,25 @@ test("runs recent, follow and report call a run cancelled that was cancelled whi
   }
 });
 
+test("runs recent says that no agent was started when the run got no sandbox", async () => {
+  const detach = ["run", "--detach", ...RUN.slice(2)];
+  for (const [args, code, isAsked] of [[detach, 0, true], [[...RUN, "--timeout", "5m"], 75, false]] as const) {
+    const { cli, clock, requests } = world("boot-failure");
+    const started = await cli([...args], { env: HOME });
+    expect(started.code).toBe(code);
+    const files = Object.fromEntries(started.io.files);
+    clock.advance(600_000);
+    requests.length = 0;
+    const { stdout, io } = await cli(["runs", "recent", "--json"], { env: HOME, files });
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "not_started", status: "not_started", exitCode: 75 });
+    expect(requests.length > 0).toBe(isAsked);
+    requests.length = 0;
+    const again = await cli(["runs", "recent"], { env: HOME, files: Object.fromEntries(io.files) });
+    expect(again.stdout).toContain("\nnot_started ");
+    expect(requests).toEqual([]);
+  }
+});
+
 test("runs recent does not ask about runs of another service, and keeps a short repository whole at 80 columns", async () => {
   const { cli, requests } = world("");
   const run = { startedAt: "2026-01-01", runId: crypto.randomUUID(), origin: "http://127.0.0.1:4010" };

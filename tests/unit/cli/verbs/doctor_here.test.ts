@@ -112,6 +112,14 @@ test("doctor finds misspelt variables of ours", async () => {
   );
 });
 
+test("doctor knows the variable of a flag with another name", async () => {
+  const { advice } = await check("variables", { env: { MOGPLEX_REPO: "acme/web", MOGPLEX_HOME: "x" } });
+  expect(advice).toBe(
+    "Did you mean MOGPLEX_REPO_ID (or the flag --repo) instead of MOGPLEX_REPO?; " +
+      "Did you mean MOGPLEX_CAMPAIGN_HOME (or the flag --home) instead of MOGPLEX_HOME?",
+  );
+});
+
 test("doctor knows the outputs of an earlier job, the token's own variable, and variables that documents ask for", async () => {
   const env = {
     MOGPLEX_RUN_STATUS: "success",
