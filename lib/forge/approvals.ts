@@ -47,7 +47,7 @@ export interface NotCounted {
   readonly notPeople: readonly string[];
 }
 
-/** `unknown`: the forge does not show all comments or approvals. */
+/** `unknown`: the forge does not show enough to decide. */
 export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;
@@ -64,11 +64,7 @@ export interface ApprovalVerdict {
 
 const MAX_NAMES = 5;
 
-/**
- * An approval of the newest commit counts if its author is a person who can push now. Approvals by the following users do not count: the user who
- * requested the work, the author of the pull request, users who wrote or pushed commits, and the owner of the token. A request for changes by a
- * person who can push counts for every commit.
- */
+/** An approval counts only for the newest commit. A request for changes counts for every commit. */
 export function judgeApprovals(reading: ReviewReading, notCounted: NotCounted): ApprovalVerdict {
   const { head, required, opinions } = reading;
   const needed = required === null ? null : Math.max(required, 1);
@@ -127,7 +123,6 @@ function timeOf(approvals: readonly Opinion[], enough: number): string | null {
   return times.sort((a, b) => a.ms - b.ms)[enough - 1]?.at ?? null;
 }
 
-/** Why an approval does not count, as a clause; `null` if the approval counts. `isUnknown`: the forge does not show whether the approval counts. */
 function objectionTo(
   { by, commit, at, mayPush }: Opinion,
   { head, author, writers, pushers = [], requesters: mentioners = [], retargetedAt = null }: ReviewReading,
@@ -159,10 +154,7 @@ function objectionTo(
   return mentioners === null ? unknown(`whether ${name} asked for this work`) : null;
 }
 
-/**
- * Adds the users whom comments name as requesters. The comments are read only if the verdict depends on them.
- * @param read Returns `null` as described in {@linkcode ReviewReading.requesters}.
- */
+/** Comments can only invalidate approvals, so they are read only if there are enough approvals. */
 export async function withRequesters(
   review: ReviewReading,
   notCounted: NotCounted,

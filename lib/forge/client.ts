@@ -1,8 +1,3 @@
-/**
- * Sends requests to one forge, interprets the responses, and retries requests within limits.
- *
- * @module
- */
 import * as z from "zod/mini";
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError } from "../errors.ts";
@@ -54,25 +49,17 @@ export const NO_READ_ACCESS: Unread = { ok: false, reason: "this token has no re
 interface ForgeCall<T> {
   what: string;
   path: string;
-  /** Sent as JSON. The default method is `POST` with a body, and `GET` without a body. */
   body?: unknown;
   /** The request must be idempotent unless `write` is `once`, because it may be retried. */
   method?: "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
-  /**
-   * Set for requests that change something. Writes to a host are at least a second apart. `once`: the request is retried only if the forge certainly
-   * did not execute it. See also {@linkcode isLost}. @default a read, or a note, which has its own limits
-   */
+  /** `once`: the request is retried only if the forge certainly did not execute it. See also {@linkcode isLost}. */
   write?: "once" | "repeatable" | undefined;
-  /** Returns a value if a refusal (status 400 to 499) is a valid response to this request; `undefined` if the refusal is an error. */
   refusal?(status: number, body: unknown): T | undefined;
   isLimit?(value: unknown): boolean;
-  /** Whether a smaller request may succeed if the forge is too slow for this request. If true, this request is sent only once. @default {false} */
+  /** If true, a request that fails with an error that {@linkcode isTooMuch} recognizes is not retried, because a smaller request may succeed. */
   divisible?: boolean | undefined;
   onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
-  /**
-   * Returns the value from the JSON of a 2xx response; `undefined` if the response is not from the API.
-   * @param text The raw response, which may not be JSON.
-   */
+  /** Returns `undefined` if the response is not from the API. */
   read(value: unknown, text: string, headers: Headers): T | undefined;
 }
 
@@ -82,7 +69,7 @@ export function isHidden(error: unknown): error is ApiError {
 
 /** Maximum number of requests per client: six for each of 1000 pull requests. */
 const BUDGET = 6_000;
-/** Longest duration of a call with its retries. A wait of {@linkcode LIMIT_MS} must fit. */
+/** Must be longer than {@linkcode LIMIT_MS}, so that a call can wait for a rate limit. */
 const CALL_MS = 90_000;
 const ATTEMPT_MS = 20_000;
 const WRITE_CALL_MS = 15 * 60_000;
@@ -93,19 +80,13 @@ const LIMIT_MS = 60_000;
 
 const PARTS_MS = 5 * 60_000;
 
-/** Exit codes for responses about the token. CI systems must not retry after these codes. */
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
 const nextWrites = new WeakMap<Clock, Map<string, number>>();
 
 interface CallRules {
   limits: CallOptions;
-  /**
-   * Returns a clause that explains what a status means for these calls; `undefined` if the status has its usual meaning.
-   * @param token The token in messages, for example `the token in variable GITLAB_TOKEN`.
-   */
   reason(status: number, token: string): string | undefined;
-  /** The repository to show in messages, because a command uses several repositories. @default none */
   repository?: string | undefined;
 }
 
@@ -119,10 +100,7 @@ export class ForgeClient {
   readonly #rules: Partial<CallRules>;
   #unreadParts: { readonly why: string; readonly untilMs: number } | undefined;
 
-  /**
-   * @param api Base address of the API, without a trailing slash. The token is sent only to the origin of this address.
-   * @param narrowed Stricter rules, and the client whose connection, token memory and request budget this client shares.
-   */
+  /** @param api Without a trailing slash. The token is sent only to the origin of this address. */
   constructor(
     world: ForgeWorld,
     { system, tokenHeader }: ClientPlace,
@@ -148,7 +126,6 @@ export class ForgeClient {
     return new ForgeClient(this.#world, this, this.api, this.#token, narrowed);
   }
 
-  /** For requests that do not concern a repository. */
   get ofHost(): ForgeClient {
     return this.within({ repository: undefined });
   }
@@ -265,11 +242,7 @@ export class ForgeClient {
     });
   }
 
-  /**
-   * Sends a request, and retries it while a retry can help. One redirect within the API is followed with the same method and body, because GitLab and
-   * Gitea redirect requests to a renamed repository.
-   * @throws {ApiError | NetworkError | BodyTooLargeError} if the last attempt failed; `signal.reason` if the signal aborts.
-   */
+  /** One redirect within the API is followed with the same method and body, because forges redirect requests to renamed repositories. */
   async call<T>(unnamed: ForgeCall<T>): Promise<T> {
     const { what } = unnamed;
     const { repository } = this.#rules;
@@ -318,10 +291,8 @@ export class ForgeClient {
   }
 
   /**
-   * Reads an optional part of an object. After a failure, all parts are skipped for some minutes, because each part would use up all of its attempts
-   * before it fails.
-   * @returns The value, or why it could not be read, as trusted text for use in parentheses.
-   * @throws errors that also affect the other parts, such as a rate limit or a refused token.
+   * After a failure, all parts are skipped for some minutes, because each part would use up all of its attempts before it fails. `why` is trusted
+   * text.
    */
   async getPart<T>(read: () => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; why: string }> {
     const { clock } = this.#world;
@@ -377,7 +348,7 @@ function isLastPage(headers: Headers): boolean | undefined {
   return link === null ? undefined : !/;\s*rel="?next\b/.test(link);
 }
 
-/** Whether a proxy sent the response. If an API rejects a request, the response is JSON. */
+/** If an API rejects a request, its response is a JSON object. Other responses come from a proxy. */
 function isPage({ status, text }: Answer): boolean {
   return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
 }
@@ -393,8 +364,7 @@ function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
 }
 
 /**
- * The new path of a moved repository, below the API. Only the path is used, because a GitLab server behind a proxy that terminates HTTPS may give
- * `http://` or its internal port.
+ * Only the path of the new location is used, because a GitLab server behind a proxy that terminates HTTPS may return `http://` or its internal port.
  */
 function movedTo({ status, headers }: Answer, api: string): string | undefined {
   const location = headers.get("location") ?? "";
@@ -413,7 +383,6 @@ class Moved extends Error {
   }
 }
 
-/** GitHub uses a different header for the time at which an exhausted hourly limit is reset. */
 function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
   if (retryAfterMs !== null) return retryAfterMs;
   const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
@@ -422,13 +391,13 @@ function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): num
   return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
 }
 
-/** Whether the forge took too long for a request, or gave up on it. A request for half as much may succeed. */
+/** Whether the forge may have taken too long for a request, or given up on it. A request for half as much may succeed. */
 export function isTooMuch(error: unknown): boolean {
   return error instanceof NetworkError ||
     error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
 }
 
-/** Whether the forge certainly did not execute a request that failed with this error: the request exceeded a rate limit, or was never sent. */
+/** A forge does not execute a request that exceeds a rate limit. */
 function isUnsent(error: unknown): boolean {
   return error instanceof RateLimitedError || error instanceof NetworkError && !isAmbiguous(error);
 }

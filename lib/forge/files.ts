@@ -26,18 +26,9 @@ export interface WantedRepository {
 export interface RepositoryFiles {
   readonly origin: string;
   readonly way: string;
-  /**
-   * @param branch `undefined` for the default branch.
-   * @returns The newest commit; `null` if the branch does not exist.
-   * @throws {MogplexError} with exit code 65 if the server refuses, otherwise 69.
-   */
   head(branch?: string): Promise<string | null>;
-  /**
-   * Reads a file of at most 1 MB. Links are not followed.
-   * @param path Path from the root of the repository, with slashes.
-   */
+  /** Reads a file of at most 1 MB. Links are not followed. */
   file(commit: string, path: string): Promise<RepositoryFile>;
-  /** Removes temporary files. Never throws. */
   close(): Promise<void>;
 }
 
@@ -60,10 +51,6 @@ interface Way {
   open(): Promise<TreeReader & { close?(): Promise<void> }>;
 }
 
-/**
- * Finds the first way to read a repository that works on the default branch.
- * @throws {MogplexError} if no way works: exit code 69 if a server did not respond, otherwise 65.
- */
 export async function openRepositoryFiles(options: FilesOptions, wanted: WantedRepository): Promise<RepositoryFiles> {
   const attempted = `read repository ${JSON.stringify(wanted.name)}`;
   const places = placesOf(options, wanted);
@@ -116,7 +103,7 @@ function filesOf(
   };
 }
 
-/** Whether the server rejects this way of reading the repository, or this way is not possible here. For a hidden repository, servers return 404. */
+/** For a hidden repository, servers return 404. */
 function isRefusal(error: MogplexError): boolean {
   return ["unauthorized", "forbidden", "usage"].includes(error.exit) ||
     error instanceof ApiError && error.status === 404;

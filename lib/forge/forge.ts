@@ -1,9 +1,3 @@
-/**
- * Defines a forge as a record of parts. A forge leaves out the parts that it does not support, and a command that needs a missing part reports an
- * error.
- *
- * @module
- */
 import type { ReadEnv } from "../ci/platform.ts";
 import type { TreeReader } from "../git/tree.ts";
 import type { AddressForm } from "./address.ts";
@@ -16,10 +10,7 @@ import type { ForgeStatuses } from "./statuses.ts";
 import type { AskEvent, ThreadPlace, Threads } from "./threads.ts";
 import type { ForgeWrites } from "./writes.ts";
 
-/**
- * The part of a forge that every program needs: addresses, token, jobs and files. Each program imports only the parts that it uses, because a bundler
- * can only leave out whole records.
- */
+/** Each program imports only the parts that it uses, because a bundler can only leave out whole records. */
 export interface FileForge extends ClientPlace {
   readonly name: string;
   readonly relatives?: readonly string[];
@@ -69,10 +60,7 @@ export interface WantedBranch {
 export interface ForgePulls {
   readonly largest: number;
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
-  /**
-   * Finds the newest pull request from a branch of the repository itself.
-   * @returns The address; `null` if there is no pull request; `undefined` if the forge does not show the pull requests.
-   */
+  /** @returns The address; `null` if there is no pull request; `undefined` if the forge does not show the pull requests. */
   find(client: ForgeClient, wanted: WantedBranch): Promise<string | null | undefined>;
   findings(client: ForgeClient, address: PullRequestAddress, of: FindingsOf): Promise<Findings>;
 }
@@ -101,12 +89,7 @@ export interface TokenNeeds {
 
 export interface ForgeJob {
   readonly ciSystems: readonly string[];
-  /** Host of the server that runs the job; `undefined` if the environment names no server, or a server of another kind. */
   host(env: ReadEnv): string | undefined;
-  /**
-   * Name of the variable that contains the token for the job's forge.
-   * @throws {UsageError} if the Mogplex setting that names the variable is invalid.
-   */
   tokenVariable(env: ReadEnv): string;
   /** The same variable without validation, for masking. Absent if the variable is {@linkcode FileForge.variable}. */
   secretVariable?(env: ReadEnv): string;
@@ -116,10 +99,7 @@ export interface ForgeJob {
   readonly passesUnset?: true;
   readonly tokenLine?: string;
   readonly noteAdvice?: string;
-  /**
-   * Base address of the API, without a trailing slash.
-   * @throws {UsageError} if a variable has a value that the CI system never sets.
-   */
+  /** Without a trailing slash. */
   api(env: ReadEnv): string;
   place(env: ReadEnv): RepositoryPlace;
   pullsAt(env: ReadEnv): string;
@@ -127,13 +107,9 @@ export interface ForgeJob {
   linkHosts(env: ReadEnv): readonly string[];
   payload(env: ReadEnv): { readonly text: string } | { readonly path: string };
   event(env: ReadEnv, text: string, repositoryId: () => Promise<number>): Promise<AskEvent>;
-  /**
-   * The pull request of the job, on which the job writes its note; `undefined` if the job has no pull request.
-   * @throws {UsageError} if the job must have a pull request, but the environment does not show it.
-   */
   pull(env: ReadEnv, payload: () => string): { readonly repository: string; readonly number: number } | undefined;
   readonly user: { readonly name: string; readonly id: string | null };
-  /** Whether the job that `init` writes receives no event for a label on a pull request. Only a poll finds such a label. */
+  /** Whether the job that `init` writes receives no event if a pull request is labeled, so that only a poll finds the label. */
   readonly missesPullLabels?: boolean;
   readonly botNames?: RegExp;
   readonly notes: JobNotes;
@@ -144,10 +120,6 @@ export interface ForgeJob {
 interface JobNotes {
   /** If this is false, the user must turn notes on, because the token may be intended for another purpose. */
   readonly byDefault: boolean;
-  /**
-   * `job` distinguishes the notes of different jobs. `label` is the name of the job in its note.
-   * @param matrix The node of the matrix, for readers; may be empty.
-   */
   naming(
     env: ReadEnv,
     job: { readonly job: string | null; readonly node: string },

@@ -1,5 +1,5 @@
 /**
- * Describes a pull request in terms that all forges share. A merge request is also called a pull request.
+ * In this file, a GitLab merge request is called a pull request.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export const PULL_REQUEST_STATUSES: readonly PullRequestStatus[] = ["open", "mer
 export const CHECKS_STATES: readonly ChecksState[] = ["red", "pending", "green", "none"];
 export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-requested", "requested", "approved"];
 
-/** Facts that could not be read are `null`, never `none`. */
+/** `checks` is `null`, never `none`, if the checks could not be read. */
 export interface PullRequestFacts {
   /** The current address, which differs from the requested address if the repository was renamed. */
   url: string;
@@ -27,7 +27,7 @@ export interface PullRequestFacts {
   draft: boolean;
   checks: ChecksState | null;
   review: ReviewState | null;
-  /** `null` if the forge has not checked for conflicts yet. */
+  /** `null` if it is unknown, for example because the forge has not checked for conflicts yet. */
   conflict: boolean | null;
   /** The first assignee, or otherwise a requested reviewer. */
   owner: string | null;
@@ -36,7 +36,7 @@ export interface PullRequestFacts {
   isForeign: boolean;
   isGuarded: boolean | null;
   commit: string | null;
-  /** Whether the branch must be updated with the newest commits of its target before a merge. */
+  /** Whether the branch must be updated with the newest commits of its target before a merge. False if the forge does not show this. */
   isBehind: boolean;
   hasQueue: boolean;
   files: number | null;
@@ -69,7 +69,6 @@ export function endTimes(
 
 export interface Unread {
   ok: false;
-  /** A clause. */
   reason: string;
   /** Whether the token has no access. A forge may report this as not found. */
   isHidden?: boolean;

@@ -1,8 +1,3 @@
-/**
- * Writes the note of a job on an issue or a pull request. Each job has one note, which is identified by a hidden marker and updated in place.
- *
- * @module
- */
 import * as z from "zod/mini";
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError } from "../errors.ts";
@@ -22,32 +17,22 @@ export interface NotePlace {
   readonly client: ForgeClient;
   readonly noun: string;
   readonly where: string;
-  /**
-   * Reads comments, oldest first, until `isEnough` returns `true`.
-   * @param client {@linkcode NotePlace.client} with the limits of a note.
-   * @returns `isWhole` is `true` if all comments were read.
-   */
+  /** Reads comments, oldest first, until `isEnough` returns `true`. */
   find(
     client: ForgeClient,
     what: string,
     isEnough: (rows: readonly NoteRow[]) => Promise<boolean>,
   ): Promise<{ readonly isWhole: boolean }>;
   readonly userPath: string;
-  /** Path of the comments, below the API. A POST request to this path creates a comment. */
   readonly path: string;
   pathOf(id: number): string;
   readonly updateMethod: "PUT" | "PATCH";
-  /**
-   * Maximum number of edits of a note about one run, counted over all jobs of that run. Set for forges where each edit starts a pipeline. @default
-   * any number
-   */
+  /** Maximum number of edits of a note about one run, counted over all jobs of that run. Set if each edit starts a pipeline. */
   readonly maxEdits?: number;
-  /** Shortens a summary so that the complete note fits. @default every summary is short enough */
   shorten?(summary: string): string;
   reason(status: number, token: string): string | undefined;
 }
 
-/** Shortest time between two edits of a note while its job is running. */
 const EDIT_MS = 60_000;
 
 /**
@@ -58,10 +43,7 @@ const EDIT_MS = 60_000;
  */
 export type CountEdit = (before: number | null | undefined, isKept?: boolean) => number | null;
 
-/**
- * A note that is written at the start of its job, edited while the job is running, and completed with the result. On a forge where each edit starts a
- * pipeline, the number of edits is limited, including edits by earlier attempts of the job. The last edit is always made.
- */
+/** The limit on edits includes edits by earlier attempts of the job. The final edit is always made. */
 export class LivingNote<T> {
   readonly #write: (content: T, count: CountEdit) => Promise<WrittenNote>;
   readonly #clock: Clock;
@@ -107,11 +89,7 @@ export class LivingNote<T> {
     return isEnd || this.#edits + 1 < this.#maxEdits ? ++this.#edits : null;
   }
 
-  /**
-   * Edits the text, unless the last edit was too recent or the limit is reached.
-   * @param matters Whether the text contains data that other programs need to find.
-   * @returns Whether the text is being edited.
-   */
+  /** @param matters Whether the text contains data that other programs need to find. */
   change(content: () => T, matters = false): boolean {
     if (this.#isEnded) return false;
     const now = this.#clock.now();
@@ -128,7 +106,6 @@ export class LivingNote<T> {
     this.#edits = 0;
   }
 
-  /** Waits for any write in progress, then writes the final text. */
   async end(content: T): Promise<WrittenNote> {
     this.#isEnded = true;
     await this.#writing;
@@ -136,22 +113,15 @@ export class LivingNote<T> {
   }
 }
 
-/** Longest time for writing a note. The job does not end before the note is written or this time is over. */
 const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
-// Maximum number of POST requests with an unknown outcome, and the wait before each search for the note. The wait is multiplied by the number of the
-// request.
 const MAX_ROUNDS = 3;
 const ROUND_MS = 1_000;
 
 interface NoteOptions {
   clock: Clock;
   id?: number | undefined;
-  /**
-   * Whether this is the final text. If so, a note that was deleted in the meantime is searched for, and created if it does not exist. @default
-   * {false}
-   */
   isEnd?: boolean | undefined;
   limitMs?: number | undefined;
 }
@@ -165,9 +135,7 @@ export interface WrittenNote {
 class Unknown extends Error {}
 
 /**
- * Returns the first line of a job's note. This line identifies the note. The line is an HTML comment, which readers do not see. It contains a hash of
- * the job's name, because a name may contain any text.
- *
+ * The line that identifies a job's note. It contains a hash of the job's name, because a name may contain any text.
  * @param node Node of a matrix or of parallel copies; an empty string for other jobs.
  */
 export function noteMarker(job: string, node: string): string {
@@ -228,7 +196,6 @@ class NoteWriter {
     await this.#client.send(this.#what("create"), this.#place.path, { body: { body }, write: "once" });
   }
 
-  /** @throws {Unknown} if the forge may have created the note although the request failed. */
   async create(body: string): Promise<WrittenNote> {
     const { id } = await this.#client.call({
       what: this.#what("create"),
@@ -244,12 +211,11 @@ class NoteWriter {
   }
 }
 
-/** How long to wait before each search for the comment after a lost response. The list of comments may be outdated. */
+/** The forge's list of comments may be outdated. */
 const LOOK_MS = [1_000, 5_000, 15_000];
 
 /**
- * Posts a comment that begins with a marker, unless our comment with this marker exists. The comment is sent only once. After a lost response, the
- * comment is only searched for.
+ * Never posts the comment twice. After a lost response, the comment is only searched for.
  * @throws {MogplexError} that `isLost` recognizes, if the comment was not found after a lost response.
  */
 export async function postComment(place: NotePlace, marker: string, text: string): Promise<void> {
@@ -295,12 +261,7 @@ async function writeOnce(writer: NoteWriter, marker: string, text: NoteText, wai
   }
 }
 
-/**
- * Updates our oldest note that begins with the marker, or creates a note, within the time limit.
- * @param marker A result of {@linkcode noteMarker}.
- * @param text Returns Markdown in which untrusted text is safe. Together with the marker, the Markdown must fit into a note.
- * @throws {MogplexError} if the note could not be written in time, or if the forge rejects the note.
- */
+/** @param text Returns Markdown in which untrusted text is safe. Together with the marker, the Markdown must fit into a note. */
 export async function writeNote(
   place: NotePlace,
   marker: string,
@@ -320,11 +281,6 @@ export async function writeNote(
   });
 }
 
-/**
- * Updates a note like {@linkcode writeNote}, but never creates a note.
- * @returns `undefined` if there is no such note, or if its text stays unchanged.
- * @throws {MogplexError} if the note could not be updated in time, or if the forge rejects the update.
- */
 export async function changeNote(
   place: NotePlace,
   marker: string,

@@ -1,8 +1,3 @@
-/**
- * Opens a forge: chooses its token, and checks that the token may be sent. Only this file reads the tokens of forges.
- *
- * @module
- */
 import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import { MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
 import { addressAt, readAddress } from "./address.ts";
@@ -38,7 +33,6 @@ export interface OpenForge {
   notes(thread: ThreadPlace): NotePlace;
   needs(number: number, url: string | null): Promise<string | null>;
   mayLink(url: string): boolean;
-  /** `#8`, or `!8` on GitLab, for a pull request in the same repository; `undefined` for any other address. */
   pullName(url: string): string | undefined;
   pullFrom(branch: string): Promise<number | null | undefined>;
   readonly workflowFolders?: readonly string[];
@@ -116,10 +110,6 @@ export interface JobNotePlace {
   pullName(url: string): string | undefined;
 }
 
-/**
- * @param number A pull request in the job's repository; `undefined` for the job's own pull request.
- * @param inputAdvice What to do if the token from an input is empty.
- */
 export function openJobNote(
   options: OpenOptions,
   { number, inputAdvice }: { number?: number | undefined; inputAdvice?: string | undefined },
@@ -149,11 +139,7 @@ export function openJobNote(
   };
 }
 
-/**
- * If the run has another pull request in the same repository, that pull request is read instead. If the run's pull request is in another repository,
- * nothing is read.
- * @param url Address of the run's pull request. Untrusted text: only a number is taken from it.
- */
+/** @param url Address of the run's pull request. Untrusted text: only a number is taken from it. */
 async function needsFor(
   { env, world: { clock } }: OpenOptions,
   { forge, client, address }: OpenPull & { forge: OfJob<Forge> },
@@ -264,11 +250,6 @@ export function isPull(url: string, base: string): boolean {
     /^[1-9]\d{0,8}$/.test(url.slice(base.length));
 }
 
-/**
- * Finds the token for a host: the job's own token, or a token from the environment.
- * @param all The forges whose variables may contain the token.
- * @returns An error if the job's own token cannot be used; `undefined` if there is no token.
- */
 export function tokenAt(
   options: TokenOptions,
   forge: TokenForge,
@@ -362,12 +343,12 @@ function checkToken(
   throw new UnauthorizedError({ attempted, why: `the value of ${place} cannot be a token` });
 }
 
-// A token is sent only to its own forge, and only to a host that the user has named.
+// A token is sent only to the server of its forge, or to the host for which the user has chosen it.
 
 export interface ForgeAccess {
   readonly tokens: ReadonlyMap<string, ForgeToken>;
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
-  /** The only host with a token. The repository must be on this host. `undefined` if there are several hosts or kinds of forges. */
+  /** The host of the only token. `undefined` if there are several tokens, or if the user has named a host. */
   readonly only: { forge: string; host: string } | undefined;
 }
 
@@ -386,11 +367,6 @@ export function forgeTokensText(forges: readonly FileForge[]): string {
   return [open.map(({ variable }) => variable).join(" or "), ...others].join(", or ");
 }
 
-/**
- * Each forge has a variable for its public host. In a job of a self-hosted server, that variable is for this server.
- * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
- * @throws {UsageError} if an entry is not a host, or if the token for a host is ambiguous.
- */
 export function resolveForgeAccess(
   forges: readonly TokenForge[],
   env: ReadEnv,
@@ -425,12 +401,7 @@ function mergeTokens(env: ReadEnv): string[] {
   return (env(MERGE_TOKEN_VARIABLE) ?? "").split(",").map((text) => text.trim()).filter((text) => text !== "");
 }
 
-/**
- * Finds the tokens for merging. Each variable in {@linkcode MERGE_TOKEN_VARIABLE} contains the token for one host. If the setting is empty, a person
- * merges with the tokens for reading, and a job or a wave has no token for merging.
- * @param needsNamed Whether a job or a wave merges instead of a person.
- * @throws {UsageError} if the setting is wrong, or if it names a token that is also used for reading.
- */
+/** @param needsNamed Whether a job or a wave merges. Only a person may merge with the tokens for reading. */
 export function resolveMergeAccess(
   forges: readonly TokenForge[],
   env: ReadEnv,
@@ -522,7 +493,6 @@ function refuse(text: string, why: string, advice: string, attempted = "use --fo
   return new UsageError({ attempted, why, value: JSON.stringify(text.slice(0, 200)), advice });
 }
 
-/** `undefined` if a header cannot contain the value, or if the value is the Mogplex token or looks like a reference to a variable. */
 function usable(env: ReadEnv, name: string): string | undefined {
   const value = env(name)?.trim() ?? "";
   const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);

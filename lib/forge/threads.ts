@@ -1,6 +1,5 @@
 /**
- * The forge operations for mentions. In this file, a GitLab merge request is called a pull request. If the forge cannot be read, every method throws
- * the client's error, with exit code 69. If an object is missing, a method returns a value instead of throwing an error.
+ * In this file, a GitLab merge request is called a pull request.
  *
  * @module
  */
@@ -93,7 +92,6 @@ export type AskEvent =
   | { kind: "nothing"; reason: string }
   | { kind: "unreadable" };
 
-/** `seen`: the request was read. `done` and `failed`: the result. Each forge uses its own emoji. */
 export type Reaction = "seen" | "done" | "failed";
 
 export interface ForgeSetup {
@@ -121,7 +119,6 @@ export interface Threads {
   readonly forge: string;
   readonly system: string;
   readonly pullNoun: PullNoun;
-  /** The text between `#` and the id in the address of a comment. */
   readonly anchor: string;
   readonly lineAnchor?: string;
   readonly origin: string;
@@ -130,7 +127,7 @@ export interface Threads {
   repository(): Promise<{ readonly id: number; readonly name: string; readonly defaultBranch: string }>;
   thread(place: ThreadPlace): Promise<Thread | null>;
   comment(thread: ThreadPlace, comment: CommentPlace): Promise<ThreadComment | null>;
-  /** Oldest first, without comments by the forge itself. `isWhole` is false if comments are missing. */
+  /** Oldest first, without comments by the forge itself. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
   /** Whether the forge reports that a user can push now. If the token cannot see this, the method returns the error instead of throwing it. */
   mayPush(user: ForgeUser): Promise<boolean | MogplexError>;
@@ -172,7 +169,7 @@ export interface Threads {
   react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void>;
   /** Whether a successful run sets the commit status by default. True only if the status alone cannot cause a merge. */
   readonly setsStatus: boolean;
-  /** Sets the commit status `mogplex` to success. `text` is trusted and has at most 100 characters. */
+  /** `text` is trusted and has at most 100 characters. */
   setStatus(commit: string, status: { readonly url: string; readonly text: string }): Promise<void>;
 }
 
@@ -207,7 +204,6 @@ export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"):
   return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }
 
-/** Caches a successful result. After a failure, the next call tries again. */
 export function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | undefined;
   return () => {

@@ -72,7 +72,6 @@ export interface PullRequestMarks {
   readonly labels: readonly string[];
 }
 
-/** The permissions that the token needs for each purpose, as clauses such as `the permission "contents: write"`. */
 export interface WriteNeeds {
   readonly merge: string;
   readonly update: string;
@@ -82,7 +81,6 @@ export interface WriteNeeds {
   readonly deleteBranch: string;
 }
 
-/** Each method throws the errors of the client. The exit code is 64 for a rejected token, and 65 for a missing permission. */
 export interface ForgeWrites {
   readonly needs: WriteNeeds;
   /** Name of the user of a job's own token. Merges by this user start no workflows. */

@@ -1,9 +1,3 @@
-/**
- * Reads Gitea and Forgejo pull requests through the REST API, with one request for each closed pull request and four to six requests for each open
- * one.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { encodePath } from "../../text/escape.ts";
@@ -108,11 +102,6 @@ const combinedSchema = z.lazy(() =>
   z.object({ statuses: z.nullish(z.array(z.object({ context: z.string(), status: z.string() }))) })
 );
 
-/**
- * A pull request that the token cannot see has a failed outcome. All other errors are thrown. If only the reviews of a pull request cannot be read,
- * its outcome still contains the other facts.
- * @returns An outcome for each pull request, in the order of `addresses`.
- */
 export async function readGitea(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
@@ -120,7 +109,6 @@ export async function readGitea(
   return (await readAll(client, addresses, (read) => client.getPart(read))).map(({ outcome }) => outcome);
 }
 
-/** If the request was refused, only `outcome` is set. If the pull request is not open, `target` and the fields below it are `undefined`. */
 interface PullAnswer {
   readonly outcome: PullRequestOutcome;
   readonly pull?: PullRequest;
@@ -130,7 +118,6 @@ interface PullAnswer {
   readonly commits?: PullCommits | null | undefined;
 }
 
-/** Like {@linkcode readGitea}, but also returns Gitea's responses, and fails if a review cannot be read. */
 export async function askGitea(client: ForgeClient, addresses: readonly PullRequestAddress[]): Promise<PullAnswer[]> {
   return await readAll(client, addresses, async (read) => ({ ok: true, value: await read() }));
 }
@@ -175,7 +162,7 @@ function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }
   return state === "open" && !merged && draft !== true && !mergeable && base.sha !== "" && from !== base.sha;
 }
 
-/** `null` for a draft, because a draft is never `mergeable`. */
+/** A draft is never `mergeable`, so it is unknown whether a draft has conflicts. */
 function conflictOf(request: PullRequest): boolean | null {
   const { mergeable, merge_base: from, base } = request;
   if (mergeable || base.sha !== "" && from === base.sha) return false;
@@ -307,7 +294,6 @@ export function checksOf(statuses: readonly Check[] | undefined, target: Branch 
   const state = checksState(statuses);
   if (state !== "green" && state !== "none") return state;
   const names = new Set(statuses.map(({ name }) => name));
-  // A required check without a status is pending. Required patterns are ignored.
   const required = target?.enable_status_check === true ? target.status_check_contexts ?? [] : [];
   const isMissing = required.some((name) => !isPattern(name) && !isOwnCheck(name) && !names.has(name));
   return isMissing ? "pending" : state;
@@ -317,9 +303,8 @@ export function checksOf(statuses: readonly Check[] | undefined, target: Branch 
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The newest decision of each reviewer: an approval, a request for changes, or a new review request. Comments are ignored. If the newest review was
- * dismissed, the reviewer has no decision, because an earlier review never becomes valid again. Source: Gitea, `models/issues/review.go`,
- * `CreateReview`, which dismisses all earlier reviews, and `SubmitReview`, which makes them unofficial.
+ * If a reviewer's newest review was dismissed, the reviewer has no decision, because an earlier review never becomes valid again. Source: Gitea,
+ * `models/issues/review.go`, `CreateReview`, which dismisses all earlier reviews, and `SubmitReview`, which makes them unofficial.
  * @param reviews Oldest first.
  */
 export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user" | "team">>(

@@ -1,8 +1,3 @@
-/**
- * Implements {@linkcode Threads} for Gitea and Forgejo through their REST API.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../../errors.ts";
 import { encodePath } from "../../text/escape.ts";

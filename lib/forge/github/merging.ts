@@ -1,6 +1,5 @@
 /**
- * Determines whether a GitHub pull request may be merged, based on one query, the rulesets of its target, and its place in a stack. Do not rely on
- * the permissions of the token, because GitHub's API lets an administrator bypass every rule without a warning.
+ * Do not rely on the permissions of the token, because GitHub's API lets an administrator bypass every rule without a warning.
  *
  * @module
  */
@@ -228,7 +227,7 @@ async function outdated(client: ForgeClient, path: string, { baseRefName, headRe
 const parametersOf = (rules: Rules, type: string) =>
   rules.flatMap((rule) => rule.type === type ? [rule.parameters ?? {}] : []);
 
-/** `null` if not all rules are shown, or if GitHub requires a review because of a rule that is not shown. */
+/** If GitHub makes a review decision although no visible rule requires a review, not all rules are shown. */
 function requiredApprovals({ baseRef, reviewDecision }: Node, rules: Rules | undefined): number | null {
   if (rules === undefined) return null;
   const counts = [
@@ -264,7 +263,7 @@ function requiredChecks(
   return { names, isWhole: rules !== undefined && isClassicShown };
 }
 
-/** Why GitHub, or a visible rule, blocks the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
+/** Conflicts, drafts and outdated branches are reported as facts instead. */
 function blockedBy(node: Node, required: readonly string[]): string | null {
   const { reviewDecision, mergeStateStatus: status, isInMergeQueue } = node;
   if (reviewDecision === "CHANGES_REQUESTED") return "a reviewer has requested changes";

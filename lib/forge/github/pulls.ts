@@ -1,8 +1,3 @@
-/**
- * Reads GitHub pull requests through the GraphQL API, up to 50 in one query.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { isObject } from "../../lookup.ts";
 import { isSamePlace, readAddress } from "../address.ts";
@@ -31,7 +26,7 @@ export const MAX_PULL_REQUESTS = 50;
 
 export const MAX_COMMITS = 100;
 
-/** Fields of a user or a bot. The interface `Actor` has no `databaseId`. */
+/** The interface `Actor` has no `databaseId`. */
 export const USER = "__typename login databaseId";
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
 
@@ -167,7 +162,6 @@ function wholeList<T>(list: { nodes?: (T | null)[] | null; totalCount?: number |
   return nodes.every((node) => node !== null) ? nodes as T[] : null;
 }
 
-/** `null` if not all commits are shown. Co-authors are read only for a single pull request. */
 function writersOf({ writers, coauthors }: Node): ForgeUser[] | null {
   const commits = wholeList(writers);
   const others = coauthors === undefined
@@ -342,10 +336,6 @@ export function namesOf({ repository }: Pick<PullRequestAddress, "repository">):
   return [owner, name];
 }
 
-/**
- * Reads at most {@linkcode MAX_PULL_REQUESTS} pull requests with one query.
- * @returns An outcome for each pull request, in the order of `addresses`.
- */
 export async function readGithub(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],
@@ -354,10 +344,7 @@ export async function readGithub(
   return (await askGithub(client, addresses, () => "", what)).map(({ outcome }) => outcome);
 }
 
-/**
- * Like {@linkcode readGithub}, but also returns GitHub's responses.
- * @param more Returns further fields. The variable `i0` is the number of the first pull request.
- */
+/** @param more Returns further fields. The variable `i0` is the number of the first pull request. */
 export async function askGithub(
   client: ForgeClient,
   addresses: readonly PullRequestAddress[],

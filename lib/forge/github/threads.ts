@@ -1,9 +1,3 @@
-/**
- * Implements {@linkcode Threads} for GitHub through its REST API. GraphQL provides what the REST API does not: who edited a description, when a
- * comment was last edited, and the user of a workflow's token.
- *
- * @module
- */
 import * as z from "zod/mini";
 import type { Findings, FindingsOf, ForgeUser } from "../findings.ts";
 import { addressAt } from "../address.ts";
@@ -134,7 +128,7 @@ const editedSchema = z.lazy(() =>
 
 const MAY_PUSH: readonly string[] = ["admin", "write"];
 
-/** Rules that prohibit a push to a branch without a review. */
+/** Rules that prohibit a direct push to a branch. */
 const GUARDS: readonly string[] = ["pull_request", "update", "merge_queue"];
 
 // GitHub has only eight reactions. Source: GitHub, "REST API endpoints for reactions".

@@ -1,8 +1,3 @@
-/**
- * Reads GitLab merge requests through the REST API, with one request for each closed merge request and two to eight requests for each open one.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { MogplexError } from "../../errors.ts";
 import { isObject } from "../../lookup.ts";
@@ -124,10 +119,6 @@ const listSchema = z.lazy(() =>
   }))
 );
 
-/**
- * A merge request that the token cannot see has a failed outcome. All other errors are thrown. If only the review cannot be read, the outcome still
- * contains the other facts.
- */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
   const request = await requestAt(client, address);
   if (isUnread(request)) return request;
@@ -140,10 +131,6 @@ interface RequestAnswer {
   readonly review?: ReviewReading | undefined;
 }
 
-/**
- * Like {@linkcode readGitlab}, but also returns GitLab's response, and fails if the review cannot be read.
- * @param query Query of the first request.
- */
 export async function askGitlab(client: ForgeClient, address: PullRequestAddress, query = ""): Promise<RequestAnswer> {
   const request = await requestAt(client, address, query);
   if (isUnread(request)) return refuse(request);
@@ -386,7 +373,7 @@ async function readReview(
   return {
     reading: {
       head: request.sha ?? null,
-      // GitLab Free has no approval rules, so approvals have no required number.
+      // GitLab Free has no approval rules, so no approvals are required.
       required: approvals === undefined ? null : approvals.approvals_required ?? 0,
       opinions: wishes.length === 0 && (approvals === undefined || reviewers === undefined)
         ? null
@@ -457,7 +444,7 @@ function pushersIn(notes: readonly SystemNote[]): ForgeUser[] {
   return notes.filter(({ body }) => /^added \d+ commits?(?:\n|$)/.test(body)).map(({ author }) => toUser(author));
 }
 
-/** Authors and committers who have an account; `null` if not all commits are shown. Source: GitLab, "GraphQL API resources", `MergeRequest`. */
+/** Source: GitLab, "GraphQL API resources", `MergeRequest`. */
 async function writersOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
@@ -498,7 +485,7 @@ function conflictOf(request: MergeRequest): boolean | null {
     : false;
 }
 
-/** Whether the branch is the default branch or is protected; `null` if GitLab does not show this. Source: GitLab, "Branches API". */
+/** Source: GitLab, "Branches API". */
 async function guardOf(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,

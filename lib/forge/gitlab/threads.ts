@@ -1,8 +1,3 @@
-/**
- * Implements {@linkcode Threads} for GitLab through its REST API.
- *
- * @module
- */
 import * as z from "zod/mini";
 import { ApiError } from "../../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "../findings.ts";
@@ -347,7 +342,6 @@ export class GitlabThreads implements Threads {
     return { isProtected: branch.protected, commit: branch.commit?.id ?? null };
   }
 
-  /** All of these requests require the Maintainer role. */
   async setup(): Promise<ForgeSetup> {
     const hooks = await orHidden(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
     const project = await orHidden(this.#client.get("read the project", this.#path, variablesSchema));
