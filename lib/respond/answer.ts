@@ -1,6 +1,7 @@
 import { ApiError, MogplexError } from "../errors.ts";
 import { EXIT, STOPPED } from "../exit_codes.ts";
 import { cancelWith } from "../run/cancel.ts";
+import { utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
 import { ifFound } from "../service/errors.ts";
@@ -9,11 +10,11 @@ import { createRedactor, type Redactor } from "../text/redact.ts";
 import { own } from "../text/safe_line.ts";
 import { isAnswered, noteSoon, react, removeDoubles, say, saysEnd, waitForNotes } from "./ask_note.ts";
 import { attachRun, isOfPipeline } from "./attach_run.ts";
-import { Decider, type Stop, type StoppedRun } from "./decide.ts";
+import { Decider, type Stop, type StoppedRun, type Wanted } from "./decide.ts";
 import { mayAsk } from "./rights.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
-import { type MarkedNote, marksOf } from "./mark.ts";
+import { hasNoAgent, type MarkedNote, marksOf } from "./mark.ts";
 import { mayMention } from "./mention.ts";
 import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
@@ -194,6 +195,8 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   }
   if (decision.kind === "stop") return await stop(job, asked, { decider, session, decision });
   if (decision.kind === "start") {
+    const early = job.remembered === undefined ? null : tooEarly(job, decision);
+    if (early !== null) return none(job, early);
     asked.onStart?.();
     // The cached responses of a poll may be as old as the last run that the poll waited for.
     const fresh = job.remembered === undefined ? decider : newDecider();
@@ -209,6 +212,20 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
     await react(job, asked, "failed");
   }
   return none(job, reason);
+}
+
+/** How long a start may take that a waiting job has announced, including the difference between the clocks of two machines. */
+const LATE_START_MS = 2 * 60_000;
+
+/** Why a poll, which never waits for a sandbox, must leave a mention's note as it is; `null` if the next start is due. */
+function tooEarly({ clock, forge: { threads: { anchor } } }: Responding, { earlier, thread }: Wanted): string | null {
+  const { lacksSandbox: isJobOver = false, nextStartMs } = earlier?.mark ?? {};
+  if (earlier === undefined || nextStartMs === undefined) return null;
+  if (clock.wallTime() >= nextStartMs + (isJobOver ? 0 : LATE_START_MS)) return null;
+  const next = `the next start is at ${utcText(nextStartMs)}`;
+  return isJobOver
+    ? `no sandbox was free, and ${next} or later`
+    : `the job of ${thread.url}#${anchor}${earlier.note.id} is waiting for a sandbox, and ${next}`;
 }
 
 const MAX_END_LOOKS = 3;
@@ -263,6 +280,7 @@ async function stop(
   while (await waitForNotes(job, starting.map(({ note }) => note))) {
     ({ runs, starting, waiting, unverified } = await decider.toStop(decision));
   }
+  const stoppedAt = clock.wallTime();
   const stopped: string[] = [];
   for (const { id: runId } of runs) {
     const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
@@ -274,11 +292,11 @@ async function stop(
     stopped.push(`Run \`${runId}\` ${what}.`);
   }
   for (const { mark } of starting) {
-    await say(job, asked, mark, `This task was withdrawn. ${mark.lacksSandbox === true ? NO_AGENT : MAYBE_AGENT}`);
+    await say(job, asked, mark, `This task was withdrawn. ${hasNoAgent(mark, stoppedAt) ? NO_AGENT : MAYBE_AGENT}`);
   }
   // The authors of the waiting requests see the reaction even if other users delete the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const isSure = unverified.length === 0 && starting.every(({ mark }) => mark.lacksSandbox === true);
+  const isSure = unverified.length === 0 && starting.every(({ mark }) => hasNoAgent(mark, stoppedAt));
   const nothing = `${isSure ? "Nothing is" : "No run is known to be"} running in this thread.`;
   const lines = stopped.length > 0 ? stopped : [nothing];
   if (starting.length + waiting.length > 0) lines.push("Tasks that had not started are withdrawn.");

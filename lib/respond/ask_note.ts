@@ -155,6 +155,8 @@ export interface Doubts {
   mayExist: boolean;
   /** Whether an earlier job got no sandbox. If so, and `mayExist` is false, no agent has started. */
   lackedSandbox: boolean;
+  /** The earliest time of the next start after a run without a sandbox; `undefined` if a start may be sent at any time. */
+  nextStartMs: number | undefined;
 }
 
 export const NO_DOUBTS: Readonly<Doubts> = {
@@ -163,6 +165,7 @@ export const NO_DOUBTS: Readonly<Doubts> = {
   isHidden: false,
   mayExist: false,
   isLastStart: false,
+  nextStartMs: undefined,
 };
 
 function markState({ runId, exitCode, hasEnded }: NoteState, isUnwanted: boolean): Mark["state"] {
@@ -316,8 +319,10 @@ export function planOf(
       const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;
       const counted = withoutLackingRun(state, doubts);
       const { lacksSandbox } = counted;
+      const { isUnwanted, nextStartMs } = doubts;
+      const line = markLine({ ask, of, state: markState(counted, isUnwanted), lacksSandbox, nextStartMs }, seal);
       return [
-        ...isMarked ? [markLine({ ask, of, state: markState(counted, doubts.isUnwanted), lacksSandbox }, seal)] : [],
+        ...isMarked ? [line] : [],
         ...requester === undefined ? [] : [requesterLine(requester.id)],
       ].join("\n") + nextStep(counted, settings, doubts);
     },

@@ -18,6 +18,7 @@ import { checksText, completerText, startAfresh } from "./checks.ts";
 import {
   type AskId,
   doublesOf,
+  hasNoAgent,
   isAnsweredByOther,
   isNote,
   isSameAsk,
@@ -50,10 +51,8 @@ export interface Wanted {
   readonly ask: AskId;
   readonly at: string;
   readonly of: AskId;
-  /** Whether this job or an earlier job has tried to start the run. */
-  readonly isTried: boolean;
-  /** Whether the mention's note shows that no agent has started, because no sandbox was free. */
-  readonly lackedSandbox: boolean;
+  /** The mention's note, if another job or an earlier attempt of this job has tried to start the run. */
+  readonly earlier: MarkedNote | undefined;
   readonly asker: ForgeUser;
   readonly thread: Thread;
   readonly task: string;
@@ -244,7 +243,7 @@ export class Decider {
       tell: {
         ask,
         thread,
-        text: ownMark === undefined || ownMark.mark.lacksSandbox === true ? text : `${text}. ${MAYBE_STARTED}`,
+        text: ownMark === undefined || hasNoAgent(ownMark.mark, this.#world.nowMs) ? text : `${text}. ${MAYBE_STARTED}`,
         isTried: ownMark !== undefined,
       },
     });
@@ -296,8 +295,7 @@ export class Decider {
       ask,
       at,
       of: task.of,
-      isTried: ownMark !== undefined,
-      lackedSandbox: ownMark?.mark.lacksSandbox === true,
+      earlier: ownMark,
       asker,
       thread,
       task: task.shown ?? task.text,

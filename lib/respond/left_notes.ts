@@ -16,7 +16,7 @@ import { AGAIN, planOf, react, say } from "./ask_note.ts";
 import { type Decider, MAYBE_STARTED } from "./decide.ts";
 import { STARTING_MS } from "./rivals.ts";
 import { type Asked, type Responding, sealFor } from "./job.ts";
-import { type MarkedNote, marksOf, newsOf } from "./mark.ts";
+import { hasNoAgent, type MarkedNote, marksOf, newsOf } from "./mark.ts";
 
 /** How long ago a run must have finished before its note is treated as abandoned. Until then, its job may be about to complete the note. */
 const LEFT_MS = 5 * 60_000;
@@ -127,7 +127,7 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
           ? await decider.withdrawn(thread, leftNote.mark.ask)
           : null;
         if (reason === null) continue;
-        const doubt = leftNote.mark.lacksSandbox === true ? "" : ` ${MAYBE_STARTED}.`;
+        const doubt = hasNoAgent(leftNote.mark, clock.wallTime()) ? "" : ` ${MAYBE_STARTED}.`;
         await say(job, target, leftNote.mark, `No run: ${reason}.${doubt}`);
         await react(job, { news: newsOf(thread, leftNote.mark.ask) }, "failed");
       }

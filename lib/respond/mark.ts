@@ -32,7 +32,10 @@ export interface Mark {
   /** The request that contains the task. For `again`, this is an earlier request; otherwise, it is the same as `ask`. */
   readonly of: AskId;
   readonly state: MarkState;
+  /** For `starting`: the job of the note has ended, and no agent has started, because no sandbox was free. */
   readonly lacksSandbox?: boolean;
+  /** For `starting`: no sandbox was free, and the next start is not sent before this time, in milliseconds since 1970. */
+  readonly nextStartMs?: number | undefined;
 }
 
 export type MarkSeal = (words: string) => string;
@@ -58,7 +61,7 @@ export function markSeal(
 const LACKS_SANDBOX = "no sandbox";
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
-  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|${LACKS_SANDBOX}|none|stop \\d{1,15})|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(?:(starting|${LACKS_SANDBOX})(?: next (\\d{1,15}))?|(none|stop \\d{1,15}))|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
 );
 
 function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): string {
@@ -66,9 +69,13 @@ function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): st
 }
 
 /** Contains no untrusted text. */
-export function markLine({ ask, of, state, lacksSandbox = false }: Mark, seal: MarkSeal): string {
-  const word = state === "starting" && lacksSandbox ? LACKS_SANDBOX : state;
-  const what = typeof word === "string" ? word : `${word.runId} ${endWord(word)}`;
+export function markLine({ ask, of, state, lacksSandbox = false, nextStartMs }: Mark, seal: MarkSeal): string {
+  const next = nextStartMs === undefined ? "" : ` next ${Math.round(nextStartMs)}`;
+  const what = state === "starting"
+    ? `${lacksSandbox ? LACKS_SANDBOX : state}${next}`
+    : typeof state === "string"
+    ? state
+    : `${state.runId} ${endWord(state)}`;
   const words = `${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${what}`;
   return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
 }
@@ -90,16 +97,17 @@ export function isNote(text: string): boolean {
 function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   const [, blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
   if (!isNote(text) || blank !== "") return null;
-  const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
+  const [, words, kind, id, ofKind, ofId, start, next, word, runId = "", end, code] = FORM.exec(line) ?? [];
   if (words === undefined) return null;
   const isSealed = seal === undefined || seal(words) === code;
-  const lacksSandbox = word === LACKS_SANDBOX;
-  const state = word === undefined ? runStateOf(runId, end) : lacksSandbox ? "starting" : word as MarkState;
+  const lacksSandbox = start === LACKS_SANDBOX;
+  const state = start !== undefined ? "starting" : word === undefined ? runStateOf(runId, end) : word as MarkState;
   return {
     ask: { kind: kind as AskId["kind"], id: Number(id) },
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
     state: isSealed ? state : "changed",
     ...(isSealed && lacksSandbox && { lacksSandbox }),
+    ...(isSealed && next !== undefined && { nextStartMs: Number(next) }),
     ...(!isSealed && { claimed: state }),
   };
 }
@@ -177,6 +185,11 @@ export function stopOf({ mark: { state } }: MarkedNote): number | null {
 /** Whether the request started a run, or may have started one. This is also true if other users have changed the mark. */
 export function mayHaveRun(marked: MarkedNote): boolean {
   return marked.mark.state !== "none" && stopOf(marked) === null;
+}
+
+/** Whether no agent can have started: no sandbox was free, and no job has sent the next start yet. */
+export function hasNoAgent({ lacksSandbox = false, nextStartMs = 0 }: FoundMark, nowMs: number): boolean {
+  return lacksSandbox || nowMs < nextStartMs;
 }
 
 export function isSameAsk(a: AskId, b: AskId): boolean {

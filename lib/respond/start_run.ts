@@ -12,7 +12,7 @@ import { withPageLink } from "../report/page_link.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
 import type { JobEnd } from "../run/job.ts";
 import { keyWithSuffix } from "../run/key.ts";
-import { MAX_STARTS, NO_SANDBOX, SANDBOX_FREE } from "../run/no_sandbox.ts";
+import { MAX_STARTS, nextStartMs, NO_SANDBOX, SANDBOX_FREE } from "../run/no_sandbox.ts";
 import { emptyRunResult, reasonOf, resultError, type RunResult, utcText } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import { isTerminal } from "../service/contract.ts";
@@ -31,7 +31,7 @@ import {
 } from "./ask_note.ts";
 import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
-import { doublesOf, isBegun, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
+import { doublesOf, hasNoAgent, isBegun, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 import type { Refusal } from "./rivals.ts";
 
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
@@ -50,13 +50,14 @@ export async function startRun(
 ): Promise<Started> {
   const { forge: { threads }, writer, clock, platform, settings, io: { env } } = job;
   const { thread } = asked.news;
-  const { ask, of, task, asker, leftOut } = wanted;
+  const { ask, of, task, asker, leftOut, earlier } = wanted;
   const seal = await sealFor(job, thread);
   const { job: jobPage, pipeline, pipelineNoun } = platform.links(env);
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline, pipelineNoun };
-  const isDoubtful = wanted.isTried && !wanted.lackedSandbox;
-  const doubts: Doubts = { ...NO_DOUBTS, mayExist: isDoubtful, lackedSandbox: wanted.lackedSandbox };
+  const lackedSandbox = earlier?.mark.lacksSandbox === true;
+  const isDoubtful = earlier !== undefined && !lackedSandbox;
+  const doubts: Doubts = { ...NO_DOUBTS, mayExist: isDoubtful, lackedSandbox };
   const stopper = async () => await newDecider().stopper(thread, ask);
   const planned = planOf(job, wanted, {
     ask,
@@ -72,7 +73,7 @@ export async function startRun(
   });
   const note = openNote(job, planned);
   const since = clock.wallTime();
-  if (wanted.isTried && await isAnswered(job, asked, ask)) return ANSWERED;
+  if (earlier !== undefined && await isAnswered(job, asked, ask)) return ANSWERED;
   const written = await note.begin({
     render: (_mayLink, links) => startingNote({ links, since, nowMs: since, task: planned.task, stop: planned.stop }),
     state: NOTHING_YET,
@@ -87,7 +88,8 @@ export async function startRun(
   };
   let lacksSandbox = false;
   const refuse = async ({ reason, text }: Refusal): Promise<Started> => {
-    const isSure = !written.updated || lacksSandbox || wanted.lackedSandbox;
+    const hadNoAgent = earlier !== undefined && hasNoAgent(earlier.mark, clock.wallTime());
+    const isSure = !written.updated || lacksSandbox || hadNoAgent;
     const whole = `No run: ${text}.${isSure ? "" : ` ${MAYBE_STARTED}.`}\n`;
     await note.end({ render: () => whole, state: { ...NOTHING_YET, exitCode: EXIT.success } }).catch(() => {});
     await react(job, asked, "failed");
@@ -144,6 +146,7 @@ export async function startRun(
         lacksSandbox &&= !mayStart;
         // Set this before the run is added to the note, because this job may be killed before the run ends.
         doubts.isUnwanted = withdrawal.isWithdrawn;
+        if (mayStart) doubts.nextStartMs = undefined;
         return mayStart;
       },
       async onEnd(ended) {
@@ -151,7 +154,9 @@ export async function startRun(
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
         const end = doubts.isHidden ? hiddenEnd(ended) : await withdrawal.end(ended);
         doubts.isUnwanted = withdrawal.isOpen;
-        doubts.isLastStart = end.result.idempotencyKey === keyWithSuffix(key, MAX_STARTS);
+        const starts = startsOf(key, end.result);
+        doubts.isLastStart = starts === MAX_STARTS;
+        if (isNoSandbox(ended.error)) doubts.nextStartMs = nextStartMs(end.result, starts);
         const told = doubts.isLastStart ? withAskAgain(end, settings.name) : end;
         const result = await withoutOldWork(job, wanted, told.result);
         // A job that gives up does not know whether an earlier job started a run.
@@ -168,6 +173,7 @@ export async function startRun(
         if (notice.kind === "no_sandbox") {
           lacksSandbox = true;
           isStarted = false;
+          doubts.nextStartMs = notice.untilMs;
         }
         tell(notice);
       },
@@ -374,10 +380,20 @@ function hiddenEnd({ result, ...end }: JobEnd<RunResult>): JobEnd<RunResult> {
   return withError({ ...end, result: { ...result, mayExist: true } }, error);
 }
 
+function isNoSandbox(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && error.code === NO_SANDBOX;
+}
+
+/** How many starts of a mention have been sent, including the start of the given run. */
+function startsOf(key: string, { idempotencyKey }: RunResult): number {
+  const counts = Array.from({ length: MAX_STARTS }, (_, index) => index + 1);
+  return counts.find((count) => keyWithSuffix(key, count) === idempotencyKey) ?? 1;
+}
+
 /** For a job whose last start got no sandbox. The advice is to mention the agent again, because a retried job would start nothing. */
 function withAskAgain(ended: JobEnd<RunResult>, name: string): JobEnd<RunResult> {
   const { error } = ended;
-  if (!(error instanceof MogplexError) || error.code !== NO_SANDBOX) return ended;
+  if (!isNoSandbox(error)) return ended;
   const { attempted, why } = error;
   const advice = `${SANDBOX_FREE}; then comment @${name} again`;
   const problem = attempted === null ? error.message : { attempted, why, advice };

@@ -56,6 +56,16 @@ export const SANDBOX_WAITS_MS: readonly number[] = [10, 20, 40].map((minutes) =>
 
 export const MAX_STARTS = SANDBOX_WAITS_MS.length + 1;
 
+/**
+ * The earliest time of the start after a run without a sandbox, in milliseconds since 1970; `undefined` if the time is unknown, or if there is no
+ * further start.
+ * @param starts Number of starts so far.
+ */
+export function nextStartMs({ updatedAt }: { readonly updatedAt: string | null }, starts: number): number | undefined {
+  const ms = Date.parse(updatedAt ?? "") + (SANDBOX_WAITS_MS[starts - 1] ?? NaN);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 /** A run without a sandbox has only the events of its acceptance and of its end. */
 export class AgentWatch {
   #accepted = 0;

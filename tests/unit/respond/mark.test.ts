@@ -34,6 +34,22 @@ test("marksOf() shows that no sandbox was free only for a mark with the right co
   expect(textOf({ ...mark, state: "none" })).toBe(textOf({ ...MARK, state: "none" }));
 });
 
+test("marksOf() reads the time of the next start only from a mark with the right code", () => {
+  for (const lacksSandbox of [false, true]) {
+    const mark = {
+      ...MARK,
+      state: "starting" as const,
+      ...lacksSandbox && { lacksSandbox },
+      nextStartMs: 1_788_221_412_451,
+    };
+    const text = textOf(mark);
+    expect(marksOf([note(text)], BOT, seal)[0]?.mark).toEqual(mark);
+    const forged = text.replace(" next 1", " next 9");
+    expect(marksOf([note(forged)], BOT, seal)[0]?.mark).toEqual({ ...MARK, state: "changed", claimed: "starting" });
+    expect(textOf({ ...mark, state: MARK.state })).toBe(textOf(MARK));
+  }
+});
+
 test("marksOf() takes no word of a mark whose code is not that of the thread and the token", () => {
   const text = textOf(MARK);
   const found = (changed: string, by = seal) => marksOf([note(changed)], BOT, by)[0]?.mark.state;

@@ -187,13 +187,14 @@ function crowded(minutes: number, scenario = "success"): At {
 const go = (at: At) => payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go"));
 const keysOf = (at: At) => runsOf(at).map(({ idempotency_key }) => idempotency_key);
 const AS_STARTING = / starting [0-9a-f]{32} -->/;
-const WITHOUT_SANDBOX = / no sandbox [0-9a-f]{32} -->/;
+const AS_WAITING = / starting next \d{13} [0-9a-f]{32} -->/;
+const WITHOUT_SANDBOX = / no sandbox(?: next \d{13})? [0-9a-f]{32} -->/;
 
 test("respond starts again 10 minutes after a run found no sandbox, and its note says so meanwhile", async () => {
   const at = crowded(5);
   const job = respond(at, go(at));
   await at.clock.sleep(4 * 60_000);
-  expect(ours(at)).toEqual([expect.stringMatching(AS_STARTING)]);
+  expect(ours(at)).toEqual([expect.stringMatching(AS_WAITING)]);
   expect(ours(at)[0]).toMatch(
     /\*\*Starting\*\*.*No agent has started: no sandbox was free\. The next start is at 20\d\d-\S+ \d\d:\d\d UTC\.[^]*`@mogplex stop`/s,
   );
@@ -220,14 +221,64 @@ test("a mention that finds no sandbox within the time limit is started by the ne
   expect(at.gitlab.reactions).toEqual(["1000 eyes"]);
   // The second run found no sandbox a moment ago.
   const early = await respond(at, "", ["--poll"]);
-  expect([early.code, runsOf(at).length]).toEqual([75, 2]);
-  expect(early.stderr).toContain("and this job does not wait ");
+  expect([early.code, runsOf(at).length, ours(at)]).toEqual([0, 2, [body]]);
+  expect(early.stdout).toMatch(
+    /^no run: no sandbox was free, and the next start is at 20\d\d-\S+ \d\d:\d\d UTC or later$/m,
+  );
   await at.clock.sleep(100 * 60_000);
   const late = await respond(at, "", ["--poll"]);
   expect([late.code, runsOf(at).length]).toEqual([0, 3]);
   expect(ours(at)).toEqual([expect.stringMatching(new RegExp(` ${runsOf(at)[2]?.id} ended [0-9a-f]{32} -->`))]);
   expect((await respond(at, "", ["--poll"])).stdout).toContain("no run: this comment has already started a run\n");
   expect(runsOf(at).length).toBe(3);
+});
+
+test("a check leaves the note of a job that is waiting for a sandbox, and starts the task if that job was killed", async () => {
+  const at = crowded(5);
+  const kill = (io: ReturnType<typeof fakeIo>) => void at.clock.sleep(6 * 60_000).then(() => io.signal("SIGTERM"));
+  const job = respond(at, go(at), [], {}, kill);
+  await at.clock.sleep(4 * 60_000);
+  const waiting = ours(at);
+  const requests = at.sent.length;
+  const check = await respond(at, "", ["--poll"]);
+  expect({ code: check.code, stderr: check.stderr, notes: ours(at) }).toEqual({ code: 0, stderr: "", notes: waiting });
+  expect(check.stdout).toMatch(
+    /\nno run: the job of https:\S+\/merge_requests\/7#note_1001 is waiting for a sandbox, and the next start is at 20\d\d-\S+ \d\d:\d\d UTC\n$/,
+  );
+  expect(at.sent.slice(requests).filter(({ line }) => line.endsWith("/runs"))).toEqual([]);
+  expect((await job).code).toBe(143);
+  // A killed job cannot change its note.
+  const own = at.gitlab.notes.find(({ author }) => author.id === 77);
+  if (own !== undefined) own.body = waiting[0] ?? "";
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect([runsOf(at).length, ours(at)]).toEqual([1, waiting]);
+  await at.clock.sleep(10 * 60_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["failed", "success"]);
+});
+
+test("a stop while a job is waiting for a sandbox says that no agent has started", async () => {
+  const at = crowded(600);
+  const job = respond(at, go(at));
+  await at.clock.sleep(4 * 60_000);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  expect(ours(at)).toEqual([
+    expect.stringMatching(/ none [0-9a-f]{32} -->[^]*\n\nThis task was withdrawn\. No agent has started\.\n$/),
+    expect.stringContaining("Nothing is running in this thread."),
+  ]);
+  expect([(await job).code, runsOf(at).length]).toEqual([0, 1]);
+});
+
+test("a job that turns a task down while another job is waiting for a sandbox does not say that its run may have started", async () => {
+  const at = crowded(600);
+  const news = go(at);
+  const job = respond(at, news);
+  await at.clock.sleep(4 * 60_000);
+  const { stdout } = await respond(at, news, [], { MOGPLEX_RESPOND_LIMIT: "0/day" });
+  expect(stdout).toContain("no run: mentions are turned off in this repository (MOGPLEX_RESPOND_LIMIT is 0/day)\n");
+  expect(ours(at)[0]).toContain("Write the task again when they are turned on.\n");
+  expect(ours(at)[0]).not.toContain("may have started");
+  await job;
 });
 
 test("a stop says that no agent has started for a task that found no sandbox, and polls no longer start the task", async () => {
