@@ -11,10 +11,8 @@ export interface AddressForm {
 const MAX_URL = 2_048;
 
 /**
- * Reads the address of a pull request in one of the forms in a run's events: `https://HOST/OWNER/NAME/pull/N`,
- * `https://HOST/GROUP/…/NAME/-/merge_requests/N`, or `https://HOST/OWNER/NAME/pulls/N`.
  * @param trusted Origin of the service, which never receives a forge's token.
- * @returns `undefined` for any other text, and for plain HTTP to another machine, because a token would be sent unencrypted.
+ * @returns `undefined` for any text that is not an address, and for plain HTTP to another machine, because a token would be sent unencrypted.
  */
 export function readAddress(
   forms: readonly AddressForm[],
@@ -35,7 +33,6 @@ export function readAddress(
   return undefined;
 }
 
-/** A number as users write it: `42`, `#42` or `!42`. */
 export function readPullNumber(text: string): number | undefined {
   const number = /^[#!]?([1-9]\d{0,8})$/.exec(text)?.[1];
   return number === undefined ? undefined : Number(number);
@@ -51,7 +48,7 @@ export function addressAt(
   return { forge: name, origin, host, repository, number, url: `${origin}/${repository}/${part}/${number}` };
 }
 
-/** Whether two addresses have the same forge, host and number. The repository may have been renamed. */
+/** The repository is not compared, because it may have been renamed. */
 export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undefined): b is PullRequestAddress {
   return b !== undefined && a.forge === b.forge && a.origin === b.origin && a.number === b.number;
 }

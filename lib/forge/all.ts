@@ -1,8 +1,3 @@
-/**
- * All forges with every part, for the command and for campaigns. A program that needs fewer parts has its own list.
- *
- * @module
- */
 import { readAddress } from "./address.ts";
 import type { Forge } from "./forge.ts";
 import { GITEA } from "./gitea.ts";

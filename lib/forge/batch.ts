@@ -12,17 +12,15 @@ import { PullRequestWriter } from "./writer.ts";
 /** Each requested address is in exactly one of these maps. The keys are the addresses as they were requested. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
-  /** The forge does not show the pull request, or returns it in an undocumented format. A retry does not help. */
+  /** A retry does not help, for example because the forge does not show the pull request. */
   refused: Map<string, string>;
-  /** The pull request could not be read this time, because of a rate limit, an outage or a rejected token. */
+  /** The pull request could not be read this time, for example because of a rate limit. */
   failed: Map<string, string>;
-  /** The value is the host, for which there is no token. An empty value means that the address does not belong to a pull request. */
+  /** The value is the host, for which there is no token. An empty value means that the key is not the address of a pull request. */
   unasked: Map<string, string>;
-  /** Exit code if a forge refused the token. */
   exit?: ExitName;
 }
 
-/** Maximum time for reading from one host. A thousand merge requests take half of this time. */
 const READING_MS = 10 * 60_000;
 
 const TOKEN_EXITS: readonly ExitName[] = ["unauthorized", "forbidden"];
@@ -95,8 +93,7 @@ export class Forges {
   }
 
   /**
-   * Reads pull requests, one host after another. A failure at one host does not affect the other hosts.
-   * @param onHost Called before pull requests are read from a host.
+   * A failure at one host does not affect the other hosts.
    * @throws only `signal.reason`, if the signal aborts.
    */
   async read(
@@ -136,7 +133,7 @@ export class Forges {
     const failAll = (from: number, why: string) => {
       for (const { url } of wanted.slice(from)) failed.set(url, why);
     };
-    /** Whether the last request succeeded. If the first request fails, the host may be unreachable. */
+    /** Whether the last request succeeded. If not, the host may be unreachable. */
     let worked = false;
     for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {
@@ -177,11 +174,6 @@ export class Forges {
     }
   }
 
-  /**
-   * Finds the newest pull request from a branch of the repository itself.
-   * @returns The address; `null` if the branch has no pull request; `undefined` if the forge could not be read.
-   * @throws only `signal.reason`, if the signal aborts.
-   */
   async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {
     const reach = this.#reachOf({ forge, host, origin: `https://${host}` });
     if (reach === undefined) return undefined;

@@ -7,11 +7,8 @@ import type { ForgeClient } from "./client.ts";
 const blobSchema = z.lazy(() => z.object({ content: z.nullish(z.string()), encoding: z.nullish(z.string()) }));
 
 /**
- * @param branch `undefined` for the default branch.
- * @param commitOf Reads the newest commit of a branch; `undefined` if the branch does not exist.
- * @param defaultBranch Reads the name of the default branch, and fails if the repository is not shown. Without this check, a hidden repository would
- * look like a missing branch, because forges return 404 for both.
- * @returns The newest commit; `null` if the branch does not exist.
+ * @param defaultBranch Fails if the repository is not shown. Without this check, a hidden repository would look like a missing branch, because forges
+ * return 404 for both.
  */
 export async function readHead(
   branch: string | undefined,

@@ -5,7 +5,6 @@ import type { ForgeUser } from "./findings.ts";
 import type { OpenForge } from "./open.ts";
 import type { ForgeSetup, Threads } from "./threads.ts";
 
-/** `open`, `users` and `label` throw a `UsageError` if a setting is invalid. */
 interface ForgeCheckOptions {
   isCi: boolean;
   agent: string;
@@ -14,7 +13,7 @@ interface ForgeCheckOptions {
   label(): string;
 }
 
-/** Writes nothing. Outside a job, every check is skipped. */
+/** Writes nothing. */
 export async function checkForge(
   { isCi, agent, open, users, label }: ForgeCheckOptions,
 ): Promise<Check[]> {
@@ -49,7 +48,6 @@ export async function checkForge(
   ];
 }
 
-/** @param other The advice for an error without its own advice, if a retry cannot help. */
 export function adviceFor(error: MogplexError, other: string): string {
   if (error instanceof NetworkError) return adviceOf(error, "Check the DNS and the proxy of the runner");
   return adviceOf(error, error.isRetryable ? "Check again later" : other);
@@ -79,11 +77,7 @@ async function checkRights(
   return ok(name, `the token can see who can push${hint}`);
 }
 
-/**
- * Checks whether the allowed names have accounts, and what these accounts may do. A job does not look up the names, so a name without an account does
- * not affect the other names.
- * @param allowed `kim`, or `kim=12` with the id of the account.
- */
+/** A job does not look up the names, so a name without an account does not affect the other names. */
 async function checkNames(threads: Threads, allowed: readonly string[], usersFrom: string): Promise<Check> {
   const name = "rights";
   const accounts: string[] = [];
@@ -187,10 +181,7 @@ function bareWorkflow(text: string): string {
     .filter((line) => !/^\s*(?:- +)?["']?(?:run-)?name["']?\s*:/.test(line)).join("\n");
 }
 
-/**
- * Returns the text after `on` in a workflow, up to the next key at the left margin.
- * @param bare The workflow without its comments.
- */
+/** Returns the text after `on` in a workflow, up to the next key at the left margin. */
 function eventsOf(bare: string): string {
   return /^(["']?)on\1[ \t]*:.*(?:\n(?:[ \t-].*)?(?=\n|$))*/m.exec(bare)?.[0] ?? "";
 }

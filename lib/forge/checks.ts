@@ -1,6 +1,5 @@
 import type { ChecksState } from "./model.ts";
 
-/** Our commit status. Statuses of other commands have a suffix after a slash. */
 const OWN_CHECK = "mogplex";
 
 export const GATE_CHECK = "mogplex/gate";

@@ -1,6 +1,6 @@
 /**
- * Finds the owners of changed files in the CODEOWNERS file of the target branch. A pull request's own branch never decides who reviews the pull
- * request. Source: GitHub, "About code owners"; GitLab, "Code Owners", and "Code Owners syntax"; Gitea, "Code Owners".
+ * A pull request's own branch never decides who reviews the pull request. Source: GitHub, "About code owners"; GitLab, "Code Owners", and "Code
+ * Owners syntax"; Gitea, "Code Owners".
  *
  * @module
  */
@@ -127,7 +127,7 @@ function endsOf(steps: readonly string[], path: string, spend: Spend): Set<numbe
   return places;
 }
 
-/** A Gitea regular expression. Expressions that can take a long time are rejected: repeated groups, and more than two repetitions. */
+/** A Gitea regular expression. Expressions that can take a long time are rejected. */
 function expression(pattern: string): Rule["matches"] | undefined {
   const isNegative = pattern.startsWith("!");
   const source = isNegative ? pattern.slice(1) : pattern;

@@ -1,6 +1,6 @@
 /**
- * Creates the title and the body of the commit for a merge. Some words in commit messages are commands that skip CI, close issues, or trigger quick
- * actions. These words are removed, because the text may come from an agent.
+ * Some words in commit messages are commands that skip CI, close issues, or trigger quick actions. These words are removed, because the text may come
+ * from an agent.
  *
  * @module
  */

@@ -7,13 +7,7 @@ const branchSchema = z.lazy(() =>
   z.object({ protected: z.boolean(), default: z.nullish(z.boolean()), commit: z.object({ id: z.string() }) })
 );
 
-/**
- * Deletes a branch only if its newest commit is still the given commit. The APIs of GitLab and Gitea cannot check the commit of a deletion, so the
- * branch is read right before the deletion.
- *
- * @param name Name for messages, as in `branch "fix" of acme/web`.
- * @param path Path at which the branch is read and deleted.
- */
+/** The APIs of GitLab and Gitea cannot check the commit of a deletion, so the branch is read right before the deletion. */
 export async function deleteBranchAt(
   client: ForgeClient,
   { name, path, commit }: { name: string; path: string; commit: string },

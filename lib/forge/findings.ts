@@ -1,6 +1,5 @@
 /**
- * Defines the problems of a pull request that a run fixes: failed checks with the end of their output, and reviewers' requests. All texts are
- * untrusted.
+ * All texts are untrusted.
  *
  * @module
  */
@@ -32,7 +31,7 @@ export interface Remark {
 export interface Findings {
   readonly checks: readonly FailedCheck[];
   readonly remarks: readonly Remark[];
-  /** Number of remarks that the forge did not show, or whose authors are unknown. */
+  /** Number of remarks or threads that are not in `remarks`. */
   readonly leftOut: number;
 }
 
@@ -43,7 +42,6 @@ export const MAX_READ_CHECKS = 5;
 const MAX_LINES = 40;
 const MAX_LOG = 3_000;
 
-/** Leaves out colors and GitLab's section markers. */
 export function lastLinesOf(log: string): string {
   // Earlier text cannot be part of the last lines.
   const lines = plainText(log.slice(-20 * MAX_LOG)).split("\n").map((line) => line.trimEnd())

@@ -38,11 +38,7 @@ const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " "
 /** Longest text of a status. Source: GitHub, REST reference, "Create a commit status". */
 const MAX_TEXT = 140;
 
-/**
- * Judges a pull request, and sets its status if requested. The status is `success` or `pending`, but never a failure, because agents would try to fix
- * a failed check.
- * @throws {UsageError} if the status must not be set; {@linkcode MogplexError} if the forge does not show the pull request; the errors of the client.
- */
+/** The status is `success` or `pending`, but never a failure, because agents would try to fix a failed check. */
 export async function runGate(
   { forge, client: unnamed, address }: OpenPull,
   rules: GateRules,
@@ -90,8 +86,8 @@ export async function runGate(
 const opens = ({ state }: Judged) => state === "approved" || state === "not-needed";
 
 /**
- * Keeps the gate closed if other pull requests have the same newest commit; `null` if there are no other pull requests. A status belongs to a commit,
- * so it would also open the gate for the other pull requests, which may have no approvals or a different target.
+ * A status belongs to a commit, so it would also open the gate for other pull requests with the same newest commit, which may have no approvals or a
+ * different target.
  */
 function judgeSharers(sharers: readonly string[] | undefined): Judged | null {
   if (sharers === undefined) {

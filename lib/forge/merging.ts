@@ -3,10 +3,6 @@ import type { ForgeClient } from "./client.ts";
 import type { ChecksState, MergeMethod, PullRequestAddress, PullRequestFacts, Unread } from "./model.ts";
 
 export interface ForgeMerging {
-  /**
-   * Reads everything again.
-   * @returns The reading, or a clause that explains why the pull request is not shown.
-   */
   read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread>;
   /** The checks of a commit, without our own checks; `null` if the checks are not shown. */
   checks(client: ForgeClient, address: PullRequestAddress, commit: string): Promise<ChecksState | null>;
@@ -27,7 +23,7 @@ export interface MergeReading {
    */
   readonly blocked: string | null;
   readonly methods: readonly MergeMethod[] | null;
-  /** Whether the pull request is part of a stack. Merging a stacked pull request also merges the pull requests below it. */
+  /** Merging a stacked pull request also merges the pull requests below it. */
   readonly isStacked: boolean;
   /** The commit on the target after the merge; `null` before the merge, or if the commit is not shown. */
   readonly mergeCommit: string | null;

@@ -3,14 +3,10 @@ import { withLimit } from "../service/answer.ts";
 import type { PullRequestFacts } from "./model.ts";
 import type { OpenPull } from "./forge.ts";
 
-/** Time limit for reading the pull request. The job waits for this read before it ends. */
 const READ_MS = 10_000;
 const ATTEMPT_MS = 5_000;
 
-/**
- * @returns Markdown without untrusted text; `null` if the pull request is not open, or if it could not be read. Errors are not thrown, because the
- * note is more important.
- */
+/** Returns Markdown without untrusted text. Errors are not thrown, because the note is more important. */
 export async function pullNeeds({ forge, client, address }: OpenPull, clock: Clock): Promise<string | null> {
   try {
     const [outcome] = await withLimit((signal) => {

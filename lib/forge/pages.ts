@@ -42,14 +42,10 @@ interface ListRules<T> {
    * without rows is the last page, so the first two pages are requested at once. @default {"short"}
    */
   last?: "short" | "empty";
-  /** Whether the rows of a page are enough. If so, no further page is read. @default never */
   isEnough?: ((rows: readonly T[]) => Promise<boolean>) | undefined;
 }
 
-/**
- * @param read Reads page 1, 2, … with the given number of rows.
- * @returns The rows, except rows that are too large for any response, and whether the list is complete. Our own notes are never too large.
- */
+/** Leaves out rows that are too large for any response. Our own notes are never too large. */
 export async function readPages<T>(
   read: ReadPage<T>,
   { size = PAGE, last = "short", isEnough }: ListRules<T> = {},
@@ -82,7 +78,6 @@ export function readList<T extends z.core.$ZodType>(
   return readPages(read, { isEnough });
 }
 
-/** @throws {MogplexError} with exit code 69 if there are more rows than were read. */
 export async function wholeList<T>(
   attempted: string,
   promise: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,

@@ -1,7 +1,7 @@
 /**
- * Reads the text of an event. Only the numbers and the kind of the event are used. All other data is requested from the forge. Other users write the
- * text in an event, and a CI system may have expanded secret variables in this text. On GitHub, Gitea and Forgejo, the text of a new comment is kept
- * for comparison with the forge's text, and can stop a run.
+ * Only the numbers and the kind of the event are used. All other data is requested from the forge. Other users write the text in an event, and a CI
+ * system may have expanded secret variables in this text. On GitHub, Gitea and Forgejo, the text of a new comment is kept for comparison with the
+ * forge's text, and can stop a run.
  *
  * @module
  */
@@ -18,7 +18,6 @@ export function field(value: unknown, ...names: string[]): unknown {
   );
 }
 
-/** A whole number of at least 1. */
 export function numberOf(value: unknown, ...names: string[]): number | undefined {
   const number = field(value, ...names);
   return typeof number === "number" && Number.isSafeInteger(number) && number > 0 ? number : undefined;

@@ -23,7 +23,6 @@ export function requesterIn(text: string): { readonly id: number } | undefined {
   return id === undefined ? undefined : { id };
 }
 
-/** The users who asked `respond` for work on a pull request; `null` if the forge does not show all comments. */
 export async function readRequesters(
   { threads }: Pick<Forge, "threads">,
   client: ForgeClient,

@@ -4,10 +4,6 @@ import type { ReviewState } from "./model.ts";
 /** Only code that acts on a pull request knows its requester and the user of the token. */
 const NOBODY: NotCounted = { requesters: [], token: null, notPeople: [] };
 
-/**
- * @param isRequested Whether a review was requested from a person or a team that has not decided; `null` if the forge does not show this.
- * @returns `null` if the forge shows too little.
- */
 export function reviewStateOf(reading: ReviewReading, isRequested: boolean | null): ReviewState | null {
   const { state } = judgeApprovals(reading, NOBODY);
   if (state === "unknown") return null;

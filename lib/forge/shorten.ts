@@ -1,6 +1,5 @@
 /**
- * Shortens a summary for a forge that allows only short comments. Untrusted text in a summary must stay code, so only text inside code blocks is cut.
- * All other text is kept or removed line by line.
+ * Untrusted text in a summary must stay code, so only text inside code blocks is cut. All other text is kept or removed line by line.
  *
  * @module
  */
@@ -40,8 +39,7 @@ function firstOf(texts: readonly string[], limit: number): string[] {
 }
 
 /**
- * Shortens Markdown in which untrusted text is always code, either in blocks of `markdownBlock` or in spans that end on their line. If the text is
- * too long, long blocks are cut. If that is not enough, the end is replaced by a line with `…`.
+ * @param text Markdown in which untrusted text is always code, either in blocks of `markdownBlock` or in spans that end on their line.
  * @param limit Maximum number of characters, where a line break counts twice. The line with `…` is not included.
  */
 export function shortenMarkdown(text: string, limit: number): string {

@@ -30,7 +30,6 @@ export interface ForgeStatuses {
   objection?(client: ForgeClient, address: PullRequestAddress, base: string, name: string): Promise<Objection | null>;
 }
 
-/** @param pending The forge's names for statuses that are not final. */
 export function statusOf(state: string, text: string | null | undefined, pending: readonly string[]): CommitStatus {
   return {
     state: state === "success" ? "success" : pending.includes(state) ? "pending" : "other",

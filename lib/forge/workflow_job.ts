@@ -18,7 +18,6 @@ export function serverHost(env: ReadEnv): string | undefined {
   return URL.canParse(server) ? new URL(server).host : undefined;
 }
 
-/** @throws {UsageError} if the variable has a value that the runner never sets. */
 export function serverOf(env: ReadEnv): string {
   const text = env(SERVER) ?? "";
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
@@ -46,12 +45,7 @@ function pullRequestIn(text: string): number | undefined {
   return numberOf(parseJson(text), "pull_request", "number");
 }
 
-/**
- * Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`, https://docs.github.com/en/webhooks/webhook-events-and-payloads
- * @param name Value of `GITHUB_EVENT_NAME`.
- * @param text Content of the file in `GITHUB_EVENT_PATH`.
- * @param repository Id of the repository on the forge.
- */
+/** Source: GitHub, "Webhook events and payloads", `issue_comment` and `issues`, https://docs.github.com/en/webhooks/webhook-events-and-payloads */
 function workflowEvent(name: string, text: string, repository: number): AskEvent {
   if (name === "schedule" || name === "workflow_dispatch") return UNREADABLE;
   if (!["issue_comment", "issues", "pull_request_target"].includes(name)) {

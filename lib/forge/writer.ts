@@ -1,8 +1,3 @@
-/**
- * Changes one pull request for a command. The error for a missing permission names the command that needs the permission.
- *
- * @module
- */
 import { type ForgeClient, isLost } from "./client.ts";
 import { commitMessage } from "./commit_message.ts";
 import { ownersOf } from "./code_owners.ts";
@@ -62,10 +57,7 @@ export class PullRequestWriter {
     return await this.#forge.merging?.checks(this.#client, this.address, commit) ?? null;
   }
 
-  /**
-   * Merges the pull request. Words in the title and body that are commands are removed. A lost response is an outcome, and is never followed by a
-   * second request.
-   */
+  /** Removes commands from the title and the body. A lost response is an outcome, and never leads to a second request. */
   async merge(order: Omit<MergeOrder, "address">): Promise<MergeOutcome> {
     const message = commitMessage(order.title, order.body);
     try {
@@ -133,10 +125,6 @@ export class PullRequestWriter {
     return await this.#forge.writes.deleteBranch(this.#for("deleteBranch"), this.address, branch, commit);
   }
 
-  /**
-   * Finds the owners of the changed files, according to the target branch.
-   * @returns The owners, as empty lists if the target branch has no CODEOWNERS file, or a clause that explains why the owners are unknown.
-   */
   async codeOwners(): Promise<Reviewers | string> {
     const { files, writes: { codeOwners: { paths, rules } }, system } = this.#forge;
     if (files === undefined) return `code owners cannot be read on ${system}`;
@@ -177,7 +165,6 @@ export class PullRequestWriter {
     return await this.#forge.writes.me(this.#client);
   }
 
-  /** Whether a merge by this user starts workflows; `null` if this is unknown. A merge by a job's own token starts no workflows. */
   startsWorkflows(user: ForgeUser | null): boolean | null {
     const { jobUser } = this.#forge.writes;
     if (jobUser === undefined) return true;

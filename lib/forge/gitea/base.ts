@@ -8,7 +8,7 @@ import { giteaFiles } from "./files.ts";
 import { GITEA_TOKEN_NEEDS } from "./comments.ts";
 
 const VARIABLE = "GITEA_TOKEN";
-/** Source: Gitea, "API Usage", scopes of tokens. Teams are part of the scope organization. */
+/** Source: Gitea, "API Usage", scopes of tokens. Teams are part of the organization scope. */
 const ADMINISTRATOR =
   "and a user who is an administrator of the repository (in an organization, also the read:organization scope)";
 

@@ -93,7 +93,7 @@ export async function commentsOn<T extends z.core.$ZodType>(
     .map((each) => z.parse(schema, { ...each, body: each.body ?? "" }));
 }
 
-/** The permissions that the token needs, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
+/** Source: Gitea, "API Usage", "Scoped Tokens". */
 export const GITEA_TOKEN_NEEDS = "the read:user, write:issue and read:repository scopes";
 
 function meaning(status: number, token: string): string | undefined {

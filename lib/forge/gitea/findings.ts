@@ -1,6 +1,5 @@
 /**
- * Reads the problems of a Gitea or Forgejo pull request through the REST API: failed statuses of its commit, and unresolved comments on lines. A user
- * is treated as a user who can push if Gitea marks a review by this user as official.
+ * A user is treated as a user who can push if Gitea marks a review by this user as official.
  *
  * @module
  */
@@ -51,7 +50,6 @@ const commentSchema = z.lazy(() =>
 );
 
 const PAGE = 50;
-/** Maximum number of reviews whose comments are read. Official reviews come first, followed by the newest reviews. */
 const MAX_REVIEWS = 30;
 
 export async function giteaFindings(

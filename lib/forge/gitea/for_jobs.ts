@@ -1,8 +1,3 @@
-/**
- * Used by programs that run in jobs on Gitea and Forgejo. Leaves out the parts for merging.
- *
- * @module
- */
 import type { Forge } from "../forge.ts";
 import { GITEA_BASE } from "./base.ts";
 import { GITEA_NOTES } from "./comments.ts";

@@ -1,6 +1,6 @@
 /**
- * Determines whether a Gitea or Forgejo pull request may be merged. The API also applies the target's rules to administrators, unless a merge
- * requests a bypass (`force_merge`). This program never requests a bypass. Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
+ * The API also applies the target's rules to administrators, unless a merge requests a bypass (`force_merge`). This program never requests a bypass.
+ * Source: Gitea 1.24.6, `services/pull/check.go`, `CheckPullMergeable`.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { GiteaThreads } from "./threads.ts";
 
 export const GITEA_MERGING: ForgeMerging = { read, checks };
 
-/** Maximum number of users whose permissions are read. Anyone can write reviews, and each user costs up to four requests. */
+/** Maximum number of users whose permissions are read. Anyone can write reviews, and each user costs several requests. */
 const MAX_USERS = 20;
 const PAGE = 50;
 
@@ -95,9 +95,8 @@ function mayCount({ word, commit, mayPush }: Opinion, head: string): boolean {
 }
 
 /**
- * Users who pushed after the pull request was opened, and the time at which its target was changed. Without the scope for issues, only the authors
- * and committers of the commits are known. Source: Gitea 1.24.6, models/issues/comment.go, `CommentTypePullRequestPush`,
- * `CommentTypeChangeTargetBranch`.
+ * Without the scope for issues, only the authors and committers of the commits are known. Source: Gitea 1.24.6, models/issues/comment.go,
+ * `CommentTypePullRequestPush`, `CommentTypeChangeTargetBranch`.
  */
 async function historyOf(
   client: ForgeClient,
@@ -114,7 +113,7 @@ async function historyOf(
   }
 }
 
-/** Adds the current permissions of the users. Permissions are read only for opinions that may count. */
+/** Permissions are read only for opinions that may count. */
 async function withRights(
   client: ForgeClient,
   { origin, repository }: PullRequestAddress,

@@ -1,5 +1,5 @@
 /**
- * Reads and sets commit statuses on Gitea and Forgejo. Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
+ * Source: Gitea, API reference, `CommitStatus`, `CreateStatusOption`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Reads the permissions of an organization's teams in a Gitea or Forgejo repository. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
- * `GetUserRepoPermission`; Gitea, API reference, https://docs.gitea.com/api/1.24 , `Team`.
+ * Source: Gitea 1.24.6, models/perm/access/repo_permission.go, `GetUserRepoPermission`; Gitea, API reference, https://docs.gitea.com/api/1.24 ,
+ * `Team`.
  *
  * @module
  */
@@ -46,5 +46,5 @@ export function hasTextEditors(teams: readonly Team[] | null): boolean {
   return teams === null || teams.some((team) => hidesCode(team) || mayEdit(team) && !mayWrite(team, "repo.code"));
 }
 
-/** Whether a member's permission may come from a team whose `permission` overstates the access to the code. */
+/** Whether the team's `permission` overstates its access to the code. */
 export const overstates = (team: Team): boolean => team.permission === "write" && !mayWrite(team, "repo.code");

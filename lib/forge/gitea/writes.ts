@@ -1,6 +1,6 @@
 /**
- * Implements {@linkcode ForgeWrites} for Gitea and Forgejo. A merge is bound to a commit and performed immediately, because a scheduled merge is not
- * bound to a commit. Source: Gitea, API reference, https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
+ * A merge is bound to a commit and performed immediately, because a scheduled merge is not bound to a commit. Source: Gitea, API reference,
+ * https://docs.gitea.com/api/1.24 , and Gitea 1.24.6, routers/api/v1/repo/pull.go.
  *
  * @module
  */
@@ -85,7 +85,7 @@ async function merge(
   return outcome.kind === "gone" ? { kind: "refused", reason: await whyGone(client, address) } : outcome;
 }
 
-/** Why Gitea returned 404 for our merge, as a clause. A merge that Gitea shows now is not our merge. */
+/** If Gitea returned 404 for our merge, a merge that Gitea shows now is not our merge. */
 async function whyGone(client: ForgeClient, address: PullRequestAddress): Promise<string> {
   const pull = await client.getPullRequest(`read pull request ${address.url}`, pathOf(address), pullSchema);
   if (isUnread(pull)) return pull.reason;

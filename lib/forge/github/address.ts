@@ -6,14 +6,14 @@ export const GITHUB_ADDRESS: AddressForm = {
   part: "pull",
 };
 
-/** Base address of the API of a host. Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
+/** Source: GitHub, "Forming calls with GraphQL"; "Using GitHub Enterprise Server"; data residency on ghe.com. */
 export function githubApi(origin: string): string {
   const { host } = new URL(origin);
   if (host === "github.com") return "https://api.github.com";
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-/** Path of the REST API below the base address of a host. On a self-hosted server, the REST API is in `/v3`, next to `/graphql`. */
+/** On a self-hosted server, the REST API is in `/v3`, next to `/graphql`. */
 export function restOf(api: string): string {
   return api.endsWith("/api") ? "/v3" : "";
 }

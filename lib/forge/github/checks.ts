@@ -41,7 +41,6 @@ export function checkOf({ name, status, conclusion, context, state }: z.output<t
   return { name: name ?? "", state: isCompleted ? CHECKS.get(conclusion ?? "") ?? null : "pending" };
 }
 
-/** Returns the state that GitHub reports. If one of our own checks is included, the state is computed from the other checks instead. */
 export function rollupState(rollup: Rollup): ChecksState | null {
   if (rollup === null || rollup === undefined) return rollup === null ? "none" : null;
   const whole = CHECKS.get(rollup.state) ?? null;

@@ -1,5 +1,5 @@
 /**
- * Reads files of a GitHub repository through trees and blobs, because GitHub's contents routes follow links.
+ * Files are read through trees and blobs, because GitHub's contents routes follow links.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Reads the problems of a GitHub pull request through the GraphQL API. The logs of GitHub Actions are on another host, which must not receive the
- * token, so the annotations of a check show what failed.
+ * The logs of GitHub Actions are on another host, which must not receive the token, so the annotations of a check show what failed.
  *
  * @module
  */

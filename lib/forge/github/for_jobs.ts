@@ -1,8 +1,3 @@
-/**
- * Used by programs that run in GitHub's jobs. Leaves out the parts for merging.
- *
- * @module
- */
 import type { Forge } from "../forge.ts";
 import { GITHUB_BASE } from "./base.ts";
 import { githubFindings } from "./findings.ts";

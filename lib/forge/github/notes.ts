@@ -1,5 +1,5 @@
 /**
- * Writes comments on GitHub. GitHub treats a pull request as an issue, so comments on a pull request are issue comments.
+ * GitHub treats a pull request as an issue, so comments on a pull request are issue comments.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { restOf } from "./address.ts";
 import { readList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 
-/** The permission that the token needs, for messages. Source: GitHub, "Permissions required for fine-grained personal access tokens". */
+/** Source: GitHub, "Permissions required for fine-grained personal access tokens". */
 export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 
 /** GitHub rejects a longer comment with 422, "Body is too long (maximum is 65536 characters)". */

@@ -1,6 +1,5 @@
 /**
- * The part of GitHub that is needed to read files. Programs for other forges also contain this part, because the service works with repositories on
- * GitHub.
+ * Programs for other forges also contain this part, because the service works with repositories on GitHub.
  *
  * @module
  */

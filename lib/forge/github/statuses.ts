@@ -1,5 +1,5 @@
 /**
- * Reads and sets commit statuses on GitHub. Source: GitHub, REST reference, "Commit statuses".
+ * Source: GitHub, REST reference, "Commit statuses".
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
- * Implements {@linkcode ForgeWrites} for GitHub, in the cloud and self-hosted. Source: GitHub, REST reference, "Pull requests", "Review requests",
- * "Labels" and "Git references"; https://github.com/github/rest-api-description ; GraphQL reference, mutations `enqueuePullRequest` and
- * `dequeuePullRequest`.
+ * Source: GitHub, REST reference, "Pull requests", "Review requests", "Labels" and "Git references"; https://github.com/github/rest-api-description ;
+ * GraphQL reference, mutations `enqueuePullRequest` and `dequeuePullRequest`.
  *
  * @module
  */
@@ -62,7 +61,6 @@ function outcomeIn(body: unknown): MergeOutcome | undefined {
 
 const detailsOf = (body: unknown) => isObject(body) && isObject(body.details) ? body.details : body;
 
-/** Handles refusals that are not about the pull request itself: the head is another commit, or GitHub cannot merge at the moment. */
 function refusal(body: unknown): MergeOutcome {
   const reason = wordsOfRefusal(detailsOf(body));
   if (/head (?:branch|sha|ref)\b.*(?:modified|match|changed)/i.test(reason)) return { kind: "moved" };

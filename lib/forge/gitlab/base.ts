@@ -103,7 +103,6 @@ function numberIn(env: ReadEnv, name: string, attempted = "find the project"): s
  * Source: GitLab, "Webhook events", comment, issue and merge request events, https://docs.gitlab.com/user/project/integrations/webhook_events/
  * @param text Content of `TRIGGER_PAYLOAD`. Its `ref`, `id` and `variables` may differ from the values that the webhook sent, and texts may be
  * shortened.
- * @param project Id of the pipeline's project.
  */
 function gitlabEvent(text: string, project: number): AskEvent {
   const body = parseJson(text);

@@ -1,8 +1,3 @@
-/**
- * Used by programs that run in GitLab's jobs. Leaves out the parts for merging.
- *
- * @module
- */
 import type { Forge } from "../forge.ts";
 import { GITLAB_BASE } from "./base.ts";
 import { gitlabFindings } from "./findings.ts";

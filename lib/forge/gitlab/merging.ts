@@ -1,6 +1,5 @@
 /**
- * Determines whether a GitLab merge request may be merged. The API applies the project's rules to all users. Source: GitLab, "Merge requests API",
- * "Merge a merge request".
+ * The API applies the project's rules to all users. Source: GitLab, "Merge requests API", "Merge a merge request".
  *
  * @module
  */
@@ -121,7 +120,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["security_policy_violations", "it violates a security policy"],
 ]);
 
-/** Why GitLab blocks the merge now, as a clause. Conflicts, drafts and outdated branches are reported as facts instead. */
+/** Conflicts, drafts and outdated branches are reported as facts instead. */
 function blockedBy(status: string | null | undefined, canMerge: boolean | null | undefined): string | null {
   if (canMerge === false) return "the token's user is not allowed to merge this merge request";
   if (UNCHECKED.includes(status)) return "GitLab is still checking whether the merge request can be merged";

@@ -5,7 +5,7 @@ import type { NotePlace } from "../note.ts";
 import { readList } from "../pages.ts";
 import { type ThreadPlace, wordsOf } from "../threads.ts";
 
-/** The permissions that the token needs, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
+/** Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
 export const GITLAB_TOKEN_NEEDS = `the "api" scope and at least the Reporter role in the project of the merge request`;
 
 function meaning(status: number, token: string): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Reads and sets commit statuses on GitLab. Source: GitLab, "Commits API", "List the statuses of a commit", "Set commit pipeline status".
+ * Source: GitLab, "Commits API", "List the statuses of a commit", "Set commit pipeline status".
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Implements {@linkcode ForgeWrites} for GitLab, in the cloud and self-hosted. Source: GitLab, "Merge requests API", "Merge trains API", "Projects
- * API", "Branches API", and lib/api/merge_requests.rb.
+ * Source: GitLab, "Merge requests API", "Merge trains API", "Projects API", "Branches API", and lib/api/merge_requests.rb.
  *
  * @module
  */
@@ -61,10 +60,7 @@ function mergedBy({ merge_commit_sha: merge, squash_commit_sha: squash, sha }: M
 /** `none`: the project has no merge train. `hidden`: GitLab does not show whether the project has a merge train. */
 type Train = "none" | "auto-merge" | "route" | "hidden";
 
-/**
- * Determines how to respect a merge train. Before GitLab 19.1, a merge bypassed the train even with `auto_merge`. Source: GitLab, merge request
- * 237922.
- */
+/** Before GitLab 19.1, a merge bypassed the train even with `auto_merge`. Source: GitLab, merge request 237922. */
 async function trainOfProject(client: ForgeClient, address: PullRequestAddress): Promise<Train> {
   const what = `read the merge trains of ${address.repository}`;
   const project = await client.get(what, projectOf(address), projectSchema);
@@ -98,7 +94,7 @@ function refusalOf(status: number, body: unknown): Refusal | undefined {
   }
 }
 
-/** @throws {MogplexError} with exit code 65 if the token's user is not allowed to merge, and exit code 64 if GitLab rejects the token itself. */
+/** GitLab returns 401 if the token's user is not allowed to merge. If the token itself is invalid, the request in this function throws the error. */
 async function outcomeOf(client: ForgeClient, address: PullRequestAddress, refusal: Refusal): Promise<MergeOutcome> {
   if (refusal === "moved") return { kind: "moved" };
   if (typeof refusal === "object") return { kind: "refused", reason: refusal.refused };
