@@ -21,7 +21,7 @@ export const BY_HAND: readonly ByHand[] = [
     tried:
       "the components and plain-job.yml: a job that finishes, is cancelled, is forcibly cancelled, reaches its script timeout or is retried; a stopped runner",
     found:
-      "One cancel request is sent 2 to 6 s after somebody cancels the job, and all reports are uploaded. If a runner is stopped, its jobs end with `runner_interrupted` on version 19.1 and later, and with `unknown_failure` on older servers",
+      "One cancel request is sent 2 to 6 s after somebody cancels the job, and all reports are uploaded. If a runner is stopped, its jobs end with `runner_interrupted` on GitLab 19.1 and later, and with `unknown_failure` on earlier versions",
     date: DATE,
   },
   {
@@ -29,7 +29,7 @@ export const BY_HAND: readonly ByHand[] = [
     version: "16.10.0, 18.6.6, 18.11.4, 19.3.0",
     tried: "the same, with the runner installed from the Linux packages",
     found:
-      "A cancel kills only `su` and the outer shell. The components and the waves of a campaign cancelled the run after 5 to 8 s. The jobs from `init`, plain-job.yml and comment-trigger.yml did not cancel the run. Since then, the program watches its shell, which was tested only in the lab",
+      "Cancelling a job kills only `su` and the outer shell. The components and the waves of a campaign cancelled the run after 5 to 8 s. The jobs from `init`, plain-job.yml and comment-trigger.yml did not cancel the run. The program now watches its shell; this was tested only in the lab",
     date: DATE,
   },
   {

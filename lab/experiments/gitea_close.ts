@@ -179,7 +179,7 @@ export const GITEA_CLOSE: readonly Experiment[] = [
     system: "Gitea, Forgejo",
     programs: [GITEA],
     tried:
-      "a campaign that labels and closes four pull requests is killed several times, and a quarter of the requests or answers are lost. Each pull request has only one comment, and changes by people are kept",
+      "a campaign that labels and closes four pull requests is killed several times, and a quarter of the requests or answers are lost. The campaign comments only once on each pull request, and changes by people are kept",
     limitSeconds: 600,
     run: close,
   },

@@ -212,7 +212,8 @@ export const GITHUB: readonly Experiment[] = [
     name: "act-others",
     system: "GitHub Actions",
     programs: [ACT, GIT, JQ],
-    tried: "every other workflow succeeds if its run succeeds, and fails if its run fails",
+    tried:
+      "agent-with-retries.yml, codemod-matrix.yml, dispatch-automation.yml, drop-in.yml, fix-failing-ci.yml and task-with-comment.yml succeed if their runs succeed, and fail if their runs fail",
     limitSeconds: 150,
     run: others,
   },

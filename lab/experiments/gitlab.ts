@@ -284,7 +284,7 @@ export const GITLAB: readonly Experiment[] = [
     system: "GitLab Runner, source code",
     programs: [GITLAB_RUNNER_SOURCE],
     tried:
-      "read, not run: the rebuilt script has the same lines as shells/bash.go, and our jobs are retried for every failure reason in common/network.go except a failed run",
+      "read, not run: the rebuilt script has the same lines as shells/bash.go, and each failure reason in common/network.go is either in our `retry: when` or on the list of reasons that we do not retry",
     limitSeconds: 300,
     run: (bench) => Promise.resolve(source(bench)),
   },
