@@ -86,9 +86,10 @@ export function commandVocabulary(program = PROGRAM, isInJob = true): Vocabulary
     promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
     repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the names)`,
     runId: "an argument or MOGPLEX_RUN_ID",
-    resume({ resume, resumeIsCommand }) {
+    resume({ resume, kind, runId, idempotencyKey }) {
       if (resume === null) return null;
-      return resumeIsCommand ? { command: resume.replace(/^mogplex-ci(?= )/, () => program) } : { instruction: resume };
+      if (kind === "run") return { command: `${program} follow ${runId}` };
+      return { instruction: `the same command with --idempotency-key ${idempotencyKey}` };
     },
     timeLimit: "--timeout",
     cancel: (runId) => `${program} runs cancel ${runId}`,

@@ -182,7 +182,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
       origin: session.client.origin,
       resume: ended || !this.mayExist || idempotencyKey === null
         ? null
-        : `the same command with --idempotency-key ${idempotencyKey}`,
+        : `the same call with idempotencyKey ${idempotencyKey}`,
       resumeIsCommand: false,
     };
   }

@@ -191,9 +191,12 @@ export interface RunResult<V = unknown> {
   durationMs: number;
   /** Origin of the service; empty if there is no origin to which requests can be sent. */
   origin: string;
-  /** How to check the run again: a command, or an instruction such as `retry this job`. `null` if the run has ended, or if no run is known. */
+  /**
+   * How to check the run again: a command, a call of the library, or an instruction such as `retry this job`. `null` if the run has ended, or if no
+   * run is known.
+   */
   resume: string | null;
-  /** Whether `resume` is a command to copy. */
+  /** Whether `resume` is a command or a call to copy. */
   resumeIsCommand: boolean;
   /**
    * Number of events seen that are not in `events`. The command's `ndjson` report has all events, and so does the `eventsFile` of a script. `onItem`
@@ -376,6 +379,18 @@ export function hasEnded(status: RunStatus): boolean {
 
 export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
+}
+
+const ATTACH = "mogplex.attach(";
+
+/** Programs replace the call with their own command. */
+export function attachCall(runId: string): string {
+  return `${ATTACH}${JSON.stringify(runId)})`;
+}
+
+/** Whether the result comes from a script, whose options have other names than flags. */
+export function isOfScript({ resume, resumeIsCommand }: Pick<AnyResult, "resume" | "resumeIsCommand">): boolean {
+  return resumeIsCommand && resume?.startsWith(ATTACH) === true;
 }
 
 export function runMsOf(result: AnyResult): number | null {

@@ -10,6 +10,7 @@ import {
   type AnyResult,
   type AutomationOutcome,
   factsFromEvents,
+  isOfScript,
   type Outcome,
   type ResultCause,
   type ResultError,
@@ -79,12 +80,17 @@ const ANOTHER_KEY =
 
 // Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
 
-/** The commands give an advice that names their own flag or inputs. */
+/** Programs whose setting has another name use this function for their own advice. */
+export function waitLonger(timeLimit: string): string {
+  return `to wait longer, raise ${timeLimit}`;
+}
+
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
-  if (resume === null) return "To wait longer, raise the timeout.";
-  if (!resumeIsCommand) return "Follow the run again. To wait longer, raise the timeout.";
-  return `${capital(followAgain(result))} To wait longer, raise --timeout.`;
+  const more = (timeLimit: string) => `${capital(waitLonger(timeLimit))}.`;
+  if (resume === null) return more("the timeout");
+  if (!resumeIsCommand) return `Follow the run again. ${more("the timeout")}`;
+  return `${capital(followAgain(result))} ${more(isOfScript(result) ? "timeoutMs" : "--timeout")}`;
 }
 
 function toAnswer(result: AnyResult): string {
@@ -94,16 +100,17 @@ function toAnswer(result: AnyResult): string {
   return `Answer the question in the app, then ${followAgain(result)}`;
 }
 
-function followAgain({ idempotencyKey }: AnyResult): string {
+function followAgain(result: AnyResult): string {
+  const { idempotencyKey } = result;
   // A retry of the job is suggested only for a key that is derived from the job. Outside CI, the key is random.
   if (idempotencyKey === null || !isDerivedKey(idempotencyKey)) return "follow the run again.";
   return "follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, unless you set " +
-    "--key-scope to job. A new pipeline or build starts another run.";
+    `${isOfScript(result) ? "keyScope" : "--key-scope"} to job. A new pipeline or build starts another run.`;
 }
 
 /** Only these instructions are shown as words. Other text could be anything, because a result can be read from a file. */
 const INSTRUCTION =
-  /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same command with --idempotency-key )?(.*)$/s;
+  /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same (?:command with --idempotency-key|call with idempotencyKey) )?(.*)$/s;
 
 /** Text that does not match {@linkcode INSTRUCTION} might be a command. */
 export function followAgainWords(instruction: string): Words {

@@ -37,6 +37,7 @@ import {
   withReading,
 } from "./result_file.ts";
 import {
+  attachCall,
   emptyRunResult,
   endOfRun,
   finalMessageOf,
@@ -694,7 +695,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       waits: session.waits(),
       durationMs: Math.round(session.clock.now() - session.startedAt),
       origin: session.client.origin,
-      resume: terminal || runId === null ? null : `mogplex-ci follow ${runId}`,
+      resume: terminal || runId === null ? null : attachCall(runId),
       resumeIsCommand: !terminal && runId !== null,
       eventsOmitted: seen - events.length,
       events,

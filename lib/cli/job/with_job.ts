@@ -11,7 +11,7 @@ import { type OpenInterrupts, openInterrupts } from "../../run/interrupts.ts";
 import type { JobEnd } from "../../run/job.ts";
 import { type AskedJob, completeJob, type JobOptions } from "../../run/options.ts";
 import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
-import { isStillRunning, mayHaveStarted } from "../../run/result_view.ts";
+import { isStillRunning, mayHaveStarted, waitLonger } from "../../run/result_view.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import { isNotPermitted, preferSmallHeap, thisMachine } from "../../runtime.ts";
 import { networkFix, withNetworkFix } from "../../service/check_way.ts";
@@ -413,7 +413,7 @@ function inWords<R extends AnyResult>(context: Context, result: R): R {
   const continuation = resume(result);
   const isCommand = continuation !== null && "command" in continuation;
   const isLate = outcome === "deadline" && !isCommand && !isStillRunning(result);
-  const advice = error?.advice ?? (isLate ? `to wait longer, raise ${timeLimit}` : null);
+  const advice = error?.advice ?? (isLate ? waitLonger(timeLimit) : null);
   return {
     ...result,
     reason: reason && words(reason),

@@ -118,7 +118,7 @@ test("runJob() leaves the state detached when the deadline passes, and ends with
     outcome: "deadline",
     exitCode: 124,
     status: "streaming",
-    resume: `mogplex-ci follow ${RUN_ID}`,
+    resume: `mogplex.attach("${RUN_ID}")`,
     resumeIsCommand: true,
   });
   expect(state).toMatchObject({ left: "detached" });

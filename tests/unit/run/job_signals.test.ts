@@ -124,7 +124,7 @@ test("runJob() lets the run go on when a person watches, when asked, or when ano
   for (const { result, state, calls } of trials) {
     expect(calls).not.toContain("cancel");
     expect(state).toMatchObject({ left: "detached" });
-    expect(result).toMatchObject({ outcome: "interrupted", exitCode: 130, resume: `mogplex-ci follow ${RUN_ID}` });
+    expect(result).toMatchObject({ outcome: "interrupted", exitCode: 130, resume: `mogplex.attach("${RUN_ID}")` });
   }
 });
 

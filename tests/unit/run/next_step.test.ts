@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { NO_NEW_RUN } from "../../../lib/run/key.ts";
-import type { RunResult } from "../../../lib/run/result.ts";
+import { attachCall, type RunResult } from "../../../lib/run/result.ts";
 import { viewOf } from "../../../lib/run/result_view.ts";
 import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
 
@@ -44,6 +44,20 @@ test("viewOf().nextStep asks for the answer that the agent waits for", () => {
     "unless you set --key-scope to job. A new pipeline or build starts another run.",
     "Answer the question in the app, then follow the run again.",
   ]);
+});
+
+test("viewOf().nextStep names the options of the library when the result comes from a script", () => {
+  const script = { resume: attachCall("x"), resumeIsCommand: true };
+  const step = (outcome: "deadline" | "awaiting_input", more: Partial<RunResult> = {}) =>
+    viewOf(sampleResult({ outcome, ...script, ...more })).nextStep;
+  expect([step("deadline", { idempotencyKey: null }), step("awaiting_input", { idempotencyKey: null })]).toEqual([
+    "Follow the run again. To wait longer, raise timeoutMs.",
+    "Answer the question in the app, then follow the run again.",
+  ]);
+  for (const outcome of ["deadline", "awaiting_input"] as const) {
+    expect(step(outcome)).toContain("unless you set keyScope to job");
+    expect(step(outcome)).not.toContain("--");
+  }
 });
 
 test("viewOf().nextStep says nothing after a success, nor where the reason says it", () => {

@@ -170,7 +170,7 @@ test("runAutomationJob() says whether a trigger without a run may have started o
   named.emulator.control("fault", { kind: "503", route: "GET /automations/*/runs/*", times: 99 });
   const again = await runAutomationJob(AUTOMATION, REQUEST, named.options({ timeoutMs: 30_000 }));
   expect(again.result).toMatchObject({ exitCode: 69, runId: null, mayExist: true });
-  expect(again.result.resume).toStartWith("the same command with --idempotency-key ");
+  expect(again.result.resume).toStartWith("the same call with idempotencyKey ");
   expect(again.result.resumeIsCommand).toBe(false);
 });
 
