@@ -27,7 +27,7 @@ import { openOptions } from "./open_forge.ts";
 
 export type NotePlan =
   | { kind: "none" }
-  | { kind: "print"; message: string }
+  | { kind: "print"; error: MogplexError }
   | ({ kind: "write" } & PlannedNote);
 
 export function planNote(context: Context): NotePlan {
@@ -40,7 +40,7 @@ export function planNote(context: Context): NotePlan {
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof UnauthorizedError)) throw error;
     // An invalid variable of the CI system is not the user's mistake.
-    return { kind: "print", message: error.message };
+    return { kind: "print", error };
   }
 }
 
@@ -56,7 +56,7 @@ function tellProblem(context: Context, error: unknown): void {
 
 export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
-  if (plan.kind === "print") return context.writer.note(plan.message);
+  if (plan.kind === "print") return tellProblem(context, plan.error);
   try {
     tell(context, plan, await writeContent(context, plan, { render, state: NOTHING_YET }));
   } catch (error) {

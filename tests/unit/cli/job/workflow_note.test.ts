@@ -149,10 +149,10 @@ test("run --follow --note writes no comment in an event without a pull request",
   for (const event of [{}, { issue: { number: 7 } }, { pull_request: { number: "7/../8" } }, []]) {
     const push = await job("GITEA_ACTIONS", { event, env: { GITHUB_EVENT_NAME: "push" } });
     expect([push.code, push.forge.requests, push.stderr]).toEqual([0, [], ""]);
-    const { code, forge, stderr } = await job("GITEA_ACTIONS", { event });
+    const { code, forge, stdout } = await job("GITEA_ACTIONS", { event });
     expect([code, forge.requests]).toEqual([0, []]);
     // A runtime that may not read the file, for one.
-    expect(stderr).toContain("Cannot find the pull request: the file in GITHUB_EVENT_PATH cannot be read");
+    expect(stdout).toContain("\n::warning title=The comment was not written::Cannot find the pull request: the file in GITHUB_EVENT_PATH cannot be read");
   }
 });
 
@@ -168,9 +168,10 @@ test("run --follow --note says what is missing for a comment, and keeps the verd
         [{ GITHUB_API_URL: "git.example.com" }, "Cannot find the API of Gitea: GITHUB_API_URL must be"],
       ] as const
     ) {
-      const { code, forge, stderr } = await job("GITEA_ACTIONS", { scenario, env });
+      const { code, forge, stdout } = await job("GITEA_ACTIONS", { scenario, env });
       expect([code, forge.requests]).toEqual([expected, []]);
-      expect(stderr).toContain(words);
+      expect(stdout.split("\n").find((line) => line.startsWith("::warning title=The comment was not written::")))
+        .toContain(words);
     }
   }
 });
