@@ -56,7 +56,10 @@ function tellProblem(context: Context, error: unknown): void {
 
 export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
-  if (plan.kind === "print") return tellProblem(context, plan.error);
+  if (plan.kind === "print") {
+    // The action's events without a pull request would each get a warning. The command writes no note for them, and prints nothing.
+    return context.option(NOTE) === "auto" ? tellProblem(context, plan.error) : context.writer.note(plan.error.message);
+  }
   try {
     tell(context, plan, await writeContent(context, plan, { render, state: NOTHING_YET }));
   } catch (error) {

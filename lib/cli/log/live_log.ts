@@ -65,10 +65,15 @@ const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 /** How long the agent's text waits for a line break. Some CI runners detect that a job was cancelled only when the log grows. */
 const HELD_MS = 5_000;
-// The first section is collapsed, because users only need it after a failure.
-const SECTIONS = ["boot", "agent", "delivery"];
+// The names of the phases in results and notes. The first section is collapsed, because users only need it after a failure.
+const SECTIONS: readonly [name: string, title: string][] = [
+  ["prepare", "queue and prepare"],
+  ["agent", "agent"],
+  ["deliver", "deliver"],
+];
 const DOING = ["booting the sandbox", "agent working", "delivering"];
 const SECTION_OF: Record<string, number> = { queue: 0, prepare: 0, agent: 1, deliver: 2 };
+
 function bytesOf(line: string): number {
   return new TextEncoder().encode(line).length + 1;
 }
@@ -245,8 +250,8 @@ export class LiveLog {
     const { form, json } = this.#options;
     if (json || form === null || phase <= this.#phase) return;
     this.#phase = phase;
-    const name = SECTIONS[phase] as string;
-    this.#section.begin(name, name, phase === 0);
+    const [name, title] = SECTIONS[phase] as (typeof SECTIONS)[number];
+    this.#section.begin(name, title, phase === 0);
   }
 
   #event(given: RunEvent): void {

@@ -102,7 +102,7 @@ const TEXTS: Record<string, string> = {
   "gitlab: section in the middle": "text section_end:1560896353:mogplex\r\x1b[0K",
   "gitlab: section over zero-width": "section_\u200bstart:1:evil\r",
   "gitlab: section with options": `${ESC}[0Ksection_start:1:a[collapsed=true,hide_duration=true]\r${ESC}[0K`,
-  "gitlab: ends our sections": "section_end:1:mogplex_boot\r\nsection_end:1:mogplex_agent\r",
+  "gitlab: ends our sections": "section_end:1:mogplex_prepare\r\nsection_end:1:mogplex_agent\r",
   "gitlab: section in capitals": "SECTION_START:1:evil\r",
   "gitlab: variable between per cent signs": "https://github.com/acme/%CI_JOB_TOKEN%/pull/%%7",
   "gitlab: attachment": "[[ATTACHMENT|../../etc/passwd]]",

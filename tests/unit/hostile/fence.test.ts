@@ -13,11 +13,11 @@ import { runGithubLog } from "./parsers/github_runner.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const GROUPS = [
-  "group Mogplex: boot",
+  "group Mogplex: queue and prepare",
   "endgroup",
   "group Mogplex: agent",
   "endgroup",
-  "group Mogplex: delivery",
+  "group Mogplex: deliver",
   "endgroup",
 ];
 const RUN = ["run", "--follow", "Fix it", "--repo", REPO, "--create-branch"];
@@ -119,7 +119,7 @@ for (
     const { stdout } = await world(scenario).cli([...RUN, ...args], { env: ENV });
     const report = runGithubLog(stdout);
     expect(report.stopped).toBe(false);
-    const others = report.obeyed.filter((command) => !/^(group Mogplex: \w+|endgroup)$/.test(command));
+    const others = report.obeyed.filter((command) => !/^(group Mogplex: [\w ]+|endgroup)$/.test(command));
     expect(others.map((command) => command.split(" ")[0])).toEqual([...verdict]);
     expect(report.fenced.some((line) => line.startsWith("verdict "))).toBe(true);
     const groups = report.obeyed.length - others.length;

@@ -101,23 +101,23 @@ test("LiveLog has a section a phase where the CI system can fold, with a name of
     },
   );
   expect(shown).toBe([
-    "<start 0[collapsed=true]>Mogplex: boot",
+    "<start 0[collapsed=true]>Mogplex: queue and prepare",
     "12:00:00  started   External Mogplex run accepted",
     "<end 0>",
     "<start 1>Mogplex: agent",
     "12:05:00  status",
     "10:20:30  agent     All done",
     "<end 1>",
-    "<start 2>Mogplex: delivery",
+    "<start 2>Mogplex: deliver",
     "12:17:00  log       Pull request ready",
     "12:05:00  status",
     "<end 2>",
     "",
   ].join("\n"));
   expect(names.map((name) => name.replace(/_[0-9a-f]{8}$/, ""))).toEqual([
-    "mogplex_boot",
+    "mogplex_prepare",
     "mogplex_agent",
-    "mogplex_delivery",
+    "mogplex_deliver",
   ]);
 });
 
