@@ -4,7 +4,7 @@ import { encodePath } from "../../text/escape.ts";
 import { isSamePlace, readAddress } from "../address.ts";
 import type { Opinion, ReviewReading } from "../approvals.ts";
 import { type Check, checksState, isOwnCheck } from "../checks.ts";
-import { type ForgeClient, isHidden, unknownFormat } from "../client.ts";
+import { type ForgeClient, isHidden, MERGE_CHECK_WAITS_MS, unknownFormat } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { WantedBranch } from "../forge.ts";
 import {
@@ -134,7 +134,7 @@ async function readAll(
   // `mergeable` is false if there is a conflict, and also if the server has not checked for conflicts yet. A request starts the check, even if the
   // server postpones the check for pull requests that have been inactive for a week. Source: Gitea, "Configuration Cheat Sheet",
   // `DELAY_CHECK_FOR_INACTIVE_DAYS`.
-  for (const waitMs of LOOK_MS) {
+  for (const waitMs of MERGE_CHECK_WAITS_MS) {
     const open = [...pulls.entries()].filter(([, each]) => !isUnread(each) && mayConflict(each));
     if (open.length === 0) break;
     await client.wait(waitMs);
@@ -152,8 +152,6 @@ async function readAll(
 }
 
 const refuse = (outcome: Unread): PullAnswer => ({ outcome });
-
-const LOOK_MS = [2_000, 4_000];
 
 export const UNKNOWN_FORMAT = unknownFormat("Gitea");
 

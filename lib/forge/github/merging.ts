@@ -5,7 +5,7 @@
  */
 import * as z from "zod/mini";
 import { type Check, isOwnCheck } from "../checks.ts";
-import type { ForgeClient } from "../client.ts";
+import { type ForgeClient, MERGE_CHECK_WAITS_MS } from "../client.ts";
 import type { ForgeUser } from "../findings.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import {
@@ -116,9 +116,6 @@ const commitSchema = z.lazy(() =>
 const MAX_ACTIVITIES = 100;
 const MAX_RULES = 100;
 
-/** Wait times while GitHub determines whether a pull request can be merged. A query triggers this check. */
-const LOOK_MS = [2_000, 4_000];
-
 export const GITHUB_MERGING: ForgeMerging = { read, checks };
 
 async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread> {
@@ -127,7 +124,7 @@ async function read(client: ForgeClient, address: PullRequestAddress): Promise<M
     return { answer, node: z.safeParse(schema, answer?.node).data };
   };
   let { answer, node } = await ask();
-  for (const waitMs of LOOK_MS) {
+  for (const waitMs of MERGE_CHECK_WAITS_MS) {
     const isOpen = node?.state === "OPEN" && (node.mergeable === "UNKNOWN" || node.mergeStateStatus === "UNKNOWN");
     if (!isOpen) break;
     await client.wait(waitMs);

@@ -5,7 +5,7 @@
  */
 import * as z from "zod/mini";
 import type { Opinion } from "../approvals.ts";
-import { type ForgeClient, isHidden } from "../client.ts";
+import { type ForgeClient, isHidden, MERGE_CHECK_WAITS_MS } from "../client.ts";
 import type { ForgeMerging, MergeReading } from "../merging.ts";
 import { type ChecksState, isUnread, type MergeMethod, type PullRequestAddress, type Unread } from "../model.ts";
 import { orNull } from "../threads.ts";
@@ -16,8 +16,6 @@ export const GITLAB_MERGING: ForgeMerging = { read, checks };
 
 const MAX_USERS = 20;
 const PAGE = 100;
-/** Wait times while GitLab determines whether a merge request can be merged. A request triggers this check. */
-const LOOK_MS = [2_000, 4_000];
 const UNCHECKED: readonly (string | null | undefined)[] = ["unchecked", "checking", "preparing", "approvals_syncing"];
 
 // Source: GitLab, "Projects API", "Branches API", "Users API", "Merge requests API".
@@ -36,7 +34,7 @@ const diffSchema = z.lazy(() => z.object({ old_path: z.string(), new_path: z.str
 
 async function read(client: ForgeClient, address: PullRequestAddress): Promise<MergeReading | Unread> {
   let answer = await askGitlab(client, address, "?include_diverged_commits_count=true");
-  for (const waitMs of LOOK_MS) {
+  for (const waitMs of MERGE_CHECK_WAITS_MS) {
     const { request } = answer;
     if (request?.state !== "opened" || !UNCHECKED.includes(request.detailed_merge_status)) break;
     await client.wait(waitMs);
