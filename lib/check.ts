@@ -9,13 +9,10 @@ export interface Check {
   state: CheckState;
   finding: string;
   advice: string | null;
-  /** `false` if the token is not allowed to start runs; absent otherwise. */
   startsRuns?: boolean;
-  /** `true` if neither an event nor a poll that starts the job was found; absent otherwise. */
   lacksTrigger?: boolean;
-  /** `true` if the job can run but, because of a setting, starts no agent; absent otherwise. */
+  /** `true` if the job can run but, because of a setting, starts no agent. */
   isOff?: boolean;
-  /** `true` if the token cannot read what this check looks for, so its existence is unknown; absent otherwise. */
   isUnread?: boolean;
   /** Exit code of a job with this problem; only for failed checks. */
   code?: number;

@@ -64,10 +64,6 @@ function checkObject(attempted: string, value: unknown, what: string): void {
   throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
 }
 
-/**
- * @param others Options that belong to other calls, with the advice for each set.
- * @returns The options, without keys from `Object.prototype`.
- */
 export function checkOptions<T>(
   attempted: string,
   options: T,

@@ -1,9 +1,3 @@
-/**
- * Every function that waits takes a {@linkcode Clock}.
- *
- * @module
- */
-
 import { checkOptions, type Keys } from "./check_options.ts";
 
 /** Options for {@linkcode Clock.sleep}. */

@@ -12,7 +12,6 @@ export interface ErrorParts {
   advice?: string | undefined;
 }
 
-/** `Cannot … : …; …`, or `Cannot … because …: value; …` if a value is at fault. */
 export function errorSentence({ attempted, why, value, advice }: ErrorParts): string {
   const reason = value === undefined ? `: ${why}` : ` because ${why}: ${value}`;
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;

@@ -25,9 +25,7 @@ interface ExitRow {
   names: readonly ExitName[];
   code: string;
   name: string;
-  /** When the toolkit verbs (`run --follow`, `follow`, `report`, `cleanup`, …) exit with this code. */
   toolkit: string;
-  /** When the drop-in verbs (`run`, `runs`, `repos`, `sandboxes`) exit with this code. */
   dropIn: string;
 }
 

@@ -9,10 +9,10 @@ import { decodeUtf8, environmentVariable, isNotPermitted, NotRegularFileError, w
 
 export type Stream = "stdout" | "stderr";
 
-/** What to do if the path is a symbolic link. A checkout can contain a link that points anywhere. */
+/** A checkout can contain a link that points anywhere. */
 type LinkRule = "refuse" | "follow";
 
-/** What to do with bytes that are not UTF-8. Use `replace` only for text that is searched and never sent. */
+/** Use `replace` only for text that is searched and never sent. */
 type DecodeRule = "refuse" | "replace";
 
 /** The largest text that the service accepts is about half a million bytes. */
@@ -25,13 +25,12 @@ export interface GrowingFile {
 }
 
 export interface Io {
-  /** Value of an environment variable; `undefined` if the variable is unset or, on Deno, not permitted. */
   env(name: string): string | undefined;
-  /** Writes text unchanged. Never throws: see {@linkcode Io.closed}. */
+  /** Never throws: see {@linkcode Io.closed}. */
   write(stream: Stream, text: string): void;
   /** Whether the reader has closed the stream (`| head -1`), or the stream cannot be written. */
   closed(stream: Stream): boolean;
-  /** Whether `stderr` is written to `stdout`. @default {false} */
+  /** Whether `stderr` is written to `stdout`. */
   isOneStream?: boolean;
   /**
    * Whether a stream is a terminal. With `process`, whether this process has a terminal, even if all its streams are redirected. On Deno, this
@@ -43,41 +42,22 @@ export interface Io {
    * writing to it.
    */
   writeTerminal(text: string): void;
-  /** Reads standard input to its end. @throws {UsageError} if the input is not UTF-8, or is larger than 16 MiB. */
   readStdin(): Promise<string>;
-  /**
-   * Reads a regular file as UTF-8; `undefined` if there is no file.
-   *
-   * @param maxBytes Larger files are refused. @default 16 MiB; no limit with the rule `replace`
-   * @param links @default {"refuse"} with `maxBytes`, otherwise `"follow"`
-   * @param decoding @default {"refuse"}
-   * @throws if the file cannot be read, or is a directory, pipe or device. The message is a clause: `it is not a regular file`.
-   */
+  /** @param links @default {"refuse"} with `maxBytes`, otherwise `"follow"` */
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
-  /** Names of the folders in a directory, sorted, without symbolic links. Empty if the directory cannot be read. */
+  /** Symbolic links are left out. */
   folders(path: string): string[];
-  /** Resolves every symbolic link in a path; `undefined` if the target does not exist. */
   realPath(path: string): string | undefined;
   writeFile(path: string, text: string, always?: boolean): void;
-  /**
-   * Creates a file and its directories. If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a moment.
-   *
-   * @returns `false` if the file exists.
-   * @throws if `refuseLinks` refuses the path.
-   */
+  /** If several processes try at the same time, exactly one succeeds. A reader may see an empty file for a moment. */
   createFile(path: string, text: string): boolean;
-  /** Creates an empty file for appending, or replaces an existing file. @throws the errors of {@linkcode Io.writeFile}. */
   growFile(path: string): GrowingFile;
   appendFile(path: string, text: string, links?: LinkRule): void;
   removeFile(path: string): void;
   removeDirectory(path: string): void;
-  /**
-   * Calls `handler` for SIGHUP, SIGINT and SIGTERM until the returned function is called.
-   *
-   * @param inJob Whether a CI system runs this process. If `true`, `handler` is also called with SIGTERM when the job's shell has ended.
-   */
+  /** @param inJob If `true`, `handler` is also called with SIGTERM when the job's shell has ended. */
   onSignal(handler: (signal: InterruptSignal) => void, inJob?: boolean): () => void;
-  /** Ends the process at once. Use it only for a second signal, because output that is not yet written may be lost. */
+  /** Use this only for a second signal, because output that is not yet written may be lost. */
   exitNow(code: number): void;
 }
 

@@ -1,6 +1,4 @@
 /**
- * The records of the service that callers see: runs, events, repositories, sandboxes, automations.
- *
  * These are plain types, so that no schema library appears in a public signature. The compiler checks that the schemas in `lib/service/contract.ts`
  * produce exactly these types.
  *

@@ -1,10 +1,10 @@
 /**
- * Finds the known name that a user probably meant, for "did you mean …?". Packages provide only `distance`, not the rules of `nearest`.
+ * Packages provide only `distance`, not the rules of `nearest`.
  *
  * @module
  */
 
-/** Number of edits between two words (optimal string alignment): a letter added, removed or replaced, or two neighbors swapped. */
+/** Optimal string alignment. */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

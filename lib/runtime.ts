@@ -1,5 +1,5 @@
 /**
- * Facts about the process that need no file and no stream. Nothing is read at import time, so a script can import the library without any permission.
+ * Nothing is read at import time, so a script can import the library without any permission.
  *
  * @module
  */
@@ -89,15 +89,13 @@ interface Started {
   file: string;
   cwd: string | undefined;
   runtime: string;
-  /** Flags of the runtime. Deno does not reveal them. @default {[]} */
+  /** Deno does not reveal them. */
   flags?: readonly string[];
 }
 
 /**
  * The command with which a user would call the program again. A link or wrapper on the PATH, whose name has no extension, is called by name. Any
  * other file is passed to its runtime, with the runtime's flags: `node mogplex.mjs`.
- *
- * @param fallback Name to use if the file is in `node_modules`, or if its path needs quotes.
  */
 export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: string): string {
   const name = file.split(/[\\/]/).at(-1) ?? "";
@@ -185,7 +183,7 @@ export class NotRegularFileError extends Error {
   }
 }
 
-/** Reads a small UTF-8 file without an `Io`. The function is synchronous, because the token file is read while a client is created. */
+/** The function is synchronous, because the token file is read while a client is created. */
 export function readFileNow(path: string): string {
   const facts = fs.statSync(path);
   if (!facts.isFile()) throw new NotRegularFileError();
@@ -209,7 +207,6 @@ export function runtimeParts({ runtime }: Machine): { name: string; version: str
   return { name, version };
 }
 
-/** Compares the major and minor numbers only. */
 export function isAtLeast(version: string, oldest: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);

@@ -46,7 +46,7 @@ export const VARIABLES = [
 
 export type VariableName = typeof VARIABLES[number];
 
-/** Variables of CI systems and shells. Their values are masked if they look like secrets. */
+/** The values of these variables are masked if they look like secrets. */
 export const SECRET_VARIABLES: readonly string[] = [
   "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
   "ACTIONS_RUNTIME_TOKEN",
@@ -69,7 +69,7 @@ export const SECRET_VARIABLES: readonly string[] = [
   "SYSTEM_ACCESSTOKEN",
 ];
 
-/** OpenTelemetry variables that affect traces. docs/traces.md describes them. */
+/** Documented in docs/traces.md. */
 export const TRACE_VARIABLES: readonly string[] = [
   "OTEL_EXPORTER_OTLP_COMPRESSION",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -90,7 +90,7 @@ export const TRACE_VARIABLES: readonly string[] = [
   "TRACEPARENT",
 ];
 
-/** Variables that configure proxies and certificates. `doctor` checks them. */
+/** `doctor` checks these variables. */
 export const NETWORK_VARIABLES: readonly string[] = [
   "ALL_PROXY",
   "DENO_CERT",

@@ -107,7 +107,7 @@ async function checkNames(threads: Threads, allowed: readonly string[], usersFro
   }
   const list = accounts.join(",");
   if (accounts.length === 0) {
-    const finding = `nobody can ask, because no name in ${usersFrom} is valid: ${wrong.join("; ")}`;
+    const finding = `no user can ask, because no name in ${usersFrom} is valid: ${wrong.join("; ")}`;
     return { ...warning(name, finding, "Correct the names"), isOff: true };
   }
   if (wrong.length > 0) {
@@ -172,7 +172,7 @@ export async function checkBranch(threads: Threads, branch: string): Promise<Che
   return warning(
     name,
     `the default branch ${quotedName} is not protected; agents do not work on it, but users can change it`,
-    "Protect it, so that nobody changes it without a review",
+    "Protect it, so that every change needs a review",
   );
 }
 
@@ -295,7 +295,7 @@ function checkVariables(setup: ForgeSetup | undefined): Check {
   if (setup === undefined || setup.mayHaveVariables === null) {
     return unread(skipped(name, `the token cannot see this setting, which must be ${setting}`));
   }
-  if (!setup.mayHaveVariables) return ok(name, "nobody can pass variables to pipelines");
+  if (!setup.mayHaveVariables) return ok(name, "no one can pass variables to pipelines");
   return warning(
     name,
     "anyone with the trigger token can pass variables to pipelines, and use them to run code in the job",

@@ -34,7 +34,7 @@ export interface ForgeWorld {
 }
 
 export const SINGLE_SIGN_ON =
-  "is not authorized for the single sign-on (SAML) of the organization: authorize it in the settings of the token";
+  "is not authorized for the organization's SAML single sign-on: authorize it in the token's settings";
 
 export function notFound(system: string): Unread {
   return { ok: false, reason: `not found on ${system}: it was deleted, or this token cannot see it`, isHidden: true };
@@ -258,7 +258,7 @@ export class ForgeClient {
         return await this.#send({ ...call, path: error.path });
       } catch (again) {
         if (!(again instanceof Moved)) throw again;
-        throw new MogplexError({ attempted: call.what, why: "it was redirected twice" }, "unavailable");
+        throw new MogplexError({ attempted: call.what, why: "the request was redirected twice" }, "unavailable");
       }
     }
   }

@@ -114,7 +114,7 @@ function adviceFor(places: readonly Place[]): string {
   const tokens = [...forges].flatMap((forge) =>
     forge === undefined ? [] : [`put a token with ${forge.files?.needs} into ${forge.variable}`]
   );
-  return tokens.join(", or ") || "add its server: --repo https://HOST/OWNER/NAME";
+  return tokens.join(", or ") || "give its address: --repo https://HOST/OWNER/NAME";
 }
 
 /** GitHub is always included, because the service works with GitHub's repositories. */

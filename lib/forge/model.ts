@@ -108,8 +108,8 @@ export function problemOf(
 ): string | null {
   const unread = reading?.why;
   const hidden = [
-    ...checks === null ? [`its ${checksWord}`] : [],
-    ...review === null && unread === undefined ? ["its review"] : [],
+    ...checks === null ? [`the ${checksWord}`] : [],
+    ...review === null && unread === undefined ? ["the review"] : [],
   ];
   const clauses = [
     ...hidden.length === 0 ? [] : [`${system} does not show ${hidden.join(" and ")} to this token`],

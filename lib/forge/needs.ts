@@ -32,12 +32,12 @@ function needsOf({ state, draft, checks, review, conflict, isBehind, problem }: 
   const unknown = problem === null ? "" : ` ${problem}.`;
   if (review === "requested" || review === "not-requested") {
     // If no rule requires a review, the forge would merge the agent's work without a review.
-    const missing = "nobody has approved the newest commit";
+    const missing = "the newest commit is not approved";
     if (needs.length === 0) return `**Needs a review:** ${missing}.${unknown}`;
     needs.push(missing);
   }
   if (needs.length > 0) return `**Not ready to merge:** ${needs.join("; ")}.${unknown}`;
   if (problem !== null) return `**Unknown whether it is ready to merge.**${unknown}`;
-  const start = "**Ready to merge:** people have approved the newest commit";
+  const start = "**Ready to merge:** the newest commit is approved";
   return checks === "none" ? `${start}. It has no checks.` : `${start}, and its checks are green.`;
 }

@@ -235,7 +235,7 @@ function payloadOf({ env, readFile }: OpenOptions, job: ForgeJob): string {
 function threadsOf(forge: Forge, client: ForgeClient, place: { origin: string; repository: string }): Threads {
   const threads = forge.threads?.(client, place);
   if (threads !== undefined) return threads;
-  throw new UsageError({ attempted: ATTEMPTED, why: `mentions and follow-ups do not work on ${forge.system}` });
+  throw new UsageError({ attempted: ATTEMPTED, why: `mentions and follow-ups are not supported on ${forge.system}` });
 }
 
 function notesOf({ notes, system }: Forge): ForgeNotes {
@@ -480,7 +480,7 @@ function parseHost(text: string, attempted?: string): { host: string; variable: 
   if (
     !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
   ) {
-    throw refuse(text, "it is not a host", form, attempted);
+    throw refuse(text, "the value is not a host", form, attempted);
   }
   if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
     // Do not quote the text after "=": users sometimes paste the token itself there.

@@ -83,6 +83,6 @@ export async function wholeList<T>(
   promise: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,
 ): Promise<readonly T[]> {
   const { list, isWhole } = await promise;
-  if (!isWhole) throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
+  if (!isWhole) throw new MogplexError({ attempted, why: "the list is too long" }, "unavailable");
   return list;
 }

@@ -18,5 +18,5 @@ export function wordsOfRefusal(body: unknown): string {
   const { message, error, errors } = isObject(body) ? body : {};
   const texts = [message, errors, error].map((each) => textsIn(each)).find((each) => each.length > 0) ?? [];
   const line = plainText(texts.join("; ")).replace(/\s+/g, " ").trim().replace(/\.$/, "");
-  return line === "" ? "it gives no reason" : cutText(line, MAX_WORDS);
+  return line === "" ? "no reason given" : cutText(line, MAX_WORDS);
 }

@@ -49,7 +49,7 @@ export class PullRequestWriter {
 
   async read(): Promise<MergeReading | Unread> {
     const { merging, system } = this.#forge;
-    if (merging === undefined) return unread(`merges are not possible on ${system}`);
+    if (merging === undefined) return unread(`merges are not supported on ${system}`);
     return await merging.read(this.#client, this.address);
   }
 

@@ -99,7 +99,7 @@ export const GITEA_TOKEN_NEEDS = "the read:user, write:issue and read:repository
 function meaning(status: number, token: string): string | undefined {
   if (status === 403) return `${token} cannot comment: it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
   if (status === 404) {
-    return `the forge does not show the conversation to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or the conversation was deleted`;
+    return `the conversation was deleted, or ${token} cannot see it: it needs ${GITEA_TOKEN_NEEDS}`;
   }
   return undefined;
 }

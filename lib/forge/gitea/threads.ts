@@ -72,7 +72,7 @@ const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.null
 
 const NAME_USERS =
   "use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended)";
-const TAKE_OVER = "then everyone who can push can become an administrator: docs/ask.md";
+const TAKE_OVER = "then everyone who can push can become an administrator (see docs/ask.md)";
 
 /** Maximum number of pull requests, and of the newest reviews of each pull request, whose comments on lines are read. Each review costs a request. */
 const MAX_REVIEWS = 100;
@@ -405,7 +405,7 @@ export class GiteaThreads implements Threads {
 
   #issuesSince(more: Record<string, string>) {
     const path = `${this.#path}/issues?${new URLSearchParams({ state: "open", ...more })}`;
-    return this.#list(`look for what is new in ${this.#repository}`, path, issueSchema);
+    return this.#list(`look for new requests in ${this.#repository}`, path, issueSchema);
   }
 
   async news(since: string, label: string): Promise<readonly News[]> {

@@ -91,7 +91,7 @@ async function whyGone(client: ForgeClient, address: PullRequestAddress): Promis
   if (isUnread(pull)) return pull.reason;
   if (pull.merged) return "somebody else has merged it";
   return pull.state === "open"
-    ? "Gitea answers as if the pull request did not exist, although it is open"
+    ? "Gitea reports the pull request as missing, although it is open"
     : "it was closed without being merged";
 }
 

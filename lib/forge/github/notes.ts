@@ -23,10 +23,10 @@ const ROOM = 2_000;
 
 function meaning(status: number, token: string, noun: "issue" | "pull request"): string | undefined {
   const needs = noun === "issue" ? 'the permission "issues: write"' : GITHUB_TOKEN_NEEDS;
-  const forks = noun === "issue" ? "" : " (in a pull request from a fork it can only read)";
+  const forks = noun === "issue" ? "" : " (in a pull request from a fork, it can only read)";
   if (status === 403) return `${token} cannot comment: it needs ${needs}${forks}, or the conversation is locked`;
   if (status === 404) {
-    return `GitHub does not show the ${noun} to ${token}, which needs ${needs}, or the ${noun} does not exist`;
+    return `the ${noun} does not exist, or ${token} cannot see it: it needs ${needs}`;
   }
   if (status === 422) return `GitHub does not accept the comment: the ${noun} may be locked or have too many comments`;
   return undefined;

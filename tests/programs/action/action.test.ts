@@ -253,7 +253,7 @@ together("a job keeps one comment on its pull request, by the token of the job a
   expect(fork.status).toBe("success");
   const { obeyed } = runGithubLog(machine.done.at(-2)?.stdout ?? "");
   expect(obeyed.filter((each) => each.startsWith("warning "))).toEqual([
-    expect.stringContaining("in a pull request from a fork it can only read"),
+    expect.stringContaining("in a pull request from a fork, it can only read"),
   ]);
   for (const received of github.received) expect(received).not.toContain(machine.token);
 });

@@ -496,7 +496,7 @@ test("renderDashboardPage() judges less time and more successes as better, and s
 
 test("renderDashboardPage() shows which open pull requests could be read only in part", () => {
   const data = fullDashboard(3);
-  const why = "GitHub does not show its checks to this token";
+  const why = "GitHub does not show the checks to this token";
   const partlyRead = [{ why, pullRequests: 2, urls: ["https://github.com/acme/api/pull/1"] }];
   const changed = { ...data, pullRequests: { ...data.pullRequests, partlyRead } };
   const [concern] = concernsOf(changed).filter(({ kind }) => kind === "source");

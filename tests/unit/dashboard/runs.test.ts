@@ -346,7 +346,7 @@ test("pullRequestsOf() says how many could not be read, and why", () => {
 });
 
 test("pullRequestsOf() counts open pull requests that could be read only in part, and says what is missing", () => {
-  const problem = "GitHub does not show its checks to this token";
+  const problem = "GitHub does not show the checks to this token";
   const pulls = pullRequestsOf(
     [1, 2, 3].map((number) => named(number)),
     reading({

@@ -171,9 +171,9 @@ test("resolveForgeAccess() takes no value that cannot be a token, and not the to
 });
 
 test.each<[string, string]>([
-  ["https://git.example.com", "it is not a host"],
-  ["git.example.com/path", "it is not a host"],
-  ["", "it is not a host"],
+  ["https://git.example.com", "the value is not a host"],
+  ["git.example.com/path", "the value is not a host"],
+  ["", "the value is not a host"],
   [`git.example.com=${GITLAB_TOKEN}`, "not the name of a variable"],
   ["git.example.com=UNSET", "there is no token in UNSET"],
 ])("resolveForgeAccess() refuses the host %j", (host, why) => {
@@ -228,7 +228,7 @@ test("openForge() and openJobNote() say which part a forge lacks", () => {
   }));
   const options = { forges: [bare], env: (name: string) => env.get(name), world: { clock: virtualClock() } };
   const job = { ...options, ciSystem: "github", isMogplex: () => false, readFile: () => "" };
-  expect(() => openForge(job)).toThrow("Cannot access the forge: mentions and follow-ups do not work on GitHub");
+  expect(() => openForge(job)).toThrow("Cannot access the forge: mentions and follow-ups are not supported on GitHub");
   expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: notes are not supported on GitHub");
 });
 
@@ -256,8 +256,8 @@ test("openForge() and openJobNote() let a note on GitLab link merge requests of 
 });
 
 test.each<[name: string, env: Record<string, string>, url: string | null, text: string | null]>([
-  ["no merge request", {}, null, "!7: **Needs a review:** nobody has approved the newest commit."],
-  ["another one", {}, "8", "!8: **Ready to merge:** people have approved the newest commit, and its checks are green."],
+  ["no merge request", {}, null, "!7: **Needs a review:** the newest commit is not approved."],
+  ["another one", {}, "8", "!8: **Ready to merge:** the newest commit is approved, and its checks are green."],
   ["one that is not there", {}, "9", null],
   ["one of the fork that runs the job", { CI_PROJECT_ID: "4" }, "8", null],
 ])(

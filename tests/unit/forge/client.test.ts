@@ -48,7 +48,7 @@ test("ForgeClient follows no redirect to another host or out of the API, and not
       ["https://evil.example/api/v1/x", "and following it would lose the token", 1],
       ["https://git.example/login", "and following it would lose the token", 1],
       ["https://user@git.example/api/v1/x", "and following it would lose the token", 1],
-      ["https://git.example/api/v1/y", "it was redirected twice", 2],
+      ["https://git.example/api/v1/y", "the request was redirected twice", 2],
     ] as const
   ) {
     const { client, requests } = clientAt(api, () => movedTo(location, 307));

@@ -238,8 +238,8 @@ test("openRepositoryFiles() sends a token to the host that it is for, and nowher
   };
   const { options, opened } = jobWith(forge, { env });
   expect(await failureOf(options, "https://git.example.org")).toBe(
-    'forbidden Cannot read repository "acme/web": Git at git.example.org without a token: it is not installed; add its ' +
-      "server: --repo https://HOST/OWNER/NAME",
+    'forbidden Cannot read repository "acme/web": Git at git.example.org without a token: it is not installed; give its ' +
+      "address: --repo https://HOST/OWNER/NAME",
   );
   expect([forge.received, opened]).toEqual([[], [
     { remote: "https://git.example.org/acme/web.git", user: undefined, password: undefined },

@@ -106,7 +106,7 @@ function replace(gitea: GiteaForge, asked: RegExp, status: number, body: unknown
 
 test("Forges says what Gitea does not show, and never calls it absent", async () => {
   const { facts } = await readOne(recording("that is new"), (gitea) => replace(gitea, /\/status|\/reviews/, 403));
-  expect(facts?.problem).toBe("Gitea does not show its checks and its review to this token");
+  expect(facts?.problem).toBe("Gitea does not show the checks and the review to this token");
 });
 
 test.each<[string, (pull: Record<string, unknown>) => void, string]>([

@@ -37,7 +37,7 @@ test.each<[Prepared, MergeOutcome]>([
     kind: "refused",
     reason: "Work in progress PRs cannot be merged",
   }],
-  [[405, undefined], { kind: "refused", reason: "it gives no reason" }],
+  [[405, undefined], { kind: "refused", reason: "no reason given" }],
   [[409, { message: "head out of date" }], { kind: "moved" }],
   [[409, { message: "merge failed because of conflict" }], {
     kind: "refused",
@@ -78,7 +78,7 @@ test.each<[string, "merge" | "squash" | "rebase", Prepared, string | null | unde
 test.each<[string, Prepared, string]>([
   ["a closed one", pull({ state: "closed" }), "it was closed without being merged"],
   ["one that somebody else has merged", pull({ merged: true, merge_commit_sha: SHA }), "somebody else has merged it"],
-  ["an open one", pull(), "Gitea answers as if the pull request did not exist, although it is open"],
+  ["an open one", pull(), "Gitea reports the pull request as missing, although it is open"],
   ["a deleted one", GONE, "not found on Gitea: it was deleted, or this token cannot see it"],
   ["one that the token may not see any more", [403, { message: "no" }], "this token has no read access"],
 ])(

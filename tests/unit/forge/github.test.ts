@@ -96,7 +96,7 @@ test.each<[Node, Record<string, unknown>]>([
     review: "requested",
   }],
   [{ baseRef: { refUpdateRule: { requiredApprovingReviewCount: 2 } } }, { review: "requested" }],
-  [reviews(aReview(), null), { review: null, problem: "GitHub does not show its review to this token" }],
+  [reviews(aReview(), null), { review: null, problem: "GitHub does not show the review to this token" }],
   [{ latestOpinionatedReviews: { totalCount: 101, nodes: [aReview()] } }, { review: null }],
   [{ ...NO_REVIEW, ...reviews(aReview({ state: "CHANGES_REQUESTED", author: BOT })) }, { review: "not-requested" }],
   [{ ...reviews(aReview({ state: "CHANGES_REQUESTED", author: BOT })), reviewDecision: "CHANGES_REQUESTED" }, {
@@ -175,7 +175,7 @@ test("Forges calls unknown what a token may not see, and never absent", async ()
   const path = ["commits", "nodes", 0, "commit", "statusCheckRollup"];
   const hidden = await readOne(aNode(), [{ type: "FORBIDDEN", path }]);
   expect(hidden.facts).toMatchObject({ state: "open", checks: null, review: "approved" });
-  expect(hidden.facts?.problem).toContain("its checks");
+  expect(hidden.facts?.problem).toContain("the checks");
   const review = await readOne(aNode(NO_REVIEW), [{ type: "FORBIDDEN", path: ["reviewRequests"] }]);
   expect(review.facts).toMatchObject({ review: null, checks: "green" });
   // A team that may not be named was asked all the same.
@@ -372,10 +372,10 @@ test("Forges names the single sign-on that a token is not authorized for", async
     data: { p0: { pullRequest: null } },
     errors: [{ type: "FORBIDDEN", path: ["p0", "pullRequest"], extensions: { saml_failure: true }, message }],
   }));
-  expect((await forges.read([url("web")])).refused.get(url("web"))).toContain("single sign-on (SAML)");
+  expect((await forges.read([url("web")])).refused.get(url("web"))).toContain("SAML single sign-on");
   github.faults.push(json(403, { message }, { "x-github-sso": "required; url=https://github.com/orgs/acme/sso?x=y" }));
   const { failed } = await forges.read([url("web")]);
-  expect(failed.get(url("web"))).toContain("single sign-on (SAML)");
+  expect(failed.get(url("web"))).toContain("SAML single sign-on");
 });
 
 test("Forges waits after the abuse limit of an older GitHub Enterprise Server", async () => {

@@ -117,7 +117,7 @@ test("writeNote() on GitHub takes fifteen seconds at most, whatever GitHub does"
 const REFUSALS: readonly [why: string, token: Partial<ServedGithubToken> | undefined, words: string][] = [
   ["an unknown token", undefined, "GitHub refuses the token in input github-token, which is unknown, expired"],
   ["a token that may only read", { pullRequests: "read" }, 'it needs the permission "pull-requests: write" (in a'],
-  ["a token without any right", { pullRequests: "none" }, "GitHub does not show the pull request to the token in"],
+  ["a token without any right", { pullRequests: "none" }, "the pull request does not exist, or the token in"],
 ];
 
 for (const [why, fields, words] of REFUSALS) {

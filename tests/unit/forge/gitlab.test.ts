@@ -109,14 +109,14 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["no pipeline", aRequest({ head_pipeline: null }), { checks: "none", problem: null }],
   ["a pipeline that is hidden", aRequest({ head_pipeline: undefined }), {
     checks: null,
-    problem: "GitLab does not show its pipeline to this token",
+    problem: "GitLab does not show the pipeline to this token",
   }],
   ["a merged one whose pipeline is hidden", aRequest({ state: "merged", head_pipeline: undefined }), {
     checks: null,
     problem: null,
   }],
   ["a pipeline and approvals that are hidden", aRequest({ head_pipeline: undefined }, { approvals: json(403, {}) }), {
-    problem: "GitLab does not show its pipeline and its review to this token",
+    problem: "GitLab does not show the pipeline and the review to this token",
   }],
   ["conflicts", aRequest({ has_conflicts: true, detailed_merge_status: "conflict" }), { conflict: true }],
   ["no look at conflicts yet", aRequest({ merge_status: "unchecked", detailed_merge_status: "unchecked" }), {
@@ -144,7 +144,7 @@ test.each<[string, Request, Record<string, unknown>]>([
   ],
   ["approvals that are hidden", aRequest({}, { approvals: json(403, {}) }), {
     review: null,
-    problem: "GitLab does not show its review to this token",
+    problem: "GitLab does not show the review to this token",
   }],
   [
     "a reviewer's approval where the list is hidden",
@@ -186,7 +186,7 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["an approval before a push that it has not looked at yet", aRequest({ sha: "f".repeat(40) }), { review: null }],
   ["an approval whose versions are hidden", aRequest({}, { versions: json(403, {}) }), {
     review: null,
-    problem: "GitLab does not show its review to this token",
+    problem: "GitLab does not show the review to this token",
   }],
   ["an approval of a version before 18, whose note has the time", aRequest({}, { ...UNDATED, ...note() }), {
     review: "approved",
@@ -293,7 +293,7 @@ test("Forges keeps what it knows of merge requests whose approvals cannot be rea
       { state: "open", checks: "green", review: null, problem: "GitLab could not show the approvals (HTTP 500)" },
       {
         ...{ state: "open", checks: null, review: null },
-        problem: "GitLab does not show its pipeline to this token; GitLab could not show the approvals (HTTP 500)",
+        problem: "GitLab does not show the pipeline to this token; GitLab could not show the approvals (HTTP 500)",
       },
       { state: "merged", checks: "green", review: null, problem: null },
     ],

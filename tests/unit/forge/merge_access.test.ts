@@ -47,7 +47,7 @@ test("resolveMergeAccess() refuses a setting that is wrong, without its value", 
   const of = (text: string) => tokens({ MOGPLEX_MERGE_TOKEN_VARIABLE: text });
   expect(of("github.com")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because a host has no variable/);
   expect(of("github.com=MISSING")).toMatch(/there is no token in MISSING/);
-  expect(of("a b=MERGE_TOKEN")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because it is not a host/);
+  expect(of("a b=MERGE_TOKEN")).toMatch(/^Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE because the value is not a host/);
   const twice = (text: string, B: string) => tokens({ MOGPLEX_MERGE_TOKEN_VARIABLE: text, A: MERGER, B });
   expect(twice("github.com=A,gitlab.com=A", "")).toBe(
     "Cannot use MOGPLEX_MERGE_TOKEN_VARIABLE: the token in variable A is used for both github.com and gitlab.com; " +

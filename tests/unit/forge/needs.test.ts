@@ -22,19 +22,19 @@ async function needs(node: Node | null, change: (github: ReturnType<typeof githu
 }
 
 test.each<[string, Node | null, string | null]>([
-  ["is ready", aNode(), "**Ready to merge:** people have approved the newest commit, and its checks are green."],
+  ["is ready", aNode(), "**Ready to merge:** the newest commit is approved, and its checks are green."],
   [
     "has no checks",
     aNode(rollup(null)),
-    "**Ready to merge:** people have approved the newest commit. It has no checks.",
+    "**Ready to merge:** the newest commit is approved. It has no checks.",
   ],
   [
     "lacks everything",
     aNode({ mergeable: "CONFLICTING", mergeStateStatus: "BEHIND", ...rollup("FAILURE"), ...reviews() }),
     "**Not ready to merge:** it conflicts with the target branch; it is behind the target branch; its checks are red; " +
-    "nobody has approved the newest commit.",
+    "the newest commit is not approved.",
   ],
-  ["lacks a review alone", aNode(reviews()), "**Needs a review:** nobody has approved the newest commit."],
+  ["lacks a review alone", aNode(reviews()), "**Needs a review:** the newest commit is not approved."],
   [
     "waits for a reviewer and its checks",
     aNode({ ...rollup("PENDING"), ...reviews(aReview({ state: "CHANGES_REQUESTED" })) }),
@@ -43,7 +43,7 @@ test.each<[string, Node | null, string | null]>([
   [
     "hides its review",
     aNode(reviews(null)),
-    "**Unknown whether it is ready to merge.** GitHub does not show its review to this token.",
+    "**Unknown whether it is ready to merge.** GitHub does not show the review to this token.",
   ],
   ["is merged", aNode({ state: "MERGED" }), null],
   ["is not shown", null, null],

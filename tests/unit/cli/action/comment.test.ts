@@ -167,9 +167,9 @@ test("what GitHub refuses is one warning on the page of the job, and the verdict
     for (let times = 0; times < 50; times++) broken.faults.push({ match: /./, fault: page(500) });
     const refused = githubServer("acme/web", "7");
     for (let times = 0; times < 5; times++) refused.faults.push({ match: /^POST/, fault: page(422) });
-    const cases = [[readOnly, "in a pull request from a fork it can only read"], [
+    const cases = [[readOnly, "in a pull request from a fork, it can only read"], [
       none,
-      "does not show the pull request",
+      "the pull request does not exist",
     ]]
       .concat([[broken, "GitHub has a problem"], [refused, "does not accept the comment"]]) as [GithubServer, string][];
     for (const [github, words] of cases) {

@@ -117,7 +117,7 @@ test.each<[string, Response, number, string]>([
     "a missing right",
     json(403, { message: "no" }),
     65,
-    'needs the permission "pull-requests: write" (in a pull request from a fork it can only read), or the conversation is locked; `campaign close` writes comments',
+    'needs the permission "pull-requests: write" (in a pull request from a fork, it can only read), or the conversation is locked; `campaign close` writes comments',
   ],
   ["an unreachable forge", json(500, { message: "no" }), 69, "GitHub has a problem"],
 ])("campaign close ends with its code after %s", async (_what, answer, code, words) => {

@@ -92,19 +92,19 @@ for (const [system, token, user] of SYSTEMS) {
   });
 }
 
-const UNAPPROVED = "**Needs a review:** nobody has approved the newest commit.";
+const UNAPPROVED = "**Needs a review:** the newest commit is not approved.";
 const WEB = "https://git.example.com/acme/web/pull";
 
 test.each<[name: string, delivered: string | null | undefined, line: string]>([
   [
     "its own pull request",
     `${WEB}/7`,
-    "#7: **Ready to merge:** people have approved the newest commit, and its checks are green.",
+    "#7: **Ready to merge:** the newest commit is approved, and its checks are green.",
   ],
   [
     "no pull request",
     null,
-    "#7: **Ready to merge:** people have approved the newest commit, and its checks are green.",
+    "#7: **Ready to merge:** the newest commit is approved, and its checks are green.",
   ],
   ["another pull request", `${WEB}/8`, `#8: ${UNAPPROVED}`],
   ["a pull request that is not shown", `${WEB}/9`, ""],
@@ -125,7 +125,7 @@ test("run --follow --note says at its end what the pull request still needs", as
     pulls: { 7: aNode({ isDraft: true, ...reviews() }) },
   });
   expect(notes[0]).toEndWith(
-    "\n#7: **Not ready to merge:** it is a draft; nobody has approved the newest commit.\n\nJob: `Weekly / agent`\n",
+    "\n#7: **Not ready to merge:** it is a draft; the newest commit is not approved.\n\nJob: `Weekly / agent`\n",
   );
 });
 

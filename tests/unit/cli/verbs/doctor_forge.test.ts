@@ -106,7 +106,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => Object.assign(gitlab, { restrictsVariables: true, variablesRole: "no_one_allowed" }),
     "trigger-variables",
-    "ok: nobody can pass variables to pipelines",
+    "ok: no one can pass variables to pipelines",
   ],
   [
     (gitlab) => Object.assign(gitlab, { restrictsVariables: false, variablesRole: "no_one_allowed" }),
@@ -175,7 +175,7 @@ test("doctor --for respond finds out that a job works for the other names in the
   expect(await lastLine("kim,leo")).toBe("all completed checks passed; not checked: trigger-variables");
   expect(await lastLine("leo,kim=13")).toBe('a job can run, but it starts no agent: see the check "rights"');
   expect((await doctor(() => {}, { MOGPLEX_RESPOND_ALLOW_USERS: "leo,kim=13" })).get("rights")).toBe(
-    'warning: nobody can ask, because no name in MOGPLEX_RESPOND_ALLOW_USERS is valid: there is no user "leo"; "kim" is now another account, 1',
+    'warning: no user can ask, because no name in MOGPLEX_RESPOND_ALLOW_USERS is valid: there is no user "leo"; "kim" is now another account, 1',
   );
 });
 

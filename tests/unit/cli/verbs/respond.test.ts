@@ -2414,7 +2414,7 @@ test("respond --poll answers what stands behind a thread that cannot be read, an
   gitlab.labelEvents.set("merge_requests/7", [event]);
   const { code, stderr } = await respond(at, "", ["--poll"]);
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 69, runs: 1 });
-  expect(stderr).toContain("read the label events of issue #8: there are too many");
+  expect(stderr).toContain("read the label events of issue #8: the list is too long");
 });
 
 test("respond fills a template that is given, and refuses one without a place for the task", async () => {

@@ -205,7 +205,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   };
   expect(await check("rights", kim, ["--allow-users", "kim"])).toStartWith("ok: kim=4 can ask");
   expect(await check("rights", kim, ["--allow-users", "kimm"])).toBe(
-    'warning: nobody can ask, because no name in --allow-users is valid: there is no user "kimm"',
+    'warning: no user can ask, because no name in --allow-users is valid: there is no user "kimm"',
   );
 });
 
