@@ -16,6 +16,7 @@ import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
 import { HISTORY, SHOW_TASK } from "./options.ts";
+import { isNotPermitted } from "../runtime.ts";
 import type { Context, JobExtra, JobExtras } from "./verb.ts";
 
 function fileText({ io }: Context, path: string): string | undefined {
@@ -67,7 +68,9 @@ export function checkAppends({ io }: Context, attempted: string, path: string): 
     io.appendFile(path, "", "refuse");
   } catch (cause) {
     const why = /^ENOENT\b/.test(messageOf(cause)) ? "its folder does not exist" : messageOf(cause);
-    throw new UsageError({ attempted, why, value: JSON.stringify(path) }, { cause });
+    // Deno's message contains the path.
+    const value = isNotPermitted(cause) ? undefined : JSON.stringify(path);
+    throw new UsageError({ attempted, why, value }, { cause });
   }
 }
 

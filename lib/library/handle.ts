@@ -337,9 +337,17 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
       checkFollowTimeout(options.timeoutMs);
       const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected);
+      let unannounced: string | undefined;
+      const announce = () => {
+        if (unannounced !== undefined) connected.onProgress?.(unannounced);
+        unannounced = undefined;
+      };
       // The handle emits its own `end` item.
       const take = (item: J) => {
-        if (item.type === "status") learn(item as Partial<KnownOfRun>);
+        if (item.type === "status") {
+          announce();
+          learn(item as Partial<KnownOfRun>);
+        }
         if (item.type === "end") return;
         onItem(item as Exclude<J, { type: "end" }>);
         tell(item as Exclude<J, { type: "end" }>);
@@ -347,8 +355,11 @@ function jobHandle<O extends object, J extends { type: string }, R extends AnyRe
       const onStarted = (
         started: S & { replayed?: boolean; status?: string | null; run?: { status: string } },
       ) => {
-        connected.onProgress?.(`${started.replayed === false ? "started" : "attached to"} run ${started.runId}`);
-        learn({ runId: started.runId, status: started.run?.status ?? started.status ?? null });
+        const status = started.run?.status ?? started.status ?? null;
+        unannounced = `${started.replayed === false ? "started" : "attached to"} run ${started.runId}`;
+        // The id of an attached run may be unknown to the service. The first status shows that the run exists.
+        if (status !== null) announce();
+        learn({ runId: started.runId, status });
         tellStarted(started);
       };
       let session: Session | undefined;

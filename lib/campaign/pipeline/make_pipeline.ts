@@ -84,7 +84,7 @@ function checkFormat(format: string | undefined): void {
     attempted: "make a pipeline",
     why: format === undefined ? "no CI system was given" : "this CI system has no generated pipeline",
     value: format === undefined ? undefined : JSON.stringify(format),
-    advice: `use --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md`,
+    advice: `use --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md in the toolkit`,
   });
 }
 

@@ -23,7 +23,7 @@ export function readResultRequest(context: Context): ResultRequest | undefined {
     throw new UsageError({
       attempted: `use --${given.name}`,
       why: `it needs --${missing.name}`,
-      advice: "see docs/results.md",
+      advice: "see docs/results.md in the toolkit",
     });
   }
   const schema = readSchemaFile(readCheckoutFile(context, file, "read the schema of the result"), file);

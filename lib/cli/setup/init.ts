@@ -288,7 +288,7 @@ export async function initRepository(context: Context): Promise<number> {
   const then = file === "" ? `Check the setup: \`${check}\`` : COMMIT;
   for (const [index, step] of [...recipe.steps, then, ...recipe.laterSteps ?? []].entries()) {
     const text = step.replaceAll(EXAMPLE_SERVER, server);
-    steps.explain(`  ${index + 1}. `, withPages(context, startsOthers ? text : text.replace(STARTS_OTHERS, "")));
+    steps.explain(`  ${index + 1}. `, withClonePages(context, startsOthers ? text : text.replace(STARTS_OTHERS, "")));
   }
   if (givenName === undefined && jobName !== safeName) {
     const place = recipe.file === ""
@@ -310,7 +310,7 @@ export async function initRepository(context: Context): Promise<number> {
         ? "Nothing was written. To write these files, leave out --dry-run."
         : "Nothing was written: all files exist.",
     );
-  } else if (recipe.trial !== undefined) steps.say(withPages(context, recipe.trial));
+  } else if (recipe.trial !== undefined) steps.say(withClonePages(context, recipe.trial));
   else if (file !== "") {
     steps.say("Then check the setup:");
     steps.show(`  ${check}`);
@@ -475,11 +475,15 @@ function programOf(context: Context) {
 }
 
 /** The user's own repository does not contain the pages of the documentation. */
-function withPages(context: Context, sentence: string): string {
+export function withPages(sentence: string, pathOf: (page: string) => string | undefined = () => undefined): string {
+  return sentence.replace(/\bdocs\/[\w-]+\.md/g, (page) => pathOf(page) ?? `${page} in the toolkit`);
+}
+
+function withClonePages(context: Context, sentence: string): string {
   const clone = parentOf(parentOf(fileOfProgram(context)));
-  return sentence.replace(/\bdocs\/[\w-]+\.md/g, (page) => {
+  return withPages(sentence, (page) => {
     const path = `${clone}/${page}`;
-    return exists(context, path) ? path : `${page} in the toolkit`;
+    return exists(context, path) ? path : undefined;
   });
 }
 

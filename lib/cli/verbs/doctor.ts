@@ -6,6 +6,7 @@ import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { checkJobForge } from "../job/open_forge.ts";
 import type { Writer } from "../log/writer.ts";
+import { withPages } from "../setup/init.ts";
 import { checkProgram, RELEASES } from "../setup/program_check.ts";
 import {
   ALLOW_USERS,
@@ -261,7 +262,11 @@ export async function checkJob(context: Context, machine: Machine = thisMachine(
   const { flags, writer } = context;
   const { words } = context.vocabulary;
   const results = await checkAll(context, machine);
-  const checks = results.map((check) => ({ ...check, advice: check.advice && words(check.advice) }));
+  const checks = results.map((check) => ({
+    ...check,
+    finding: withPages(check.finding),
+    advice: check.advice && withPages(words(check.advice)),
+  }));
   const exitCode = firstFailure(checks)?.code ?? EXIT.success;
   if (flags.has(JSON_LINES)) {
     writer.json({ checks, exitCode });

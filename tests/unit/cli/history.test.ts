@@ -83,6 +83,17 @@ test("run --follow starts nothing when the history cannot be written", async () 
     },
   });
   expect(gone.stderr).toContain(`Cannot write the history because its folder does not exist: "${FILE}"`);
+  const refused = await cli(RUN, {
+    before: (io) => {
+      io.appendFile = (path) => {
+        const message = `Requires write access to "${path}", run again with the --allow-write flag`;
+        throw Object.assign(new Error(message), { name: "NotCapable" });
+      };
+    },
+  });
+  expect(refused.stderr).toContain(
+    `Cannot write the history: Requires write access to "${FILE}": start Deno with the flags that the permissions command prints\n`,
+  );
 });
 
 test("appendFile() refuses a symbolic link if told so: a checkout must not choose the file of a history", async () => {

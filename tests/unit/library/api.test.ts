@@ -176,6 +176,21 @@ test("the log line at the end of a run has the reason of a failure on one line",
   expect(lines.at(-1)).toBe(`mogplex: run ${runId}: failed (${reason?.replace(/\s+/g, " ")})`);
 });
 
+test("a client logs that it is attached to a run after the service's answer, and not for an unknown run", async () => {
+  const service = createEmulator({ repos: ["acme/one"], scenario: "success" });
+  const lines: string[] = [];
+  const logger = { debug() {}, info: (line: string) => void lines.push(line), warn() {}, error() {} };
+  const mogplex = createMogplex({ ...service.options, logger, logLevel: "info" });
+  const { runId } = await mogplex.run({ repo: "acme/one", prompt: "x" });
+  const attach = async (id: string) => {
+    lines.length = 0;
+    await mogplex.attach(id).catch(() => {});
+    return [...lines];
+  };
+  expect(await attach(runId ?? "")).toEqual([`mogplex: attached to run ${runId}`, `mogplex: run ${runId}: success`]);
+  expect(await attach("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).not.toContainEqual(expect.stringContaining("attached"));
+});
+
 test("notices have words, with the secrets of the client masked, and the logger gets them by level", async () => {
   const service = createEmulator({ repos: ["acme/one"], scenario: "success" });
   const lines: string[] = [];

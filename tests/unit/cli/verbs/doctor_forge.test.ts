@@ -116,7 +116,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
   [
     (gitlab) => gitlab.restrictsVariables = true,
     "trigger-variables",
-    'skipped: the token cannot see this setting, which must be "No one allowed": docs/ask.md',
+    'skipped: the token cannot see this setting, which must be "No one allowed": docs/ask.md in the toolkit',
   ],
   [
     (gitlab) => gitlab.branches.set("main", { protected: false, default: true }),

@@ -553,12 +553,12 @@ test("doctor --for gate exits as the gate would without a token, and when the to
   hidden.github.rest.set("/repos/acme/web", 404);
   expect(await doctor(hidden)).toMatchObject({
     code: 69,
-    forge: { advice: "Check that the token, or its app, has access to the repository: docs/gate.md" },
+    forge: { advice: "Check that the token, or its app, has access to the repository: docs/gate.md in the toolkit" },
   });
   const blind = checkedOnGithub();
   blind.github.rest.set("/repos/acme/web/collaborators/github-actions%5Bbot%5D/permission", 403);
   const { code, rights } = await doctor(blind);
-  expect([code, rights]).toMatchObject([65, { state: "failed", advice: "Give the token the rights in docs/gate.md" }]);
+  expect([code, rights]).toMatchObject([65, { state: "failed", advice: "Give the token the rights in docs/gate.md in the toolkit" }]);
 });
 
 test("doctor --for gate warns when the forge hides what decides, and refuses a wrong --pull-request", async () => {

@@ -111,7 +111,7 @@ test("doctor --for respond asks on Gitea what respond needs to know: who is in t
   };
   expect(await rights([200, { id: 2 }])).toMatchObject({
     state: "ok",
-    finding: "the token can see who can push; listing the users in --allow-users is safer: docs/ask.md",
+    finding: "the token can see who can push; listing the users in --allow-users is safer: docs/ask.md in the toolkit",
   });
 
   for (const status of [403, 404]) {
@@ -188,7 +188,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     advice:
       "Use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended). An " +
       "administrator's token with the read:repository scope also works, but then everyone who can push can become " +
-      "an administrator: docs/ask.md",
+      "an administrator: docs/ask.md in the toolkit",
   });
   const forgejo = await respond({ GITEA_TOKEN, FORGEJO_ACTIONS: "true" }, { ...ORGANISATION, ...notAdmin }, [
     "doctor",
