@@ -221,26 +221,42 @@ export function findToken(options: ConnectionOptions): FoundToken {
       advice: "unset one of them",
     });
   }
-  return checked(readTokenFile(path, options), "the MOGPLEX_API_KEY_FILE file");
+  return checked(readTokenFile(path, variable, options), "the MOGPLEX_API_KEY_FILE file");
 }
 
 export function resolveToken(options: ConnectionOptions): string {
   return findToken(options).token;
 }
 
-function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptions): string {
+/** Whether text that should be the path of a file might be the token itself. An OAuth token is longer than most names of files. */
+function mayBeToken(path: string): boolean {
+  return /^mog_[A-Za-z0-9]+$/.test(path) || path.length >= 20 && !/[/\\]/.test(path);
+}
+
+/** A value that might be the token is not shown, and neither is an error of the runtime, which would contain the value. */
+function tokenAsPath(variable: string): UsageError {
+  return new UsageError({
+    attempted: "read token",
+    why: "the value of MOGPLEX_API_KEY_FILE is not the path of a file",
+    advice: `if it is the token, rename the variable to ${variable}, or change its type to File (on GitLab)`,
+  });
+}
+
+function readTokenFile(path: string, variable: string, { readFile = readFileNow }: ConnectionOptions): string {
   const attempted = "read token";
   const value = JSON.stringify(path);
   let text: string | undefined;
   try {
     text = readFile(path);
   } catch (cause) {
+    if (mayBeToken(path)) throw tokenAsPath(variable);
     const advice = cause instanceof Error ? cause.message : undefined;
     throw new UsageError({ attempted, why: "the MOGPLEX_API_KEY_FILE file cannot be read", value, advice }, {
       cause,
     });
   }
   if (text === undefined) {
+    if (mayBeToken(path)) throw tokenAsPath(variable);
     const advice = "correct the path";
     throw new UsageError({ attempted, why: "the MOGPLEX_API_KEY_FILE file does not exist", value, advice });
   }

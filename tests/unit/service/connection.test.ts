@@ -147,6 +147,26 @@ test("resolveConnection() reads the token from a file", () => {
   expect(refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile: broken }).message).toContain("cannot be read");
 });
 
+test("resolveConnection() does not show the value of MOGPLEX_API_KEY_FILE when it might be the token", () => {
+  const oauth = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln";
+  for (const token of [TOKEN, oauth]) {
+    const broken = (path: string) => {
+      throw new Error(`Requires read access to "${path}"`);
+    };
+    for (const readFile of [() => undefined, broken]) {
+      const error = refusal({ MOGPLEX_API_KEY_FILE: token, MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }, { readFile });
+      expect(error).toBeInstanceOf(UsageError);
+      expect(error.cause).toBeUndefined();
+      expect(error.message).toBe(
+        "Cannot read token: the value of MOGPLEX_API_KEY_FILE is not the path of a file; " +
+          "if it is the token, rename the variable to TEAM_KEY, or change its type to File (on GitLab)",
+      );
+    }
+  }
+  const readFile = (path: string) => path === "the-token-of-production.txt" ? TOKEN : undefined;
+  expect(resolve({ MOGPLEX_API_KEY_FILE: "the-token-of-production.txt" }, { readFile }).token).toBe(TOKEN);
+});
+
 test("resolveConnection() refuses a variable and a file at once", () => {
   const error = refusal({ MOGPLEX_API_KEY_FILE: "/run/token", MOGPLEX_API_KEY: TOKEN });
   expect(error).toBeInstanceOf(UsageError);
