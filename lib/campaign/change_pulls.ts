@@ -191,7 +191,7 @@ async function planClose(planning: Planning, items: readonly ItemMemory[]): Prom
   const [first] = busy;
   if (first !== undefined) {
     const more = busy.length === 1 ? "" : ` and ${busy.length - 1} more`;
-    const why = `a run of ${first.item.id}${more} may still be using its branch`;
+    const why = `a run of ${first.item.id}${more} may still be using the pull request's branch`;
     const advice = "wait until it has finished, or cancel it with `campaign skip --cancel` and run a wave";
     throw new UsageError({ attempted, why, advice });
   }

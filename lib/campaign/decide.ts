@@ -125,7 +125,7 @@ async function decideHere(
     // Otherwise, the journal would not show who made the request, and that person could approve the resulting pull request.
     throw new UsageError({
       attempted: attemptOf(decision),
-      why: "this is the name of a rule in the campaign file, not a person",
+      why: "this name belongs to a rule in the campaign file, not to a person",
       value: JSON.stringify(by),
       advice: "give a person's name with --by",
     });
@@ -350,7 +350,8 @@ function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[
   throw new UsageError({
     attempted,
     why: "none of the selected items has finished",
-    advice: "wait for their runs; to retry an item that succeeded or was skipped, give its full name with --only",
+    advice:
+      "wait for their runs to finish; to retry an item that succeeded or was skipped, give its full name with --only",
   });
 }
 
@@ -365,7 +366,7 @@ async function checkSameTask(
     if (!(error instanceof CampaignFileError)) throw error;
     const why = `the task in ${what} cannot be read to compare it with the plan`;
     const value = error.mistakes.map(({ key, message }) => `${key}: ${message}`)[0];
-    throw new UsageError({ attempted, why, value, advice: `or use ${keep}` });
+    throw new UsageError({ attempted, why, value, advice: `fix it, or use ${keep}` });
   });
   const { lock } = store.memory;
   const others = items.filter(({ item }) => hasOtherTask(lock, file, item));
@@ -391,7 +392,7 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt = 
   const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
   if (without === undefined) return;
   const why = `a follow-up for ${without.item.item.repository} has no branch to work on: ${without.reason}`;
-  throw new UsageError({ attempted, why, advice: "select the others with --only, and fix this one by hand" });
+  throw new UsageError({ attempted, why, advice: "select the others with --only, and fix this pull request by hand" });
 }
 
 /** Prevents retries that would open a second pull request although a follow-up can fix the existing pull request on its branch. */
@@ -601,7 +602,7 @@ async function recordApproval(
   const gates = closed.length === 1 ? "gate" : "gates";
   return {
     items: [],
-    text: `${dryRun ? "this opens" : "opened"} the ${gates} ${closed.map(gateText).join(" and ")}`,
+    text: `${dryRun ? "this opens" : "opened"} the ${gates} that closed ${closed.map(gateText).join(" and ")}`,
     acts: [],
   };
 }
@@ -751,7 +752,7 @@ async function actHere(
       ...runs.length > 0 ? [`cancels ${formatCount(runs.length, "run")}`] : [],
       ...openStarts().length > 0 ? ["looks up the starts"] : [],
     ];
-    const text = `there is no token here, so the next wave ${next.join(" and ")}`;
+    const text = `no token is set, so the next wave ${next.join(" and ")}`;
     return { texts: [text], error: undefined, leavesCancels: leavesCancels() };
   }
   expectToken(session, store);

@@ -376,9 +376,9 @@ export function changedNote(opened: OpenedCampaign): string | null {
   if (wasStarted(store.memory) && hasOtherTask(store.memory.lock, opened.file)) {
     const next = isFile
       ? "`campaign retry --adopt-changes` uses the new task for items that start again"
-      : "to use the new task, give another name or round";
-    return `the task in ${what} has changed since the plan, but items start with the planned task; ${next}; ` +
-      `for other changes, ${change}`;
+      : "To use the new task, give another name or round";
+    return `the task in ${what} has changed since the plan, but items start with the planned task. ${next}. ` +
+      `For other changes, ${change}`;
   }
   return `${what}, or a file that it references, has changed since the plan; to use the change, ${change}`;
 }

@@ -218,7 +218,7 @@ export class EntryReader {
     let text: string;
     if (name === "-") {
       if (stdin === "refuse") {
-        this.#mistakes.add(place, key, "only plan reads standard input; write the list to a file");
+        this.#mistakes.add(place, key, "only `campaign plan` reads standard input; write the list to a file");
       }
       this.skippedStdin = stdin === "skip";
       if (stdin !== "read") return;
@@ -534,7 +534,7 @@ class Branches {
     if (other !== undefined) {
       return `${excerpt(entry.repo)} gets the branches ${excerpt(branch)} and ${
         excerpt(other)
-      }, and Git cannot have both; ${advice}`;
+      }, and Git cannot store both; ${advice}`;
     }
     this.#first.set(branch, entry);
     for (const parent of parents) this.#above.set(parent, branch);

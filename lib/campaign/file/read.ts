@@ -376,13 +376,16 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
     add(["agent", "harness"], `${unknown} ("unverified: true" next to it allows any name)`);
   }
   if (harness === "mogplex" && mode !== undefined) {
-    add(["agent", "mode"], 'the harness "mogplex" takes no mode; remove it');
+    add(["agent", "mode"], 'the harness "mogplex" has no modes; remove the key');
   }
   const require = textAt(root, ["success", "require"]);
   if (require !== "changes" && require !== "pull-request") return;
   if (harness === "mogplex") {
     const why = `it is ${excerpt(require)}, which cannot be verified with the harness "mogplex"`;
-    add(["success", "require"], `${why}: it does not report what it delivered; write run, or choose another harness`);
+    add(
+      ["success", "require"],
+      `${why}: its runs do not report what they changed; write run, or choose another harness`,
+    );
   } else if (mode === "SAFE") {
     const why = `it is ${excerpt(require)}, which no run produces in mode SAFE`;
     add(

@@ -186,7 +186,7 @@ export function partsOfAddress(text: string): { host: string; name: string } | u
 
 export function repository(text: string): string | undefined {
   if (isUuid(text)) return undefined;
-  const allowed = "it must be owner/name, the address or the id of a repository (a UUID)";
+  const allowed = "it must be the owner/name, address or id (a UUID) of a repository";
   const address = partsOfAddress(text);
   if (address !== undefined) return repository(address.name);
   if (/[*?]/.test(text)) {
@@ -206,13 +206,13 @@ export function repository(text: string): string | undefined {
 export function queryText(text: string): string | undefined {
   if (/[*?]/.test(text)) return "a query is a prefix; use * and ? in exclude only";
   if (/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]*)?$/.test(text) && text.length <= 2 * MAX_NAME) return undefined;
-  return 'it must be a prefix of names, as in acme/ or acme/web-; use letters, digits, "_", ".", "-" and one "/"';
+  return 'it must be a prefix of names, as in acme/ or acme/web-; use letters, digits, "_", ".", "-" and at most one "/"';
 }
 
 export function nameGlob(text: string): string | undefined {
   const address = partsOfAddress(text)?.name;
   if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
-  if (isUuid(text)) return "names are compared, not ids; write owner/name";
+  if (isUuid(text)) return "a glob matches names, not ids; write owner/name";
   return globProblem(text);
 }
 
@@ -249,7 +249,7 @@ export function resultPath(text: string): string | undefined {
 
 /** A campaign file cannot name a Git address, because the job would send its Git token to that address. */
 export const FILE_HOME_FORMS =
-  "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; give any other address with " +
+  "it must be a directory below the working directory, such as mogplex-campaign, or git:origin#BRANCH; give any other address with " +
   "--home or MOGPLEX_CAMPAIGN_HOME";
 
 export function fileHome(text: string): string | undefined {

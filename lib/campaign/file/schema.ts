@@ -85,8 +85,7 @@ function path() {
 }
 
 function entry() {
-  const repository = () =>
-    text("it must be owner/name, the address or the id of a repository (a UUID)", rules.repository);
+  const repository = () => text("it must be the owner/name, address or id (a UUID) of a repository", rules.repository);
   const error = () => "it must be owner/name, an id, or a map with exactly one of the keys repo, query and file";
   return z.union([
     repository(),

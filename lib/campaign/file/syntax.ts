@@ -275,7 +275,7 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
     /^A block sequence may not be used as an implicit map key|^All sequence items/,
     "this item begins in a different column than the other items of its list; indent all of them the same",
   ],
-  [/^Missing closing/, "a quote is not closed; close it, and double a quote inside single quotes"],
+  [/^Missing closing/, "a quote is not closed; close it, and write '' for a quote inside single quotes"],
   [/^Flow sequence/, 'a list that begins with "[" is not closed by "]", or one of its lines is not indented'],
   [/^Flow map/, 'a map that begins with "{" is not closed by "}", or one of its lines is not indented'],
   [
@@ -520,7 +520,7 @@ function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
   const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
   for (const { 0: character, index } of odd) {
     const message = character === "\r"
-      ? "a carriage return without a line feed; save the file with LF or CRLF line endings"
+      ? "there is a carriage return without a line feed; save the file with LF or CRLF line endings"
       : `the control character ${codePoint(character)} is not allowed; remove it`;
     mistakes.add(source.placeAt(index), "", message);
   }

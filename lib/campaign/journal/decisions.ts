@@ -18,7 +18,11 @@ const GATES: Readonly<Record<GateName, { closed: string; opened: string; text: s
     opened: "Approved after too many failures",
     text: "after too many failures",
   },
-  merge: { closed: "Merging stopped: approval needed", opened: "Approved further merges", text: "for further merges" },
+  merge: {
+    closed: "Merging stopped: approval needed",
+    opened: "Approved further merges",
+    text: "after merges with red checks",
+  },
 };
 
 export function gateText(gate: GateName): string {

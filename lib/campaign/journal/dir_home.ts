@@ -267,7 +267,7 @@ const IGNORE_FILE = ".gitignore";
 
 /** Files that must not be in artifacts and commits. */
 const IGNORED =
-  `# Which process is running here, and requests to it. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
+  `# Files of the process that uses this directory. Useless on any other machine.\nwriter*.json\n${STOPS_FOLDER}/\n*.tmp\n`;
 
 /** @param directory Created when it is opened for writing, and removed at the end if nothing was planned. */
 // deno-lint-ignore require-await
@@ -314,7 +314,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     segments = read;
     if (torn === undefined || !repair) return read;
     const what = torn.missing === "more" ? "removed an incomplete line" : "added a missing line feed";
-    const text = `a crash had truncated the journal: ${what} at ${torn.place}`;
+    const text = `a crash truncated the journal: ${what} at ${torn.place}`;
     onNotice({ kind: "text", message: text });
     for (const record of append(read, [{ type: "note", text }])) {
       onRecord(record, `${shownAs}/journal, record ${record.seq}`);

@@ -92,7 +92,7 @@ export function visible(most: number, fewest = 0): Field<string> {
   return checked(anyText, (value) => {
     if (value.length < fewest) return "it is empty";
     if (value.length > most) return `it has more than ${most} characters`;
-    return isVisible(value) ? undefined : "it has characters that are not visible";
+    return isVisible(value) ? undefined : "it contains invisible characters";
   });
 }
 
@@ -101,7 +101,7 @@ export function line(most: number, fewest = 0, empty = ""): Field<string> {
 }
 
 export const time: Field<string> = fieldOf(
-  text(isTime, "it is not a date with time and zone").read,
+  text(isTime, "it is not a date with a time and a time zone").read,
   (value, instead) => isTime(String(value)) ? value : instead,
 );
 

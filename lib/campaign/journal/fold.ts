@@ -34,8 +34,7 @@ import { CHECKS_RULE, type FollowUp, type JournalRecord, MAX_REASON, type PullRe
 
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 
-const FITTING =
-  "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)";
+const FITTING = "restore a matching lock.json and journal from the previous wave (its artifact, commit or backup)";
 
 /** After an error, the memory must not be used, because the record may be partly applied. */
 export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {

@@ -52,7 +52,7 @@ function messageOf(campaign: string, wave: number, hasLock: boolean, counts: Rea
     all.length === 0 ? "no change" : all.join(", ")
   }`;
   // GitHub, GitLab, Gitea and Buildkite start no pipeline for a commit with this mark.
-  return `${subject}\n\nWritten by the campaign. Do not edit: each record has the hash of the one before it.\n\n[skip ci]\n`;
+  return `${subject}\n\nWritten by the campaign. Do not edit: each record contains the hash of the previous record.\n\n[skip ci]\n`;
 }
 
 export async function openGitHome({ branch, release, directory, onShared, ...options }: GitHomeOptions): Promise<Home> {

@@ -34,10 +34,10 @@ function refused(text: string, why: string, advice: string): UsageError {
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {
   if (text === "dir") return { kind: "dir" };
-  if (!text.startsWith("git:")) throw refused(text, "there is no such kind of home", `use ${FORMS}`);
+  if (!text.startsWith("git:")) throw refused(text, "the kind of home is unknown", `use ${FORMS}`);
   const at = text.lastIndexOf("#");
   const [address, branch] = at < 0 ? [text.slice(4), ""] : [text.slice(4, at), text.slice(at + 1)];
-  if (branch === "") throw refused(text, "it does not name a branch", `use ${FORMS}`);
+  if (branch === "") throw refused(text, "it contains no branch", `use ${FORMS}`);
   const problem = branchNameProblem(branch);
   if (problem !== undefined) throw refused(text, `the branch cannot be used: ${problem}`, `use ${FORMS}`);
   if (address !== "origin") return { kind: "git", remote: checkRemote(address), branch };

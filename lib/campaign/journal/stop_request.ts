@@ -34,7 +34,7 @@ export function writeStop(directory: string, files: DurableFiles, stop: Omit<Sto
     files.makeDirectory(`${directory}/${STOPS_FOLDER}`);
     files.create(pathOf(directory, id), `${JSON.stringify(content)}\n`);
   } catch (cause) {
-    throw diskError(`write a stop in ${JSON.stringify(`${directory}/${STOPS_FOLDER}`)}`, cause);
+    throw diskError(`write a stop request in ${JSON.stringify(`${directory}/${STOPS_FOLDER}`)}`, cause);
   }
   return { id, by, cancel, reason };
 }

@@ -249,7 +249,7 @@ function rulesOf(
   const method = policy.method ?? MERGE_METHODS.find((each) => methods?.includes(each) ?? true) ?? "merge";
   if (methods !== null && !methods.includes(method)) {
     const others = methods.join(" or ") || "no method";
-    return { kind: "blocked", reason: `the repository does not allow the method ${method}, only ${others}` };
+    return { kind: "blocked", reason: `the repository does not allow the method ${method}; it allows ${others}` };
   }
   return { kind: "merge", head, method, exceptions, reason: reasonOf(verdict, exceptions) };
 }

@@ -116,7 +116,7 @@ function checkSettings({ withoutReview, withoutChecks, ownApproval, only = [], i
   if (exception === undefined || isAttended || only.length > 0 && only.every(isName)) return;
   throw refuse(
     `outside a terminal, ${exception} needs the names of the items`,
-    "use --only NAME for each, without * and ?",
+    "use --only NAME for each item, without * and ?",
   );
 }
 

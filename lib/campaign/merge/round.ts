@@ -379,7 +379,11 @@ class Round {
         return await this.#judgeWaiting(examined, merge);
       }
       default:
-        return await this.#notMerged(examined, merge, "reason" in progress ? progress.reason : "its head has moved");
+        return await this.#notMerged(
+          examined,
+          merge,
+          "reason" in progress ? progress.reason : "its commits have changed",
+        );
     }
   }
 
@@ -434,7 +438,7 @@ class Round {
         : "the forge is merging it, and that cannot be undone";
       return this.#add(item, url, merge.state as MergeWord, `${why}; ${obstacle}`);
     }
-    if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be taken out of the queue: ${obstacle}`);
+    if (this.#orders.isDryRun) return this.#add(item, url, "left", `it would be removed from the queue: ${obstacle}`);
     // Someone may have merged the pull request or removed it from the queue just now. The next round will show the result.
     if (!await place.leaveQueue()) return this.#add(item, url, "queued", "it is about to leave the queue");
     await this.#end(item, url, isOld ? "out" : "left", this.#work.clean(obstacle));
@@ -466,7 +470,7 @@ class Round {
     const reason = isOther
       ? `merged by somebody else at ${mergedHead ?? commit ?? "an unknown commit"}`
       : base !== merge.base
-      ? `merged into ${JSON.stringify(base)}, because somebody retargeted it at that moment`
+      ? `merged into ${JSON.stringify(base)}, because somebody retargeted it during the merge`
       : null;
     await this.#end(item, url, isOther ? "elsewhere" : "merged", reason && this.#work.clean(reason), commit);
     if (merge.branch === "delete") await this.#deleteBranch(candidate, merge);
@@ -598,7 +602,7 @@ class Round {
         : pause !== null
         ? pause
         : left <= 0 && !isFree
-        ? "the merge limit is reached"
+        ? "the merge limit has been reached"
         : needsTarget && free <= 0
         ? "earlier merges are waiting for the checks of their targets"
         : null;

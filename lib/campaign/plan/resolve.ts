@@ -278,7 +278,8 @@ export class Listing {
   #cannotSplit(prefix: string): UsageError {
     return new UsageError({
       attempted: `read the repositories whose names begin with ${JSON.stringify(prefix)}`,
-      why: `the service returns at most ${PAGE} names, has no second page, and longer prefixes do not shorten the list`,
+      why:
+        `the service returns at most ${PAGE} names and has no second page, and longer prefixes do not shorten the list`,
       advice: "list the repositories one by one, by name or id",
     });
   }
@@ -386,7 +387,7 @@ class Collector {
     if (first !== undefined || this.#ids.has(id)) {
       const where = first === undefined ? "" : ` in ${"key" in first ? first.key : `${first.file}:${first.line}`}`;
       const advice = "remove one of them";
-      this.problems.push({ place, value: item.repository, why: `it is the same item as another one${where}`, advice });
+      this.problems.push({ place, value: item.repository, why: `it duplicates another item${where}`, advice });
       return;
     }
     this.#named.set(identity, place).set(name, place);

@@ -447,7 +447,7 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, context: C
               "is good (use --only NAME instead of --cause to select one item):",
           skip("checked by hand"),
         ),
-        step(isOne ? "Otherwise, try again:" : "Otherwise, try all or one of them again:", retry),
+        step(isOne ? "Otherwise, try again:" : "Otherwise, try them again:", retry),
       ];
     case "conflict":
       return [

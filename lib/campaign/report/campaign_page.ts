@@ -156,7 +156,7 @@ const MAX_TITLE = 300;
 function busyText(writer: string): Part {
   return markup`A process (${
     bare(writer)
-  }) held the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. All other commands that change the campaign exit with 75.`;
+  }) was using the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. All other commands that change the campaign exit with code 75.`;
 }
 
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {
@@ -188,7 +188,7 @@ function countWords(view: CampaignView): string {
     ...ended === 0 ? [] : [`${ended} ${ended === 1 ? "has" : "have"} finished`],
     ...running === 0 ? [] : [`${running} ${running === 1 ? "is" : "are"} running`],
     ...asking === 0 ? [] : [`${asking} ${asking === 1 ? "needs" : "need"} an answer`],
-    `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued${again === 0 ? "" : ` (${again} of them again)`}`,
+    `${queuedItems} ${queuedItems === 1 ? "is" : "are"} queued${again === 0 ? "" : ` (${again} of them retried)`}`,
   ].join(", ");
 }
 
@@ -207,7 +207,7 @@ function gate(view: CampaignView, command: CampaignCommand, context: RowContext)
     id: "gate",
     tone: "warn",
     heading: `Approve ${rest}${isFailed ? " anyway" : ""}?`,
-    line: markup`${bare(cutText(`${capital(view.stateReason ?? "it waits for approval")}.`, MAX_TITLE))} ${
+    line: markup`${bare(cutText(`${capital(view.stateReason ?? "it is waiting for approval")}.`, MAX_TITLE))} ${
       isFailed ? retryFirst(view) : "Review the work, then approve."
     }${since !== null && ` ${waitText(since, nowMs)}`}`,
     evidence: judged.length > 0 &&

@@ -320,10 +320,7 @@ export interface CampaignCommand {
   readonly program: string;
   readonly file: string;
   readonly flags: readonly string[];
-  /**
-   * Flags that permit things that the campaign file names, such as files outside its folder. Commands that record decisions do not accept these
-   * flags.
-   */
+  /** Flags that permit things that the campaign file names, such as files outside its folder. */
   readonly permits?: readonly string[];
   readonly forge?: ForgeFlags;
 }
@@ -333,7 +330,7 @@ interface ForgeFlags {
   readonly stuckAfterMs?: number | undefined;
 }
 
-/** Commands that record a person's decision. These commands do not read the files that the campaign file names. */
+/** Commands that record a person's decision. They are shown without the permits. */
 const DECISIONS: readonly string[] = ["approve", "ask", "close", "merge", "resume", "retry", "skip", "stop"];
 
 /** Commands that do not read pull requests. */

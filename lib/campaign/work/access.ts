@@ -146,8 +146,8 @@ function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
     attempted: `read run "${runId}" of the campaign`,
     why:
-      "the service finds none of the campaign's runs and repositories, so either this token belongs to a different user " +
-      "than the one who started the campaign, or all of them were removed",
+      "the service finds none of the campaign's runs and repositories, so either this token does not belong to the user " +
+      "who started the campaign, or all of them were removed",
     advice: "use that user's token, or start your own campaign with another directory and `round`; " +
       "if the run's repository was removed, skip its item with `campaign skip`",
   }, { cause });
@@ -167,7 +167,7 @@ export async function proveAccess(work: Work, item: LockItem): Promise<void> {
   throw new UsageError({
     attempted: `start ${item.repository}`,
     why:
-      `this token cannot access the repository${also}: it belongs to a different user than the one who planned the campaign, or that ` +
+      `this token cannot access the repository${also}: it does not belong to the user who planned the campaign, or that ` +
       "user has lost access",
     advice: "use that user's token, or restore the access; nothing is lost",
   });

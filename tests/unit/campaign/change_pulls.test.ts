@@ -211,7 +211,7 @@ test("changePullRequests() refuses to close while a run works there", async () =
   await world.decide({ kind: "retry", select: { only: [project(1)] }, adopt: false });
   await world.advance();
   expect(await failureOf(() => world.change(close()))).toMatch(
-    /^2 Cannot close pull requests: a run of acme\/project-0001@main may still be using its branch; wait until it has finished/,
+    /^2 Cannot close pull requests: a run of acme\/project-0001@main may still be using the pull request's branch; wait until it has finished/,
   );
   expect(world.forge.writes).toEqual([]);
 });

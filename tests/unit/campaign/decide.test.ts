@@ -167,14 +167,14 @@ test("a second stop says what the first one does, and a resume that cancelled it
   const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
   await world.advance();
   const noToken = { token: undefined };
-  const left = "there is no token here, so the next wave cancels 3 runs";
+  const left = "no token is set, so the next wave cancels 3 runs";
   expect(await world.decide(stop(true), noToken)).toMatchObject({
     text: `nothing more will start; ${left}`,
     leavesCancels: true,
   });
   for (const cancel of [true, false]) {
     expect((await world.decide(stop(cancel), { by: "ann", ...noToken })).text).toMatch(
-      /^it was already stopped, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; there is no token here, so the next wave cancels 3 runs$/,
+      /^it was already stopped, by kim at 2026-\d\d-\d\d \d\d:\d\d UTC; nothing more will start; no token is set, so the next wave cancels 3 runs$/,
     );
   }
   const { pendingCancels, state } = await world.read();

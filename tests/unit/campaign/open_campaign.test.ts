@@ -88,7 +88,7 @@ const TAMPERED: readonly [what: string, path: string, change: (text: string) => 
     "a lock without one of the items that were started",
     `${DIRECTORY}/lock.json`,
     (text) => text.split("\n").filter((line) => !line.includes("project-0001")).join("\n"),
-    /the journal names item "acme\/project-0001@main", which is not in the lock.*restore the lock\.json and the journal/,
+    /the journal names item "acme\/project-0001@main", which is not in the lock.*restore a matching lock\.json and journal/,
   ],
 ];
 
@@ -144,7 +144,7 @@ test("a last line that a crash has cut is repaired with a notice and a note in t
   expect(await failureOf(() => world.read())).toBe("none");
   await world.run();
   expect(world.notices.join("\n")).toContain(
-    "a crash had truncated the journal: removed an incomplete line at d/journal/000001",
+    "a crash truncated the journal: removed an incomplete line at d/journal/000001",
   );
   expect((await world.records()).some((record) => record.type === "note")).toBe(true);
   expect([world.runs().length, (await world.read()).counts.succeeded]).toEqual([3, 3]);

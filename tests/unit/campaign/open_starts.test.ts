@@ -106,7 +106,7 @@ test("a decision needs no token: the next wave asks the service", async () => {
   const world = await lost(true);
   const { error, text } = await world.decide(stop(true), { token: undefined });
   expect([error, world.requests]).toEqual([undefined, []]);
-  expect(text).toEndWith("there is no token here, so the next wave looks up the starts");
+  expect(text).toEndWith("no token is set, so the next wave looks up the starts");
   await world.run();
   expect(running(world)).toEqual([]);
 });
@@ -573,7 +573,7 @@ test("nothing is asked for with the token of another user", async () => {
   const sent = world.starts.length;
   const { error } = await world.decide(stop(true));
   expect([error, world.starts.length]).toEqual([
-    expect.objectContaining({ exitCode: 2, message: expect.stringContaining("a different user") }),
+    expect.objectContaining({ exitCode: 2, message: expect.stringContaining("does not belong to the user") }),
     sent,
   ]);
 });

@@ -84,7 +84,7 @@ test("planCampaign() refuses one repository by name and by id, and tells where t
   const world = campaignWorld();
   world.write({ repositories: [project(1), repoOf(world, project(1))] });
   expect(await failureOf(() => world.plan())).toMatch(
-    /it is the same item as another one in campaign\.yml:1; remove one of them/,
+    /it duplicates another item in campaign\.yml:1; remove one of them/,
   );
 });
 

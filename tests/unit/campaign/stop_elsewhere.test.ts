@@ -334,7 +334,7 @@ test("stop ends with 69 when the disk is full, and leaves nothing behind", async
       throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
     }
   };
-  expect(await failureOf(() => world.decide(STOP))).toMatch(/^69 Cannot write a stop in "d\/stops": ENOSPC/);
+  expect(await failureOf(() => world.decide(STOP))).toMatch(/^69 Cannot write a stop request in "d\/stops": ENOSPC/);
   expect(waiting(world)).toEqual([]);
 });
 

@@ -97,7 +97,7 @@ test("a token of another user ends with 2, names both remedies, and starts nothi
       const second = first.copy("two", newToken(world, "somebody else"));
       const { code, message } = await failureOf(() => world.clock.drive(second.work(way)));
       expect(code).toBe(2);
-      expect(message).toMatch(/this token belongs to a different user than the one who started the campaign/);
+      expect(message).toMatch(/this token does not belong to the user who started the campaign/);
       expect(message).toMatch(/use that user's token, or start your own campaign/);
       expect((await second.view()).counts).toEqual((await first.view()).counts);
     }
@@ -118,7 +118,7 @@ test("a token of another user ends with 2 when every run of the journal has ende
     const second = first.copy("two", newToken(world, "somebody else"));
     const { code, message } = await failureOf(() => world.clock.drive(second.work("run", { approvedBy: "ada" })));
     expect([code, world.wire.starts]).toEqual([2, starts]);
-    expect(message).toMatch(/this token belongs to a different user/);
+    expect(message).toMatch(/this token does not belong to the user/);
     const { counts } = await second.view();
     expect(counts).toMatchObject({ succeeded: 1, waiting: 5, invalid: 0 });
   } finally {

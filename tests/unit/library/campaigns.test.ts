@@ -510,8 +510,8 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
   });
   await changed.run();
   expect(notices).toContain(
-    "the task in the campaign has changed since the plan, but items start with the planned task; " +
-      "to use the new task, give another name or round; for other changes, call `plan()` again",
+    "the task in the campaign has changed since the plan, but items start with the planned task. " +
+      "To use the new task, give another name or round. For other changes, call `plan()` again",
   );
   expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
     "Cannot read the campaign: there is no plan in this in-memory home; call `plan()`, or pass the home in which it was planned",

@@ -137,7 +137,7 @@ test("readCampaignObject() tells every mistake at once, by its key in place of a
     "Cannot use the campaign: it has 8 mistakes",
     "canary: it is of type Map; only text, numbers, true, false, lists and plain objects are allowed",
     "name: it is missing; it must be text of 1 to 40 characters",
-    'repositories[3]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of ' +
+    'repositories[3]: it is "acme"; it must be the owner/name, address or id (a UUID) of a repository; for all repositories of ' +
     "an owner write { query: acme/ }",
     "limits.parallel: it is the number 9; it must be a whole number from 1 to 3",
     'limits.runTimeot: there is no such key; did you mean "runTimeout"?',
@@ -179,7 +179,7 @@ test("readCampaignObject() names keys as an object has them in every message, an
   const notify = { webhookVariable: "HOOK", host: "hooks.example.com", on: ["done"] };
   expect(await linesOf({ ...GOOD, prompt: undefined, runTimeout: 1, notify, repositories: ["run-timeout"] })).toEqual([
     "Cannot use the campaign: it has 4 mistakes",
-    'repositories[0]: it is "run-timeout"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories ' +
+    'repositories[0]: it is "run-timeout"; it must be the owner/name, address or id (a UUID) of a repository; for all repositories ' +
     "of an owner write { query: runTimeout/ }",
     'runTimeout: there is no such key; did you mean "limits.runTimeout"?',
     "prompt: it is missing; give the task as prompt or as promptFile",

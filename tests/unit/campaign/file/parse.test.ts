@@ -50,7 +50,7 @@ test("parseText() goes on after a mistake that is not one of syntax", async () =
 test("parseText() says from where on a file may have been read wrongly", async () => {
   const { brokenFrom, source, lines } = await parse("a: 1\nb: 'x\nc: 2\n");
   expect(source.placeAt(brokenFrom)).toEqual({ file: "f", line: 2, column: 4 });
-  expect(lines).toEqual(["f:2:4: b: a quote is not closed; close it, and double a quote inside single quotes"]);
+  expect(lines).toEqual(["f:2:4: b: a quote is not closed; close it, and write '' for a quote inside single quotes"]);
 });
 
 test("a tree knows the places of its values and keys", async () => {

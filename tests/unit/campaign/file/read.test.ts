@@ -175,10 +175,10 @@ test("readCampaignFile() reads, skips or refuses the list of standard input as i
   expect(skipped.file.repositories).toEqual([]);
   expect(skipped.hash).toBe(given.hash);
   expect(await mistakesOf(text)).toEqual([
-    "4:24 repositories[0].file: only plan reads standard input; write the list to a file",
+    "4:24 repositories[0].file: only `campaign plan` reads standard input; write the list to a file",
   ]);
   expect(await mistakesOf(text, { input: "acme/one\nacme one", stdin: "read" })).toEqual([
-    '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be owner/name, the address or the id of a repository (a UUID); write one per line',
+    '<stdin>:2:1 repositories[0].file: it is "acme one"; it must be the owner/name, address or id (a UUID) of a repository; write one per line',
   ]);
 });
 
@@ -197,7 +197,7 @@ test("readCampaignFile() puts every mistake into one error, in the order of file
     'Cannot use campaign file "c.yaml": it has 6 mistakes',
     'c.yaml:2:7: name: it is the number 1; it must be text of 1 to 40 characters; put it in quotes: "1"',
     "c.yaml:3:14: prompt-file: the file does not exist; give its path relative to the folder of the campaign file",
-    'c.yaml:4:16: repositories[0]: it is "acme"; it must be owner/name, the address or the id of a repository (a UUID); for all repositories of an owner write { query: acme/ }',
+    'c.yaml:4:16: repositories[0]: it is "acme"; it must be the owner/name, address or id (a UUID) of a repository; for all repositories of an owner write { query: acme/ }',
     'c.yaml:5:9: branch: it becomes "x y": the character " " is not allowed; use letters, digits, "_", ".", "/" and "-"',
     'c.yaml:6:10: agent.harnes: there is no such key; did you mean "harness"?',
     'list.txt:2:1: repositories[1].file: "acme/web" appears twice, first in list.txt:1:1; remove one of the two',
@@ -264,7 +264,9 @@ test("readCampaignFile() takes a directory or a branch of the job's repository a
     ]
   ) {
     expect(await mistakesOf(fileWith({ home: `home: ${JSON.stringify(home)}` }))).toEqual([
-      expect.stringContaining("it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH"),
+      expect.stringContaining(
+        "it must be a directory below the working directory, such as mogplex-campaign, or git:origin#BRANCH",
+      ),
     ]);
   }
 });

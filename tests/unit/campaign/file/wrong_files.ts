@@ -108,7 +108,7 @@ const ENTRIES: readonly WrongFile[] = [
       "4:16 repositories[0]",
       'there are too many "/"',
     ],
-    ["4:54 repositories[1]", "it must be owner/name, the address or the id"],
+    ["4:54 repositories[1]", "it must be the owner/name, address or id"],
   ),
   entries("glob", "[acme/*]", ["4:16 repositories[0]", "write { query: owner/, exclude: [...] }"]),
   entries("three parts", "[a/b/c]", ["4:16 repositories[0]", 'there are too many "/"']),
@@ -136,7 +136,7 @@ const ENTRIES: readonly WrongFile[] = [
     ["4:75 repositories[1].query", "a query is a prefix; use * and ? in exclude only"],
     [
       "4:91 repositories[2].repo",
-      "it must be owner/name",
+      "it must be the owner/name",
     ],
   ),
   entries(
@@ -165,11 +165,11 @@ const BRANCHES: readonly WrongFile[] = [
   ], ["4:76 branch", "put {{ root }} into branch"]),
   branches("branches that Git cannot both have", TWO_ROOTS, "fix/{{ root }}", [
     "4:45 branch",
-    'gets the branches "fix/a/b" and "fix/a", and Git cannot have both',
+    'gets the branches "fix/a/b" and "fix/a", and Git cannot store both',
   ], ["4:76 branch", 'it becomes "fix/": it ends with "/"']),
   branches("the other way round", "[{ repo: acme/web, root: a/b }, { repo: acme/web, root: a }]", "fix/{{ root }}", [
     "4:47 branch",
-    'gets the branches "fix/a" and "fix/a/b", and Git cannot have both',
+    'gets the branches "fix/a" and "fix/a/b", and Git cannot store both',
   ]),
   branches("two base branches", "[{ repo: acme/web, base-branch: a }, { repo: acme/web, base-branch: b }]", "fix", [
     "4:52 branch",

@@ -57,7 +57,10 @@ export const VALUES: readonly WrongFile[] = [
     'did you mean "AUTO"?',
   ]),
   extra("agent as a text", "agent: codex", ["5:8 agent", "it must be a map with these keys: harness, mode"]),
-  extra("mode of mogplex", "agent: { harness: mogplex, mode: AUTO }", ["5:34 agent.mode", "takes no mode; remove it"]),
+  extra("mode of mogplex", "agent: { harness: mogplex, mode: AUTO }", [
+    "5:34 agent.mode",
+    "has no modes; remove the key",
+  ]),
   extra("changes with mogplex", "agent: { harness: mogplex }\nsuccess: { require: changes }", [
     "6:21 success.require",
     "write run, or choose another harness",

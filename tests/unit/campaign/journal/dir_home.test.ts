@@ -127,7 +127,7 @@ test("readJournal() repairs a journal that a crash has cut at any byte of its la
     const kept = ["wave", "intent", "ended", "note"].slice(0, complete + (lacksLineFeed ? 1 : 0));
     expect(seen).toEqual(isCut ? [...kept, "note"] : kept);
     const what = lacksLineFeed ? "added a missing line feed" : "removed an incomplete line";
-    const text = `a crash had truncated the journal: ${what} at ${ONE}:${complete + 1}`;
+    const text = `a crash truncated the journal: ${what} at ${ONE}:${complete + 1}`;
     expect(room.notices).toEqual(isCut ? [text] : []);
     const records = await room.records();
     expect(records.at(-1)).toMatchObject(isCut ? { type: "note", text } : {});

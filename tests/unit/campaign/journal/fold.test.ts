@@ -385,8 +385,7 @@ test("applyRecord() refuses records that contradict those before them, with thei
         attempted: "read journal",
         why: `the record "${last.type}" of item "${item}" contradicts the records before it (${why})`,
         value: '"c/journal/000001.ndjson:7"',
-        advice:
-          "restore the lock.json and the journal that belong together from the previous wave (its artifact, commit or backup)",
+        advice: "restore a matching lock.json and journal from the previous wave (its artifact, commit or backup)",
       }),
     );
   }

@@ -151,7 +151,7 @@ test("parseLock() refuses a text that is not a lock, or that was changed by hand
     [{ ...FULL, origin: "file:///etc" }, '"origin" (it is not an origin)'],
     [{ ...FULL, tasks: [] }, '"tasks" (it is empty)'],
     [{ ...FULL, limits: { ...FULL.limits, parallel: 4 } }, '"limits.parallel" (it is not a whole number from 1 to 3)'],
-    [{ ...FULL, items: [{ ...one, id: "a\u202eb" }] }, '"items.0.id" (it has characters that are not visible)'],
+    [{ ...FULL, items: [{ ...one, id: "a\u202eb" }] }, '"items.0.id" (it contains invisible characters)'],
     [{ ...FULL, items: [{ ...one, repositoryId: "../x" }] }, '"items.0" (its repositoryId is not a UUID)'],
     [{ ...FULL, items: [{ ...one, baseBranch: "" }] }, '"items.0" (it has no base branch)'],
     [

@@ -175,7 +175,7 @@ test("decideCampaign() lets nobody ask for work under the name of the file's rul
   const select = { only: [project(1)] };
   for (const by of ["on-failed-checks", " on-failed-checks "]) {
     expect(await failureOf(() => world.decide({ kind: "retry", select, adopt: false }, { by }))).toMatch(
-      /^2 Cannot retry items because this is the name of a rule in the campaign file, not a person: /,
+      /^2 Cannot retry items because this name belongs to a rule in the campaign file, not to a person: /,
     );
   }
 });
@@ -475,7 +475,7 @@ test("mergeCampaign() counts updates by its limit, after merges", async () => {
   for (const number of [1, 2]) world.forge.of(number).facts.isBehind = true;
   expect(await world.words({ update: true, atMost: 2 })).toEqual([
     "updated: its branch is being updated",
-    "checks: the merge limit is reached",
+    "checks: the merge limit has been reached",
     "merged: merged",
   ]);
 });

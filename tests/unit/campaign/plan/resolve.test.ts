@@ -91,7 +91,7 @@ test("resolveEntries() tells every entry that cannot become an item, with its pl
       'its base branch "dependabot/@types/node" is not accepted: the character "@" is not allowed',
       "set base-branch and root in the file, or rename the repository",
     ],
-    ["acme/web", "it is the same item as another one in campaign.yml:7", "remove one of them"],
+    ["acme/web", "it duplicates another item in campaign.yml:7", "remove one of them"],
     [
       "other/",
       "no repository's name begins with it",
@@ -162,5 +162,5 @@ test("resolveEntries() refuses the item that a name and an id both name, and kee
   const two = await resolve([named("acme/web", { root: "a" }), named("acme/web", { root: "b" })], listing);
   expect(ids(two)).toEqual(["acme/web@main:a", "acme/web@main:b"]);
   const twice = await resolve([named("acme/web"), named(id(1))], listing);
-  expect(twice.problems.map(({ why }) => why)).toEqual(["it is the same item as another one in campaign.yml:7"]);
+  expect(twice.problems.map(({ why }) => why)).toEqual(["it duplicates another item in campaign.yml:7"]);
 });

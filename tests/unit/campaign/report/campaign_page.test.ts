@@ -25,8 +25,8 @@ test("renderCampaignPage() begins with what the campaign is, its state and what 
 });
 
 test("renderCampaignPage() says that commands exit with 75 while a process holds the directory, and only then", () => {
-  const busy = "A process (campaign run) held the campaign's directory when this page was written. " +
-    "Until it ends, you can view the campaign and use campaign stop. All other commands that change the campaign exit with 75.";
+  const busy = "A process (campaign run) was using the campaign's directory when this page was written. " +
+    "Until it ends, you can view the campaign and use campaign stop. All other commands that change the campaign exit with code 75.";
   const paragraphs = (writer: string | null) => textsOf(rendered({ ...mixedView(100), writer }), "p");
   expect(paragraphs("campaign run")).toContain(busy);
   expect(paragraphs(null).filter((text) => text.includes("exit with 75"))).toEqual([]);
@@ -186,7 +186,7 @@ test("renderCampaignPage() shows after too many failures what failed, then its r
   expect(page).not.toContain("your approval");
   // After the retry only the approval is left.
   const retried = rendered(viewOf([anItem(0, "waiting", { attempts: 1 }), anItem(5, "waiting")], closed));
-  expect(textsOf(retried, "header")[0]).toEndWith(" 2 are queued (1 of them again).");
+  expect(textsOf(retried, "header")[0]).toEndWith(" 2 are queued (1 of them retried).");
   expect(asksOf(retried)).toEqual([
     "gate closedOnce the cause is fixed, let the campaign continue; 1 retried item starts first:" +
     "mogplex-ci campaign approve FILE",

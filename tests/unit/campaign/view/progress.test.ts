@@ -220,7 +220,9 @@ test("one approval opens the gates of the canary and the threshold that the same
     file: { canary: { size: 1 }, limits: { "stop-after-failures": 1 } },
   });
   expect((await world.run()).code).toBe(1);
-  expect((await world.decide(approve)).text).toBe("opened the gates after the canary and after too many failures");
+  expect((await world.decide(approve)).text).toBe(
+    "opened the gates that closed after the canary and after too many failures",
+  );
   const { code, view } = await world.run();
   expect([code, view.state, view.counts.succeeded]).toEqual([1, "done", 2]);
 });
@@ -238,7 +240,7 @@ scenarios:
   expect((await world.run()).view.state).toBe("gated");
   await world.decide({ kind: "retry", select: { failed: true }, adopt: false });
   await world.run();
-  expect((await world.decide(approve)).text).toBe("opened the gate after too many failures");
+  expect((await world.decide(approve)).text).toBe("opened the gate that closed after too many failures");
 });
 
 const EXITS = [

@@ -16,7 +16,7 @@ test.each(WAYS)(
       expect(problem).toMatch(
         /^Cannot start acme\/project-0001: this token cannot access the repository, nor any of the 5 others/,
       );
-      expect(problem).toMatch(/belongs to a different user than the one who planned.*use that user's token/);
+      expect(problem).toMatch(/does not belong to the user who planned.*use that user's token/);
     }
     expect(world.runs()).toEqual([]);
     expect((await world.read()).lastError).toContain("this token cannot access the repository");
@@ -59,7 +59,7 @@ test("the only repository of a campaign that is gone before its first run keeps 
   world.emulator.control("setRepo", { id: repo?.id, set: { userId: "somebody else" } });
   const first = await world.run();
   expect([first.code, first.view.counts.invalid]).toEqual([2, 0]);
-  expect(first.problem).toContain("cannot access the repository: it belongs");
+  expect(first.problem).toContain("cannot access the repository: it does not belong");
 });
 
 /** Removes a repository from the service, by name. */

@@ -274,7 +274,7 @@ test("another user's token is refused by the first look, before anything is star
     const { code, problem } = await world[way]();
     expect(code).toBe(2);
     expect(problem).toMatch(
-      /this token belongs to a different user .*use that user's token, or start your own campaign/,
+      /this token does not belong to the user .*use that user's token, or start your own campaign/,
     );
   }
   expect([started, world.starts.length]).toEqual([3, 3]);
@@ -289,7 +289,7 @@ test("another user's token is refused although no run is at work, before anythin
   world.token = world.otherToken();
   const { code, problem } = await world.advance();
   expect([code, started, world.starts.length]).toEqual([2, 2, 2]);
-  expect(problem).toContain("a different user");
+  expect(problem).toContain("does not belong to the user");
   // The right token continues.
   world.token = [...world.emulator.world.store.tokens.keys()][0] ?? "";
   expect((await world.run()).code).toBe(0);

@@ -149,10 +149,10 @@ test("campaign advance with another user's token ends with 2, and the reports sa
   const { token } = world.emulator.control("addToken", { user: "other" });
   const { code, stderr, stdout } = await world.campaign("advance", [], { env: { MOGPLEX_API_KEY: String(token) } });
   expect(code).toBe(2);
-  expect(stderr).toMatch(/^error: Cannot read run ".*" of the campaign: .* belongs to a different user/);
+  expect(stderr).toMatch(/^error: Cannot read run ".*" of the campaign: .* does not belong to the user/);
   // The error line is the last one, and the only one with the reason.
   expect(stdout).toMatch(/\n1 running\n$/);
-  expect(world.report("campaign.md")).toContain("belongs to a different user");
+  expect(world.report("campaign.md")).toContain("does not belong to the user");
   // A later reader of the status sees it as well.
   expect((await world.campaign("status")).stdout).toContain("stopped by an error: Cannot read run");
 });

@@ -34,7 +34,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   const reason = ["--reason", "looked at it"];
   expect(await world.campaign("approve", reason)).toMatchObject({
     code: 0,
-    stdout: `opened the gate after the canary\n${BY_HAND}`,
+    stdout: `opened the gate that closed after the canary\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
 
@@ -137,7 +137,7 @@ for (const [verb, args] of DECISIONS) {
     if (verb === "resume") await world.campaign("stop");
     const before = journal(world);
     const { code, stdout } = await world.campaign(verb, [...args, "--dry-run"]);
-    const preview = verb === "approve" ? "this opens the gate after the canary\n" : "";
+    const preview = verb === "approve" ? "this opens the gate that closed after the canary\n" : "";
     const text = `dry run, nothing was recorded; without --dry-run, ${preview}`;
     expect([code, stdout.slice(0, text.length), journal(world)]).toEqual([0, text, before]);
     const json = await world.campaign(verb, [...args, "--json"]);
@@ -287,7 +287,7 @@ test("campaign retry refuses an item whose task in the file cannot be read, and 
   expect([code, stderr]).toEqual([
     2,
     expect.stringMatching(
-      /cannot be read to compare it with the plan: prompt-file: the file does not exist; .*; or use --keep-task/,
+      /cannot be read to compare it with the plan: prompt-file: the file does not exist; .*; fix it, or use --keep-task/,
     ),
   ]);
   expect(await world.campaign("retry", ["--failed", "--keep-task"])).toMatchObject({ code: 0, stderr: "" });
@@ -299,8 +299,8 @@ test("campaign run does not promise that a plan uses a changed task", async () =
   const note = async () => (await world.campaign("run")).stderr;
   world.write({ prompt: "NEWTEXT" });
   expect(await note()).toContain(
-    "note: the task in the campaign file has changed since the plan, but items start with the planned task; " +
-      "`campaign retry --adopt-changes` uses the new task for items that start again; for other changes, run `",
+    "note: the task in the campaign file has changed since the plan, but items start with the planned task. " +
+      "`campaign retry --adopt-changes` uses the new task for items that start again. For other changes, run `",
   );
   world.write({ limits: { attempts: 3 } });
   expect(await note()).toContain("has changed since the plan; to use the change, run `");
@@ -492,7 +492,9 @@ test("a stop on top of too many failures is shown with them, and resume names wh
   await world.campaign("stop");
   // Nothing is left to retry.
   expect((await world.campaign("resume")).stdout).toBe(`${resumed}${approve.replace("A gate is closed. ", "")}`);
-  expect((await world.campaign("approve")).stdout).toBe(`opened the gate after too many failures\n${BY_HAND}`);
+  expect((await world.campaign("approve")).stdout).toBe(
+    `opened the gate that closed after too many failures\n${BY_HAND}`,
+  );
 });
 
 test("campaign resume prints the command that starts the cancelled items again, and in CI the command for the next wave", async () => {
@@ -587,7 +589,7 @@ test("campaign stop --cancel cancels the runs now, and without a token prints th
   const advance = "  mogplex-ci campaign advance campaign.yml --dir DIR";
   const without = await world.campaign("stop", ["--cancel"], { env: { MOGPLEX_API_KEY: "" } });
   expect([without.code, without.stdout.split("\n")]).toEqual([0, [
-    "nothing more will start; there is no token here, so the next wave cancels 2 runs",
+    "nothing more will start; no token is set, so the next wave cancels 2 runs",
     "To cancel the runs now:",
     advance,
     "",
