@@ -11,7 +11,7 @@ import { environmentVariable } from "../runtime.ts";
 import { clientFor, type ServiceClient } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import type { MogplexApi } from "../service/methods.ts";
-import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
+import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin, tokenNotices } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { createRedactor, joinRedactors, type Redactor, whyNoSecret } from "../text/redact.ts";
@@ -288,10 +288,12 @@ export class Connector {
     const onNotice = teller && onClock(clock, teller);
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
-    const source = this.#kept === undefined
+    const found = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined, noEnvironment: this.#options.env === null })
-      : { token: this.#kept, tokenPlace: "the option token" };
-    for (const message of this.#parent === undefined ? originNotices(origin) : []) {
+      : undefined;
+    const source = found ?? { token: this.#kept as KeptToken, tokenPlace: "the option token" };
+    const notices = [...originNotices(origin), ...found === undefined ? [] : tokenNotices(found)];
+    for (const message of this.#parent === undefined ? notices : []) {
       callHook(onNotice, { kind: "text", message });
     }
     const agentName = userAgent(systemName(env));

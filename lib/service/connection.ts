@@ -4,7 +4,7 @@ import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError, waitForHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { isVariableRefused, readFileNow } from "../runtime.ts";
-import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactorOf, MIN_TOKEN_LENGTH } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
 /** Source: API reference, "Base URL". */
@@ -277,10 +277,16 @@ export function originNotices({ origin, custom, plain }: Origin): string[] {
   return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
 }
 
+export function tokenNotices({ token, tokenPlace }: FoundToken): string[] {
+  if (token.length >= MIN_TOKEN_LENGTH) return [];
+  return [`the token in ${tokenPlace} is not masked in the output, because it has fewer than ${MIN_TOKEN_LENGTH} characters`];
+}
+
 export function resolveConnection(options: ConnectionOptions): Connection {
   const origin = resolveOrigin(options);
   const addressPlace = options.url === undefined ? undefined : "the option url";
-  return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
+  const found = findToken(options);
+  return { ...origin, ...found, addressPlace, notices: [...originNotices(origin), ...tokenNotices(found)] };
 }
 
 /** A function that reads a vault may return a new token during a job. */

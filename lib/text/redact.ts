@@ -32,6 +32,8 @@ export type MaskText = ((text: string) => string) & { readonly longest?: number 
 
 /** A shorter value could be part of an ordinary word. GitLab also masks only values of at least 8 characters. */
 const MIN_SECRET_LENGTH = 8;
+/** A shorter token is not masked, because its few characters occur everywhere. The tokens of the service are much longer. */
+export const MIN_TOKEN_LENGTH = 4;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Length of the longest secret that becomes a pattern. A longer secret is found by searching for pieces of its forms. */
@@ -238,10 +240,10 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
   };
 }
 
-/** Values shorter than 8 characters, UUIDs, URLs and some words in our output are not treated as secrets. */
+/** Tokens shorter than 4 characters are not masked. Other values shorter than 8 characters, UUIDs, URLs and some words in our output are not treated as secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
-  const tokens = token === "" ? [] : [token];
+  const tokens = token.length < MIN_TOKEN_LENGTH ? [] : [token];
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter((value) =>
     whyNoSecret(value) === undefined

@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
+import { type FoundToken, type Origin, originNotices, resolveOrigin, tokenNotices } from "../../service/connection.ts";
 import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
@@ -130,7 +130,7 @@ async function checkThere(
   token: Tried<FoundToken>,
 ): Promise<Check[]> {
   const { io, writer } = context;
-  for (const notice of originNotices(origin)) writer.note(notice);
+  for (const notice of [...originNotices(origin), ...token.ok ? tokenNotices(token.value) : []]) writer.note(notice);
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
   const connection = !answered ? "connection" : !token.ok ? "token" : { ...origin, ...token.value, notices: [] };

@@ -29,6 +29,13 @@ test("resolveConnection() takes token and origin from the environment, and trims
   );
 });
 
+test("resolveConnection() announces a token that is too short to be masked", () => {
+  expect(resolve({ MOGPLEX_API_KEY: "abc" }).notices).toEqual([
+    "the token in variable MOGPLEX_API_KEY is not masked in the output, because it has fewer than 4 characters",
+  ]);
+  expect(resolve({ MOGPLEX_API_KEY: "abcd" }).notices).toEqual([]);
+});
+
 test("resolveConnection() announces another origin, and plain HTTP", () => {
   expect(resolve({ MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "https://mogplex.example" }).notices).toEqual(
     ["sending requests and the token to https://mogplex.example"],

@@ -94,6 +94,16 @@ test("createRedactor() is idempotent", () => {
   }));
 });
 
+test("createRedactor() masks a token from 4 characters, and leaves text alone when the token is shorter", () => {
+  const text = "a fatal error at mog_a";
+  for (const token of ["a", "at", "err"]) {
+    const redact = createRedactor({ token });
+    expect([redact(text), redact.token(text), redact.longest]).toEqual([text, text, 0]);
+  }
+  const redact = createRedactor({ token: "erro" });
+  expect([redact(text), redact.token(text)]).toEqual([`a fatal ${MASK}r at mog_a`, `a fatal ${MASK}r at mog_a`]);
+});
+
 test("createRedactor() masks values of secret variables, unless they are short, a UUID, a URL or a word of our own output", () => {
   const values: Record<string, string> = {
     CI_JOB_TOKEN: "s3cr3tv4lue",
