@@ -96,8 +96,7 @@ function moreTime(result: AnyResult): string {
 function toAnswer(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   if (resume === null) return "Answer the question in the app, or cancel the run.";
-  if (!resumeIsCommand) return "Answer the question in the app, then retry the same job (on GitHub: Re-run jobs).";
-  return `Answer the question in the app, then ${followAgain(result)}`;
+  return `Answer the question in the app, then ${resumeIsCommand ? followAgain(result) : `${jobAgain(resume)}.`}`;
 }
 
 function followAgain(result: AnyResult): string {
@@ -111,6 +110,12 @@ function followAgain(result: AnyResult): string {
 /** Only these instructions are shown as words. Other text could be anything, because a result can be read from a file. */
 const INSTRUCTION =
   /^(retry this job$|run this job again$|set the input [a-z-]+ of [a-z ]+ to |the same (?:command with --idempotency-key|call with idempotencyKey) )?(.*)$/s;
+
+/** An instruction with a value is not repeated, because the report shows it next to the step. */
+function jobAgain(instruction: string): string {
+  const [, words = "", value = ""] = INSTRUCTION.exec(instruction) ?? [];
+  return value === "" && words !== "" ? words : "follow the run again";
+}
 
 /** Text that does not match {@linkcode INSTRUCTION} might be a command. */
 export function followAgainWords(instruction: string): Words {

@@ -34,12 +34,16 @@ test("viewOf().nextStep asks for the answer that the agent waits for", () => {
   const command = { resume: "mogplex-ci follow X", resumeIsCommand: true };
   expect([
     step({ resume: null }),
-    step({ resume: "run this job again", resumeIsCommand: false }),
+    ...["retry this job", "run this job again", "set the input run-id of the component follow to x", "rm -r x"]
+      .map((resume) => step({ resume, resumeIsCommand: false })),
     step(command),
     step({ ...command, idempotencyKey: null }),
   ]).toEqual([
     "Answer the question in the app, or cancel the run.",
-    "Answer the question in the app, then retry the same job (on GitHub: Re-run jobs).",
+    "Answer the question in the app, then retry this job.",
+    "Answer the question in the app, then run this job again.",
+    "Answer the question in the app, then follow the run again.",
+    "Answer the question in the app, then follow the run again.",
     "Answer the question in the app, then follow the run again, or retry the same job (on GitHub: Re-run jobs). The retry attaches to the run, " +
     "unless you set --key-scope to job. A new pipeline or build starts another run.",
     "Answer the question in the app, then follow the run again.",

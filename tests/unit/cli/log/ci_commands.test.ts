@@ -185,7 +185,7 @@ test("commandResult() shows the id of a run once, and what to do", () => {
       .at(-1)?.split("::")[2];
   const { runId } = sampleResult({});
   const resume = { resume: "run this job again", resumeIsCommand: false };
-  const step = "Answer the question in the app, then retry the same job (on GitHub: Re-run jobs).";
+  const step = "Answer the question in the app, then run this job again.";
   expect(last({ ...resume, reason: "It asks" })).toBe(`run ${runId} (awaiting_input), exit code 4: It asks. ${step}`);
   expect(last({ ...resume, reason: `Run "${runId}" has not finished` })).toBe(
     `exit code 4: Run "${runId}" has not finished. ${step}`,
