@@ -1,8 +1,3 @@
-/**
- * Runs workflows with nektos/act, without containers and without GitHub's servers.
- *
- * @module
- */
 import { join } from "node:path";
 import { type Bench, programFiles, type Service } from "./bench.ts";
 import type { Running } from "./processes.ts";
@@ -85,7 +80,7 @@ export interface Workflow {
   /** @default workflow_dispatch */
   event?: string;
   payload?: unknown;
-  /** Variables of the repository, which a recipe reads as `vars`. @default only the secret */
+  /** Variables of the repository, which a recipe reads as `vars`. */
   variables?: Readonly<Record<string, string>>;
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
@@ -108,7 +103,7 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   const workflowText = keepArtifacts ? text.replaceAll(" && !env.ACT", "") : text;
   const own = { ".github/workflows/agent.yml": workflowText, "event.json": JSON.stringify(payload) };
   const cwd = await openRepository(bench, { ...files, ...own });
-  // act would download actions from their server. For a checkout without a branch, act itself copies the repository.
+  // act would download actions from GitHub. For a checkout without a branch, act itself copies the repository.
   const [upload, cache, checkout] = [bench.newFolder(), bench.newFolder(), bench.newFolder()];
   bench.writeFiles(upload, { "action.yml": UPLOAD });
   bench.writeFiles(checkout, { "action.yml": CHECKOUT });

@@ -1,8 +1,3 @@
-/**
- * The environment of an experiment: a folder, processes, a local service, and its checks.
- *
- * @module
- */
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -35,7 +30,7 @@ export interface Service {
 
 export interface StartOptions {
   cwd?: string;
-  /** Variables in addition to `PATH`, `HOME` and `LANG`. @default {{}} */
+  /** Variables in addition to `PATH`, `HOME` and `LANG`. */
   env?: Readonly<Record<string, string>>;
   stdin?: string;
 }

@@ -1,8 +1,3 @@
-/**
- * Starts a separate Docker daemon, and builds images from the files of Debian packages on this machine.
- *
- * @module
- */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,11 +13,7 @@ export interface Docker {
   env: Readonly<Record<string, string>>;
 }
 
-/**
- * Starts a daemon without its own network: containers use the network of the machine.
- *
- * @throws {NotPossibleError} if the kernel or missing permissions prevent the start.
- */
+/** Containers use the network of the machine. */
 export async function startDocker(bench: Bench): Promise<Docker> {
   if (process.getuid?.() !== 0) throw new NotPossibleError("a Docker daemon needs root");
   const folder = bench.newFolder();

@@ -45,12 +45,7 @@ export interface Gitea {
   remote(repository: string, as?: GiteaUser): string;
 }
 
-/**
- * Repeats a merge while the server checks for conflicts. During this check, the server answers 405, "Please try again later", even if it reports the
- * pull request as mergeable.
- *
- * @param merge A call of the API, or a command that prints the answer.
- */
+/** During the check for conflicts, the server answers 405, "Please try again later", even if it reports the pull request as mergeable. */
 export async function whenChecked<T>(merge: () => Promise<T>): Promise<T> {
   for (let tries = 1;; tries++) {
     const answer = await merge();

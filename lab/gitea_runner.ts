@@ -11,7 +11,7 @@ import type { Gitea } from "./gitea.ts";
 import { type Running, signal } from "./processes.ts";
 import { GITEA_ACT } from "./programs.ts";
 
-/** A job from the server. Source: actions-proto-go 0.4.1, runner/v1/messages.pb.go, `Task`. */
+/** Source: actions-proto-go 0.4.1, runner/v1/messages.pb.go, `Task`. */
 interface Task {
   id: string;
   workflowPayload: string;

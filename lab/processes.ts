@@ -1,5 +1,5 @@
 /**
- * Processes of an experiment. Each process starts a session and has a mark in its environment, by which its descendants are found.
+ * Each process starts a session and has a mark in its environment, by which its descendants are found.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Running {
   pid: number;
   text(): string;
   seen(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Resolves when the process has ended. Does not wait for descendants or their output. */
+  /** Does not wait for descendants or their output. */
   ended: Promise<Ended>;
   closed: Promise<void>;
   /** Closes our ends of the streams. Otherwise, a descendant that holds the other ends would keep this process alive. */

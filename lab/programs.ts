@@ -1,8 +1,3 @@
-/**
- * The programs of the lab: their sources, versions and installation.
- *
- * @module
- */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -11,7 +6,7 @@ import process from "node:process";
 import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { MissingError } from "./check.ts";
 
-/** Folder of all installed programs. It is outside the checkout, so that all checkouts of this user share it. */
+/** Outside the checkout, so that all checkouts of this user share the programs. */
 const LAB_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mogplex-lab");
 
 export interface Program {

@@ -1,8 +1,3 @@
-/**
- * Runs experiments: installs their programs, ends them at their limit, and counts their checks.
- *
- * @module
- */
 import { messageOf } from "../lib/error_sentence.ts";
 import { Bench } from "./bench.ts";
 import { type Check, MissingError, NOT_POSSIBLE, NotPossibleError } from "./check.ts";
@@ -130,11 +125,6 @@ export function totalsLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-/**
- * 1 after a failure, or if nothing was checked.
- *
- * @param strict Whether a skip is a failure, unless it was not possible here.
- */
 export function exitCodeOf({ passed, failed, skipped, notPossible }: Totals, strict: boolean): number {
   if (failed > 0 || passed === 0) return 1;
   return strict && skipped > notPossible ? 1 : 0;

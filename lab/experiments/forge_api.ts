@@ -44,7 +44,7 @@ async function documents(): Promise<[what: string, query: string, variables: Rec
   ] as const).map(([what, { query, variables }]) => [what, query, variables]);
 }
 
-/** The GraphQL documents of read requests. The answers are empty, so each read fails after its request. */
+/** The answers are empty, so each read fails after its request. */
 async function readings(): Promise<[what: string, query: string, variables: Record<string, unknown>][]> {
   const all: [string, string, Record<string, unknown>][] = [];
   const address = readAddress([GITHUB.address], "https://github.com/acme/web/pull/7");

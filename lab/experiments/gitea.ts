@@ -1,4 +1,3 @@
-/** What the client of Gitea and Forgejo reads from a real server. */
 import { systemClock } from "../../lib/clock.ts";
 import { ALL_FORGES } from "../../lib/forge/all.ts";
 import type { PullRequestFacts } from "../../lib/forge/model.ts";
@@ -23,7 +22,7 @@ async function change({ gitea, repository, writer }: World, branch: string, file
   return { number, commit, path: `/repos/${repository}/pulls/${number}` };
 }
 
-/** Waits until the server has checked for conflicts. The server begins some time after a push, and reports its previous result until then. */
+/** The server begins to check for conflicts some time after a push, and reports its previous result until then. */
 async function looked({ gitea, repository }: World, number: number, mergeable: boolean): Promise<number> {
   const until = performance.now() + 60_000;
   const path = `/repos/${repository}/pulls/${number}`;

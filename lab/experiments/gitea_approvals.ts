@@ -1,4 +1,3 @@
-/** Which approvals a real Gitea accepts, and what else determines whether a pull request can be merged. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";

@@ -1,4 +1,3 @@
-/** What the client of Gitea and Forgejo reads and writes on a real server: issues, comments, labels and permissions. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

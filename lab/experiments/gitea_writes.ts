@@ -1,4 +1,3 @@
-/** What the client of Gitea and Forgejo changes on a real server: merges, updates, review requests, labels, comments, closing, and branches. */
 import { systemClock } from "../../lib/clock.ts";
 import { MogplexError } from "../../lib/errors.ts";
 import { ALL_FORGES } from "../../lib/forge/all.ts";

@@ -1,4 +1,3 @@
-/** Checks the workflow files of the examples with linters and schemas. */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";

@@ -1,4 +1,3 @@
-/** Reads the metrics of real runs with Prometheus's own parser. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../tools/setup.mjs";

@@ -1,4 +1,3 @@
-/** Uses the package with bundlers and compilers of other projects. */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";
@@ -36,7 +35,7 @@ export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1 true\n", st
 
 const SMALL = 16 * 1024;
 
-/** Maximum size of a minified bundle with `createMogplex`, in kilobytes. Currently, the sizes are between 253 and 331. */
+/** Maximum size of a minified bundle with `createMogplex`. */
 const MOST_KB = 340;
 
 const MINIFIED = `!input.endsWith("script.mjs")`;

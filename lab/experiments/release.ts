@@ -1,4 +1,3 @@
-/** What users do with a release: they read its SBOM, and Renovate updates the version and checksum together. */
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";

@@ -1,4 +1,3 @@
-/** The shell script for runners without a runtime, on real shells. */
 import { join } from "node:path";
 import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";

@@ -241,7 +241,7 @@ function cannotRun(cause: unknown): UsageError {
   const permitted = !isNotPermitted(cause);
   return new UsageError({
     attempted: "run git",
-    why: permitted ? "it is not installed" : "Deno is not allowed to run it",
+    why: permitted ? "git is not installed" : "Deno is not allowed to run git",
     advice: permitted
       ? "install Git, or keep the campaign in a directory (--home dir)"
       : "start Deno with --allow-run=git",

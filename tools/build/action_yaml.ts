@@ -1,8 +1,3 @@
-/**
- * Renders `action.yml`, the metadata that GitHub reads, from the inputs of the program.
- *
- * @module
- */
 import { FIXES } from "../../lib/run/fix.ts";
 import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";

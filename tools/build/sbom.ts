@@ -56,11 +56,7 @@ function component(name: string, locked: LockedPackage) {
   };
 }
 
-/**
- * The same program has the same SBOM, which contains no time and no random number.
- *
- * @throws if a package is not in package-lock.json, or names no license.
- */
+/** The same program has the same SBOM, which contains no time and no random number. */
 export function sbom(file: string, text: string, packages: readonly string[]): string {
   const lock: { packages: Record<string, LockedPackage> } = JSON.parse(
     readFileSync(join(root, "package-lock.json"), "utf8"),

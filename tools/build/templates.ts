@@ -3,7 +3,7 @@
  * campaign component does not contain the program.
  *
  * The sources in `components/` are YAML and shell, which linters can check. A line `# include NAME` is replaced by the file
- * `components/shared/NAME.yml` or `.sh`, with the same indentation, and without the keys that the line names. `watch` is a text of the library.
+ * `components/shared/NAME.yml` or `.sh`, with the same indentation, and without the keys that the line names.
  *
  * @module
  */

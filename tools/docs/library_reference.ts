@@ -1,8 +1,3 @@
-/**
- * Generates `docs/reference/library.md` from the declarations and docstrings of the library.
- *
- * @module
- */
 import { execFileSync } from "node:child_process";
 import { FAULT_KINDS } from "../../lib/emulator/state/faults.ts";
 import * as library from "../../mod.ts";

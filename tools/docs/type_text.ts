@@ -1,9 +1,3 @@
-/**
- * Converts types in the output of `deno doc` to text.
- *
- * @module
- */
-
 export interface DocType {
   kind: string;
   repr?: string;

@@ -1,8 +1,3 @@
-/**
- * The static checks and the build. Each is a command that exits with 0 or prints what is wrong.
- *
- * @module
- */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";

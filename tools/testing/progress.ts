@@ -1,8 +1,3 @@
-/**
- * The layers of `tests`, and the output while their files run: folders that are done, and each failure with the command that runs only this test.
- *
- * @module
- */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../setup.mjs";
@@ -31,7 +26,6 @@ export function testFiles(path: string): string[] {
     .filter((name) => name.endsWith(".test.ts")).map((name) => `${path}/${name}`).sort();
 }
 
-/** For example, `tests/unit/api` for `tests/unit/api/x.test.ts`. */
 export function folderOf(file: string): string {
   return file.split("/").slice(0, 3).join("/").replace(/\/[^/]+\.test\.ts$/, "");
 }

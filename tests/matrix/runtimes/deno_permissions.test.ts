@@ -86,7 +86,9 @@ await files.close();
   const line = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...all, "read.ts", cwd];
   expect(await launch(line, { cwd, env }).ended).toMatchObject({ code: 0, stdout: "file\n" });
   const without = line.filter((flag) => !flag.startsWith("--allow-run"));
-  expect((await launch(without, { cwd, env }).ended).stderr).toContain("Cannot run git: Deno is not allowed to run it");
+  expect((await launch(without, { cwd, env }).ended).stderr).toContain(
+    "Cannot run git: Deno is not allowed to run git",
+  );
 });
 
 test("cleanup and the drop-in verbs run on Deno with the same list", async () => {

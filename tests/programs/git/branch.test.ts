@@ -170,7 +170,7 @@ test("openGit() gives the password to a server that asks, and shows it nowhere",
 
 test("openGit() throws when there is no Git, and names the way without", async () => {
   await expect(remotes.open({ env: (name) => name === "PATH" ? "/nonexistent" : undefined })).rejects.toThrow(
-    "Cannot run git: it is not installed; install Git, or keep the campaign in a directory (--home dir)",
+    "Cannot run git: git is not installed; install Git, or keep the campaign in a directory (--home dir)",
   );
 });
 

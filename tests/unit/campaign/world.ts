@@ -157,7 +157,7 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
   const requests: string[] = [];
   const starts: { key: string; body: string }[] = [];
   const notices: string[] = [];
-  const openGit = () => Promise.reject(new UsageError({ attempted: "run git", why: "it is not installed" }));
+  const openGit = () => Promise.reject(new UsageError({ attempted: "run git", why: "git is not installed" }));
   const known: CampaignInternals = { io, files, processes: processesOf(), openGit };
 
   async function fetch(url: string, init: RequestInit): Promise<Response> {

@@ -35,7 +35,7 @@ function jobWith(
     async openGit({ remote, credentials }) {
       const place = { remote, user: credentials?.username, password: credentials?.password };
       opened.push(place);
-      if (git === undefined) throw new UsageError({ attempted: "run git", why: "it is not installed" });
+      if (git === undefined) throw new UsageError({ attempted: "run git", why: "git is not installed" });
       return git(place);
     },
   };
@@ -209,8 +209,8 @@ test("openRepositoryFiles() ends with 65 and names token, permission and variabl
   forge.fault = () => json(404, { message: "Not Found" });
   expect(await failureOf(jobWith(forge).options)).toBe(
     'forbidden Cannot read repository "acme/web": the API of GitHub with variable GITHUB_TOKEN: not found on GitHub, or the ' +
-      "token in variable GITHUB_TOKEN has no access (HTTP 404); Git at github.com with variable GITHUB_TOKEN: it is " +
-      "not installed; Git at github.com without a token: it is not installed; the API of GitHub without a token: " +
+      "token in variable GITHUB_TOKEN has no access (HTTP 404); Git at github.com with variable GITHUB_TOKEN: git is " +
+      "not installed; Git at github.com without a token: git is not installed; the API of GitHub without a token: " +
       "not found on GitHub, or a request without a token has no access (HTTP 404); put a token with the " +
       'permission "contents: read" into GITHUB_TOKEN',
   );
@@ -238,7 +238,7 @@ test("openRepositoryFiles() sends a token to the host that it is for, and nowher
   };
   const { options, opened } = jobWith(forge, { env });
   expect(await failureOf(options, "https://git.example.org")).toBe(
-    'forbidden Cannot read repository "acme/web": Git at git.example.org without a token: it is not installed; give its ' +
+    'forbidden Cannot read repository "acme/web": Git at git.example.org without a token: git is not installed; give its ' +
       "address: --repo https://HOST/OWNER/NAME",
   );
   expect([forge.received, opened]).toEqual([[], [
