@@ -39,6 +39,10 @@ interface HookCall {
   onNotice?: OnNotice | undefined;
 }
 
+export function hookFailure(name: string, error: unknown): string {
+  return `The function ${name} failed; nothing else is affected: ${messageOf(error)}`;
+}
+
 /**
  * Wraps a caller's hook that runs after an effect in a function that never throws. Only the first failure becomes a notice, so that a hook that
  * always fails does not fill the log. The command's own hooks are not wrapped, because an error in them is a bug.
@@ -49,8 +53,7 @@ export function hookCaller<A>(name: string, hook: Hook<A>, { clock, onNotice }: 
   return (argument) =>
     callHook(timed, argument, (error) => {
       if (!hasFailed) {
-        const message = `The function ${name} failed; nothing else is affected: ${messageOf(error)}`;
-        callHook(onNotice, { kind: "hook_failed", hook: name, error, message });
+        callHook(onNotice, { kind: "hook_failed", hook: name, error, message: hookFailure(name, error) });
       }
       hasFailed = true;
     });

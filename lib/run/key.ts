@@ -35,9 +35,9 @@ interface Key {
 
 export const LAST_SUFFIX = 5;
 
-/** Begins the reason of a result, which readers recognize by this text. */
-export const NO_NEW_RUN =
-  "No new run was started, because all keys that this job has tried belong to runs that failed or were cancelled";
+export const NO_NEW_RUN = "no new run was started, because all keys that this job has tried belong to finished runs";
+
+export const KEYS_USED_UP = `${NO_NEW_RUN}; to start one, use the key scope job or a key part`;
 
 /** Programs replace this text with their flag or input. */
 export const ADD_KEY_PART = "set `keyPart`";

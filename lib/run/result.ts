@@ -153,6 +153,10 @@ export interface RunResult<V = unknown> {
    * was never sent.
    */
   mayExist: boolean;
+  /**
+   * Whether no new run was started because all keys that the job has tried belong to finished runs. The result then describes the last of these runs.
+   */
+  keysUsedUp: boolean;
   /** Branches of the run. `pushed` comes from the events; it is `null` if they show no pushed branch. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
   /**
@@ -228,6 +232,7 @@ export function emptyRunResult(): RunResult {
     replayed: null,
     idempotencyKey: null,
     mayExist: false,
+    keysUsedUp: false,
     branch: { base: null, requested: null, pushed: null },
     pullRequest: { state: "unknown", url: null },
     changed: null,

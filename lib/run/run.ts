@@ -7,11 +7,21 @@ import { retryTask } from "../result/task.ts";
 import type { PlannedResult } from "../result/wanted_result.ts";
 import { formatDuration } from "../text/duration.ts";
 import { createRedactor } from "../text/redact.ts";
+import { capital } from "../text/plain_text.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
-import { isComplete, isOutsideCi, jobOf, keyWithSuffix, LAST_SUFFIX, NO_NEW_RUN, splitSuffix } from "./key.ts";
+import {
+  isComplete,
+  isOutsideCi,
+  jobOf,
+  KEYS_USED_UP,
+  keyWithSuffix,
+  LAST_SUFFIX,
+  NO_NEW_RUN,
+  splitSuffix,
+} from "./key.ts";
 import { AgentWatch, lackedSandbox, NO_SANDBOX, noSandbox, SANDBOX_WAITS_MS, whyNoSandbox } from "./no_sandbox.ts";
 import type { JobOptions, StatePlace } from "./options.ts";
 import {
@@ -51,7 +61,7 @@ import {
 import { type CancelCause } from "./interrupts.ts";
 import { type Session } from "./session.ts";
 import { RepositoryName } from "./repository_name.ts";
-import { KEYS_USED_UP, type StartedRun, type StartSeries } from "./start.ts";
+import { type StartedRun, type StartSeries } from "./start.ts";
 import { isClaim, type Parting, readState, type RunState, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 /** Options for {@linkcode Mogplex.attach}. */
@@ -660,6 +670,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const failure = run?.status === "failed" && outcome !== "cancelled"
       ? run.error ?? facts.failureError ?? facts.failureMessage
       : null;
+    const isUsedUp = this.#isUsedUp || this.#series?.isUsedUp === true;
+    const keysUsedUp = isUsedUp && (outcome === "failed" || outcome === "cancelled");
     return {
       ...emptyRunResult(),
       runId,
@@ -670,7 +682,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       status: run?.status ?? null,
       outcome,
       exitCode,
-      reason: reason ?? this.#reasonOf(outcome, failure),
+      reason: reason ?? this.#reasonOf(keysUsedUp, failure),
       error: error === undefined || hasEnded(outcome)
         ? null
         : { ...resultError(error), ...(this.#lacksSandbox && { code: NO_SANDBOX }) },
@@ -678,6 +690,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       replayed: started?.replayed ?? null,
       idempotencyKey: started?.idempotencyKey ?? this.#series?.key ?? null,
       mayExist: runId !== null || this.mayExist,
+      keysUsedUp,
       branch: { base: run?.branch.base ?? null, requested: run?.branch.working ?? null, pushed: facts.pushedBranch },
       pullRequest: facts.pullRequest,
       changed: facts.changed,
@@ -702,10 +715,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     };
   }
 
-  #reasonOf(outcome: Ending["outcome"], failure: string | null): string | null {
-    const isUsedUp = this.#isUsedUp || this.#series?.isUsedUp === true;
-    if (!isUsedUp || outcome !== "failed" && outcome !== "cancelled") return failure;
-    return failure === null ? NO_NEW_RUN : `${NO_NEW_RUN}; the last run: ${failure}`;
+  #reasonOf(keysUsedUp: boolean, failure: string | null): string | null {
+    if (!keysUsedUp) return failure;
+    const reason = capital(NO_NEW_RUN);
+    return failure === null ? reason : `${reason}; the last run: ${failure}`;
   }
 
   #begin({ hash, request, key }: StartPlan, idempotencyKey: string): void {

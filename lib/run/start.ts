@@ -15,7 +15,15 @@ import type { Pacer } from "../service/pacer.ts";
 import { type CallOptions, type Failure, isUnreached, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { formatDuration } from "../text/duration.ts";
-import { ADD_KEY_PART, isOutsideCi, type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import {
+  ADD_KEY_PART,
+  isOutsideCi,
+  KEYS_USED_UP,
+  type KeyScope,
+  keyWithSuffix,
+  LAST_SUFFIX,
+  type StartKey,
+} from "./key.ts";
 import { hadSandbox } from "./no_sandbox.ts";
 import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
@@ -284,10 +292,6 @@ export class StartSeries<R extends StartAnswer> {
     return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
 }
-
-export const KEYS_USED_UP =
-  "all keys that this job has tried belong to finished runs; no new run is started (to start one, use the key " +
-  "scope job or a key part)";
 
 /** Maximum number of keys that one process tries, because the service limits starts strictly. Source: design, "Idempotency keys". */
 const MAX_KEYS = 4;

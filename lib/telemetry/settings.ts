@@ -144,13 +144,16 @@ function samplerOf(env: ReadEnv, warnings: string[]): Sampler {
 
 function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   const pairs = pairsOf(read(env, "OTEL_RESOURCE_ATTRIBUTES") ?? "");
-  const good = pairs.filter((pair) => pair !== undefined).slice(0, MAX_GIVEN);
+  const good = pairs.filter((pair) => pair !== undefined);
   // Source: OpenTelemetry, "Resource SDK": one invalid pair invalidates the whole value.
   const isWrong = good.length < pairs.length;
   if (isWrong) {
     warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: the variable is ignored");
   }
-  const resource = new Map(isWrong ? [] : good);
+  else if (good.length > MAX_GIVEN) {
+    warnings.push(`OTEL_RESOURCE_ATTRIBUTES has more than ${MAX_GIVEN} attributes: only the first ${MAX_GIVEN} are used`);
+  }
+  const resource = new Map(isWrong ? [] : good.slice(0, MAX_GIVEN));
   const name = read(env, "OTEL_SERVICE_NAME");
   if (name !== undefined) resource.set("service.name", name);
   return resource;

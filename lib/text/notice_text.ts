@@ -1,4 +1,4 @@
-import { messageOf } from "../error_sentence.ts";
+import { hookFailure } from "../hook.ts";
 import type { Notice, NoticeFacts } from "../notice.ts";
 import { formatDuration } from "./duration.ts";
 import { capital } from "./plain_text.ts";
@@ -46,7 +46,7 @@ export function noticeLine(notice: NoticeFacts, { keyPart }: NoticeWords = { key
       return `Run ${notice.runId} was already started with the key of this job, although this is the job's first attempt: ` +
         "matrix jobs and repeated steps look the same here, so give each its own " + keyPart;
     case "hook_failed":
-      return `The function ${notice.hook} failed; nothing else is affected: ${messageOf(notice.error)}`;
+      return hookFailure(notice.hook, notice.error);
     case "text":
       return notice.message;
     default: {

@@ -133,7 +133,7 @@ export const cleanupVerb: Verb = {
   group: "toolkit",
   flags: [ALWAYS, ADDS_TO, SHOW_TASK, NOTE, OUT, STATE, JSON_LINES],
   variables: ["MOGPLEX_JOB_STATUS"],
-  codes: ["success", "usage", "unauthorized", "internal"],
+  codes: ["success", "usage", "unauthorized", "forbidden", "internal"],
   meanings: { success: "the run is cancelled or needed no cancellation, or stderr shows why it was not cancelled" },
   examples: ["mogplex-ci cleanup"],
   run: (context) =>

@@ -70,6 +70,7 @@ export function sampleResult(fields: Partial<RunResult> = {}): RunResult {
     replayed: false,
     idempotencyKey: "ci1-0123456789abcdef0123456789abcdef01234567",
     mayExist: true,
+    keysUsedUp: false,
     branch: { base: "main", requested: null, pushed: "mogplex/external/70a41ec8-9562673e" },
     pullRequest: { state: "open", url: "https://github.com/acme/web/pull/7" },
     changed: true,

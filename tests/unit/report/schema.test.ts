@@ -56,6 +56,7 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   replayed: true,
   idempotencyKey: true,
   mayExist: true,
+  keysUsedUp: true,
   branch: true,
   pullRequest: true,
   changed: true,

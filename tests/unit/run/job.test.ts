@@ -17,6 +17,7 @@ import {
   unavailable,
 } from "./fake_client.ts";
 import { NO_NEW_RUN } from "../../../lib/run/key.ts";
+import { capital } from "../../../lib/text/plain_text.ts";
 import { recordedOutcomeOf } from "../../../lib/run/result_view.ts";
 import { memoryFiles } from "./memory_files.ts";
 import { finished, PATH, TOKEN, tried } from "./trial.ts";
@@ -276,10 +277,11 @@ test("runJob() gives the used-up keys as the reason, with the error of the last 
       start: [started(status, true, { ...old, error })],
       events: [page(status, [anEvent("f", "failed")], { ...old, error })],
     }, { identity });
-    return [result.outcome, result.exitCode, result.reason];
+    return [result.outcome, result.exitCode, result.reason, result.keysUsedUp];
   };
+  const noNewRun = capital(NO_NEW_RUN);
   expect(await reasonAfter("failed", "Agent run exited with code 1.")).toEqual(
-    ["failed", 1, `${NO_NEW_RUN}; the last run: Agent run exited with code 1.`],
+    ["failed", 1, `${noNewRun}; the last run: Agent run exited with code 1.`, true],
   );
-  expect(await reasonAfter("cancelled", null)).toEqual(["cancelled", 3, NO_NEW_RUN]);
+  expect(await reasonAfter("cancelled", null)).toEqual(["cancelled", 3, noNewRun, true]);
 });

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { NO_NEW_RUN } from "../../../lib/run/key.ts";
 import { attachCall, type RunResult } from "../../../lib/run/result.ts";
 import { viewOf } from "../../../lib/run/result_view.ts";
 import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
@@ -23,8 +22,8 @@ test("viewOf().nextStep depends on the phase that failed, and on a code that say
 test("viewOf().nextStep names another key when all keys of the job belong to runs that failed", () => {
   const step = (parts: Partial<RunResult>) => viewOf(sampleResult({ exitCode: 1, ...parts })).nextStep;
   const steps = [
-    step({ outcome: "failed", failureCode: "rate_limited", reason: `${NO_NEW_RUN}; the last run: no` }),
-    step({ outcome: "cancelled", reason: NO_NEW_RUN }),
+    step({ outcome: "failed", failureCode: "rate_limited", keysUsedUp: true }),
+    step({ outcome: "cancelled", keysUsedUp: true }),
   ];
   for (const each of steps) expect(each).toStartWith("To start another run, start a new pipeline or build");
 });

@@ -83,6 +83,17 @@ test("readTraceSettings() takes OTEL_SERVICE_NAME before the attribute of the sa
   expect([...read(env)?.resource ?? []]).toEqual([["service.name", "b"], ["team", "web ui"]]);
 });
 
+test("readTraceSettings() uses the first 64 attributes and warns when there are more", () => {
+  const pairs = Array.from({ length: 65 }, (_, index): [string, string] => [`a${index}`, "x"]);
+  const settings = (count: number) =>
+    read({ ...BASE, OTEL_RESOURCE_ATTRIBUTES: pairs.slice(0, count).map((pair) => pair.join("=")).join(",") });
+  expect([[...settings(64)?.resource ?? []], settings(64)?.warnings]).toEqual([pairs.slice(0, 64), []]);
+  expect([[...settings(65)?.resource ?? []], settings(65)?.warnings]).toEqual([
+    pairs.slice(0, 64),
+    ["OTEL_RESOURCE_ATTRIBUTES has more than 64 attributes: only the first 64 are used"],
+  ]);
+});
+
 test("readTraceSettings() never throws when variables hold anything", () => {
   const names = [
     ENDPOINT,
