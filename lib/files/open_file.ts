@@ -49,7 +49,10 @@ export async function openFile(
       env: Object.fromEntries(passed),
     });
     const exit = new Promise<string | null>((exited) =>
-      child.on("exit", (code, signal) => exited(code === 0 ? null : `${program} failed (${signal ?? `exit code ${code}`})`))
+      child.on(
+        "exit",
+        (code, signal) => exited(code === 0 ? null : `${program} failed (${signal ?? `exit code ${code}`})`),
+      )
     );
     await new Promise<void>((started, failed) => child.on("spawn", started).on("error", failed));
     child.unref();

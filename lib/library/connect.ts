@@ -11,7 +11,14 @@ import { environmentVariable } from "../runtime.ts";
 import { clientFor, type ServiceClient } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import type { MogplexApi } from "../service/methods.ts";
-import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin, tokenNotices } from "../service/connection.ts";
+import {
+  findToken,
+  type KeptToken,
+  keptToken,
+  originNotices,
+  resolveOrigin,
+  tokenNotices,
+} from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { createRedactor, joinRedactors, type Redactor, whyNoSecret } from "../text/redact.ts";

@@ -4,7 +4,7 @@ import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError, waitForHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { isVariableRefused, readFileNow } from "../runtime.ts";
-import { createRedactor, joinRedactors, type Redactor, redactorOf, MIN_TOKEN_LENGTH } from "../text/redact.ts";
+import { createRedactor, joinRedactors, MIN_TOKEN_LENGTH, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
 /** Source: API reference, "Base URL". */
@@ -279,7 +279,9 @@ export function originNotices({ origin, custom, plain }: Origin): string[] {
 
 export function tokenNotices({ token, tokenPlace }: FoundToken): string[] {
   if (token.length >= MIN_TOKEN_LENGTH) return [];
-  return [`the token in ${tokenPlace} is not masked in the output, because it has fewer than ${MIN_TOKEN_LENGTH} characters`];
+  return [
+    `the token in ${tokenPlace} is not masked in the output, because it has fewer than ${MIN_TOKEN_LENGTH} characters`,
+  ];
 }
 
 export function resolveConnection(options: ConnectionOptions): Connection {

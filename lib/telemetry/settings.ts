@@ -149,9 +149,10 @@ function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   const isWrong = good.length < pairs.length;
   if (isWrong) {
     warnings.push("OTEL_RESOURCE_ATTRIBUTES must be NAME=VALUE,…, percent-encoded: the variable is ignored");
-  }
-  else if (good.length > MAX_GIVEN) {
-    warnings.push(`OTEL_RESOURCE_ATTRIBUTES has more than ${MAX_GIVEN} attributes: only the first ${MAX_GIVEN} are used`);
+  } else if (good.length > MAX_GIVEN) {
+    warnings.push(
+      `OTEL_RESOURCE_ATTRIBUTES has more than ${MAX_GIVEN} attributes: only the first ${MAX_GIVEN} are used`,
+    );
   }
   const resource = new Map(isWrong ? [] : good.slice(0, MAX_GIVEN));
   const name = read(env, "OTEL_SERVICE_NAME");

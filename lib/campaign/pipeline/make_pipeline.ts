@@ -84,7 +84,8 @@ function checkFormat(format: string | undefined): void {
     attempted: "make a pipeline",
     why: format === undefined ? "no CI system was given" : "no pipeline can be generated for this CI system",
     value: format === undefined ? undefined : JSON.stringify(format),
-    advice: `use --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md in the toolkit`,
+    advice:
+      `use --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md in the toolkit`,
   });
 }
 

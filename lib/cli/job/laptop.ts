@@ -496,7 +496,13 @@ export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
   const { runId, exitCode, pullRequest, repository, branch } = result;
   add(context, {
-    ...{ runId, outcome: recordedOutcomeOf(result), exitCode, pullRequest: short(pullRequest.url), repository: short(repository) },
+    ...{
+      runId,
+      outcome: recordedOutcomeOf(result),
+      exitCode,
+      pullRequest: short(pullRequest.url),
+      repository: short(repository),
+    },
     ...branch.pushed !== null && { branch: short(branch.pushed) },
   });
 }

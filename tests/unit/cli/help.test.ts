@@ -147,6 +147,10 @@ test("a toolkit verb that follows nothing says what its own 0 means, and no drop
   }
 });
 
+test("cleanup --help has the code of a token without permission, with which cleanup can end", async () => {
+  expect(await help("cleanup", "--help")).toContain("Exit codes (help exit-codes): 0 2 64 65 70\n");
+});
+
 test("--help of every group shows an example", async () => {
   for (
     const group of new Set(VERBS.filter(({ name }) => name.includes(" ")).map(({ name }) => name.split(" ")[0] ?? ""))

@@ -193,7 +193,11 @@ test("run --result starts nothing when a flag or the schema is wrong", async () 
   const cases: [args: string[], files: Record<string, string>, message: string][] = [
     [["--result", "a.json"], FILES, "Cannot use --result: it needs --schema; see docs/results.md in the toolkit"],
     [["--schema", "schema.json"], FILES, "Cannot use --schema: it needs --result; see docs/results.md in the toolkit"],
-    [["--result-retries", "1"], FILES, "Cannot use --result-retries: it needs --result; see docs/results.md in the toolkit"],
+    [
+      ["--result-retries", "1"],
+      FILES,
+      "Cannot use --result-retries: it needs --result; see docs/results.md in the toolkit",
+    ],
     [
       ["--result", "../a", "--schema", "schema.json"],
       FILES,

@@ -31,7 +31,8 @@ interface Given {
 }
 
 function liveLog(given: Given = {}) {
-  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, skewMs, width, secrets } = given;
+  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, skewMs, width, secrets } =
+    given;
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });

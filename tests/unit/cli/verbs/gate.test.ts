@@ -558,7 +558,10 @@ test("doctor --for gate exits as the gate would without a token, and when the to
   const blind = checkedOnGithub();
   blind.github.rest.set("/repos/acme/web/collaborators/github-actions%5Bbot%5D/permission", 403);
   const { code, rights } = await doctor(blind);
-  expect([code, rights]).toMatchObject([65, { state: "failed", advice: "Give the token the rights in docs/gate.md in the toolkit" }]);
+  expect([code, rights]).toMatchObject([65, {
+    state: "failed",
+    advice: "Give the token the rights in docs/gate.md in the toolkit",
+  }]);
 });
 
 test("doctor --for gate warns when the forge hides what decides, and refuses a wrong --pull-request", async () => {

@@ -258,7 +258,9 @@ test("run --after in a retried job ends with the verdict of the last run when it
   change(at, { target_branch: "next" });
   const called = await runAfter(at, args, files, { ...FIRST, CI_JOB_ID: "605" });
   expect(called).toMatchObject({ code: 1, stdout: expect.stringContaining("attached to run ") });
-  expect(called.stderr).toContain("no new run was started, because all keys that this job has tried belong to finished runs; to start one,");
+  expect(called.stderr).toContain(
+    "no new run was started, because all keys that this job has tried belong to finished runs; to start one,",
+  );
   expect(runsOf(at).length).toBe(5);
 });
 
