@@ -57,7 +57,6 @@ import { expectToken, workOn } from "./work/work.ts";
 export interface Selection {
   failed?: boolean | undefined;
   cause?: string | undefined;
-  /** Globs for the names of repositories or items, and ids of runs. */
   only?: readonly string[] | undefined;
   shortIds?: boolean | undefined;
 }
@@ -337,7 +336,6 @@ function runIdOf(
   throw new UsageError({ attempted, why, value: JSON.stringify(text), advice: `give one of ${matches.join(", ")}` });
 }
 
-/** An item with an open run cannot be retried until the run ends. An item that is invalid in the plan needs a new plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
   const matches = items.filter((item) =>
     (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
@@ -726,7 +724,6 @@ function stillRunning(runs: readonly ItemMemory[], dryRun: boolean): string {
 
 interface Done {
   texts: string[];
-  /** Why something is left to do; `undefined` if nothing is left, or if only a token is missing. */
   error: unknown;
   leavesCancels: boolean;
 }

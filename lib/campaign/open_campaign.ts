@@ -36,7 +36,6 @@ import { whoStopped } from "./view/progress.ts";
 import type { CampaignView } from "./view/view.ts";
 import { Store } from "./work/store.ts";
 
-/** The path of a campaign file, or an object with the keys of a file in camelCase. */
 export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */

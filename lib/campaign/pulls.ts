@@ -35,7 +35,6 @@ const MAX_TOLD = 20;
 /** In a campaign file, this word means the code owners in the target branch. */
 const CODE_OWNERS = "codeowners";
 
-/** Applies a record to the memory. Also writes the record if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 type Tell = (message: string) => void;

@@ -77,7 +77,7 @@ export const NOTIFY_FORMATS = [
 ] as const satisfies readonly NotifyFormat[];
 
 export interface Notify {
-  /** Name of the environment variable with the webhook's address. The address is a secret. */
+  /** The address is a secret. */
   variable: string;
   /** The only permitted host, as in `URL.host`: lowercase, with the port unless it is 443. */
   host: string;
@@ -100,7 +100,6 @@ export interface MergeRules {
 }
 
 export interface ResultRules {
-  /** A path in the repository. `{id}` is replaced by characters that are unique to one start. */
   path: string;
   schema: string;
 }

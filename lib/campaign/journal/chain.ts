@@ -155,7 +155,6 @@ export interface FenceParts {
   campaign: string;
   round: string;
   requestHash: string;
-  /** Case is ignored. */
   repositoryId: string;
   baseBranch: string;
   root: string | null;

@@ -198,10 +198,6 @@ export interface DirHomeOptions {
   clock: Clock;
   campaign: string;
   round: string;
-  /**
-   * `write`: no other process can write until {@linkcode Home.close}. `read`: this process does not change files, and does not wait for another
-   * process.
-   */
   access: "read" | "write";
   /** The directory as messages show it. @default its path */
   shownAs?: string | undefined;

@@ -51,7 +51,6 @@ export interface Home {
   /** Stop requests of other processes on this machine; see `stop_request.ts`. Never throws. */
   stops(): StopRequest[];
   dropStop(stop: StopRequest): void;
-  /** Describes the other process that is using the home; `null` if no other process uses it, or if this cannot be determined. Never throws. */
   writer(): Promise<string | null>;
   /** Never throws. */
   close(): Promise<void>;

@@ -31,7 +31,6 @@ export interface StartMemory {
   /** Both times are by the service's clock. */
   createdAt: string | null;
   updatedAt: string | null;
-  /** When the run last continued after waiting for an answer. */
   resumedAt: string | null;
   /** By the clock of the machine that recorded it. */
   runningAt: string | null;

@@ -43,7 +43,7 @@ const MERGE_EXCEPTIONS = ["review", "checks", "own-approval"] as const;
  * - `queued`, `pending`: the forge will merge the pull request later.
  * - `foreign`: the forge will merge the pull request later because someone else requested the merge.
  * - `refused`: the forge refused the merge.
- * - `out`: the forge removed the pull request from the merge queue.
+ * - `out`: the forge dropped the request, or the campaign gave it up. Waves do not repeat the request for the same commit.
  * - `left`: the campaign removed the pull request from the merge queue.
  * - `withdrawn`: something changed before the request, so nothing was sent.
  * - `unanswered`: the request got no answer, and the pull request is not merged.
@@ -177,14 +177,13 @@ const RECORDS = {
     kind: oneOf(...START_KINDS),
     start,
     key: hex(40, "cp1-"),
-    /** Estimate of the service's time. The quota uses this time until a response provides a more accurate time. */
     sentAt: time,
     branch,
     followUp,
     /** The forge's description of the problem, one entry for each line. Appended to the task. Does not change when the start is sent again. */
     quote: orAbsent(list(visible(MAX_QUOTE), 0, MAX_QUOTE, "lines")),
   },
-  /** An intent was shared with other machines, but its request was not sent. This record restores the state before the intent. */
+  /** An intent was shared with other machines, but its request was not sent. This record undoes the intent. */
   withdrawn: { item, start },
   started: {
     item,
@@ -285,7 +284,6 @@ const RECORDS = {
   "merge-target": { item, checks },
   /** `kept` means that the branch has other commits, or could not be deleted. */
   "merge-branch": { item, as: oneOf("deleted", "gone", "kept") },
-  /** `head` is the branch's commit before the update. */
   "merge-update": { item, head: commit, by: person },
   /** A change to a pull request is about to be sent. The record is shared with other machines before the change is sent. */
   "write-intent": {

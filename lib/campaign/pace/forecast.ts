@@ -43,7 +43,6 @@ interface Relaxation {
 export interface Forecast {
   endsAtMs: number | null;
   waves: number;
-  /** Minutes for which a runner is used: one for each wave, or the whole duration of a single process. */
   computeMinutes: number;
   bound: CampaignLimit;
   /**

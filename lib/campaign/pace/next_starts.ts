@@ -172,7 +172,7 @@ function timedHold(state: State): { because: CampaignLimit; nextMs: number | nul
   function until(bound: CampaignLimit, ms: number): void {
     if (ms > nextMs) [because, nextMs] = [bound, ms];
   }
-  // The longest window comes first, so its quota is named if two windows end at the same time.
+  // The longest window comes first, so its quota is reported if two windows end at the same time.
   for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
   // No quota is longer than a day. A later time results from a clock change.
   until(refusedBy === "start_limit" ? "user-starts" : "refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));

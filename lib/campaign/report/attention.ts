@@ -19,7 +19,6 @@ export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: 
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
-/** Items of a group whose agents' logs end with the same lines, newest first. */
 interface Ending {
   readonly ids: readonly string[];
   /** Untrusted text. */

@@ -584,7 +584,6 @@ function queued({ items }: CampaignView, names: ReadonlyMap<string, string>): Ht
   );
 }
 
-/** How much an item changes: `+12 -3 in 2 files` according to its forge, otherwise `at least 2 files` according to the events of its run. */
 function sizeCell({ pullRequestState, files: committed }: CampaignItem): Cell {
   const { files = null, additions = null, deletions = null } = pullRequestState ?? {};
   const lines = additions === null || deletions === null ? null : additions + deletions;

@@ -355,7 +355,6 @@ export const CAMPAIGN_FORMATS = {
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
 /**
- * Renders one report for a script.
  * @param view Does not have to be cleaned.
  * @param redact Removes secrets from text before the text is escaped.
  */

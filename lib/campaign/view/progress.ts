@@ -327,7 +327,6 @@ function openCount(memory: Pick<CampaignMemory, "counts">): number {
   return countOf(memory, OPEN_STATES);
 }
 
-/** Includes items that the canary holds back. */
 export function toStartCount(memory: Pick<CampaignMemory, "counts">): number {
   return openCount(memory) - memory.counts.running;
 }

@@ -335,8 +335,8 @@ export interface CampaignView {
   /** State of the campaign. */
   state: CampaignState;
   /**
-   * Why the campaign is `gated`, `stopping` or `stopped`, or why it merges nothing. If the campaign is done but was stopped earlier and some items
-   * did not succeed, this field says who stopped it. Otherwise `null`.
+   * Why the campaign is `gated`, `stopping` or `stopped`, or why it merges nothing. If a person stopped the campaign, this field says who did even if
+   * the campaign is waiting only for answers, or is done and some items did not succeed. Otherwise `null`.
    */
   stateReason: string | null;
   /**
@@ -349,7 +349,7 @@ export interface CampaignView {
    * other cases.
    */
   gateReason?: string | undefined;
-  /** The canary's gate. Absent if the campaign has no such gate, or if the gate is open. */
+  /** The canary's gate. Absent if the campaign has no such gate, if the gate is open, or if all runs have ended. */
   canaryGate?: CanaryGate | undefined;
   /** Why nothing is merged until a person approves: earlier merges broke their target branches. Absent if merges are not stopped. */
   mergesStopped?: string | undefined;
@@ -359,7 +359,7 @@ export interface CampaignView {
   items: readonly CampaignItem[];
   /** Items that did not succeed, grouped by cause, with the largest group first. Items whose pull requests are stuck follow. */
   causes: readonly CauseGroup[];
-  /** Pull requests, grouped by how close they are to being merged. Absent if no pull requests were read. */
+  /** Pull requests, grouped by how close they are to being merged. Absent if no item has the field `merge`. */
   merging?: readonly MergeGroup[] | undefined;
   /** Pull requests that still need waves. Absent if the state is not `merging`. */
   pending?: PendingPulls | undefined;
@@ -378,7 +378,7 @@ export interface CampaignView {
    * continue until a person acts.
    */
   nextWaveAt: string | null;
-  /** What the next start is waiting for. `nothing` means that no item is ready to start; `null` means that a start can be sent now. */
+  /** What the next start is waiting for. `nothing` means that no item is ready to start. `null` if a start can be sent now, or if all runs have ended. */
   waitingFor: CampaignLimit | null;
   /**
    * Earliest end of the campaign, in ISO 8601, if the remaining runs take as long as the finished runs did. Until a run has finished, a mean duration

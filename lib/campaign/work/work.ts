@@ -34,7 +34,6 @@ export interface Work extends Listener {
   readonly session: Session;
   readonly lock: Lock;
   readonly store: Store;
-  /** Ids that this process has verified as belonging to the token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
   readonly named: Set<string>;
   readonly withoutEvents: Set<string>;
