@@ -13,7 +13,7 @@
  * for waves from a schedule.
  *
  * The exit code is 0 if every repository succeeded, 1 if some did not, 4 if a person must act, and 75 if the campaign is not done and can
- * continue.
+ * continue. For other exit codes, see docs/campaigns.md.
  */
 // @ts-check
 import process from "node:process";
