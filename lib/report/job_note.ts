@@ -38,6 +38,8 @@ export interface PlannedNote
    * @param url Address of the run's pull request. Untrusted text.
    */
   needs?: ((url: string | null) => Promise<string | null>) | undefined;
+  /** Whether the start is repeated later without an action by the reader. @default never */
+  isPostponed?: ((end: NoteState) => boolean) | undefined;
   /** A trusted line above the text. The line can contain the run's id. */
   head?: ((end: NoteState) => string) | undefined;
   /** A trusted paragraph below the text. */
@@ -155,7 +157,8 @@ export function openNote(context: NoteContext, plan: PlannedNote): LivingNote<No
 export function resultContent(
   context: NoteContext,
   result: AnyResult,
-  { steps, stop, pullName, task, isRepeated, targets = [], streak, stopped }: NoteWords & {
+  { steps, stop, pullName, task, isRepeated, isPostponed, targets = [], streak, stopped }: NoteWords & {
+    isPostponed?: PlannedNote["isPostponed"];
     targets?: readonly ReportTarget[];
     streak?: number | undefined;
     stopped?: string | undefined;
@@ -163,18 +166,19 @@ export function resultContent(
 ): NoteContent {
   const { io, platform, writer: { redact } } = context;
   const { page } = withPageLink(platform.links(io.env), pagePath(targets));
+  const state: NoteState = {
+    runId: result.kind === "run" ? result.runId : null,
+    exitCode: result.exitCode,
+    hasEnded: result.kind === "run" && result.status !== null && isTerminal(result.status),
+    lacksSandbox: result.error?.code === NO_SANDBOX,
+  };
   return {
     render: (mayLink, links) => {
       const clean = cleanResult(result, redact, redact.token);
-      const words = { steps, stop, pullName, task, isRepeated };
+      const words = { steps, stop, pullName, task, isRepeated, isPostponed: isPostponed?.(state) };
       return resultNote(clean, { mayLink, links: { ...links, page }, redact, streak, stopped, ...words });
     },
-    state: {
-      runId: result.kind === "run" ? result.runId : null,
-      exitCode: result.exitCode,
-      hasEnded: result.kind === "run" && result.status !== null && isTerminal(result.status),
-      lacksSandbox: result.error?.code === NO_SANDBOX,
-    },
+    state,
     limitMs: result.outcome === "interrupted" ? INTERRUPTED_MS : undefined,
   };
 }

@@ -16,7 +16,7 @@ import { lastLines, questionIn } from "./event_text.ts";
 import { streakText } from "./history.ts";
 import { resultBlocks } from "./markdown.ts";
 import { outcomeWords } from "./outcome_words.ts";
-import type { ReportLinks } from "./page_link.ts";
+import type { AskLink, ReportLinks } from "./page_link.ts";
 
 /** The parts of a note that depend on where it is posted, such as the words that stop the run. */
 export interface NoteWords {
@@ -53,6 +53,11 @@ function toStop(stop: string | undefined): Words[] {
 function endLine(links: ReportLinks, stop?: string): Block[] {
   const parts = [...linksOf(links), ...toStop(stop)];
   return parts.length === 0 ? [] : [{ text: joinWords(parts, dot) }];
+}
+
+/** A line for notes without a result. */
+export function askLine(ask: AskLink | undefined): string {
+  return markdownOf(endLine({ ask }));
 }
 
 const MAX_LINE = 200;
@@ -123,6 +128,8 @@ export interface NoteOptions extends NoteWords {
   /** Removes secrets from text that is joined from several events. */
   redact: Redact;
   streak?: number | undefined;
+  /** Whether the start is repeated later without an action by the reader. */
+  isPostponed?: boolean | undefined;
   /** What happened to the run when a signal stopped the job, as a clause. */
   stopped?: string | undefined;
 }
@@ -133,6 +140,8 @@ const TIMED: ReadonlyMap<string, string> = new Map([
   ["cancelled", "after"],
   ["deadline", "after"],
 ]);
+
+const POSTPONED = ["⏳", "Waiting"] as const;
 
 /** For a success without changes. Only the agent's text shows whether the agent gave an answer or the task needed no change. */
 const UNCHANGED = ": nothing was changed";
@@ -147,7 +156,7 @@ const MAX_REASON = 10_000;
 export function resultNote(result: AnyResult, options: NoteOptions): string {
   const view = viewOf(result);
   const { outcome, tookMs, reason, finalMessage, exitCode } = view;
-  const [sign, word] = outcomeWords(view).note;
+  const [sign, word] = options.isPostponed ? POSTPONED : outcomeWords(view).note;
   const preposition = TIMED.get(outcome);
   const took = preposition === undefined ? "" : ` ${preposition} ${spanText(tookMs)}`;
   const isGood = exitCode === 0 && outcome === "success";

@@ -188,7 +188,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   }
   for (const leftNote of decider.open) await endLeftNote(job, news, { decider, left: leftNote });
   if (decision.kind === "reply") {
-    await say(job, asked, decision, decision.text);
+    await say(job, decision, decision.text);
     await react(job, asked, "done");
     job.writer.out(own`no run is needed: help and status only write a note`);
     return EXIT.success;
@@ -208,7 +208,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
     if (tell.isTried && saysEnd(await noteSoon(job, asked, tell.ask, { isPatient: true }))) {
       return none(job, "another job is answering this mention");
     }
-    await say(job, asked, tell, `No run: ${tell.text}.`);
+    await say(job, tell, `No run: ${tell.text}.`);
     await react(job, asked, "failed");
   }
   return none(job, reason);
@@ -292,7 +292,11 @@ async function stop(
     stopped.push(`Run \`${runId}\` ${what}.`);
   }
   for (const { mark } of starting) {
-    await say(job, asked, mark, `This task was withdrawn. ${hasNoAgent(mark, stoppedAt) ? NO_AGENT : MAYBE_AGENT}`);
+    await say(
+      job,
+      { ask: mark.ask, thread: decision.thread },
+      `This task was withdrawn. ${hasNoAgent(mark, stoppedAt) ? NO_AGENT : MAYBE_AGENT}`,
+    );
   }
   // The authors of the waiting requests see the reaction even if other users delete the note.
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
@@ -307,7 +311,7 @@ async function stop(
   if (decision.word !== undefined) lines.push(`\`${decision.word}\` does the same as \`stop\`.`);
   // Another job for this stop may have stopped the runs and written the note.
   const isSaid = stopped.length === 0 && await isAnswered(job, asked, decision.ask);
-  if (!isSaid) await say(job, asked, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
+  if (!isSaid) await say(job, decision, lines.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(job, asked, "done");
   await endStopped(job, asked.news, { decider, runs });
   writer.out(

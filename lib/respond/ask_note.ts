@@ -3,8 +3,10 @@ import type { ForgeUser } from "../forge/findings.ts";
 import { requesterIn, requesterLine } from "../forge/requester.ts";
 import type { CommentPlace, Reaction, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { NoteState, PlannedNote } from "../report/job_note.ts";
+import { askLine } from "../report/note_text.ts";
 import type { AskLink } from "../report/page_link.ts";
 import { NO_SANDBOX, SANDBOX_FREE } from "../run/no_sandbox.ts";
+import { utcText } from "../run/result.ts";
 import { AGENT, SILENT, viewOf } from "../run/result_view.ts";
 import { isTerminal } from "../service/contract.ts";
 import type { Words } from "../text/document.ts";
@@ -38,35 +40,43 @@ export async function react(
 /** Removes notes that other jobs have written for the same request. If a note cannot be removed, the next job in the thread removes it. */
 export async function removeDoubles(
   { forge: { threads } }: Responding,
-  { news: { thread } }: Pick<Asked, "news">,
+  { news: { thread } }: { readonly news: Pick<Asked["news"], "thread"> },
   doubles: readonly CommentPlace[],
 ): Promise<void> {
   for (const each of doubles) await threads.remove(thread, each).catch(() => {});
 }
 
+/** The request that a note answers, and where it was made. */
+interface Mention {
+  readonly ask: AskId;
+  readonly thread: ThreadPlace & Partial<Pick<Thread, "url">>;
+  /** `undefined` if the user is unknown. */
+  readonly asker?: Pick<ForgeUser, "name"> | undefined;
+}
+
 /** Writes the note of a mention that has no run. If an earlier note names a requester, the new note names the same requester. */
 export async function say(
   job: Responding,
-  asked: Pick<Asked, "news">,
-  { ask }: { ask: AskId },
+  { ask, thread, asker }: Mention,
   text: string,
   state: MarkState = "none",
 ): Promise<void> {
   const { clock, forge } = job;
-  const { thread } = asked.news;
   const { threads } = forge;
   const seal = await sealFor(job, thread);
   const marker = noteMarker(...jobOfAsk(ask));
+  const link = askLine(askLink(threads, thread.url, ask, asker?.name));
+  const whole = [text, ...link === "" ? [] : [link]].join("\n\n");
   const body = (before: string | null | undefined) => {
     // The run may still have started. Keep the requester, because this user must not be able to approve the run's pull request.
     const requester = requesterIn(before ?? "");
     const line = requester === undefined ? "" : `\n${requesterLine(requester.id)}`;
-    return `${markLine({ ask, of: ask, state }, seal)}${line}\n\n${text}\n`;
+    return `${markLine({ ask, of: ask, state }, seal)}${line}\n\n${whole}\n`;
   };
   const { updated } = await writeNote(forge.notes(thread), marker, body, { clock });
   if (updated) return;
   const doubles = async () => doublesOf((await threads.comments(thread)).list, await threads.me(), seal);
-  await removeDoubles(job, asked, await doubles().catch(() => []));
+  await removeDoubles(job, { news: { thread } }, await doubles().catch(() => []));
 }
 
 /** How often a job checks again for runs that other jobs are about to start. In a poll, the number applies to all mentions together. */
@@ -184,11 +194,21 @@ function withoutLackingRun(state: NoteState, { isLastStart, lackedSandbox, mayEx
   return { ...state, lacksSandbox: isRefused };
 }
 
+/** Whether the checks repeat the start of a mention without a run, and no user has to do anything. */
+function isPostponed(
+  { runId, exitCode, lacksSandbox }: NoteState,
+  { checks }: Pick<RespondSettings, "checks">,
+  { isUnwanted, isHidden, mayExist }: Doubts,
+): boolean {
+  if (runId !== null || exitCode === null || !AGAIN.includes(exitCode)) return false;
+  return checks.schedule !== "none" && !isUnwanted && !isHidden && (lacksSandbox || !mayExist);
+}
+
 /** Advice on whether to mention the agent again. Empty while the job is running, and if no advice is needed. */
 function nextStep(
   { runId, exitCode, lacksSandbox }: NoteState,
   { name, checks }: Pick<RespondSettings, "name" | "checks">,
-  { isUnwanted, isHidden, mayExist }: Doubts,
+  { isUnwanted, isHidden, mayExist, nextStartMs }: Doubts,
 ): string {
   if (isUnwanted && runId !== null) {
     const retried = (check: string, span: string) => `${capital(check)} tries again for ${span}.`;
@@ -219,7 +239,8 @@ function nextStep(
   const repeated = (check: string, span: string) =>
     `Do not ask again: ${check} repeats the start for ${span}${
       lacksSandbox ? UP_TO : ""
-    }, and never starts a second agent. \`@${name} stop\` withdraws the task.`;
+    }, and never starts a second agent.${next} \`@${name} stop\` withdraws the task.`;
+  const next = nextStartMs === undefined ? "" : ` The next start is at ${utcText(nextStartMs)} or later.`;
   const byHand = `${lacksSandbox ? `${SANDBOX_FREE}: then ` : ""}${startAfresh(name)}`;
   return `\n\n${start} ${checksText(checks, repeated, capital(byHand))}`;
 }
@@ -314,6 +335,7 @@ export function planOf(
     steps: stepsFor(settings, { stopper, doubts }),
     stop: `@${settings.name} stop`,
     pullName: (url) => forge.pullName(url),
+    isPostponed: (state) => isPostponed(withoutLackingRun(state, doubts), settings, doubts),
     head(state) {
       // The correct token cannot verify a code that was created with a wrong token. Without a mark, polls answer the mention again.
       const isMarked = state.runId !== null || state.exitCode !== EXIT.unauthorized;

@@ -81,6 +81,8 @@ export interface StoppedRun {
 export interface Reply {
   readonly kind: "reply";
   readonly ask: AskId;
+  readonly asker: ForgeUser;
+  readonly thread: Thread;
   /** Trusted Markdown. */
   readonly text: string;
 }
@@ -102,6 +104,7 @@ export type Decision =
 
 interface Answer {
   readonly ask: AskId;
+  readonly asker: ForgeUser;
   readonly thread: Thread;
   readonly text: string;
   readonly isTried: boolean;
@@ -217,7 +220,7 @@ export class Decider {
       if (ownMark.mark.claimed === "starting" && !isRecent) {
         const reason = `the earlier note of this task ${UNVERIFIED}, so the start is not repeated`;
         const text = `${reason}. ${MAYBE_STARTED}: check the app before you write the task again`;
-        return { kind: "none", reason, tell: { ask, thread, text, isTried: false } };
+        return { kind: "none", reason, tell: { ask, asker, thread, text, isTried: false } };
       }
       return typeof ownMark.mark.state === "string"
         ? quiet("this mention has already been answered")
@@ -242,6 +245,7 @@ export class Decider {
       reason,
       tell: {
         ask,
+        asker,
         thread,
         text: ownMark === undefined || hasNoAgent(ownMark.mark, this.#world.nowMs) ? text : `${text}. ${MAYBE_STARTED}`,
         isTried: ownMark !== undefined,
@@ -259,10 +263,10 @@ export class Decider {
     }
     const { line } = request;
     if (what?.kind === "stop") return stop;
-    if (what?.kind === "help") return { kind: "reply", ask, text: helpText(thread, this.#world) };
+    if (what?.kind === "help") return { kind: "reply", ask, asker, thread, text: helpText(thread, this.#world) };
     if (what?.kind === "status") {
       const waiting = thread.isOpen ? await this.#waitingText(thread, comments.list, marks, { ask, at, me, seal }) : [];
-      return { kind: "reply", ask, text: await this.#statusText(thread, marks, waiting) };
+      return { kind: "reply", ask, asker, thread, text: await this.#statusText(thread, marks, waiting) };
     }
     if (await this.#stopOf(comments.list, marks, { ask, at, me }) !== null) {
       return tell(ownMark === undefined ? STOPPED : "the task was stopped");

@@ -6,7 +6,7 @@
 import { MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { requesterIn } from "../forge/requester.ts";
-import type { ThreadPlace } from "../forge/threads.ts";
+import type { Thread, ThreadPlace } from "../forge/threads.ts";
 import { resultContent, writeContent } from "../report/job_note.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
 import { completeJob } from "../run/options.ts";
@@ -72,7 +72,7 @@ export async function endLeftNote(
     }
     if (error instanceof NotFoundError && clock.wallTime() - Date.parse(note.createdAt) > LEFT_MS) {
       const text = `The service no longer has run \`${state.runId}\`, so its result is unknown.`;
-      await say(job, { news: newsOf(thread, ask) }, mark, text, { ...state, isOpen: false });
+      await say(job, { ask, thread: await threadWithUrl(job, thread) }, text, { ...state, isOpen: false });
       return true;
     }
     const { status, updatedAt } = result;
@@ -82,8 +82,7 @@ export async function endLeftNote(
     const task = await decider.taskOf(thread, mark);
     const requester = await decider.askerOf(thread, ask) ?? requesterIn(note.text);
     const stopper = () => decider.stopper(thread, ask);
-    const whole = await job.forge.threads.thread(thread);
-    const planned = planOf(job, { thread: whole ?? thread }, {
+    const planned = planOf(job, { thread: await threadWithUrl(job, thread) }, {
       ask,
       of,
       requester,
@@ -117,7 +116,6 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
   let isDone = true;
   for (const thread of await threadsWithLeftNotes(job, since)) {
     try {
-      const target = { news: { thread, comment: null, text: null } };
       const decider = openDecider();
       const seal = await sealFor(job, thread);
       for (const leftNote of marksOf((await threads.comments(thread)).list, await threads.me(), seal).filter(isLeft)) {
@@ -128,8 +126,9 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
           : null;
         if (reason === null) continue;
         const doubt = hasNoAgent(leftNote.mark, clock.wallTime()) ? "" : ` ${MAYBE_STARTED}.`;
-        await say(job, target, leftNote.mark, `No run: ${reason}.${doubt}`);
-        await react(job, { news: newsOf(thread, leftNote.mark.ask) }, "failed");
+        const { ask } = leftNote.mark;
+        await say(job, { ask, thread: await threadWithUrl(job, thread) }, `No run: ${reason}.${doubt}`);
+        await react(job, { news: newsOf(thread, ask) }, "failed");
       }
     } catch (error) {
       if (!(error instanceof MogplexError)) throw error;
@@ -137,6 +136,10 @@ export async function endLeftNotes(job: Responding, since: string, openDecider: 
     }
   }
   return isDone;
+}
+
+async function threadWithUrl({ forge }: Responding, place: ThreadPlace): Promise<ThreadPlace & Partial<Thread>> {
+  return await forge.threads.thread(place) ?? place;
 }
 
 const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;

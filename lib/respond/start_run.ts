@@ -6,7 +6,7 @@ import { ConflictError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Notice } from "../notice.ts";
 import { type NoteContent, NOTHING_YET, openNote, type PlannedNote, resultContent } from "../report/job_note.ts";
-import { type NoteProgress, progressNote } from "../report/note_text.ts";
+import { askLine, type NoteProgress, progressNote } from "../report/note_text.ts";
 import type { LivingNote } from "../forge/note.ts";
 import { withPageLink } from "../report/page_link.ts";
 import { cancelUntilHeld } from "../run/cancel.ts";
@@ -90,7 +90,7 @@ export async function startRun(
   const refuse = async ({ reason, text }: Refusal): Promise<Started> => {
     const hadNoAgent = earlier !== undefined && hasNoAgent(earlier.mark, clock.wallTime());
     const isSure = !written.updated || lacksSandbox || hadNoAgent;
-    const whole = `No run: ${text}.${isSure ? "" : ` ${MAYBE_STARTED}.`}\n`;
+    const whole = `No run: ${text}.${isSure ? "" : ` ${MAYBE_STARTED}.`}\n\n${askLine(planned.links?.ask)}\n`;
     await note.end({ render: () => whole, state: { ...NOTHING_YET, exitCode: EXIT.success } }).catch(() => {});
     await react(job, asked, "failed");
     return { kind: "none", reason };

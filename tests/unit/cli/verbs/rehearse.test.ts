@@ -262,7 +262,7 @@ test("respond --dry-run --text takes a comment that begins with a list item", as
 
 test("respond --dry-run of a stop says that nothing is running, and nothing of tasks that had not started", async () => {
   const { stdout } = await rehearse(["--text", "@mogplex stop"]);
-  expect(stdout).toEndWith("\n\nNote:\n  Nothing is running in this thread.\n");
+  expect(stdout).toMatch(/\n\nNote:\n {2}Nothing is running in this thread\.\n\n {2}\[Comment\]\(<\S+>\) by `\w+`\n$/);
 });
 
 test("respond --dry-run --label rehearses that the label is set", async () => {

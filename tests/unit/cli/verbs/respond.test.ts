@@ -74,6 +74,9 @@ async function respond(
 
 const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
 const ours = ({ gitlab }: At) => gitlab.notes.filter(({ author }) => author.id === 77).map(({ body }) => body);
+/** The notes without the link to the comment at their end. */
+const texts = (at: At) =>
+  ours(at).map((body) => body.replace(/\n\n\[Comment\]\(<https:\S+#note_\d+>\)(?: by `\w+`)?\n$/, "\n"));
 
 test("respond starts a run for a member's comment, and its note says how it ended", async () => {
   const at = place();
@@ -262,7 +265,7 @@ test("a stop while a job is waiting for a sandbox says that no agent has started
   const job = respond(at, go(at));
   await at.clock.sleep(4 * 60_000);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
-  expect(ours(at)).toEqual([
+  expect(texts(at)).toEqual([
     expect.stringMatching(/ none [0-9a-f]{32} -->[^]*\n\nThis task was withdrawn\. No agent has started\.\n$/),
     expect.stringContaining("Nothing is running in this thread."),
   ]);
@@ -287,7 +290,7 @@ test("a stop says that no agent has started for a task that found no sandbox, an
   const runs = runsOf(at).length;
   await at.clock.sleep(1_000);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
-  expect(ours(at)).toEqual([
+  expect(texts(at)).toEqual([
     expect.stringMatching(/ none [0-9a-f]{32} -->[^]*\n\nThis task was withdrawn\. No agent has started\.\n$/),
     expect.stringContaining("Nothing is running in this thread.\n\nTasks that had not started are withdrawn."),
   ]);
@@ -304,7 +307,7 @@ test("a stop, a status and a task with another token say that the note of the ac
       await at.clock.sleep(1_000);
       const news = payload(at.gitlab.say("merge_requests/7", "kim", text));
       const { stdout, code } = await respond(at, news, ["--timeout", "60"], { MOGPLEX_API_KEY: token });
-      return { note: ours(at).at(-1), last: stdout.split("\n").at(-2), code };
+      return { note: texts(at).at(-1), last: stdout.split("\n").at(-2), code };
     };
     const sentence =
       /\n\n\[A note in this thread\]\(https:\S+#note_\d+\) cannot be verified: it was edited, or written with another `MOGPLEX_API_KEY`\. If its run is still active, cancel it in the app\.\n$/;
@@ -360,7 +363,7 @@ test("status counts the mentions whose jobs failed before a note", async () => {
     const status = async () => {
       await at.clock.sleep(1_000);
       await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")), args);
-      return ours(at).at(-1)?.split("\n\n").slice(2).join("\n\n");
+      return texts(at).at(-1)?.split("\n\n").slice(2).join("\n\n");
     };
     await respond(at, go(at), args, { MOGPLEX_API_KEY: "" });
     await respond(at, payload(at.gitlab.say("merge_requests/7", "eve", "@mogplex go")), args);
@@ -384,7 +387,7 @@ test("status without a schedule says how to repeat a task that no check starts",
     const advice = schedule === "none"
       ? " If its job has ended, write `@mogplex stop`, so that no retried job starts the task, then write it again."
       : "";
-    expect(ours(at)[1]).toMatch(
+    expect(texts(at)[1]).toMatch(
       new RegExp(`\\n\\nA task is waiting to start \\(\\[its note\\]\\(https://\\S+/7#note_\\d+\\)\\)\\.${advice}\\n$`),
     );
   }
@@ -393,11 +396,11 @@ test("status without a schedule says how to repeat a task that no check starts",
 test.each([
   [
     "hourly",
-    "Do not ask again: the hourly check repeats the start for 24 hours, up to 4 starts in all, and never starts a second agent. `@mogplex stop` withdraws the task.",
+    "Do not ask again: the hourly check repeats the start for 24 hours, up to 4 starts in all, and never starts a second agent. The next start is at NEXT or later. `@mogplex stop` withdraws the task.",
   ],
   [
     "daily",
-    "Do not ask again: the daily check repeats the start for 48 hours, up to 4 starts in all, and never starts a second agent. `@mogplex stop` withdraws the task.",
+    "Do not ask again: the daily check repeats the start for 48 hours, up to 4 starts in all, and never starts a second agent. The next start is at NEXT or later. `@mogplex stop` withdraws the task.",
   ],
   [
     "none",
@@ -407,7 +410,11 @@ test.each([
   const args = ["--schedule", schedule];
   const at = crowded(600);
   await respond(at, go(at), [...args, "--timeout", "60"]);
-  expect(ours(at)[0]).toContain(`No sandbox was free, so no agent has started yet. ${text}\n`);
+  expect(ours(at)[0]?.replace(/20\d\d-\S+ \d\d:\d\d UTC/, "NEXT")).toContain(
+    `No sandbox was free, so no agent has started yet. ${text}\n\n${
+      schedule === "none" ? "❌ **Not started**" : "⏳ **Waiting**"
+    }: \`Cannot start an agent: no sandbox was free`,
+  );
   const late = place("stuck-streaming");
   await respond(late, go(late), [...args, "--timeout", "60"]);
   const [body = ""] = ours(late);
@@ -462,7 +469,9 @@ test("respond() says nothing about an earlier start when the task of a run witho
   Object.assign(at.gitlab.threads.get("merge_requests/7") ?? {}, { state: "closed" });
   expect((await retried).code).toBe(0);
   expect(ours(at)).toEqual([
-    expect.stringMatching(/ none [0-9a-f]{32} -->[^]*\n\nNo run: the merge request has been closed\.\n\nJob: /),
+    expect.stringMatching(
+      / none [0-9a-f]{32} -->[^]*\n\nNo run: the merge request has been closed\.\n\n\[Comment\]\(<\S+#note_1000>\) by `kim`\n\nJob: /,
+    ),
   ]);
 });
 
@@ -953,8 +962,9 @@ for (const [what, arrange, reason, instead = NEW_COMMENT] of TOLD) {
     expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
     expect((await respond(at, payload(note))).stdout).toBe("no run: this mention has already been answered\n");
     expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
-    expect(ours(at)[0]).toContain(`\n\nNo run: ${reason}`);
-    expect(ours(at)[0]).toEndWith(instead);
+    expect(texts(at)[0]).toContain(`\n\nNo run: ${reason}`);
+    expect(texts(at)[0]).toEndWith(instead);
+    expect(ours(at)[0]).toMatch(/\n\n\[Comment\]\(<https:\S+#note_1000>\) by `kim`\n$/);
   });
 }
 
@@ -1206,7 +1216,7 @@ test("the note of a start that the service refuses for now says that the run has
   at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 1_000 });
   await respond(at, payload(note), ["--timeout", "60"]);
   const [body = ""] = ours(at);
-  expect([body.includes("The run has not started yet. Do not ask again"), body.includes("Not started")]).toEqual([
+  expect([body.includes("The run has not started yet. Do not ask again"), body.includes("⏳ **Waiting**: ")]).toEqual([
     true,
     true,
   ]);
@@ -1489,7 +1499,7 @@ test("respond says about a run that the service no longer knows that it does not
   at.emulator.world.store.runs.delete(run?.id ?? "");
   const { code } = await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")));
   expect(code).toBe(0);
-  expect(ours(at)[1]?.trimEnd().split("\n\n").at(-1)).toMatch(
+  expect(texts(at)[1]?.trimEnd().split("\n\n").at(-1)).toMatch(
     new RegExp(
       `^The service no longer has run \`${run?.id}\` \\(\\[its note\\]\\(https://gitlab\\.example/acme/api/-/merge_requests/7#note_\\d+\\)\\)\\.$`,
     ),
@@ -1609,7 +1619,7 @@ test("status says what completes the note of a run that has just finished", asyn
     await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex status")), ["--schedule", schedule]);
     const text = `\n\nRun \`${runId}\` has finished ([its note](`;
     expect(ours(at)[1]).toContain(text);
-    expect(ours(at)[1]).toEndWith(`)). If its job was killed, ${what} adds its result to the note.\n`);
+    expect(texts(at)[1]).toEndWith(`)). If its job was killed, ${what} adds its result to the note.\n`);
   }
 });
 
@@ -1889,7 +1899,7 @@ test("a poll writes into the note of a run that the service no longer knows that
   expect(ownNote.body).toMatch(
     / ended [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nThe service no longer has run /,
   );
-  expect(ownNote.body).toEndWith(`run \`${run?.id}\`, so its result is unknown.\n`);
+  expect(texts(at)[0]).toEndWith(`run \`${run?.id}\`, so its result is unknown.\n`);
 });
 
 test("a note whose job had too little time speaks to the asker, and gets reaction and end when the run has ended", async () => {
@@ -1978,7 +1988,7 @@ test("a poll says nothing about a run in the note of a task that found no sandbo
   Object.assign(at.gitlab.threads.get("merge_requests/7") ?? {}, { state: "closed" });
   await at.clock.sleep(3_600_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
-  expect(ours(at)).toEqual([expect.stringMatching(
+  expect(texts(at)).toEqual([expect.stringMatching(
     / none [0-9a-f]{32} -->\n<!-- mogplex-requester 1 -->\n\nNo run: the merge request has been closed\.\n$/,
   )]);
 });
