@@ -43,7 +43,7 @@ export interface Io {
    */
   writeTerminal(text: string): void;
   readStdin(): Promise<string>;
-  /** @param links @default {"refuse"} with `maxBytes`, otherwise `"follow"` */
+  /** @param links By default, `refuse` with `maxBytes`, otherwise `follow`. */
   readFile(path: string, maxBytes?: number, links?: LinkRule, decoding?: DecodeRule): string | undefined;
   /** Symbolic links are left out. */
   folders(path: string): string[];

@@ -243,7 +243,7 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["the right of a user who does not exist", () => right({ id: 99, name: "nemo", isBot: null }, false)],
   ["the right of another account of that name", ({ writer }) => right({ ...userOf(writer), id: 99 }, false)],
   ["the right of a user, asked by one who is no administrator", async ({ writer, reviewer }) => ({
-    ...await right(userOf(writer), "Gitea shows the rights of users only to administrators of the repository"),
+    ...await right(userOf(writer), "Gitea shows users' permissions only to administrators of the repository"),
     token: reviewer.token,
   })],
   ["the right of a member of a team that writes code", async (world) => ({

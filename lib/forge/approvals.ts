@@ -172,7 +172,7 @@ export function notAPerson(
   return notPeople.some((each) => each.toLowerCase() === name.toLowerCase()) ? `${name} is listed as a bot` : null;
 }
 
-/** Names are compared only if a CI system does not provide an id. */
+/** A requester from a flag or from a CI variable may be known only by name. */
 function isSame(a: ForgeUser, b: ForgeUser): boolean {
   return a.id > 0 ? a.id === b.id : a.name.toLowerCase() === b.name.toLowerCase();
 }

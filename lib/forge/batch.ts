@@ -159,7 +159,7 @@ export class Forges {
         continue;
       }
       for (const [index, { url }] of batch.entries()) {
-        const outcome = outcomes[index] ?? { ok: false, reason: "it was not read", again: true };
+        const outcome = outcomes[index] ?? { ok: false, reason: "no result was returned", again: true };
         if (outcome.ok) facts.set(url, outcome.facts);
         else (outcome.again ? failed : refused).set(url, outcome.reason);
       }

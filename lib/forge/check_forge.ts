@@ -60,7 +60,7 @@ async function checkRights(
 ): Promise<Check> {
   const name = "rights";
   const list = await tried(users);
-  if (!list.ok) return failedWith(name, list.error, adviceOf(list.error, "Correct the names, or unset them"));
+  if (!list.ok) return failedWith(name, list.error, adviceOf(list.error, "Correct the names, or remove the list"));
   const { allowed, from } = list.value;
   if (allowed !== undefined) return await checkNames(threads, [...new Set(allowed)], from);
   const check = await tried(async () => {
@@ -70,7 +70,7 @@ async function checkRights(
   if (!check.ok) {
     const advice = threads.hidesRights === undefined
       ? "Give the token the permissions in SECURITY.md, or use --allow-users to list the users who can ask"
-      : "Use --allow-users to list the users who can ask (recommended), or give the token's user the rights in docs/ask.md";
+      : "Use --allow-users to list the users who can ask (recommended), or give the token's user the permissions in docs/ask.md";
     return failedWith(name, check.error, adviceFor(check.error, advice));
   }
   const hint = threads.hidesRights === undefined ? "" : "; listing the users in --allow-users is safer: docs/ask.md";
@@ -135,7 +135,7 @@ async function checkLabel(read: ForgeCheckOptions["label"], threads: Threads): P
   if (!answer.ok) {
     const advice = adviceFor(
       answer.error,
-      "Give the token the right to read issues, or check yourself whether the label exists",
+      "Give the token permission to read issues, or check yourself whether the label exists",
     );
     return unread(warning(name, failedWith(name, answer.error, advice).finding, advice));
   }
@@ -164,7 +164,7 @@ export async function checkBranch(threads: Threads, branch: string): Promise<Che
   const name = "branch";
   const answer = await tried(() => threads.branch(branch));
   if (!answer.ok) {
-    return failedWith(name, answer.error, adviceFor(answer.error, "Give the token the right to read the repository"));
+    return failedWith(name, answer.error, adviceFor(answer.error, "Give the token permission to read the repository"));
   }
   const quotedName = JSON.stringify(branch);
   if (answer.value === null) return skipped(name, `there is no branch ${quotedName} yet, or the token cannot see it`);
@@ -213,7 +213,7 @@ async function checkWorkflow(
   const unknown = follows("schedule", name);
   const looked = await tried(() => threads.workflow?.({ folders, first: /mogplex|respond/i, isIt: answersComments }));
   if (!looked.ok) {
-    const how = "Give the token the right to read the repository, or check the workflow yourself";
+    const how = "Give the token permission to read the repository, or check the workflow yourself";
     return [unread(warning(name, looked.error.message, how)), unread(unknown)];
   }
   if (looked.value === undefined) return [skipped(name, `workflows are not checked on ${threads.system}`), unknown];
@@ -252,7 +252,7 @@ function unlessPolled(check: Check, polls: ForgeSetup["polls"]): Check {
 }
 
 function withoutLabelEvents(polls: ForgeSetup["polls"]): string {
-  return (polls?.length ?? 0) > 0 ? "a label waits for the schedule" : "a label does not start a run";
+  return (polls?.length ?? 0) > 0 ? "a label is found only by the schedule" : "a label does not start a run";
 }
 
 function scheduleWord(cron: string): string {

@@ -10,7 +10,7 @@ interface GateCheckOptions {
   judge(): Promise<GateResult | undefined>;
 }
 
-const GIVE_RIGHTS = "Give the token the rights in docs/gate.md";
+const GIVE_RIGHTS = "Give the token the permissions in docs/gate.md";
 
 export async function checkGate({ isThere, open, judge }: GateCheckOptions): Promise<Check[]> {
   const names = ["rights", "status", "pull-request", "branch"];

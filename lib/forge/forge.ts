@@ -77,7 +77,7 @@ export interface ForgeNotes {
 }
 
 /**
- * The permissions that the token of a job needs, as clauses such as `the read:user and write:issue scopes`. Messages and documents must use these
+ * The permissions that the token of a job needs, as phrases such as `the read:user and write:issue scopes`. Messages and documents must use these
  * values.
  */
 export interface TokenNeeds {

@@ -15,7 +15,9 @@ export interface MergeReading {
   readonly baseCommit: string | null;
   readonly review: ReviewReading;
   readonly isCheckRequired: boolean | null;
-  /** Why the token might bypass rules that could not all be read, as a clause; `null` if the token cannot bypass rules, or if all rules were read. */
+  /**
+   * Why a token that can bypass rules must not merge, as a clause; `null` if the token cannot bypass rules, or if all rules were read and checked.
+   */
   readonly bypass: string | null;
   /**
    * Why the forge or the target's rules block the merge now, as a clause. Reasons that the facts or the review already show are not repeated. `null`

@@ -340,7 +340,7 @@ function checkToken(
   }
   // An HTTP header cannot contain any other characters.
   if (/^[\x21-\x7e]+$/.test(token) && !token.startsWith("$")) return { token, place };
-  throw new UnauthorizedError({ attempted, why: `the value of ${place} cannot be a token` });
+  throw new UnauthorizedError({ attempted, why: `the value of ${place} is not a valid token` });
 }
 
 // A token is sent only to the server of its forge, or to the host for which the user has chosen it.

@@ -197,7 +197,10 @@ export async function orNull<T>(promise: Promise<T>): Promise<T | null> {
 
 export function factsOf(name: string, outcome: PullRequestOutcome | undefined): PullRequestFacts {
   if (outcome?.ok === true) return outcome.facts;
-  throw new MogplexError({ attempted: `read ${name}`, why: outcome?.reason ?? "it was not read" }, "unavailable");
+  throw new MogplexError(
+    { attempted: `read ${name}`, why: outcome?.reason ?? "no result was returned" },
+    "unavailable",
+  );
 }
 
 export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"): string {

@@ -405,7 +405,7 @@ async function reviewOf(
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
   const reading = readingOf(pull, target, opinionsOf(reviews));
-  // Commits can only invalidate an approval, so the commits are read only if there is an approval.
+  // Commits can only invalidate an approval, so the commits are read only if the newest commit is approved.
   const mayCount = reading.opinions?.some(({ word, commit }) => word === "approved" && commit === reading.head);
   const commits = mayCount ? await commitsOf(client, address) : undefined;
   const writers = commits === undefined ? [] : commits?.writers ?? null;

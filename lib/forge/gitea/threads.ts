@@ -312,7 +312,7 @@ export class GiteaThreads implements Threads {
   }
 
   get #askingRights(): string {
-    return `read the rights of a user in ${this.#repository}`;
+    return `read a user's permissions in ${this.#repository}`;
   }
 
   async #permission(name: string): Promise<z.output<typeof permissionSchema> | MogplexError | null> {
@@ -322,7 +322,7 @@ export class GiteaThreads implements Threads {
       return await orNull(this.#client.get(attempted, path, permissionSchema));
     } catch (error) {
       if (!isRefused(error)) throw error;
-      const why = `${this.system} shows the rights of users only to administrators of the repository`;
+      const why = `${this.system} shows users' permissions only to administrators of the repository`;
       const advice =
         `${NAME_USERS}. An administrator's token with the read:repository scope also works, but ${TAKE_OVER}`;
       return new MogplexError({ attempted, why, advice }, "forbidden");

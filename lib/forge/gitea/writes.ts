@@ -89,7 +89,7 @@ async function merge(
 async function whyGone(client: ForgeClient, address: PullRequestAddress): Promise<string> {
   const pull = await client.getPullRequest(`read pull request ${address.url}`, pathOf(address), pullSchema);
   if (isUnread(pull)) return pull.reason;
-  if (pull.merged) return "somebody else has merged it";
+  if (pull.merged) return "someone else merged it";
   return pull.state === "open"
     ? "Gitea reports the pull request as missing, although it is open"
     : "it was closed without being merged";
@@ -215,7 +215,7 @@ async function me(client: ForgeClient): Promise<ForgeUser | null> {
   return user === undefined ? null : { id: user.id, name: user.login, isBot: null };
 }
 
-const REPOSITORY = 'the "write:repository" scope and the right to push';
+const REPOSITORY = 'the "write:repository" scope and permission to push';
 const ISSUE = 'the "write:issue" and "write:repository" scopes';
 
 export const GITEA_WRITES: ForgeWrites = {

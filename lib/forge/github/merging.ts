@@ -270,7 +270,7 @@ function blockedBy(node: Node, required: readonly string[]): string | null {
     state !== "green" && (isRequired === true || required.includes(name))
   );
   if (open !== undefined) return `the required check ${JSON.stringify(open.name)} has not passed`;
-  // For users who cannot bypass rules, GitHub shows BLOCKED if a required check is missing.
+  // GitHub shows BLOCKED for a missing check only to users who cannot bypass rules.
   const missing = required.find((name) => name !== WORKFLOWS && !checks.some((check) => check.name === name));
   if (missing !== undefined) return `the required check ${JSON.stringify(missing)} is missing`;
   // While a pull request is in the queue, GitHub's status describes the queue.

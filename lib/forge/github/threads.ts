@@ -310,7 +310,7 @@ export class GithubThreads implements Threads {
   async mayPush({ id, name }: ForgeUser): Promise<boolean> {
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
     const permission = await orNull(
-      this.#client.get(`read the rights of a user in ${this.#repository}`, path, permissionSchema),
+      this.#client.get(`read a user's permissions in ${this.#repository}`, path, permissionSchema),
     );
     // The name may now belong to another account.
     return permission !== null && permission.user?.id === id && MAY_PUSH.includes(permission.permission);

@@ -160,7 +160,7 @@ async function enqueue(client: ForgeClient, { address, commit }: MergeOrder): Pr
   const mutation = `mutation($id: ID!, $commit: GitObjectID!) {
   enqueuePullRequest(input: { pullRequestId: $id, expectedHeadOid: $commit }) { mergeQueueEntry { state } }
 }`;
-  const what = `put pull request ${address.url} into the merge queue`;
+  const what = `add pull request ${address.url} to the merge queue`;
   const { error } = await graph(client, what, mutation, { id: place.id, commit }, "once");
   return error === null ? { kind: "queued" } : refusal({ message: error });
 }
@@ -202,7 +202,7 @@ async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Pro
   const place = await queuePlace(client, address);
   if (place?.isQueued !== true) return false;
   const mutation = "mutation($id: ID!) { dequeuePullRequest(input: { id: $id }) { clientMutationId } }";
-  const what = `take pull request ${address.url} out of the merge queue`;
+  const what = `remove pull request ${address.url} from the merge queue`;
   await graph(client, what, mutation, { id: place.id }, "repeatable");
   return (await queuePlace(client, address))?.isQueued !== true;
 }

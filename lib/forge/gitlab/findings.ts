@@ -151,7 +151,7 @@ async function rightsOf(
   const rights = new Map<number, boolean>();
   for (const id of [...new Set(notes.map(({ author }) => author.id))].slice(0, MAX_USERS)) {
     const path = `/projects/${encodeURIComponent(repository)}/members/all/${id}`;
-    const member = await client.getShown(`read the rights of a reviewer of ${url}`, path, memberSchema);
+    const member = await client.getShown(`read a reviewer's permissions for ${url}`, path, memberSchema);
     rights.set(id, isPusher(member, id));
   }
   return rights;

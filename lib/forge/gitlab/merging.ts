@@ -85,7 +85,7 @@ async function withRights(
   const result: Opinion[] = [];
   for (const opinion of opinions) {
     const { id, name, isBot } = opinion.by;
-    const what = `read the rights of ${name}`;
+    const what = `read the permissions of ${name}`;
     // Lists of users do not show whether a user is a bot.
     const account = await client.getShown(what, `/users/${id}`, accountSchema);
     const by = { ...opinion.by, isBot: account?.id === id ? account.bot ?? isBot : isBot };

@@ -313,7 +313,7 @@ export class GitlabThreads implements Threads {
   async mayPush({ id }: ForgeUser): Promise<boolean> {
     const path = `${this.#path}/members/all/${id}`;
     const member = await orNull(
-      this.#client.get(`read the rights of a user in project ${this.#project}`, path, memberSchema),
+      this.#client.get(`read a user's permissions in project ${this.#project}`, path, memberSchema),
     );
     return isPusher(member, id);
   }

@@ -35,7 +35,7 @@ const projectSchema = z.lazy(() => z.object({ merge_trains_enabled: z.nullish(z.
 const versionSchema = z.lazy(() => z.object({ version: z.string() }));
 const carSchema = z.lazy(() => z.object({ status: z.string() }));
 
-const MERGE_NEED = 'the "api" scope and the right to merge into the target branch, usually the Maintainer role';
+const MERGE_NEED = 'the "api" scope and permission to merge into the target branch, usually the Maintainer role';
 
 function projectOf({ repository }: Pick<PullRequestAddress, "repository">): string {
   return `/projects/${encodeURIComponent(repository)}`;
@@ -156,7 +156,7 @@ async function progress(client: ForgeClient, address: PullRequestAddress): Promi
 
 async function leaveQueue(client: ForgeClient, address: PullRequestAddress): Promise<boolean> {
   return await client.call<boolean>({
-    what: `take merge request ${address.url} out of the merge train`,
+    what: `remove merge request ${address.url} from the merge train`,
     path: `${pathOf(address)}/cancel_merge_when_pipeline_succeeds`,
     method: "POST",
     write: "repeatable",
@@ -235,9 +235,7 @@ async function requestReview(
   const missing = users.filter((_, index) => !(now.reviewers ?? []).some(({ id }) => id === ids[index]));
   if (missing.length === 0) return "requested";
   return {
-    refused: `GitLab has not accepted ${
-      missing.join(", ")
-    }: without Premium, a merge request can have only one reviewer`,
+    refused: `GitLab did not accept ${missing.join(", ")}: without Premium, a merge request can have only one reviewer`,
   };
 }
 

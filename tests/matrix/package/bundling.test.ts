@@ -64,7 +64,7 @@ test("component, dashboard and action carry only the forges that their jobs can 
   const forges = {
     GitHub: "api.github.com",
     GitLab: "/-/merge_requests/",
-    Gitea: "shows the rights of users only to administrators",
+    Gitea: "shows users' permissions only to administrators",
   };
   const programs = {
     "mogplex.mjs": ["GitHub", "GitLab", "Gitea"],

@@ -77,7 +77,7 @@ test.each<[string, "merge" | "squash" | "rebase", Prepared, string | null | unde
 
 test.each<[string, Prepared, string]>([
   ["a closed one", pull({ state: "closed" }), "it was closed without being merged"],
-  ["one that somebody else has merged", pull({ merged: true, merge_commit_sha: SHA }), "somebody else has merged it"],
+  ["one that somebody else has merged", pull({ merged: true, merge_commit_sha: SHA }), "someone else merged it"],
   ["an open one", pull(), "Gitea reports the pull request as missing, although it is open"],
   ["a deleted one", GONE, "not found on Gitea: it was deleted, or this token cannot see it"],
   ["one that the token may not see any more", [403, { message: "no" }], "this token has no read access"],

@@ -205,7 +205,7 @@ test.each<[Prepared[], string[], unknown]>([
   [[[200, []]], [], { refused: 'GitLab has no user "ann"' }],
   [[], ["web"], { refused: "GitLab requests reviews only from people, not from groups" }],
   [[[200, [ann]], request({ reviewers: [kim] }), request({ reviewers: [kim] })], [], {
-    refused: "GitLab has not accepted ann: without Premium, a merge request can have only one reviewer",
+    refused: "GitLab did not accept ann: without Premium, a merge request can have only one reviewer",
   }],
 ])("PullRequestWriter.requestReview() reports whom GitLab does not accept: %j", async (answers, teams, outcome) => {
   const { writer } = writesWorld("gitlab", answers);

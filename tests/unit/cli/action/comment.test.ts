@@ -127,7 +127,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
     ],
     [{ "github-token": "" }, {}, "Cannot write a comment on pull request #7: input github-token is empty"],
     [{ "github-token": TOKEN }, {}, "input github-token holds the Mogplex token, which is not sent to GitHub"],
-    [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
+    [{ "github-token": "two words" }, {}, "the value of input github-token is not a valid token"],
     [
       {},
       { GITEA_ACTIONS: "true" },

@@ -314,8 +314,8 @@ test("neither the token of Mogplex nor what cannot be a token is sent to GitLab"
       { MOGPLEX_NOTE_TOKEN_VARIABLE: "MOGPLEX_API_KEY" },
       "variable MOGPLEX_API_KEY holds the Mogplex token, which is not sent",
     ],
-    [{ GITLAB_TOKEN: "$MY_TOKEN" }, "the value of variable GITLAB_TOKEN cannot be a token"],
-    [{ GITLAB_TOKEN: "glpat-a\nb" }, "the value of variable GITLAB_TOKEN cannot be a token"],
+    [{ GITLAB_TOKEN: "$MY_TOKEN" }, "the value of variable GITLAB_TOKEN is not a valid token"],
+    [{ GITLAB_TOKEN: "glpat-a\nb" }, "the value of variable GITLAB_TOKEN is not a valid token"],
   ];
   for (const [env, words] of odd) {
     const { code, stderr, gitlab } = await job({ env });

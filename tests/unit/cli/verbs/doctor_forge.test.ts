@@ -71,7 +71,7 @@ const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name
       gitlab.schedules = [POLL];
     },
     "trigger",
-    "warning: the webhook has no Issues events, so a label waits for the schedule",
+    "warning: the webhook has no Issues events, so a label is found only by the schedule",
   ],
   [(gitlab) => gitlab.hooks = [{ url: URL, note_events: true, issues_events: true }], "trigger", "ok: "],
   [

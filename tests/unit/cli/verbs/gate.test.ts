@@ -560,7 +560,7 @@ test("doctor --for gate exits as the gate would without a token, and when the to
   const { code, rights } = await doctor(blind);
   expect([code, rights]).toMatchObject([65, {
     state: "failed",
-    advice: "Give the token the rights in docs/gate.md in the toolkit",
+    advice: "Give the token the permissions in docs/gate.md in the toolkit",
   }]);
 });
 

@@ -184,7 +184,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
   };
   expect(await read("rights", notAdmin)).toMatchObject({
     state: "failed",
-    finding: expect.stringContaining("Gitea shows the rights of users only to administrators of the repository"),
+    finding: expect.stringContaining("Gitea shows users' permissions only to administrators of the repository"),
     advice:
       "Use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended). An " +
       "administrator's token with the read:repository scope also works, but then everyone who can push can become " +
@@ -195,7 +195,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     "--for",
     "respond",
   ]);
-  expect(forgejo.stdout).toContain("Forgejo shows the rights of users only to administrators of the repository");
+  expect(forgejo.stdout).toContain("Forgejo shows users' permissions only to administrators of the repository");
   expect(forgejo.stdout).not.toContain("Gitea");
   // Gitea has no setting for the variables of a pipeline, so this is the check of the job's own.
   expect(await check("variables", {})).toBe("ok: MOGPLEX_API_KEY, MOGPLEX_REPO_ID");

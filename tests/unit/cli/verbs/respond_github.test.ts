@@ -385,7 +385,7 @@ const WORKFLOWS: readonly (readonly [what: string, text: string, words: string])
   [
     "comments alone",
     EXAMPLE.replace(/ {2}issues:\n.*\n/, ""),
-    'warning: ".github/workflows/a.yml" has no event "issues", so a label waits for the schedule',
+    'warning: ".github/workflows/a.yml" has no event "issues", so a label is found only by the schedule',
   ],
   [
     "comments alone, without a schedule",

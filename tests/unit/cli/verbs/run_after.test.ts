@@ -444,7 +444,7 @@ test("run --after with an address on the job's own server says what is wrong wit
   for (
     const [token, why, code] of [
       ["", "variable GITLAB_TOKEN is empty", 64],
-      ["a b", "the value of variable GITLAB_TOKEN cannot be a token", 64],
+      ["a b", "the value of variable GITLAB_TOKEN is not a valid token", 64],
       ["/builds/acme/api.tmp/GITLAB_TOKEN", "variable GITLAB_TOKEN is of type File", 2],
       [TOKEN, "variable GITLAB_TOKEN holds the Mogplex token", 2],
     ] as const
