@@ -188,7 +188,7 @@ test("doctor --for respond finds on Gitea a missing scope, names and a label, wi
     advice:
       "Use --allow-users or the variable MOGPLEX_RESPOND_ALLOW_USERS to list the users who can ask (recommended). An " +
       "administrator's token with the read:repository scope also works, but then everyone who can push can become " +
-      "an administrator: docs/ask.md in the toolkit",
+      "an administrator (see docs/ask.md in the toolkit)",
   });
   const forgejo = await respond({ GITEA_TOKEN, FORGEJO_ACTIONS: "true" }, { ...ORGANISATION, ...notAdmin }, [
     "doctor",
