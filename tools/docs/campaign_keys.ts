@@ -142,7 +142,8 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "success": { description: "When an item succeeds." },
   "limits.parallel": { description: "Maximum number of runs at the same time. The service allows 3 per user." },
   "limits.attempts": {
-    description: "Maximum number of attempts for an item. It is started again if its agent failed or took too long.",
+    description:
+      "Maximum number of attempts for an item. It is started again if its run failed, took too long, or did not meet `success.require`.",
   },
   "limits.run-timeout|2": { pattern: "^(?:[0-9]+[hms]?)+$" },
   "limits.run-timeout": {
@@ -179,7 +180,8 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "limits": { description: "Limits of the campaign." },
   "canary.size": { description: "Number of items to start first." },
   "canary.gate": {
-    description: "When the other items start: as soon as all canary items have succeeded, or when a person approves.",
+    description:
+      "When the other items start. `automatic`: once every canary item has succeeded, needed no change or was skipped. `manual`: when a person approves.",
   },
   "canary": { description: "Starts a few items first; the others wait for them. Default: none." },
   "windows[]": {
