@@ -229,10 +229,11 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
   return undefined;
 }
 
-// Variables that decide where the token is sent, which certificates are trusted, which program is started, or which files are written: the
-// `MOGPLEX_…` variables, the variables of Bun, and the variables of proxies and certificates. `steeringName` adds the variables that identify a CI
-// system.
-const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
+// Variables that decide where the token or a trace is sent, which certificates are trusted, which program is started, or which files are written: the
+// `MOGPLEX_…` variables, the variables of Bun, and the variables of proxies, certificates and trace collectors. `steeringName` adds the variables that
+// identify a CI system.
+const STEERING =
+  /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*|otel_exporter_otlp_.*)$/i;
 
 // A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as spaces, treats `\r` as the end of a line, and also
 // accepts the `=` or `:` on a later line. The expression may match more than Bun does.

@@ -21,6 +21,7 @@ test("guardCheckout() refuses a .env of the checkout that sets the origin when B
     [".env", "BUN_CONFIG_VERBOSE_FETCH=curl", "BUN_CONFIG_VERBOSE_FETCH"],
     [".env", "MOGPLEX_MODE=YOLO", "MOGPLEX_MODE"],
     [".env", "GITHUB_STEP_SUMMARY=/home/ci/.profile", "GITHUB_STEP_SUMMARY"],
+    [".env", "OTEL_EXPORTER_OTLP_ENDPOINT=https://evil.example", "OTEL_EXPORTER_OTLP_ENDPOINT"],
   ];
   for (const [file, text, name] of hostile) {
     expect(() => guard(fakeIo({ env: CI, files: { [file]: text } }), "bun/1.4.5", [])).toThrow(
