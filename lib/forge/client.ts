@@ -77,7 +77,7 @@ const WRITE_CALL_MS = 15 * 60_000;
 const WRITE_PAUSE_MS = 1_000;
 /** Wait times while a forge determines whether a pull request can be merged. Reading the pull request triggers this check. */
 export const MERGE_CHECK_WAITS_MS: readonly number[] = [2_000, 4_000];
-/** The wait if the response to an exceeded rate limit does not specify a time. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+/** How long to wait if the response to an exceeded rate limit specifies no time. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
 const PARTS_MS = 5 * 60_000;

@@ -35,7 +35,7 @@ interface Judged extends Pick<GateResult, "state" | "text"> {
 
 const clauseOf = (state: GateState, reason: string) => `${state.replace("-", " ")}: ${reason}`;
 
-/** Longest text of a status. Source: GitHub, REST reference, "Create a commit status". */
+/** Maximum length of the text of a status. Source: GitHub, REST reference, "Create a commit status". */
 const MAX_TEXT = 140;
 
 /** The status is `success` or `pending`, but never a failure, because agents would try to fix a failed check. */
