@@ -68,7 +68,7 @@ export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 /**
  * Why nothing more is started now.
  * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
- * - `refused`: the service refused a start, and reported when it will accept the next one.
+ * - `refused`: the service refused or could not process starts, so starts are paused.
  * - `user-starts`: the service refused a start because all starts of the user are used up, including starts outside the campaign.
  * - `unanswered`: the last start had no response, so an agent may be running unnoticed.
  * - `parallel`: as many runs are active as `limits.parallel` allows.

@@ -116,12 +116,12 @@ function renderCampaignJson(view: CampaignView): string {
  */
 const MARKS: Readonly<Record<ItemState, readonly [mark: Mark | null, meaning: string]>> = {
   "needs-input": ["error", "The run needs an answer"],
-  unknown: ["error", "The run succeeded; nothing shows whether it produced what the file requires"],
+  unknown: ["error", "Nothing shows whether the run produced what the file requires"],
   conflict: ["error", "The idempotency key belongs to another request"],
   failed: ["failure", "The run failed, or did not produce what the file requires"],
   overdue: ["failure", "The run took longer than limits.run-timeout and was cancelled"],
-  cancelled: ["error", "Somebody cancelled the run"],
-  invalid: ["error", "The service refuses the request, or does not know the repository"],
+  cancelled: ["error", "The run was cancelled"],
+  invalid: ["error", "The service refuses the request, or does not know the repository or the run"],
   skipped: ["skipped", "Skipped"],
   succeeded: [null, "Succeeded"],
   unchanged: [null, "No change was needed"],

@@ -22,12 +22,12 @@ export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unc
  * - `succeeded`: the run succeeded and met the requirement.
  * - `unchanged`: no change was needed.
  * - `failed`: the agent failed, or the requirement was not met.
- * - `unknown`: the run succeeded, but nothing shows whether it met the requirement.
- * - `cancelled`: someone else cancelled the run.
+ * - `unknown`: nothing shows whether the run met the requirement, or whether the start began a run.
+ * - `cancelled`: the run was cancelled, for example with `campaign stop --cancel`.
  * - `needs-input`: the run is waiting for a person.
  * - `overdue`: the run took longer than `run-timeout`, and the campaign cancelled it.
  * - `conflict`: the item's key belongs to another request.
- * - `invalid`: the service refuses the request, or does not know the repository.
+ * - `invalid`: the service refuses the request, or does not know the repository or the run.
  * - `skipped`: a person skipped the item, or it was removed from the list before it was started.
  */
 export type ItemVerdict =
@@ -50,8 +50,8 @@ export const OPEN_STATES: readonly OpenState[] = ["running", "starting", "quota"
  * - `waiting`: the item has not been started, or will be started again.
  * - `starting`: its start was sent, but no response is recorded, so an agent may be running.
  * - `running`: its run has not ended.
- * - `quota`: its last start was refused because of a limit.
- * - `service`: its last start failed because of the service or the network, and did not begin a run.
+ * - `quota`: its last start was refused because of a limit, or its run got no sandbox.
+ * - `service`: its last start failed because of the service or the network, and no agent was started.
  */
 export type OpenState = "running" | "starting" | "quota" | "service" | "waiting";
 
@@ -129,8 +129,8 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
  * The state of a campaign:
  *
  * - `planned`: no wave has run yet.
- * - `running`: runs are open.
- * - `waiting`: nothing is running, and the next start waits for a quota, a window, a sandbox or the next wave.
+ * - `running`: runs are active.
+ * - `waiting`: no run is active. The next start waits for a quota, a window, a sandbox or the next wave, or a run needs an answer.
  * - `gated`: nothing is started until a person approves.
  * - `stopping`: nothing more is started, but runs are still open.
  * - `stopped`: nothing is running, and nothing will start.
