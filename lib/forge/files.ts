@@ -142,7 +142,7 @@ function placesOf(options: FilesOptions, { name, origin, forge: kind }: WantedRe
   if (ofJob && isOwn) return [...local, ofJob];
   const places: Place[] = forges.flatMap((forge) => {
     const host = forge.tokenHost(env);
-    if (host === undefined || tokenAt(options, forge, host, forges) === undefined) return [];
+    if (host === undefined || tokenAt(options, forge, host, { all: forges, use: "files" }) === undefined) return [];
     return [ofJob?.forge === forge && hostOf(ofJob.origin) === host ? ofJob : { origin: `https://${host}`, forge }];
   });
   const named = hosts.map(hostIn);
@@ -200,7 +200,7 @@ function waysOf(options: FilesOptions, { name, isNamed = false }: WantedReposito
   const ways: Way[] = [];
   const job = forgeOfJob(forges, ciSystem);
   const isJob = job !== undefined && job === forge && job.job.host(env) === host;
-  const token = forge && tokenAt(options, forge, host, allForges(options));
+  const token = forge && tokenAt(options, forge, host, { all: allForges(options), use: "files" });
   const hasToken = token !== undefined && !(token instanceof MogplexError);
   const apiOf = (each: FileForge) => isJob ? job.job.api(env) : each.api(origin);
   if (forge?.files !== undefined && token !== undefined) {

@@ -83,6 +83,8 @@ export interface ForgeNotes {
 export interface TokenNeeds {
   readonly respond: string;
   readonly note: string;
+  /** `--after` and `--fix`. */
+  readonly followUp: string;
   readonly gate: string;
   readonly status: string;
 }

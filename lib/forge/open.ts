@@ -63,7 +63,7 @@ export function jobUser(
   return { host, name, id: Number.isSafeInteger(id) && id > 0 ? id : null };
 }
 
-export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond"): OpenForge {
+export function openForge(options: OpenOptions, use: keyof TokenNeeds): OpenForge {
   const { forges, env, ciSystem } = options;
   const forge = forgeOfJob(forges, ciSystem);
   if (forge === undefined) {
@@ -101,6 +101,9 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds = "respond
     workflowFolders: job.workflowFolders?.(ciSystem),
   };
 }
+
+/** `files` is a use of {@linkcode FileForge.files}, whose needs are the same outside a job. */
+type TokenUse = keyof TokenNeeds | "files";
 
 export interface JobNotePlace {
   readonly place: NotePlace;
@@ -165,7 +168,7 @@ function mayLink(url: string, job: ForgeJob, env: ReadEnv): boolean {
   return isPull(url, job.pullsAt(env)) || !job.linkHosts(env).includes(hostnameOf(url));
 }
 
-export function openForgeAt(options: OpenOptions, address: PullRequestAddress, use?: keyof TokenNeeds): Threads {
+export function openForgeAt(options: OpenOptions, address: PullRequestAddress, use: keyof TokenNeeds): Threads {
   const { forge, client } = openAt(options, address, use);
   const { origin, repository } = address;
   return threadsOf(forge, client, { origin, repository });
@@ -194,21 +197,22 @@ export function openPull(
   };
 }
 
-function adviceOf({ needs, tokenLine, noteAdvice }: ForgeJob, use: keyof TokenNeeds, isSet: boolean): string {
+function adviceOf({ files, job }: OfJob<FileForge>, use: TokenUse, isSet: boolean): string {
+  const { needs, tokenLine, noteAdvice } = job;
   if (use === "note" && noteAdvice !== undefined) return noteAdvice;
   const put = isSet || tokenLine === undefined ? "put a token there" : `add "${tokenLine}" to the env of the step`;
-  return `${put}, with ${needs[use]}`;
+  return `${put}, with ${use === "files" ? files?.needs : needs[use]}`;
 }
 
 function openAt(
   options: OpenOptions,
   { forge: name, host, origin }: PullRequestAddress,
-  use?: keyof TokenNeeds,
+  use: keyof TokenNeeds,
 ): Omit<OpenPull, "address"> {
   const { forges, env, world } = options;
   const forge = forges.find((each) => each.name === name);
   if (forge === undefined) throw new Error(`Cannot open an unknown forge: ${name}`);
-  const token = tokenAt(options, forge, host, options.forges, use);
+  const token = tokenAt(options, forge, host, { use });
   if (token instanceof MogplexError) throw token;
   if (token === undefined) {
     const { variable } = forge;
@@ -254,8 +258,7 @@ export function tokenAt(
   options: TokenOptions,
   forge: TokenForge,
   host: string,
-  all: readonly TokenForge[] = options.forges,
-  use?: keyof TokenNeeds,
+  { all = options.forges, use }: { all?: readonly TokenForge[]; use: TokenUse },
 ): ForgeToken | MogplexError | undefined {
   const { forges, env, ciSystem, hosts } = options;
   const jobForge = forgeOfJob(forges, ciSystem);
@@ -276,7 +279,7 @@ function shortName({ notes }: Forge, number: number): string | undefined {
 function tokenOrProblem(
   options: TokenOptions,
   forge: OfJob<FileForge>,
-  use: keyof TokenNeeds = "respond",
+  use: TokenUse,
 ): ForgeToken | MogplexError {
   try {
     return jobToken(options, forge, { attempted: ATTEMPTED, use });
@@ -289,13 +292,14 @@ function tokenOrProblem(
 
 function jobToken(
   { env, tokenInstead, isMogplex }: TokenOptions,
-  { system, job }: OfJob<FileForge>,
-  { attempted, use, inputAdvice }: { attempted: string; use: keyof TokenNeeds; inputAdvice?: string | undefined },
+  forge: OfJob<FileForge>,
+  { attempted, use, inputAdvice }: { attempted: string; use: TokenUse; inputAdvice?: string | undefined },
 ): ForgeToken {
+  const { system, job } = forge;
   const variable = job.tokenVariable(env);
   const instead = tokenInstead?.(variable);
   const text = instead?.token ?? env(variable);
-  const advice = adviceOf(job, use, text !== undefined);
+  const advice = adviceOf(forge, use, text !== undefined);
   return checkToken(text, {
     ...{ attempted, system, isMogplex },
     advice: instead === undefined ? advice : inputAdvice ?? advice,

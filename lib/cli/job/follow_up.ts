@@ -133,10 +133,11 @@ function namedBy(context: Context, after: string): Named {
 
 async function pullOf(context: Context, after: string, named: Named): Promise<{ threads: Threads; number: number }> {
   if ("address" in named) {
-    return { threads: openForgeAt(openOptions(context), named.address), number: named.address.number };
+    return { threads: openForgeAt(openOptions(context), named.address, "followUp"), number: named.address.number };
   }
-  if ("number" in named) return { threads: openJobForge(context).threads, number: named.number };
-  return await pullOfRun(context, openJobForge(context), { runId: named.runId, value: JSON.stringify(after) });
+  const forge = openJobForge(context, { use: "followUp" });
+  if ("number" in named) return { threads: forge.threads, number: named.number };
+  return await pullOfRun(context, forge, { runId: named.runId, value: JSON.stringify(after) });
 }
 
 async function pullOfRun(

@@ -1,6 +1,7 @@
 import type { Check } from "../../check.ts";
 import { readAddress } from "../../forge/address.ts";
 import { checkForge } from "../../forge/check_forge.ts";
+import type { TokenNeeds } from "../../forge/forge.ts";
 import { forgeOfJob, type OpenForge, openForge, type OpenOptions } from "../../forge/open.ts";
 import type { OnNotice } from "../../notice.ts";
 import { listNames } from "../../respond/rights.ts";
@@ -29,10 +30,13 @@ export function openOptions(
   };
 }
 
-export function openJobForge(context: Context, onNotice?: OnNotice): OpenForge {
+export function openJobForge(
+  context: Context,
+  { use, onNotice }: { use: keyof TokenNeeds; onNotice?: OnNotice },
+): OpenForge {
   // This call resolves and masks the Mogplex token, which must not be sent to a forge.
   context.connection();
-  return openForge(openOptions(context, onNotice));
+  return openForge(openOptions(context, onNotice), use);
 }
 
 export function checkJobForge(context: Context): Promise<Check[]> {
@@ -40,7 +44,7 @@ export function checkJobForge(context: Context): Promise<Check[]> {
   return checkForge({
     isCi,
     agent: option(MENTION_NAME) ?? MENTION_WORD,
-    open: () => openJobForge(context, noteWaits(context)),
+    open: () => openJobForge(context, { use: "respond", onNotice: noteWaits(context) }),
     users() {
       const lists = readUserLists(context);
       return { allowed: commonUsers(lists), from: listNames(lists) };

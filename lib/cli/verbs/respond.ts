@@ -134,7 +134,7 @@ function jobOf(program: Context, context: Context): RespondJob {
     clock,
     platform,
     writer,
-    openForge: () => openJobForge(program, onWait),
+    openForge: () => openJobForge(program, { use: "respond", onNotice: onWait }),
     // Reading the token sends no request, so no warning is needed.
     token: program.connection().token,
     openService: (timeoutMs) => openOneShot(context, timeoutMs),

@@ -43,6 +43,7 @@ export const GITEA_BASE: FileForge = {
     needs: {
       respond: GITEA_TOKEN_NEEDS,
       note: GITEA_TOKEN_NEEDS,
+      followUp: "the read:issue and read:repository scopes",
       gate: `the read:user, read:issue and read:repository scopes, ${ADMINISTRATOR}`,
       status: `the read:user, read:issue and write:repository scopes, ${ADMINISTRATOR}`,
     },

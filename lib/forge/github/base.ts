@@ -23,6 +23,7 @@ export const GITHUB_BASE: FileForge = {
     needs: {
       respond: "the permissions contents: read, checks: read, issues: write and pull-requests: write",
       note: GITHUB_TOKEN_NEEDS,
+      followUp: "the permissions checks: read, contents: read, pull-requests: read and statuses: read",
       gate: "the permissions contents: read, checks: read and pull-requests: read",
       status: "the permissions contents: read, checks: read, pull-requests: read and statuses: write",
     },

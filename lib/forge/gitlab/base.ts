@@ -16,6 +16,9 @@ const API = "CI_API_V4_URL";
 /** Setting that contains the name of the variable with the token of a job. */
 const NAMING = "MOGPLEX_NOTE_TOKEN_VARIABLE";
 
+/** Source: GitLab, "Roles and permissions": merge requests, their comments, the logs of jobs, and files. */
+const READ = 'the "read_api" scope and the Reporter role';
+
 export const GITLAB_BASE: FileForge = {
   name: GITLAB_ADDRESS.name,
   system: "GitLab",
@@ -27,7 +30,7 @@ export const GITLAB_BASE: FileForge = {
   address: GITLAB_ADDRESS,
   // Source: GitLab, "REST API", "Make a REST API call".
   api: (origin) => `${origin}/api/v4`,
-  files: { needs: 'the "read_api" scope and the Reporter role', open: gitlabFiles },
+  files: { needs: READ, open: gitlabFiles },
   job: {
     ciSystems: ["gitlab"],
     // Source: GitLab, "Predefined CI/CD variables".
@@ -42,6 +45,7 @@ export const GITLAB_BASE: FileForge = {
     needs: {
       respond: 'the "api" scope and the Developer role',
       note: GITLAB_TOKEN_NEEDS,
+      followUp: READ,
       gate: 'the "read_api" scope and the Developer role',
       status: 'the "api" scope and the Developer role',
     },

@@ -215,8 +215,8 @@ test("openForge() names the systems whose jobs it knows when there is no job, or
       "jenkins jobs do not run on a supported forge",
     ]]
   ) {
-    expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" })).toThrow(why);
-    expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }))
+    expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }, "respond")).toThrow(why);
+    expect(() => openForge({ ...options, ...rest, ciSystem: ciSystem ?? "" }, "respond"))
       .toThrow("run the command in a job on GitHub, GitLab, Gitea or Forgejo");
   }
 });
@@ -228,7 +228,7 @@ test("openForge() and openJobNote() say which part a forge lacks", () => {
   }));
   const options = { forges: [bare], env: (name: string) => env.get(name), world: { clock: virtualClock() } };
   const job = { ...options, ciSystem: "github", isMogplex: () => false, readFile: () => "" };
-  expect(() => openForge(job)).toThrow("Cannot access the forge: mentions and follow-ups are not supported on GitHub");
+  expect(() => openForge(job, "respond")).toThrow("Cannot access the forge: mentions and follow-ups are not supported on GitHub");
   expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: notes are not supported on GitHub");
 });
 
@@ -250,7 +250,7 @@ test("openForge() and openJobNote() let a note on GitLab link merge requests of 
     "https://gitlab.example.com/acme/web/-/settings",
     "https://github.com/acme/web/pull/7",
   ];
-  for (const opened of [openForge(job), openJobNote(job, { number: 8 })]) {
+  for (const opened of [openForge(job, "respond"), openJobNote(job, { number: 8 })]) {
     expect(addresses.map((address) => opened?.mayLink(address))).toEqual([true, false, false, true]);
   }
 });

@@ -58,6 +58,7 @@ function withFlag(cell: string, has: boolean): string {
 const ROWS: readonly (readonly [use: string, needs: keyof TokenNeeds, hasFlag: boolean])[] = [
   ["run", "note", false],
   ["respond", "respond", false],
+  ["--fix", "followUp", false],
   ["gate", "gate", false],
   ["gate", "status", true],
 ];

@@ -443,7 +443,11 @@ test("run --after takes an address, in a job of its own server and outside of a 
 test("run --after with an address on the job's own server says what is wrong with the token of the job", async () => {
   for (
     const [token, why, code] of [
-      ["", "variable GITLAB_TOKEN is empty", 64],
+      [
+        "",
+        'variable GITLAB_TOKEN is empty; put a token there, with the "read_api" scope and the Reporter role',
+        64,
+      ],
       ["a b", "the value of variable GITLAB_TOKEN is not a valid token", 64],
       ["/builds/acme/api.tmp/GITLAB_TOKEN", "variable GITLAB_TOKEN is of type File", 2],
       [TOKEN, "variable GITLAB_TOKEN holds the Mogplex token", 2],
