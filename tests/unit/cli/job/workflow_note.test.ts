@@ -152,7 +152,9 @@ test("run --follow --note writes no comment in an event without a pull request",
     const { code, forge, stdout } = await job("GITEA_ACTIONS", { event });
     expect([code, forge.requests]).toEqual([0, []]);
     // A runtime that may not read the file, for one.
-    expect(stdout).toContain("\n::warning title=The comment was not written::Cannot find the pull request: the file in GITHUB_EVENT_PATH cannot be read");
+    expect(stdout).toContain(
+      "\n::warning title=The comment was not written::Cannot find the pull request: the file in GITHUB_EVENT_PATH cannot be read",
+    );
   }
 });
 
