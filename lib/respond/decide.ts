@@ -30,7 +30,7 @@ import {
   newsOf,
   stopOf,
 } from "./mark.ts";
-import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention } from "./mention.ts";
+import { type Ask, hasMoreThanStop, isOnlyCommand, mayMention, readMention, wantsRun } from "./mention.ts";
 import { lastTaskQuote, leftOutOf, MAX_TASK, NOTES_UNSEEN, promptOf, type Told, whoMayAsk } from "./prompt.ts";
 import { Rights } from "./rights.ts";
 import {
@@ -379,8 +379,7 @@ export class Decider {
     const mentions: ThreadComment[] = [];
     for (const comment of comments.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
-      const kind = readMention(comment.text, this.#world.settings.name)?.kind ?? "unsure";
-      if (!["task", "fix", "again"].includes(kind) || !await hasRight(comment.author)) continue;
+      if (!wantsRun(readMention(comment.text, this.#world.settings.name)) || !await hasRight(comment.author)) continue;
       if (!isAnsweredByOther(comments, me, seal, comment)) mentions.push(comment);
     }
     return mentions;

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { lookup } from "../lookup.ts";
 import { type Fix, FIXES } from "../run/fix.ts";
 import { plainText } from "../text/plain_text.ts";
 
@@ -36,7 +35,14 @@ const FILLERS =
 const STOPS = ["stop", "cancel", "abort", "halt"];
 /** Words that mean a stop only if the comment contains no other words: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
-const COMMANDS = { again: "again", retry: "again", rerun: "again", help: "help", status: "status" } as const;
+/** Verbs that mean `again`. They are also ordinary verbs, as in `retry the upload three times`. */
+const REPEAT_VERBS = ["retry", "rerun"];
+/** Words that are commands only if the comment contains no other words. */
+const COMMANDS: ReadonlyMap<string, "again" | "help" | "status"> = new Map([
+  ...["again", ...REPEAT_VERBS].map((word) => [word, "again"] as const),
+  ["help", "help"],
+  ["status", "status"],
+]);
 const GREETINGS = [...FILLERS, ..."hi hello dear cc ping fyi attention and also".split(" ")];
 /** Limits the number of mentions checked per line. Without a limit, untrusted text could require quadratic time. */
 const MAX_MENTIONS = 10;
@@ -67,10 +73,17 @@ const FIX_WORDS: Readonly<Record<Fix, Readonly<Record<"names" | "more" | "otherN
   },
   conflict: { names: ["conflict", "conflicts"], more: ["merge"], otherNames: [], otherVerbs: ["resolve"] },
 };
-/** The beginning of a task that changes the last task. `retry` is also an ordinary verb, as in `retry the upload three times`. */
-const AFTER_LAST = /^\W{0,3}(?:please,?\s+)?(?:again(?![\w-])|retry(?:\s*[,:;.!]|\s+(?:but|and)\b))/i;
+const REPEAT_VERB = `(?:${REPEAT_VERBS.join("|")})`;
+/** The beginning of a task that changes the last task. */
+const AFTER_LAST = new RegExp(
+  `^\\W{0,3}(?:please,?\\s+)?(?:again(?![\\w-])|${REPEAT_VERB}(?:\\s*[,:;.!]|\\s+(?:but|and)\\b))`,
+  "i",
+);
 /** The beginning of a task that can only be a change to the last task. `again, the build fails` may also be a new task. */
-const NEEDS_LAST = /^\W{0,3}(?:please,?\s+)?(?:again|retry)[\s,:;.!]+(?:but|with|without)\b/i;
+const NEEDS_LAST = new RegExp(
+  `^\\W{0,3}(?:please,?\\s+)?(?:again|${REPEAT_VERB})[\\s,:;.!]+(?:but|with|without)\\b`,
+  "i",
+);
 /** Signs of a path, code or a reference. For example, `fix tests/build` is about files. */
 const REFERENCE = /[/\\#@`_<>=]/;
 /** Words that do not change the meaning of a stop, as in `stop working on it for now`. */
@@ -205,10 +218,10 @@ function askOf(text: string): Ask {
   if (more.length === 0 && STOPS_ALONE.includes(first)) return { kind: "stop", word: first };
   const words = wordsOf(task);
   // A comment that contains only commands, such as `help, stop`, is a stop and not a task.
-  const isOnlyCommands = words.every((word) => [...STOPS, ...Object.keys(COMMANDS), "and", "then"].includes(word));
+  const isOnlyCommands = words.every((word) => [...STOPS, ...COMMANDS.keys(), "and", "then"].includes(word));
   if (isOnlyCommands && words.some((word) => STOPS.includes(word))) return { kind: "stop" };
   const [verb = "", ...others] = words;
-  const command = others.length === 0 ? lookup(COMMANDS, verb) : undefined;
+  const command = others.length === 0 ? COMMANDS.get(verb) : undefined;
   if (command !== undefined) return { kind: command };
   return fixOf(verb, others, task) ?? explainedFix(top, task, wordsOf(top)) ??
     {
@@ -250,5 +263,11 @@ export function hasMoreThanStop(text: string, name: string): boolean {
 
 export function isOnlyCommand(text: string, name: string): boolean {
   const isFirst = text.trimStart().toLowerCase().startsWith(`@${name.toLowerCase()}`);
-  return isFirst && ["again", "status", "help"].includes(readMention(text, name)?.kind ?? "");
+  const kind = isFirst ? readMention(text, name)?.kind : undefined;
+  return [...COMMANDS.values()].some((each) => each === kind);
+}
+
+/** Whether a mention asks for a run. */
+export function wantsRun(ask: Ask | null): boolean {
+  return ask !== null && ["task", "fix", "again"].includes(ask.kind);
 }

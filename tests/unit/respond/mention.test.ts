@@ -107,14 +107,16 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex：stop，分支错了", { kind: "stop" }],
   ["@mogplex！stop", { kind: "stop" }],
   ["@mogplex again", { kind: "again" }],
-  ...["again, but without the tests", "please again with a map", "retry, but use a map"].map((
+  ...["again, but without the tests", "please again with a map", "retry, but use a map", "rerun but with Node 22"].map((
     text,
   ): [string, Ask] => [`@mogplex ${text}`, { kind: "task", task: text, isAfterLast: true, needsLast: true }]),
   ...["Again:\n\n- no tests", "again, the build is red"].map((text): [string, Ask] => [
     `@mogplex ${text}`,
     { kind: "task", task: text, isAfterLast: true },
   ]),
-  ...["retry the upload three times", "retry-after is ignored", "fix it again"].map((text): [string, Ask] => [
+  ...["retry the upload three times", "rerun the migration", "retry-after is ignored", "fix it again"].map((
+    text,
+  ): [string, Ask] => [
     `@mogplex ${text}`,
     task(text),
   ]),
