@@ -166,7 +166,7 @@ async function makeStep(
       takesStops: once,
       ...mergeTexts(opened.mask, options.onNotice),
     });
-    // Merges may be pending even if the campaign is done.
+    // Merges may be pending even if all items have finished.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
       await refreshPullRequests({ store: opened.store, pulls });
       await merges?.run(opened.store);

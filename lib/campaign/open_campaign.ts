@@ -85,7 +85,7 @@ export interface OpenedCampaign {
   file: CampaignFile;
   fileHash: string;
   skippedStdin: boolean;
-  /** Also masks the webhook's address and the tokens of the forges. */
+  /** Masks the webhook's address and the tokens of the forges. */
   mask: Redactor;
   home: Home;
   /** `home` is the address as the user gave it, such as `git:origin#NAME`. */

@@ -112,7 +112,7 @@ const itemField: Field<LockItem> = checked(
     excluded: orNull(object({ as: oneOf("invalid", "skipped"), reason: visible(MAX_REASON) })),
   }),
   ({ excluded, baseBranch, repositoryId, requestHash }) => {
-    // If the service does not know a repository, only its name is set.
+    // An `invalid` item has no base branch, and may have no id.
     if (excluded?.as === "invalid") return undefined;
     if (baseBranch === "") return "it has no base branch";
     if (!isUuid(repositoryId)) return "its repositoryId is not a UUID";

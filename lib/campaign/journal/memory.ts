@@ -122,7 +122,7 @@ export interface GateMemory {
 
 export interface CampaignMemory {
   readonly lock: Lock;
-  /** The service's start quotas. The journal does not contain them, because a local Mogplex may have none. */
+  /** The service's start quotas. Empty for a local Mogplex without quotas. */
   readonly quotas: readonly Quota[];
   /**
    * Hashes of the lock, according to the journal. `before` is the previous hash, which is kept until the next record: the process may crash after it
