@@ -17,8 +17,8 @@ function reported(context: Context, path: string | undefined, runId: string | nu
   try {
     const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;
     if (result?.runId !== runId) return {};
-    const { idempotencyKey, replayed, waits, durationMs } = result;
-    return { idempotencyKey, replayed, waits, durationMs };
+    const { idempotencyKey, replayed, waits, durationMs, task } = result;
+    return { idempotencyKey, replayed, waits, durationMs, ...(typeof task === "string" && { task }) };
   } catch {
     // The report is only additional information, so an unreadable report is ignored.
     return {};

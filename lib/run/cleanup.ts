@@ -29,7 +29,7 @@ export interface CleanupEnd {
   runId: string | null;
   status: RunStatus | null;
   /** Set if the process of the job did not see the end of the run, because it was killed or its cancel request got no answer; otherwise `null`. */
-  unended: Pick<RunState, "idempotencyKey" | "startedAt"> | null;
+  unended: (Pick<RunState, "idempotencyKey" | "startedAt"> & { task: string | null }) | null;
 }
 
 interface CleanupDecision {
@@ -177,7 +177,11 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const state = stored?.proven(seal);
   const { what, why } = decide(state);
   const unended = state?.parting === "following" || state?.parting === "cancelling"
-    ? { idempotencyKey: state.idempotencyKey, startedAt: state.startedAt }
+    ? {
+      ...{ idempotencyKey: state.idempotencyKey, startedAt: state.startedAt },
+      // The state contains the request only if the process was killed before it knew the run.
+      task: state.request?.prompt ?? null,
+    }
     : null;
   if (what === "nothing" || what === "left" || state === undefined) {
     const action = what === "left" ? "left" : "nothing";

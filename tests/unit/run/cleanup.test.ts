@@ -45,7 +45,8 @@ const FOLLOWING: RunState = {
   parting: "following",
 };
 /** The job of a state whose process has not seen the end of its run. */
-const UNENDED = { idempotencyKey: FOLLOWING.idempotencyKey, startedAt: FOLLOWING.startedAt };
+const UNENDED = { idempotencyKey: FOLLOWING.idempotencyKey, startedAt: FOLLOWING.startedAt, task: null };
+const UNSTARTED = { ...UNENDED, task: REQUEST.prompt };
 const STARTING: RunState = { ...FOLLOWING, phase: "starting", request: REQUEST, runId: null, status: null };
 
 async function tried(
@@ -224,7 +225,7 @@ test("cleanup() says that a run goes on, and what cancels it, when how the job e
   const left = async (more: Partial<RunState>) =>
     (await tried({ ...FOLLOWING, ...more }, {}, { CI_JOB_STATUS: "" })).result;
   expect(await left({})).toEqual({ action: "left", text, runId: RUN_ID, status: "streaming", unended: UNENDED });
-  expect(await left(STARTING)).toEqual({ action: "left", text, runId: null, status: null, unended: UNENDED });
+  expect(await left(STARTING)).toEqual({ action: "left", text, runId: null, status: null, unended: UNSTARTED });
   // Neither of the two ways is for a run that its job was to leave.
   expect(await left({ onInterrupt: "detach" })).toMatchObject({ action: "nothing" });
   const files = memoryFiles({ "run.json": stateText(FOLLOWING, SEAL) });
@@ -272,7 +273,7 @@ test("cleanup() lets the run go on that it finds under a key of others, and says
     const { result, parting, calls } = await tried(dying, { start: [theirs] });
     expect(calls).toEqual(["start k"]);
     const text = `the idempotency key belongs to run "${RUN_ID}", which another job started`;
-    expect(result).toEqual({ action: "nothing", text, runId: RUN_ID, status: null, unended: UNENDED });
+    expect(result).toEqual({ action: "nothing", text, runId: RUN_ID, status: null, unended: UNSTARTED });
     expect(parting).toBe("detached");
     for (const ours of [started("pending", false), started("pending", true)]) {
       const script = { start: [ours], cancel: [cancelled("cancelled")] };

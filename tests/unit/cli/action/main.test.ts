@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readHistory } from "../../../../lib/report/history.ts";
 import { runGithubLog } from "../../hostile/parsers/github_runner.ts";
 import { READ_ONLY_TOKEN, TOKEN, world } from "../world.ts";
+import type { FakeIo } from "../fake_io.ts";
 import { answers, LOCAL, SCHEMA } from "../job/result_answers.ts";
 import { postStep, step } from "./action_job.ts";
 
@@ -196,6 +197,46 @@ async function killed(at: ReturnType<typeof world>, inputs: Record<string, strin
   const { ended: _, ...state } = main.state;
   return { ...main, state, io: { ...main.io, files } };
 }
+
+/** A step whose process was killed while the answer to its start was on the way. */
+async function killedAtStart(at: ReturnType<typeof world>, inputs: Record<string, string> = {}) {
+  let [files, io] = [new Map<string, string>(), undefined as FakeIo | undefined];
+  const main = await step({ timeout: "60", ...inputs }, {
+    at,
+    before: (given) => io = given,
+    fetch(url, init) {
+      if (init.method === "POST" && url.endsWith("/runs")) files = new Map(io?.files);
+      return at.emulator.fetch(url, init);
+    },
+  });
+  const { ended: _, ...state } = main.state;
+  return { ...main, state, io: { ...main.io, files } };
+}
+
+test("the post step names the task of a step that was killed while it started, unless tasks are hidden", async () => {
+  for (const [inputs, isShown] of [[{}, true], [{ "show-task": "false" }, false]] as const) {
+    const at = world("stuck-streaming");
+    const post = await postStep(await killedAtStart(at, inputs), { ...inputs, "job-status": "cancelled" }, { at });
+    expect([post.summary.includes("cancelled the run"), post.summary.includes("Fix the flaky tests")]).toEqual([
+      true,
+      isShown,
+    ]);
+  }
+});
+
+test("the post step keeps the task in the reports of a step that could not cancel its run", async () => {
+  const at = world("stuck-streaming");
+  const main = await step({ timeout: "60" }, {
+    at,
+    before: (io) => void at.clock.sleep(30_000).then(() => io.signal("SIGINT")),
+    fetch: (url, init) => url.endsWith("/cancel") ? new Response("", { status: 500 }) : at.emulator.fetch(url, init),
+  });
+  expect(main.code).toBe(130);
+  const { ended: _, ...state } = main.state;
+  const post = await postStep({ ...main, state }, { "job-status": "cancelled" }, { at });
+  expect(post.summary).toContain("Fix the flaky tests");
+  expect(post.log).toContain("cleaned up: ");
+});
 
 const LEFT: [status: string, log: RegExp, cancelled: number][] = [
   ["cancelled", /^cleaned up: run "[\w-]+" was cancelled \(the job was cancelled\)$/m, 1],
