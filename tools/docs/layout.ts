@@ -51,7 +51,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/files": "crash-safe files, and which processes are alive; independent of campaigns",
   "lib/git": "the system's Git, without user settings; independent of campaigns",
   "lib/text": "makes untrusted text harmless; independent of CI systems and the service",
-  "lib/ci": "what a CI system provides and accepts, one table per system; functions of the environment only",
+  "lib/ci": "what a CI system provides and accepts, one table per system; depends only on the environment",
   "lib/service": "the client of the service: wire, one attempt, retry, stream, token; the only caller of fetch",
   "lib/forge":
     "reads from and writes to a forge: one record per forge, one client, the tokens, the note of a job; independent of campaigns",
