@@ -69,6 +69,8 @@ export interface ThreadComment extends CommentPlace {
    */
   readonly isEditHidden?: boolean;
   readonly isInternal: boolean;
+  /** Whether the forge itself wrote the text, as a record of an action. Lists do not contain these texts. @default {false} */
+  readonly isSystem?: boolean;
   readonly line?: CodeLine | undefined;
 }
 

@@ -262,9 +262,11 @@ function nextLine(view: ResultView, { steps, stop, streak = 1 }: NoteOptions): B
   ];
   const follow = steps === undefined ? resume : null;
   const last = follow !== null && resumeIsCommand ? [follow] : [];
+  // Most readers of a thread cannot run a command.
+  const shown = steps === undefined ? [...commands, ...last] : [];
   return [
     ...(parts.length === 0 ? [] : [{ text: joinWords(parts, " ") }]),
-    ...[...commands, ...last].map((command) => ({ code: cutText(command, MAX_REASON) })),
+    ...shown.map((command) => ({ code: cutText(command, MAX_REASON) })),
     ...(follow === null || resumeIsCommand ? [] : [{ text: followAgainWords(cutText(follow, MAX_REASON)) }]),
   ];
 }

@@ -536,6 +536,7 @@ export class Decider {
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#world.threads.comment(thread, place);
     if (comment === null) return { ...no("the comment no longer exists"), isGone: true };
+    if (comment.isSystem === true) return no("this is not a comment, but the forge's record of an action");
     if (comment.author.id === me.id) return no("the token's own user wrote the comment");
     if (comment.author.isBot === true) return no("a bot wrote the comment");
     const { kind, id, author: asker, createdAt: at, line } = comment;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { EXIT } from "../exit_codes.ts";
 import { ForgeClient } from "../forge/client.ts";
 import { addressAt } from "../forge/address.ts";
 import type { Findings } from "../forge/findings.ts";
@@ -10,7 +11,8 @@ import type { NotePlace } from "../forge/note.ts";
 import { isPull, type OpenForge, pullNameAt } from "../forge/open.ts";
 import type { CommentPlace, PullNoun, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { resultContent } from "../report/job_note.ts";
-import { emptyRunResult, type RunResult } from "../run/result.ts";
+import { noSandbox, whyNoSandbox } from "../run/no_sandbox.ts";
+import { emptyRunResult, resultError, type RunResult } from "../run/result.ts";
 import { openSession } from "../run/session.ts";
 import { resolveConnection } from "../service/connection.ts";
 import type { Fetch } from "../service/transport.ts";
@@ -35,10 +37,28 @@ const RUN_ID = "00000000-0000-4000-8000-000000000000";
 
 const refuse: Fetch = () => Promise.reject(new Error("A rehearsal sends nothing"));
 
-export type AssumedEnd = "pull-request" | "answer";
+const FAILED_ENDS = ["failed", "question", "deadline", "no-sandbox"] as const;
+type FailedEnd = typeof FAILED_ENDS[number];
+type AssumedEnd = "pull-request" | "answer" | FailedEnd;
+
+type RehearsedJob = Pick<
+  RespondJob,
+  "io" | "clock" | "platform" | "settings" | "request" | "showsTask" | "setsStatus" | "writer"
+>;
+
+/** The first lines of the notes about runs that do not succeed. */
+export async function failedHeadlines(job: RehearsedJob, assumed: Assumed): Promise<string[]> {
+  const headlines: string[] = [];
+  for (const end of FAILED_ENDS) {
+    const { notes } = await rehearse(job, assumed, end);
+    // Advice can precede the headline.
+    headlines.push(...notes.at(-1)?.split("\n").filter((line) => line.includes("**")).slice(0, 1) ?? []);
+  }
+  return headlines;
+}
 
 export async function rehearse(
-  job: Pick<RespondJob, "io" | "clock" | "platform" | "settings" | "request" | "showsTask" | "setsStatus" | "writer">,
+  job: RehearsedJob,
   assumed: Assumed,
   end: AssumedEnd = "pull-request",
 ): Promise<Rehearsal> {
@@ -51,7 +71,8 @@ export async function rehearse(
     request = what.request;
     onSession({ deadline: Infinity, signal: undefined });
     what.onStarted({ runId: RUN_ID, run: { status: "running" } });
-    const { result } = await what.onEnd({ result: resultOf(what.request, assumed, end), error: undefined });
+    const error = end === "no-sandbox" ? NO_SANDBOX_ERROR : undefined;
+    const { result } = await what.onEnd({ result: resultOf(what.request, assumed, end), error });
     await planned.note?.end(resultContent(job, result, { ...planned, steps: undefined }));
     return { result };
   };
@@ -95,13 +116,34 @@ function resultOf(
     replayed: false,
     durationMs: RUN_MS,
     mayExist: true,
-    ...end === "answer" ? { changed: false, finalMessage: "The answer of the agent." } : {
-      branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
-      pullRequest: { state: "open", url: deliveredPull(assumed, number) },
-      changed: true,
-    },
+    ...isFailedEnd(end)
+      ? FAILURES[end]
+      : end === "answer"
+      ? { changed: false, finalMessage: "The answer of the agent." }
+      : {
+        branch: { base: baseBranch ?? null, requested: branch, pushed: branch },
+        pullRequest: { state: "open", url: deliveredPull(assumed, number) },
+        changed: true,
+      },
   };
 }
+
+const NO_SANDBOX_ERROR = noSandbox({ error: null }, 0, "this job does not wait for the next attempt");
+
+const FAILURES: Readonly<Record<FailedEnd, Partial<RunResult>>> = {
+  failed: { status: "failed", outcome: "failed", exitCode: EXIT.failed, reason: "The reason that the service gives." },
+  question: { status: "awaiting_input", outcome: "awaiting_input", exitCode: EXIT.awaitingInput },
+  deadline: { status: "streaming", outcome: "deadline", exitCode: EXIT.deadline, reason: "the time limit was reached" },
+  "no-sandbox": {
+    status: "failed",
+    outcome: "error",
+    exitCode: EXIT.rateLimited,
+    reason: whyNoSandbox({ error: null }),
+    error: resultError(NO_SANDBOX_ERROR),
+  },
+};
+
+const isFailedEnd = (end: AssumedEnd): end is FailedEnd => FAILED_ENDS.some((each) => each === end);
 
 const FINDINGS: Pick<Findings, "checks"> & { readonly remark: Omit<Findings["remarks"][number], "author"> } = {
   checks: [{ name: "test", url: null, text: "The text that the forge shows for the check." }],
@@ -185,7 +227,11 @@ class ForgeInMemory {
       me: () => Promise.resolve(BOT),
       repository: () => Promise.resolve({ id: REPOSITORY_ID, name: repository, defaultBranch }),
       thread: (place) => Promise.resolve(isThread(place) && !isThreadGone ? thread : null),
-      comment: (_thread, place) => Promise.resolve(isAsk(place) && absence === null ? comment : null),
+      comment(_thread, place) {
+        const isSystem = absence === "system";
+        const isShown = comment !== null && isAsk(place) && (absence === null || isSystem);
+        return Promise.resolve(isShown ? { ...comment, ...isSystem && { isSystem } } : null);
+      },
       comments: () => Promise.resolve({ list: [...this.#comments], isWhole: true }),
       mayPush: ({ id }) => Promise.resolve(pushers.includes(id)),
       labelled: (_thread, name) =>

@@ -17,7 +17,7 @@ import {
   assumptionsOf,
 } from "../../respond/assumed.ts";
 import type { RespondJob } from "../../respond/job.ts";
-import { rehearse } from "../../respond/rehearsal.ts";
+import { failedHeadlines, rehearse } from "../../respond/rehearsal.ts";
 import { valueOr } from "../../lookup.ts";
 import { repoName } from "../../service/repository.ts";
 import { own } from "../../text/safe_line.ts";
@@ -127,10 +127,8 @@ export async function rehearseMention(
     const list = job.settings.userLists.find(({ users }) => numberIn(users, assumed.asker.name) === number);
     say(`  ${assumed.asker.name} is account ${number}, as ${list?.from} requires.`);
   }
-  const { exitCode, request, notes, log, pullNoun } = await rehearse(
-    { ...job, settings, io, clock, platform, writer },
-    assumed,
-  );
+  const rehearsed = { ...job, settings, io, clock, platform, writer };
+  const { exitCode, request, notes, log, pullNoun } = await rehearse(rehearsed, assumed);
   const where = request?.workingBranch === undefined
     ? `on a new branch, with a ${pullNoun} if the agent changes something`
     : `on the branch ${request.workingBranch}`;
@@ -142,8 +140,9 @@ export async function rehearseMention(
   else quote(request === null ? "Note:" : "Note at the start:", first);
   if (request === null || last === undefined) return exitCode;
   quote("Note at the end, if the run succeeds:", last);
-  const answered = await rehearse({ ...job, settings, io, clock, platform, writer }, assumed, "answer");
+  const answered = await rehearse(rehearsed, assumed, "answer");
   quote("Note at the end, if the agent only answers and changes nothing:", answered.notes.at(-1) ?? "");
+  quote("First line of the note, if the run does not succeed:", (await failedHeadlines(rehearsed, assumed)).join("\n"));
   return exitCode;
 }
 

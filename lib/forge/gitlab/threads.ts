@@ -278,7 +278,8 @@ export class GitlabThreads implements Threads {
   async comment(thread: ThreadPlace, { id }: CommentPlace): Promise<ThreadComment | null> {
     const what = `read note ${id} of ${wordsOf(thread)}`;
     const note = await orNull(this.#client.get(what, `${this.#threadPath(thread)}/notes/${id}`, noteSchema));
-    if (note === null || note.system) return null;
+    if (note === null) return null;
+    if (note.system) return { ...toComment(note), isSystem: true };
     const author = await orNull(this.#client.get("read the author of a note", `/users/${note.author.id}`, user));
     const writer = authorOf(note);
     return {

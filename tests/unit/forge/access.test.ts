@@ -228,7 +228,9 @@ test("openForge() and openJobNote() say which part a forge lacks", () => {
   }));
   const options = { forges: [bare], env: (name: string) => env.get(name), world: { clock: virtualClock() } };
   const job = { ...options, ciSystem: "github", isMogplex: () => false, readFile: () => "" };
-  expect(() => openForge(job, "respond")).toThrow("Cannot access the forge: mentions and follow-ups are not supported on GitHub");
+  expect(() => openForge(job, "respond")).toThrow(
+    "Cannot access the forge: mentions and follow-ups are not supported on GitHub",
+  );
   expect(() => openJobNote(job, { number: 7 })).toThrow("Cannot write a note: notes are not supported on GitHub");
 });
 

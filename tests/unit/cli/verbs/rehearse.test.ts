@@ -385,7 +385,7 @@ test("respond --dry-run --event starts nothing for a record that GitLab itself w
   const lines = await decisionOf(["--event", "event.json"], { ...GITLAB_COMMENT, object_attributes: record });
   expect([lines.at(-4), lines.at(-1)]).toEqual([
     "This is not a comment, but the forge's record of an action by kim, who can push.",
-    "no run: the comment no longer exists",
+    "no run: this is not a comment, but the forge's record of an action",
   ]);
 });
 
@@ -745,6 +745,17 @@ test("respond --dry-run shows what a fix quotes, and the note of a run that only
     "",
     "```text",
     "The answer of the agent.",
+  ]);
+});
+
+test("respond --dry-run shows the first line of the note for each end without a success", async () => {
+  const { stdout } = await rehearse(["--text", "@mogplex fix the failing test"]);
+  const [, ends = ""] = stdout.split("\n\nFirst line of the note, if the run does not succeed:\n");
+  expect(ends.trimEnd().split("\n")).toEqual([
+    "  ❌ **Failed** after 4 min: `The reason that the service gives.`",
+    "  ⚠ **Needs attention**: the agent is waiting for an answer",
+    "  ⚠ **Did not finish in time** after 4 min: `the time limit was reached`",
+    "  ⏳ **Waiting**: `no sandbox was free`",
   ]);
 });
 

@@ -880,7 +880,7 @@ const REFUSED:
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
-      "the comment no longer exists",
+      "this is not a comment, but the forge's record of an action",
     ],
   ];
 
@@ -2517,6 +2517,7 @@ test("the note of a job whose repository Mogplex does not know has the advice fo
   );
   expect(body).toContain('❌ **Not started**: `Cannot find repository "acme/unknown": the token cannot access a ');
   expect(body).toContain("\n\nFor the maintainer: `Set --repo or MOGPLEX_REPO_ID; ");
+  expect(body.split("repos list").length).toBe(2);
   expect(body).toMatch(
     /\n\n\[Log\]\(<\S+\/jobs\/5>\) · \[Comment\]\(<\S+#note_1000>\) by `kim`\n\nJob: `mogplex-respond`\n/,
   );
