@@ -99,12 +99,15 @@ async function lookAtStopped(
   by: string,
 ): Promise<{ end: RunResult } | { why: string }> {
   const { session } = openOneShot(context, LOOK_MS);
-  const { result, error } = await lookJob(runId, completeJob({
-    openSession: () => session,
-    // The request of a mention quotes its thread.
-    showTask: context.isMention !== true && (context.option(SHOW_TASK) ?? true),
-    task: unended?.task ?? undefined,
-  }));
+  const { result, error } = await lookJob(
+    runId,
+    completeJob({
+      openSession: () => session,
+      // The request of a mention quotes its thread.
+      showTask: context.isMention !== true && (context.option(SHOW_TASK) ?? true),
+      task: unended?.task ?? undefined,
+    }),
+  );
   const { status, outcome } = result;
   if (status === null) return { why: error instanceof MogplexError ? error.message : String(error) };
   const end: RunResult = {
