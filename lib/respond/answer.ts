@@ -214,7 +214,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
-/** How long a start may take that a waiting job has announced, including the difference between the clocks of two machines. */
+/** How late a start may be that a waiting job has announced, including the difference between the clocks of two machines. */
 const LATE_START_MS = 2 * 60_000;
 
 /** Why a poll, which never waits for a sandbox, must leave a mention's note as it is; `null` if the next start is due. */
@@ -266,7 +266,7 @@ async function endStopped(
 const NO_AGENT = "No agent has started.";
 const MAYBE_AGENT = "Its run may have started: look for it in the app, and cancel it there.";
 
-/** Stops the runs of a thread. Earlier tasks that have not started will not start, because `Decider` finds the comment with the stop. */
+/** Earlier tasks that have not started will not start, because `Decider` finds the comment with the stop. */
 async function stop(
   job: Responding,
   asked: Asked,

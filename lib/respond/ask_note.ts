@@ -37,7 +37,7 @@ export async function react(
   await threads.react(thread, comment, reaction).catch(() => {});
 }
 
-/** Removes notes that other jobs have written for the same request. If a note cannot be removed, the next job in the thread removes it. */
+/** If a note cannot be removed, the next job in the thread removes it. */
 export async function removeDoubles(
   { forge: { threads } }: Responding,
   { news: { thread } }: { readonly news: Pick<Asked["news"], "thread"> },
@@ -46,15 +46,12 @@ export async function removeDoubles(
   for (const each of doubles) await threads.remove(thread, each).catch(() => {});
 }
 
-/** The request that a note answers, and where it was made. */
 interface Mention {
   readonly ask: AskId;
   readonly thread: ThreadPlace & Partial<Pick<Thread, "url">>;
-  /** `undefined` if the user is unknown. */
   readonly asker?: Pick<ForgeUser, "name"> | undefined;
 }
 
-/** Writes the note of a mention that has no run. If an earlier note names a requester, the new note names the same requester. */
 export async function say(
   job: Responding,
   { ask, thread, asker }: Mention,
@@ -84,7 +81,6 @@ const MAX_WAITS = 5;
 const NEXT_LOOK_MS = 5_000;
 
 /**
- * Waits before the next check of notes that do not contain a run yet.
  * @param notes `undefined` for an unreadable note.
  * @returns `false` if waiting is pointless: this job has waited often enough or is ending, or the notes are so old that their jobs were killed.
  */
@@ -120,10 +116,7 @@ export async function isAnswered(job: Responding, asked: Pick<Asked, "news">, as
   return saysEnd(await noteOf(job, asked, ask));
 }
 
-/**
- * Reads the note of a mention until the note contains an answer or this job has waited long enough. An unreadable note is treated as unchanged.
- * @param isPatient Whether this job may wait.
- */
+/** An unreadable note is treated as unchanged. */
 export async function noteSoon(
   job: Responding,
   asked: Pick<Asked, "news">,
@@ -148,10 +141,7 @@ export const AGAIN: readonly number[] = [
   ...STOPPED,
 ];
 
-/**
- * Whether polls repeat the start of a mention after its job ended without a run. After an invalid token, no run was started, so polls repeat the
- * start.
- */
+/** After an invalid token, no run was started, so polls repeat the start. */
 export function isRepeated(exitCode: number): boolean {
   return AGAIN.includes(exitCode) || exitCode === EXIT.unauthorized;
 }
@@ -204,7 +194,6 @@ function isPostponed(
   return checks.schedule !== "none" && !isUnwanted && !isHidden && (lacksSandbox || !mayExist);
 }
 
-/** Advice on whether to mention the agent again. Empty while the job is running, and if no advice is needed. */
 function nextStep(
   { runId, exitCode, lacksSandbox }: NoteState,
   { name, checks }: Pick<RespondSettings, "name" | "checks">,

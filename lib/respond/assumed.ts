@@ -1,8 +1,3 @@
-/**
- * Creates the forge's responses for a rehearsal, based on the text of a mention or a webhook event.
- *
- * @module
- */
 import { UsageError } from "../errors.ts";
 import { addressAt } from "../forge/address.ts";
 import type { ForgeUser } from "../forge/findings.ts";
@@ -278,7 +273,7 @@ function gitlabFacts(body: unknown): Facts {
   };
 }
 
-/** The only host to which the service delivers branches and pull requests, because its repositories belong to installations of its GitHub app. */
+/** The host to which the service delivers branches and pull requests, because its repositories belong to installations of its GitHub app. */
 const DELIVERY_HOST = "github.com";
 
 /** If the mention is on another forge, the numbers there are not related to the numbers on the delivery host. */
@@ -358,7 +353,7 @@ function assume(
   };
 }
 
-/** Returns sentences about the assumptions. These sentences contain untrusted names. */
+/** The sentences contain untrusted names. */
 export function assumptionsOf(assumed: Assumed): string[] {
   const { forge, isForgeKnown, repository, thread, asker, pushers, isExample, isAuthorRightHidden } = assumed;
   const { pull, author } = thread;

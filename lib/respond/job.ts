@@ -31,11 +31,11 @@ export interface RespondJob extends NoteContext {
   openForge(): OpenForge;
   readonly settings: RespondSettings;
   readonly token: string;
-  /** The part of a request that all mentions share. The default repository is the job's repository. */
+  /** The default repository is the job's repository. */
   readonly request: { readonly repo: string | undefined } & Pick<RunRequest, "harness" | "mode" | "rootDirectory">;
   readonly showsTask: boolean;
   readonly setsStatus: boolean | undefined;
-  /** @param timeoutMs Time limit for all calls together. @default {120_000} */
+  /** @param timeoutMs Time limit for all calls together. */
   openService(timeoutMs?: number): { session: Session; call: CallOptions };
   readonly run: RunAsked;
 }
@@ -49,11 +49,7 @@ export interface AskedStart {
   onEnd(end: JobEnd<RunResult>): Promise<JobEnd<RunResult>>;
 }
 
-/**
- * Starts a run, or attaches to the run of an earlier attempt. Then follows the run, and publishes the outcome in the reports and the note.
- * @returns `page` is the address of the result's page; `undefined` if there is no page.
- * @throws {NoRun} if `onEnd` throws this error. In that case, nothing is published.
- */
+/** @throws {NoRun} if `onEnd` throws this error. In that case, nothing is published. */
 export type RunAsked = (
   what: AskedStart | { readonly run: Run },
   options: RunAskedOptions,

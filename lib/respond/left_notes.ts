@@ -1,5 +1,5 @@
 /**
- * Completes notes whose jobs were killed before their runs finished. Either the next job in the thread or a poll does this.
+ * If a job was killed, the next job in the thread or a poll completes its note.
  *
  * @module
  */
@@ -30,8 +30,7 @@ const MAX_FAILED_LOOKS = 3;
 const MAX_THREADS = 20;
 
 /**
- * Completes a note whose job was killed before its run finished, and cancels a run that must not continue. After a failure, the next job or poll
- * tries again.
+ * After a failure, the next job or poll tries again.
  * @returns `false` if a run that must be cancelled may still be running.
  */
 export async function endLeftNote(
@@ -107,8 +106,7 @@ export async function endLeftNote(
 }
 
 /**
- * Completes the notes that jobs have left unfinished since a given time. Closed threads are included, although mentions there are no longer answered.
- * A failure affects only the notes.
+ * Closed threads are included, although mentions there are no longer answered. A failure affects only the notes.
  * @returns `false` if a run that must be cancelled may still be running.
  */
 export async function endLeftNotes(job: Responding, since: string, openDecider: () => Decider): Promise<boolean> {

@@ -182,7 +182,7 @@ export function stopOf({ mark: { state } }: MarkedNote): number | null {
   return typeof state === "string" && state.startsWith("stop ") ? Number(state.slice("stop ".length)) : null;
 }
 
-/** Whether the request started a run, or may have started one. This is also true if other users have changed the mark. */
+/** This is also true if other users have changed the mark. */
 export function mayHaveRun(marked: MarkedNote): boolean {
   return marked.mark.state !== "none" && stopOf(marked) === null;
 }

@@ -91,10 +91,7 @@ function commentsText({ comments, leftOut }: Told, redact: Redact): string {
   return parts.join("\n\n");
 }
 
-/**
- * Quotes the last task in the thread. The quote is added to the end of a new task that refers to the last task.
- * @param quote The facts about the earlier task, already quoted; `null` if there are no facts.
- */
+/** @param quote The facts about the earlier task, already quoted; `null` if there are no facts. */
 export function lastTaskQuote(task: string, quote: string | null, redact: Redact): string {
   const head = "The task refers to the last task in this thread:";
   return ["---", head, maskedQuote(task, MAX_TEXT, redact), ...quote === null ? [] : [quote]].join("\n\n");

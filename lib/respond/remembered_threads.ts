@@ -1,8 +1,3 @@
-/**
- * Caches a forge's threads during a poll. Each user and each thread is requested only once, regardless of the number of mentions.
- *
- * @module
- */
 import type { ForgeUser } from "../forge/findings.ts";
 import { remembered, type ThreadPlace, type Threads } from "../forge/threads.ts";
 

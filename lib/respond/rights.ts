@@ -44,7 +44,6 @@ export async function mayAsk(
   return rightByName(settings, user) ?? await threads.mayPush(user);
 }
 
-/** Whether a user may request runs, if the settings alone determine this; `undefined` if the permission depends on the forge. */
 function rightByName({ allowUsers }: Pick<RespondSettings, "allowUsers">, user: ForgeUser): boolean | undefined {
   if (user.id <= 0 || user.isBot === true) return false;
   return allowUsers === null ? undefined : isIn(allowUsers, user);

@@ -17,7 +17,7 @@ export interface RunsAtWork {
 
 export interface RunAtWork {
   readonly branch: string;
-  /** Whether the run is waiting for an answer. Users cannot give the answer in the thread. */
+  /** Users cannot give the answer in the thread. */
   readonly isWaiting: boolean;
 }
 
@@ -64,9 +64,7 @@ export class Rivals {
   }
 
   /**
-   * Why a run must not start, checked after its note was written; `null` if the run may start. The reason can be an earlier request on the same pull
-   * request or branch, the daily limit, or a run in the thread that is waiting for an answer. If two requests compete, the request with the older
-   * note takes precedence, across all threads.
+   * Checked after the note was written. If two requests compete, the request with the older note takes precedence, across all threads.
    * @param noteId Id of the note of this request.
    */
   async rival(

@@ -1,7 +1,3 @@
-/**
- * Starts the run of a mention: writes its note, checks again whether the run may start, and completes the note.
- * @module
- */
 import { ConflictError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Notice } from "../notice.ts";
@@ -38,10 +34,7 @@ export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reas
 
 const ANSWERED: Started = { kind: "none", reason: "another job is answering this mention" };
 
-/**
- * @param newDecider Creates a decider without cached responses.
- * @throws {MogplexError} if no run was started.
- */
+/** @param newDecider Creates a decider without cached responses. */
 export async function startRun(
   job: Responding,
   asked: Asked,
@@ -227,7 +220,6 @@ async function requestOf({ request, forge: { threads } }: Responding, { prompt, 
  * If this job has no run, another job with the same note may have started the run. After a conflict, the other job adds the run to the note within
  * seconds, unless that job was killed.
  * @returns Whether the service has a run for the mention, but no note contains the run.
- * @throws {NoRun} if another job has answered the mention.
  */
 async function isHidden(
   job: Responding,
@@ -253,7 +245,6 @@ class Withdrawal {
   readonly #job: Responding;
   readonly #wanted: Wanted;
   readonly #newDecider: () => Decider;
-  /** Why the run must not continue, as a clause; `null` while the run may continue. */
   #reason: string | null = null;
   #cancel: Promise<boolean> | undefined;
   #isOpen = false;
@@ -274,10 +265,8 @@ class Withdrawal {
   }
 
   /**
-   * Decides whether a start is sent again. If an earlier attempt may have reached the service, even a withdrawn start is sent again: the response
-   * contains the id of the run, which is needed to cancel the run.
-   * @param busy Looks for another run that takes precedence. Called only for a new start, before the first attempt is sent. @default no other run can
-   * have been started
+   * If an earlier attempt may have reached the service, even a withdrawn start is sent again: the response contains the id of the run, which is
+   * needed to cancel the run.
    * @throws {NoRun} if no attempt can have reached the service, and the run must not start.
    */
   async mayRepeat(mayExist: boolean, busy?: () => Promise<Refusal | null>): Promise<boolean> {
@@ -384,7 +373,6 @@ function isNoSandbox(error: unknown): error is MogplexError {
   return error instanceof MogplexError && error.code === NO_SANDBOX;
 }
 
-/** How many starts of a mention have been sent, including the start of the given run. */
 function startsOf(key: string, { idempotencyKey }: RunResult): number {
   const counts = Array.from({ length: MAX_STARTS }, (_, index) => index + 1);
   return counts.find((count) => keyWithSuffix(key, count) === idempotencyKey) ?? 1;
@@ -413,10 +401,7 @@ function startingNote(
   return progressNote({ links, phase: "start", since, phaseSince: since, ...more });
 }
 
-/**
- * Creates a function that adds the reason for a delayed start to the note. The function writes once if the service does not respond, and each time
- * that no sandbox is free.
- */
+/** Writes once if the service does not respond, and each time that no sandbox is free. */
 function noticeTeller(
   { clock }: Responding,
   note: LivingNote<NoteContent>,
