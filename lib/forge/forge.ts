@@ -83,7 +83,7 @@ export interface ForgeNotes {
 export interface TokenNeeds {
   readonly respond: string;
   readonly note: string;
-  /** `--after` and `--fix`. */
+  /** For the flags `--after` and `--fix`. */
   readonly followUp: string;
   readonly gate: string;
   readonly status: string;

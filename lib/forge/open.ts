@@ -102,7 +102,7 @@ export function openForge(options: OpenOptions, use: keyof TokenNeeds): OpenForg
   };
 }
 
-/** `files` is a use of {@linkcode FileForge.files}, whose needs are the same outside a job. */
+/** `files`: to read files, a token needs the same permissions in and outside a job (`needs` of {@linkcode FileForge.files}). */
 type TokenUse = keyof TokenNeeds | "files";
 
 export interface JobNotePlace {

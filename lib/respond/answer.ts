@@ -214,7 +214,7 @@ async function answerOne(job: Responding, asked: Asked): Promise<number> {
   return none(job, reason);
 }
 
-/** How late a start may be that a waiting job has announced, including the difference between the clocks of two machines. */
+/** How much later than announced a waiting job may send its start, including the difference between the clocks of two machines. */
 const LATE_START_MS = 2 * 60_000;
 
 /** Why a poll, which never waits for a sandbox, must leave a mention's note as it is; `null` if the next start is due. */

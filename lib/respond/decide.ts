@@ -72,7 +72,6 @@ export interface Stop {
   readonly hasMore: boolean;
 }
 
-/** A run to stop. `isWaiting` is true if the run is waiting for an answer. */
 export interface StoppedRun {
   readonly id: string;
   readonly isWaiting: boolean;
@@ -141,7 +140,7 @@ interface DecidingWorld extends RivalsWorld {
   isOfPipeline(note: string): boolean;
 }
 
-/** Decides on one request. Create a new object for each request, because the object caches the forge's responses. */
+/** Create a new object for each request, because the object caches the forge's responses. */
 export class Decider {
   readonly #world: DecidingWorld;
   readonly #open: MarkedNote[] = [];
@@ -156,10 +155,7 @@ export class Decider {
     this.#rivals = new Rivals(world);
   }
 
-  /**
-   * Notes in the thread that do not report the end of their run: the run is still active, or the job that wrote the note was killed. Available after
-   * `decide`.
-   */
+  /** Notes that do not report the end of their run. Available after `decide`. */
   get open(): readonly MarkedNote[] {
     return this.#open;
   }
@@ -168,7 +164,6 @@ export class Decider {
     return this.#doubles;
   }
 
-  /** @param since Requests before this time (ISO 8601) are ignored. @default no limit */
   async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
     this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
     // Run the cheapest checks first: every comment in the repository can be an event.
@@ -343,9 +338,8 @@ export class Decider {
   }
 
   /**
-   * Finds what a stop applies to: unfinished runs, notes of earlier requests with an unknown start, and earlier requests without a note. Runs that
-   * are waiting for an answer are included, because no job follows them. Call this method again for each check, because a job may be about to start a
-   * run.
+   * Runs that are waiting for an answer are included, because no job follows them. Call this method again for each check, because a job may be about
+   * to start a run.
    */
   async toStop(
     { thread, ask, at }: Stop,
@@ -369,7 +363,6 @@ export class Decider {
     return { runs, starting, waiting, unverified: this.#unverified(thread, marks) };
   }
 
-  /** Tasks that users with permission have written before a request, and that no note answers. */
   async #withoutNote(
     comments: readonly ThreadComment[],
     marks: readonly MarkedNote[],
@@ -412,8 +405,8 @@ export class Decider {
   }
 
   /**
-   * Finds a user with permission who requested a stop after the given request. The program's own note about a stop remains valid after the comment is
-   * edited or deleted. `by` is `null` if that note no longer shows who requested the stop.
+   * The program's own note about a stop remains valid after the comment with the stop is edited or deleted. `by` is `null` if that comment no longer
+   * exists.
    */
   async #stopOf(
     comments: readonly ThreadComment[],
@@ -481,7 +474,6 @@ export class Decider {
     return ". A mention in a description is not read: write a comment, or add the label";
   }
 
-  /** Why a request is no longer valid, regardless of the thread's state; `null` if the request is valid. */
   async #askWithdrawn(thread: Thread, ask: AskId, me: ForgeUser): Promise<string | null> {
     const request = await this.#askAt(thread, ask, me);
     if ("reason" in request) return request.reason;
@@ -523,7 +515,6 @@ export class Decider {
     return this.#rivals.rival(wanted, notes, noteId);
   }
 
-  /** Why a run that got no sandbox must not be retried: another run has started in the thread or on its branch. `null` if the run may be retried. */
   busy(wanted: Wanted, notes: readonly MarkedNote[]): Promise<Refusal | null> {
     return this.#rivals.busy(wanted, notes);
   }

@@ -33,11 +33,11 @@ const FILLERS =
   ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
     "can could hey oh oops nope actually").split(" ");
 const STOPS = ["stop", "cancel", "abort", "halt"];
-/** Words that mean a stop only if the comment contains no other words: `kill the zombie processes` is a task. */
+/** Words that mean a stop only if all other words are fillers: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
 /** Verbs that mean `again`. They are also ordinary verbs, as in `retry the upload three times`. */
 const REPEAT_VERBS = ["retry", "rerun"];
-/** Words that are commands only if the comment contains no other words. */
+/** Words that are commands only if all other words are fillers. */
 const COMMANDS: ReadonlyMap<string, "again" | "help" | "status"> = new Map([
   ...["again", ...REPEAT_VERBS].map((word) => [word, "again"] as const),
   ["help", "help"],
@@ -267,7 +267,6 @@ export function isOnlyCommand(text: string, name: string): boolean {
   return [...COMMANDS.values()].some((each) => each === kind);
 }
 
-/** Whether a mention asks for a run. */
 export function wantsRun(ask: Ask | null): boolean {
   return ask !== null && ["task", "fix", "again"].includes(ask.kind);
 }

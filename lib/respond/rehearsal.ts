@@ -1,5 +1,5 @@
 /**
- * Rehearses one mention: runs the code of a job with a forge in memory. Nothing is sent, started or written.
+ * A rehearsal runs the code of a job with a forge in memory. Nothing is sent, started or written.
  *
  * @module
  */
