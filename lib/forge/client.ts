@@ -82,6 +82,19 @@ const LIMIT_MS = 60_000;
 
 const PARTS_MS = 5 * 60_000;
 
+/** Tokens of jobs and apps. Source: GitHub, "About authentication to GitHub", token formats. */
+const OF_JOB = /^ghs_/;
+
+/** Source: GitHub, "Troubleshooting the REST API", header `X-Accepted-GitHub-Permissions`. */
+function wantedPermissions({ headers }: Answer): string | undefined {
+  const [first = ""] = headers.get("x-accepted-github-permissions")?.split(";") ?? [];
+  const names = first.split(",").flatMap((each) => {
+    const [, name = "", right] = /^\s*([a-z_]{1,40})=(read|write)\s*$/.exec(each) ?? [];
+    return right === undefined || name === "metadata" ? [] : [`"${name.replaceAll("_", "-")}: ${right}"`];
+  });
+  return names.length === 0 ? undefined : names.join(" and ");
+}
+
 const EXITS: ReadonlyMap<number, ExitName> = new Map([[401, "unauthorized"], [403, "forbidden"]]);
 
 const nextWrites = new WeakMap<Clock, Map<string, number>>();
@@ -165,10 +178,25 @@ export class ForgeClient {
     if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
     const reason = this.#rules.reason?.(status, token);
     if (reason !== undefined) return [reason, ApiError];
-    if (status === 403) return [`${token} is not allowed to do this`, ApiError];
+    if (status === 403) {
+      const wanted = wantedPermissions(answer);
+      const needs = wanted === undefined ? "" : `: it needs the permission ${wanted}`;
+      return [`${token} is not allowed to do this${needs}`, ApiError];
+    }
     if (status === 404) return [`not found on ${this.system}, or ${token} has no access`, ApiError];
     const passes = status === 408 || status === 425;
     return [`${this.system} refuses the request`, passes ? UnavailableError : ApiError];
+  }
+
+  #adviceOn(answer: Answer): string | undefined {
+    const isOfJob = OF_JOB.test(this.#token.token);
+    if (answer.status === 401 && this.#token !== NO_TOKEN) {
+      return isOfJob
+        ? "the token of a job is valid only while that job runs: pass a new one"
+        : "store a new token there";
+    }
+    const missing = answer.status === 403 && isOfJob ? wantedPermissions(answer) : undefined;
+    return missing && `add ${missing} to the permissions block of the job, or to the app that issued the token`;
   }
 
   async #waitForTurn(): Promise<void> {
@@ -202,8 +230,7 @@ export class ForgeClient {
     const problem = {
       attempted: what,
       why: `${why} (${describeAnswer(answer, facts, redact)})`,
-      ...errorClass === ApiError && answer.status === 401 && this.#token !== NO_TOKEN &&
-        { advice: "store a new token there" },
+      advice: errorClass === ApiError ? this.#adviceOn(answer) : undefined,
     };
     // A failure of a proxy or a server does not mean that the token is invalid.
     const exit = errorClass === ApiError ? EXITS.get(answer.status) ?? "unavailable" : "unavailable";

@@ -147,8 +147,11 @@ async function checkLimit(context: Context): Promise<Check[]> {
   return [{ ...warning("limit", finding, "To turn them on, unset the variable"), isOff: true }];
 }
 
-async function checkForgeOf(context: Context): Promise<Check[]> {
-  return [...await checkLimit(context), ...await checkJobForge(context)];
+/** @param hasToken Without a Mogplex token, nothing is sent to the forge, because the token could not be masked. */
+async function checkForgeOf(context: Context, hasToken: boolean): Promise<Check[]> {
+  // Outside a job, these checks are skipped for another reason.
+  const isSkipped = !hasToken && context.platform.isCi;
+  return [...await checkLimit(context), ...isSkipped ? [follows("forge", "token")] : await checkJobForge(context)];
 }
 
 /** Checks that are only safe if the checkout did not set variables of the program. */
@@ -161,9 +164,7 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
     ? await checkThere(context, machine, origin.value, token)
     : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  // Outside a job, these checks are skipped. The output must show this even without a token.
-  const isForgeChecked = purposeOf(context) === "respond" && (token.ok || !context.platform.isCi);
-  const forge = isForgeChecked ? await checkForgeOf(context) : [];
+  const forge = purposeOf(context) === "respond" ? await checkForgeOf(context, token.ok) : [];
   const files = purposeOf(context) === "dashboard"
     ? skipped("files", "a dashboard writes only to its own --out")
     : await checkFiles(context);

@@ -226,6 +226,11 @@ test("doctor --for respond fails without a token of the forge, and asks nothing"
   expect(checks.get("rights")).toBe("skipped: forge failed");
 });
 
+test("doctor --for respond in a job without a Mogplex token says that the forge was not checked", async () => {
+  const checks = await doctor(() => {}, { MOGPLEX_API_KEY: "" });
+  expect([checks.get("token")?.split(":")[0], checks.get("forge")]).toEqual(["failed", "skipped: token failed"]);
+});
+
 test("doctor --for respond checks outside a job all but the forge, and says so", async () => {
   const { cli, requests } = world();
   const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);

@@ -243,6 +243,29 @@ test("respond calls an issue an issue in what it says of its comment, also when 
   );
 });
 
+test("respond says which permission the job's own token lacks, and that an old one has ended with its job", async () => {
+  const at = place();
+  const news = commented(at.github.say(8, "kim", "@mogplex go"), 8);
+  const refusal = (status: number, headers: Record<string, string>) => {
+    at.github.faults.push({
+      match: /^GET .*\/collaborators\//,
+      fault: Response.json({ message: "no" }, { status, headers }),
+    });
+  };
+  refusal(403, { "x-accepted-github-permissions": "pull_requests=write,metadata=read; issues=write" });
+  expect((await respond(at, news)).stderr).toMatch(
+    /is not allowed to do this: it needs the permission "pull-requests: write" \(HTTP 403.*; add "pull-requests: write" to the permissions block of the job, or to the app that issued the token\n/,
+  );
+  refusal(403, { "x-accepted-github-permissions": "`x`=write" });
+  const { stderr } = await respond(at, news);
+  expect(stderr).toContain("is not allowed to do this (HTTP 403");
+  expect(stderr).not.toContain("permissions block");
+  refusal(401, {});
+  expect((await respond(at, news)).stderr).toContain(
+    "; the token of a job is valid only while that job runs: pass a new one\n",
+  );
+});
+
 test("respond works on a new branch where a rule asks for a pull request", async () => {
   const at = place();
   at.github.branches.set("feature", { protected: false, rules: ["pull_request"] });
