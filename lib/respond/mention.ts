@@ -33,7 +33,7 @@ const FILLERS =
   ("please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait " +
     "can could hey oh oops nope actually").split(" ");
 const STOPS = ["stop", "cancel", "abort", "halt"];
-/** Words that mean a stop only if all other words are fillers: `kill the zombie processes` is a task. */
+/** Words that mean a stop only if all other words of the clause are fillers: `kill the zombie processes` is a task. */
 const STOPS_ALONE = ["pause", "kill", "quit", "terminate"];
 /** Verbs that mean `again`. They are also ordinary verbs, as in `retry the upload three times`. */
 const REPEAT_VERBS = ["retry", "rerun"];
