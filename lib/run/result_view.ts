@@ -33,11 +33,11 @@ const STEPS: Readonly<Record<string, string>> = {
   queue: "The sandbox did not start: start again, or check the sandbox limit.",
   prepare: "Check access to the repository and its branches, then start again.",
   deliver: "Check what the Git host refuses (protected branches, permissions of the Mogplex app), then start again.",
-  "result-missing": "Check the run's branch. To ask the agent again, start a new run or set --result-retries.",
-  "result-missing without branch": "Read what the agent did. To ask it again, start a new run or set --result-retries.",
-  "result-not-json": "Check the file. To ask the agent again, start a new run or set --result-retries.",
+  "result-missing": "Check the run's branch. To ask the agent again, start a new run or allow result retries.",
+  "result-missing without branch": "Read what the agent did. To ask it again, start a new run or allow result retries.",
+  "result-not-json": "Check the file. To ask the agent again, start a new run or allow result retries.",
   "result-invalid":
-    "Compare the file with the schema. To ask the agent again, start a new run or set --result-retries.",
+    "Compare the file with the schema. To ask the agent again, start a new run or allow result retries.",
   "result-unreadable": "Start the job again: it attaches to its run, and reads the file again.",
 };
 
@@ -78,13 +78,12 @@ function nextStep(result: AnyResult): string | null {
 const ANOTHER_KEY =
   "To start another run, start a new pipeline or build (on GitHub: a new workflow run), or use the key scope job.";
 
-// Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
-
 /** Programs whose setting has another name use this function for their own advice. */
 export function waitLonger(timeLimit: string): string {
   return `to wait longer, raise ${timeLimit}`;
 }
 
+// Components and the action have inputs instead of flags, so their `resume` is an instruction, not a command.
 function moreTime(result: AnyResult): string {
   const { resume, resumeIsCommand } = result;
   const more = (timeLimit: string) => `${capital(waitLonger(timeLimit))}.`;

@@ -174,7 +174,7 @@ steps:
   expect(stdout).toContain(`result file   ${resultFile?.path} (missing)\n`);
   expect(io.files.get("mogplex-ci/summary.md")).toContain(`\`${resultFile?.path}\`: missing\n`);
   expect(stdout).toContain(
-    "what to do    Read what the agent did. To ask it again, start a new run or set --result-retries.",
+    "what to do    Read what the agent did. To ask it again, start a new run or allow result retries.",
   );
 });
 
