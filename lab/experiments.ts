@@ -1,5 +1,5 @@
 /**
- * The list of experiments, in the order in which they run and appear in `docs/tested-on.md`.
+ * In the order in which the experiments run and appear in `docs/tested-on.md`.
  *
  * @module
  */

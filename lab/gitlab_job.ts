@@ -1,8 +1,3 @@
-/**
- * The jobs of our GitLab templates and of the plain job, resolved as GitLab would, and the scripts that GitLab Runner generates from them.
- *
- * @module
- */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";

@@ -1,4 +1,3 @@
-/** Runs the sample of `docs/library.md` with OpenTelemetry, unchanged. */
 import { readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";

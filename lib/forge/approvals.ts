@@ -16,7 +16,6 @@ export interface ReviewReading {
   readonly required: number | null;
   readonly opinions: readonly Opinion[] | null;
   readonly author: ForgeUser | null;
-  /** Users who are authors or committers of the commits; `null` if the forge does not show all of them. */
   readonly writers: readonly ForgeUser[] | null;
   /**
    * Users who pushed to the branch. Commits do not prove this, because anyone can write any name into a commit. `null` if the list is incomplete.
@@ -47,7 +46,6 @@ export interface NotCounted {
   readonly notPeople: readonly string[];
 }
 
-/** `unknown`: the forge does not show enough to decide. */
 export interface ApprovalVerdict {
   readonly state: "approved" | "missing" | "changes-requested" | "unknown";
   readonly have: number;
@@ -57,7 +55,6 @@ export interface ApprovalVerdict {
    */
   readonly needed: number | null;
   readonly by: readonly ForgeUser[];
-  /** Time of the approval that completed the required number, in ISO 8601; `null` if the number was not reached, or if the time is not shown. */
   readonly lastAt: string | null;
   readonly reason: string;
 }

@@ -133,7 +133,6 @@ export class Forges {
     const failAll = (from: number, why: string) => {
       for (const { url } of wanted.slice(from)) failed.set(url, why);
     };
-    /** Whether the last request succeeded. If not, the host may be unreachable. */
     let worked = false;
     for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {

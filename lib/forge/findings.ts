@@ -43,7 +43,7 @@ const MAX_LINES = 40;
 const MAX_LOG = 3_000;
 
 export function lastLinesOf(log: string): string {
-  // Earlier text cannot be part of the last lines.
+  // Cut a long log first, because it takes time to clean the text.
   const lines = plainText(log.slice(-20 * MAX_LOG)).split("\n").map((line) => line.trimEnd())
     .filter((line) => line !== "" && !/^section_(?:start|end):\d+:/.test(line)).slice(-MAX_LINES);
   while (lines.length > 1 && lines.join("\n").length > MAX_LOG) lines.shift();

@@ -46,7 +46,6 @@ export interface PullRequestFacts {
   createdAt: string;
   updatedAt: string;
   mergedAt: string | null;
-  /** Set only if the pull request was closed without a merge. */
   closedAt: string | null;
   problem: string | null;
 }

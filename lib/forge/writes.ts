@@ -17,7 +17,6 @@ export interface MergeOrder {
 export type MergeOutcome =
   | { readonly kind: "merged"; readonly commit: string | null }
   | { readonly kind: "queued" }
-  /** The forge will merge later. `handle` identifies the pending merge. */
   | { readonly kind: "pending"; readonly handle: string }
   /** Another merge of the same pull request is pending, with options that this program did not set. */
   | { readonly kind: "foreign"; readonly handle: string }

@@ -184,7 +184,6 @@ function withoutLackingRun(state: NoteState, { isLastStart, lackedSandbox, mayEx
   return { ...state, lacksSandbox: isRefused };
 }
 
-/** Whether the checks repeat the start of a mention without a run, and no user has to do anything. */
 function isPostponed(
   { runId, exitCode, lacksSandbox }: NoteState,
   { checks }: Pick<RespondSettings, "checks">,

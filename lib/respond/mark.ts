@@ -112,7 +112,7 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   };
 }
 
-/** Whether a note shows that a job is starting, or has started, the run of a request. False while no sandbox is free. */
+/** False while no sandbox is free. */
 export function isBegun(text: string, ask: AskId, seal: MarkSeal): boolean {
   const mark = readMark(text, seal);
   if (mark === null || mark.lacksSandbox === true || !isSameAsk(mark.ask, ask)) return false;

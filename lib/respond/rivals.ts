@@ -244,7 +244,6 @@ export class Rivals {
     return undefined;
   }
 
-  /** Checks a request before its note is written. {@linkcode Rivals.rival} checks the request again after the note is written. */
   async refusal(
     thread: Thread,
     place: BranchPlace,

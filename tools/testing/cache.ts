@@ -1,5 +1,5 @@
 /**
- * Remembers which test files have passed. The key of a file depends on the content of everything that can change its result.
+ * The key of a file depends on the content of everything that can change its result.
  *
  * @module
  */

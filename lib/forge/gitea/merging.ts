@@ -130,7 +130,6 @@ async function withRights(
   return result;
 }
 
-/** Whether the target accepts only branches that contain the target's newest commit; `false` if this is not shown. */
 async function blocksOutdated(
   client: ForgeClient,
   { repository, url }: PullRequestAddress,

@@ -13,7 +13,6 @@ const teamSchema = z.lazy(() =>
 );
 export type Team = z.output<typeof teamSchema>;
 
-/** Teams with access to the repository; empty if the owner is not an organization; `null` if the teams are not shown. */
 export async function giteaTeams(client: ForgeClient, repository: string): Promise<readonly Team[] | null> {
   const read = (value: unknown) => z.safeParse(z.array(teamSchema), value ?? []).data;
   try {

@@ -361,7 +361,7 @@ function methodsOf(
   ).map(([method]) => method);
 }
 
-/** `null` if not all files are shown. GitHub never shows the earlier name of a renamed file. */
+/** GitHub never shows the earlier name of a renamed file. */
 function filesOf({ files }: Node): string[] | null {
   const nodes = files?.nodes;
   if (!nodes || (files.totalCount ?? 0) > nodes.length) return null;
