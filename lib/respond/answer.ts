@@ -14,7 +14,7 @@ import { Decider, type Stop, type StoppedRun, type Wanted } from "./decide.ts";
 import { mayAsk } from "./rights.ts";
 import { type Asked, type Responding, type RespondJob, sealFor } from "./job.ts";
 import { endLeftNote, endLeftNotes } from "./left_notes.ts";
-import { hasNoAgent, type MarkedNote, marksOf } from "./mark.ts";
+import { hasGivenUp, hasNoAgent, type MarkedNote, marksOf } from "./mark.ts";
 import { mayMention } from "./mention.ts";
 import { rememberThreads } from "./remembered_threads.ts";
 import { startRun } from "./start_run.ts";
@@ -219,8 +219,9 @@ const LATE_START_MS = 2 * 60_000;
 
 /** Why a poll, which never waits for a sandbox, must leave a mention's note as it is; `null` if the next start is due. */
 function tooEarly({ clock, forge: { threads: { anchor } } }: Responding, { earlier, thread }: Wanted): string | null {
-  const { lacksSandbox: isJobOver = false, nextStartMs } = earlier?.mark ?? {};
+  const nextStartMs = earlier?.mark.nextStartMs;
   if (earlier === undefined || nextStartMs === undefined) return null;
+  const isJobOver = hasGivenUp(earlier.mark);
   if (clock.wallTime() >= nextStartMs + (isJobOver ? 0 : LATE_START_MS)) return null;
   const next = `the next start is at ${utcText(nextStartMs)}`;
   return isJobOver

@@ -330,7 +330,9 @@ export function planOf(
       const counted = withoutLackingRun(state, doubts);
       const { lacksSandbox } = counted;
       const { isUnwanted, nextStartMs } = doubts;
-      const line = markLine({ ask, of, state: markState(counted, isUnwanted), lacksSandbox, nextStartMs }, seal);
+      const isUnsent = state.exitCode !== null && !doubts.mayExist && !isUnwanted;
+      const words = { lacksSandbox, isUnsent, nextStartMs };
+      const line = markLine({ ask, of, state: markState(counted, isUnwanted), ...words }, seal);
       return [
         ...isMarked ? [line] : [],
         ...requester === undefined ? [] : [requesterLine(requester.id)],

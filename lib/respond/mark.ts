@@ -34,6 +34,8 @@ export interface Mark {
   readonly state: MarkState;
   /** For `starting`: the job of the note has ended, and no agent has started, because no sandbox was free. */
   readonly lacksSandbox?: boolean;
+  /** For `starting`: the job of the note has ended, and no start can have reached the service. */
+  readonly isUnsent?: boolean;
   /** For `starting`: no sandbox was free, and the next start is not sent before this time, in milliseconds since 1970. */
   readonly nextStartMs?: number | undefined;
 }
@@ -59,9 +61,10 @@ export function markSeal(
 }
 
 const LACKS_SANDBOX = "no sandbox";
+const UNSENT = "not started";
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
-  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(?:(starting|${LACKS_SANDBOX})(?: next (\\d{1,15}))?|(none|stop \\d{1,15}))|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(?:(starting|${LACKS_SANDBOX}|${UNSENT})(?: next (\\d{1,15}))?|(none|stop \\d{1,15}))|([0-9a-f-]{36}) (at work|to be cancelled|ended))) ([0-9a-f]{32}) -->$`,
 );
 
 function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): string {
@@ -69,10 +72,13 @@ function endWord({ isOpen, isUnwanted = false }: Exclude<MarkState, string>): st
 }
 
 /** Contains no untrusted text. */
-export function markLine({ ask, of, state, lacksSandbox = false, nextStartMs }: Mark, seal: MarkSeal): string {
+export function markLine(
+  { ask, of, state, lacksSandbox = false, isUnsent = false, nextStartMs }: Mark,
+  seal: MarkSeal,
+): string {
   const next = nextStartMs === undefined ? "" : ` next ${Math.round(nextStartMs)}`;
   const what = state === "starting"
-    ? `${lacksSandbox ? LACKS_SANDBOX : state}${next}`
+    ? `${lacksSandbox ? LACKS_SANDBOX : isUnsent ? UNSENT : state}${next}`
     : typeof state === "string"
     ? state
     : `${state.runId} ${endWord(state)}`;
@@ -107,15 +113,16 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
     state: isSealed ? state : "changed",
     ...(isSealed && lacksSandbox && { lacksSandbox }),
+    ...(isSealed && start === UNSENT && { isUnsent: true }),
     ...(isSealed && next !== undefined && { nextStartMs: Number(next) }),
     ...(!isSealed && { claimed: state }),
   };
 }
 
-/** False while no sandbox is free. */
+/** False once the job has given up without a run. */
 export function isBegun(text: string, ask: AskId, seal: MarkSeal): boolean {
   const mark = readMark(text, seal);
-  if (mark === null || mark.lacksSandbox === true || !isSameAsk(mark.ask, ask)) return false;
+  if (mark === null || hasGivenUp(mark) || !isSameAsk(mark.ask, ask)) return false;
   return mark.state === "starting" || typeof mark.state !== "string";
 }
 
@@ -187,9 +194,14 @@ export function mayHaveRun(marked: MarkedNote): boolean {
   return marked.mark.state !== "none" && stopOf(marked) === null;
 }
 
-/** Whether no agent can have started: no sandbox was free, and no job has sent the next start yet. */
-export function hasNoAgent({ lacksSandbox = false, nextStartMs = 0 }: FoundMark, nowMs: number): boolean {
-  return lacksSandbox || nowMs < nextStartMs;
+/** Whether the job of the note has ended without a run, so no agent can have started. */
+export function hasGivenUp({ lacksSandbox = false, isUnsent = false }: FoundMark): boolean {
+  return lacksSandbox || isUnsent;
+}
+
+/** Whether no agent can have started: the job has ended without a run, or is waiting for a sandbox. */
+export function hasNoAgent(mark: FoundMark, nowMs: number): boolean {
+  return hasGivenUp(mark) || nowMs < (mark.nextStartMs ?? 0);
 }
 
 export function isSameAsk(a: AskId, b: AskId): boolean {

@@ -6,7 +6,7 @@ import { utcText } from "../run/result.ts";
 import { formatCount } from "../text/duration.ts";
 import { capital } from "../text/plain_text.ts";
 import { checksText, startAfresh } from "./checks.ts";
-import { type AskId, hasNoAgent, isSameAsk, type MarkedNote, type MarkSeal, marksOf, mayHaveRun } from "./mark.ts";
+import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, mayHaveRun } from "./mark.ts";
 import type { RespondSettings } from "./rights.ts";
 import type { Place } from "./where.ts";
 
@@ -261,11 +261,11 @@ export class Rivals {
     return this.#limitRefusal(today);
   }
 
-  pendingReason({ mark }: MarkedNote): string {
+  pendingReason({ mark: { lacksSandbox = false, nextStartMs } }: MarkedNote): string {
     const { name, checks } = this.#world.settings;
     const retried = (check: string, span: string) =>
       `${capital(check)} retries it for ${span}${
-        hasNoAgent(mark, this.#world.nowMs) ? UP_TO : ""
+        lacksSandbox || nextStartMs !== undefined ? UP_TO : ""
       }; \`@${name} stop\` withdraws it.`;
     const text = checksText(checks, retried, capital(startAfresh(name)));
     return `the last task has not started yet. ${text.slice(0, -1)}`;

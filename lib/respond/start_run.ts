@@ -27,7 +27,7 @@ import {
 } from "./ask_note.ts";
 import { type Decider, MAYBE_STARTED, STOPPED, type Wanted } from "./decide.ts";
 import { type Asked, NoRun, type Responding, sealFor } from "./job.ts";
-import { doublesOf, hasNoAgent, isBegun, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
+import { doublesOf, hasGivenUp, hasNoAgent, isBegun, isSameAsk, keyOfAsk, marksOf } from "./mark.ts";
 import type { Refusal } from "./rivals.ts";
 
 export type Started = { kind: "ended"; exitCode: number } | { kind: "none"; reason: string };
@@ -49,7 +49,7 @@ export async function startRun(
   const label = platform.identity(env)?.job ?? "";
   const links = { job: jobPage, pipeline, pipelineNoun };
   const lackedSandbox = earlier?.mark.lacksSandbox === true;
-  const isDoubtful = earlier !== undefined && !lackedSandbox;
+  const isDoubtful = earlier !== undefined && !hasGivenUp(earlier.mark);
   const doubts: Doubts = { ...NO_DOUBTS, mayExist: isDoubtful, lackedSandbox };
   const stopper = async () => await newDecider().stopper(thread, ask);
   const planned = planOf(job, wanted, {
@@ -144,6 +144,8 @@ export async function startRun(
       },
       async onEnd(ended) {
         if (ended.error instanceof NoRun) throw ended.error;
+        // A signal can end this job while it looks for the run of another job.
+        doubts.mayExist = isDoubtful || ended.result.mayExist || ended.error instanceof ConflictError;
         doubts.isHidden = await isHidden(job, asked, wanted, { ended, signal: session?.signal });
         const end = doubts.isHidden ? hiddenEnd(ended) : await withdrawal.end(ended);
         doubts.isUnwanted = withdrawal.isOpen;

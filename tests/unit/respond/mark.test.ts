@@ -34,6 +34,13 @@ test("marksOf() shows that no sandbox was free only for a mark with the right co
   expect(textOf({ ...mark, state: "none" })).toBe(textOf({ ...MARK, state: "none" }));
 });
 
+test("marksOf() shows that no start was sent only for a mark with the right code", () => {
+  const mark = { ...MARK, state: "starting" as const, isUnsent: true };
+  expect(marksOf([note(textOf(mark))], BOT, seal)[0]?.mark).toEqual(mark);
+  const forged = textOf({ ...MARK, state: "starting" }).replace(" starting ", " not started ");
+  expect(marksOf([note(forged)], BOT, seal)[0]?.mark).toEqual({ ...MARK, state: "changed", claimed: "starting" });
+});
+
 test("marksOf() reads the time of the next start only from a mark with the right code", () => {
   for (const lacksSandbox of [false, true]) {
     const mark = {

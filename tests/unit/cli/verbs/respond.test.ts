@@ -284,6 +284,17 @@ test("a job that turns a task down while another job is waiting for a sandbox do
   await job;
 });
 
+test("a check that turns down a task whose start was refused does not say that its run may have started", async () => {
+  const at = place();
+  at.emulator.control("fault", { kind: "429", route: "POST /runs", times: 100, retryAfter: 7_200 });
+  expect((await respond(at, go(at))).code).toBe(75);
+  expect(ours(at)).toEqual([expect.stringMatching(/ not started [0-9a-f]{32} -->/)]);
+  await at.clock.sleep(60 * 60_000);
+  await respond(at, "", ["--poll"], { MOGPLEX_RESPOND_LIMIT: "0/day" });
+  expect(texts(at)[0]).toContain("No run: mentions are turned off in this repository");
+  expect(texts(at)[0]).not.toContain("may have started");
+});
+
 test("a stop says that no agent has started for a task that found no sandbox, and polls no longer start the task", async () => {
   const at = crowded(600);
   await respond(at, go(at), ["--timeout", "60"]);
