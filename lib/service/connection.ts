@@ -228,39 +228,29 @@ export function resolveToken(options: ConnectionOptions): string {
   return findToken(options).token;
 }
 
-/** Whether text that should be the path of a file might be the token itself. An OAuth token is longer than most names of files. */
-function mayBeToken(path: string): boolean {
-  return /^mog_[A-Za-z0-9]+$/.test(path) || path.length >= 20 && !/[/\\]/.test(path);
-}
-
-/** A value that might be the token is not shown, and neither is an error of the runtime, which would contain the value. */
-function tokenAsPath(variable: string): UsageError {
-  return new UsageError({
-    attempted: "read token",
-    why: "the value of MOGPLEX_API_KEY_FILE is not the path of a file",
-    advice: `if it is the token, rename the variable to ${variable}, or change its type to File (on GitLab)`,
-  });
-}
-
 function readTokenFile(path: string, variable: string, { readFile = readFileNow }: ConnectionOptions): string {
   const attempted = "read token";
-  const value = JSON.stringify(path);
   let text: string | undefined;
+  let cause: unknown;
   try {
     text = readFile(path);
-  } catch (cause) {
-    if (mayBeToken(path)) throw tokenAsPath(variable);
-    const advice = cause instanceof Error ? cause.message : undefined;
-    throw new UsageError({ attempted, why: "the MOGPLEX_API_KEY_FILE file cannot be read", value, advice }, {
-      cause,
+  } catch (error) {
+    cause = error;
+  }
+  if (text !== undefined) return text;
+  // The value might be the token itself. It is not shown, and neither is an error of the runtime, which would contain it.
+  if (path.length >= 20 && !/[/\\]/.test(path)) {
+    throw new UsageError({
+      attempted,
+      why: "the value of MOGPLEX_API_KEY_FILE is not a path",
+      advice: `if it is the token, rename the variable to ${variable}, or change its type to File (on GitLab)`,
     });
   }
-  if (text === undefined) {
-    if (mayBeToken(path)) throw tokenAsPath(variable);
-    const advice = "correct the path";
-    throw new UsageError({ attempted, why: "the MOGPLEX_API_KEY_FILE file does not exist", value, advice });
-  }
-  return text;
+  const [why, advice] = cause === undefined
+    ? ["does not exist", "correct the path"]
+    : ["cannot be read", cause instanceof Error ? cause.message : undefined];
+  const parts = { attempted, why: `the MOGPLEX_API_KEY_FILE file ${why}`, value: JSON.stringify(path), advice };
+  throw new UsageError(parts, { cause });
 }
 
 export function resolveOrigin({ env, url, loopback, dropIn = false }: ConnectionOptions): Origin {

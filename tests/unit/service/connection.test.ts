@@ -165,7 +165,7 @@ test("resolveConnection() does not show the value of MOGPLEX_API_KEY_FILE when i
       expect(error).toBeInstanceOf(UsageError);
       expect(error.cause).toBeUndefined();
       expect(error.message).toBe(
-        "Cannot read token: the value of MOGPLEX_API_KEY_FILE is not the path of a file; " +
+        "Cannot read token: the value of MOGPLEX_API_KEY_FILE is not a path; " +
           "if it is the token, rename the variable to TEAM_KEY, or change its type to File (on GitLab)",
       );
     }
