@@ -94,18 +94,23 @@ export function refuseLinks(fs: { lstatSync: LinkFacts }, path: string): void {
   }
 }
 
-/** Does not use `recursive`: with that option, Node 20 never returns in a file system such as `/proc`, which answers "not found" to `mkdir`. */
-function makeDirectory(path: string): void {
-  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+type DirectoryFiles = Pick<typeof fs, "statSync" | "mkdirSync">;
+
+/**
+ * Does not use `recursive`: with that option, Node 20 never returns if `mkdir` answers "not found", as it does in `/proc` and in a working directory
+ * that was deleted.
+ */
+export function makeDirectory(files: DirectoryFiles, path: string): void {
+  if (files.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   try {
     const parent = parentOf(path);
-    if (parent !== path) makeDirectory(parent);
-    fs.mkdirSync(path);
+    if (parent !== path) makeDirectory(files, parent);
+    files.mkdirSync(path);
   } catch (error) {
     // With `recursive`, Deno creates the parents of a permitted path without a permission for them.
-    if (isNotPermitted(error)) fs.mkdirSync(path, { recursive: true });
+    if (isNotPermitted(error)) files.mkdirSync(path, { recursive: true });
     // Another job may have created the directory in the meantime.
-    else if ((error as { code?: string }).code !== "EEXIST") throw error;
+    else if (!files.statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }
 
@@ -142,7 +147,7 @@ function writeFile(path: string, text: string, always = false): void {
   refuseLinks(fs, path);
   // The superuser can rename a file onto a device, which would turn `/dev/null` into a regular file.
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() === false) throw new NotRegularFileError();
-  makeDirectory(parentOf(path));
+  makeDirectory(fs, parentOf(path));
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     fs.writeFileSync(temporary, text, { flag: "wx", mode: 0o644 });
@@ -156,7 +161,7 @@ function writeFile(path: string, text: string, always = false): void {
 
 function createFile(path: string, text: string): boolean {
   refuseLinks(fs, path);
-  makeDirectory(parentOf(path));
+  makeDirectory(fs, parentOf(path));
   try {
     fs.writeFileSync(path, text, { flag: "wx", mode: 0o644 });
     return true;

@@ -5,7 +5,7 @@
  */
 import * as Files from "node:fs";
 import * as fs from "node:fs";
-import { parentOf, refuseLinks } from "../io.ts";
+import { makeDirectory, parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted, NotRegularFileError } from "../runtime.ts";
 
 /** Files of a directory that several processes may use at the same time. */
@@ -128,12 +128,10 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
     }
   }
 
-  function makeDirectory(path: string): void {
+  function makeSyncedDirectory(path: string): void {
     const missing: string[] = [];
     for (let at = path; isMissing(at); at = parentOf(at)) missing.push(at);
-    if (missing.length === 0 && fs.statSync(path).isDirectory()) return;
-    // With a single call, Deno needs permission only for the directory itself. Another process may create the directory in the meantime.
-    fs.mkdirSync(path, { recursive: true });
+    makeDirectory(fs, path);
     for (const made of missing.reverse()) syncDirectory(parentOf(made));
   }
 
@@ -184,7 +182,7 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   return {
     makeDirectory(path) {
       refuse(path);
-      makeDirectory(path);
+      makeSyncedDirectory(path);
     },
     removeDirectory(path) {
       refuse(path);

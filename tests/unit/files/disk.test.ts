@@ -168,7 +168,7 @@ test("append() and replace() return after the bytes and the new name are on the 
   enter("synced");
   const { files, take } = watched();
   files.makeDirectory("a/b");
-  expect(take()).toEqual(["mkdir b", "fsync .", "fsync a"]);
+  expect(take()).toEqual(["mkdir a", "mkdir b", "fsync .", "fsync a"]);
   files.append("a/b/log", "one\n", 0);
   expect(take()).toEqual(["write log", "fsync log", "fsync b"]);
   files.append("a/b/log", "two\n", 4);
