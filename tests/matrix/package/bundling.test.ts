@@ -93,7 +93,7 @@ test.each(PROGRAMS.filter(({ minify }) => minify).map((program): [string, Progra
 );
 
 test("component, dashboard and action have no more kilobytes than they need", () => {
-  const limits = { "mogplex-component.mjs": 649, "mogplex-dashboard.mjs": 298, "action/main.mjs": 681 };
+  const limits = { "mogplex-component.mjs": 651, "mogplex-dashboard.mjs": 300, "action/main.mjs": 683 };
   const sizes = Object.entries(limits).map(([file, limit]) => ({ file, limit, kB: textOf(file).length / 1_000 }));
   expect(sizes.filter(({ kB, limit }) => kB > limit)).toEqual([]);
 });
