@@ -128,7 +128,7 @@ function resultOf(
   };
 }
 
-const NO_SANDBOX_ERROR = noSandbox({ error: null }, 0, "this job does not wait for the next attempt");
+const NO_SANDBOX_ERROR = noSandbox({ error: null }, 0, { why: "this job does not wait for the next attempt" });
 
 const FAILURES: Readonly<Record<FailedEnd, Partial<RunResult>>> = {
   failed: { status: "failed", outcome: "failed", exitCode: EXIT.failed, reason: "The reason that the service gives." },

@@ -37,7 +37,10 @@ export const LAST_SUFFIX = 5;
 
 export const NO_NEW_RUN = "no new run was started, because all keys that this job has tried belong to finished runs";
 
-export const KEYS_USED_UP = `${NO_NEW_RUN}; to start one, use the key scope job or a key part`;
+export const ANOTHER_RUN =
+  "to start another run, start a new pipeline or build (on GitHub: a new workflow run), or use the key scope job";
+
+export const KEYS_USED_UP = `${NO_NEW_RUN}; ${ANOTHER_RUN}`;
 
 /** Programs replace this text with their flag or input. */
 export const ADD_KEY_PART = "set `keyPart`";

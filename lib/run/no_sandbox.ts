@@ -91,14 +91,24 @@ export function hadSandbox({ sandboxRecordId, branch }: Partial<SandboxFacts>): 
 /** A first start that failed at once has not waited, so short waits are not mentioned. */
 const MIN_WAIT_MS = 60_000;
 
-export function noSandbox(run: Pick<Run, "error">, waitedMs: number, why: string): MogplexError {
+/** Why a job starts no further run. */
+interface NoNextStart {
+  why: string;
+  advice?: string | undefined;
+}
+
+export function noSandbox(
+  run: Pick<Run, "error">,
+  waitedMs: number,
+  { why, advice = (limitOf(run) ?? LIMITS[0]).advice }: NoNextStart,
+): MogplexError {
   const { error } = run;
   const waited = waitedMs < MIN_WAIT_MS ? "" : ` within ${formatDuration(waitedMs)}`;
   return new MogplexError(
     {
       attempted: "start an agent",
       why: `${whyNoSandbox(run)}${waited} (${error ?? "the service gives no details"}), and ${why}`,
-      advice: (limitOf(run) ?? LIMITS[0]).advice,
+      advice,
     },
     "rateLimited",
     { code: NO_SANDBOX },

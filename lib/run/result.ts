@@ -154,7 +154,7 @@ export interface RunResult<V = unknown> {
    */
   mayExist: boolean;
   /**
-   * Whether no new run was started because all keys that the job has tried belong to finished runs. The result then describes the last of these runs.
+   * Whether the job can start no further run, because all keys that it has tried belong to finished runs. The result then describes the last of these runs.
    */
   keysUsedUp: boolean;
   /** Branches of the run. `pushed` comes from the events; it is `null` if they show no pushed branch. */

@@ -4,7 +4,7 @@ import type { WaitCause } from "../notice.ts";
 import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { capital, cutAt, cutText } from "../text/plain_text.ts";
-import { isDerivedKey } from "./key.ts";
+import { ANOTHER_RUN, isDerivedKey } from "./key.ts";
 import { NO_SANDBOX } from "./no_sandbox.ts";
 import {
   type AnyResult,
@@ -64,7 +64,7 @@ function nextStep(result: AnyResult): string | null {
   if (cause !== null) return lookup(STEPS, cause) ?? null;
   if (isStillRunning(result)) return FOLLOW;
   if (outcome === "deadline") return moreTime(result);
-  if (kind === "run" && result.keysUsedUp) return ANOTHER_KEY;
+  if (kind === "run" && result.keysUsedUp) return `${capital(ANOTHER_RUN)}.`;
   if (outcome === "awaiting_input") return toAnswer(result);
   if (outcome === "error" && result.runId !== null && result.resume !== null) return FOLLOW;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
@@ -74,9 +74,6 @@ function nextStep(result: AnyResult): string | null {
   if (phase === "deliver" && /\buntracked files?\b/i.test(reason ?? "")) return UNTRACKED;
   return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? (finalMessage === null ? SILENT : AGENT);
 }
-
-const ANOTHER_KEY =
-  "To start another run, start a new pipeline or build (on GitHub: a new workflow run), or use the key scope job.";
 
 /** Programs whose setting has another name use this function for their own advice. */
 export function waitLonger(timeLimit: string): string {

@@ -13,6 +13,7 @@ import { guardResult } from "./clean.ts";
 import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import { type Ending, Job, type JobEnd, type Look, type Operation, type StopCause, type Stopped } from "./job.ts";
 import {
+  ANOTHER_RUN,
   isComplete,
   isOutsideCi,
   jobOf,
@@ -550,27 +551,24 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const { client, clock, startedAt, deadline, signal, notify } = this.#session;
     const { cancelled, waitsForSandbox } = this.#options;
     const series = this.#series;
-    const refused = (why: string) => noSandbox(run, clock.now() - startedAt, why);
+    const refused = (why: string, advice?: string) => noSandbox(run, clock.now() - startedAt, { why, advice });
     const pauseMs = SANDBOX_WAITS_MS[this.#lacks];
     const endAgeMs = this.#started?.replayed ? series?.endAgeMs(run) ?? 0 : 0;
     const waitMs = Math.max(0, (pauseMs ?? 0) - (Number.isFinite(endAgeMs) ? endAgeMs : 0));
-    const why = cancelled?.aborted
-      ? "it was cancelled"
-      : typeof this.#target === "string" || look.kind !== "all"
-      ? "this job does not start another run"
-      : series === undefined
-      ? "the run belongs to an earlier attempt"
-      : !series.hasNext
-      ? "this idempotency key can start only one run"
-      : pauseMs === undefined
-      ? "all four attempts failed"
-      : !waitsForSandbox && waitMs > 0
-      ? `this job does not wait ${formatDuration(waitMs)} for the next attempt`
-      : clock.now() + waitMs >= deadline
-      ? `the next attempt would start after the time limit of ${formatDuration(deadline - startedAt)}`
-      : undefined;
     this.#lacked = true;
-    if (why !== undefined || series === undefined) throw refused(why ?? "nothing was started");
+    if (cancelled?.aborted) throw refused("it was cancelled");
+    if (typeof this.#target === "string" || look.kind !== "all") throw refused("this job does not start another run");
+    if (series?.hasOneKey) throw refused("this idempotency key can start only one run", "use another idempotency key");
+    this.#isUsedUp ||= series?.hasNext === false;
+    if (this.#isUsedUp) throw refused("this job has used all its keys", ANOTHER_RUN);
+    if (series === undefined) throw refused("the run belongs to an earlier attempt");
+    if (pauseMs === undefined) throw refused("all four attempts failed");
+    if (!waitsForSandbox && waitMs > 0) {
+      throw refused(`this job does not wait ${formatDuration(waitMs)} for the next attempt`);
+    }
+    if (clock.now() + waitMs >= deadline) {
+      throw refused(`the next attempt would start after the time limit of ${formatDuration(deadline - startedAt)}`);
+    }
     const untilMs = clock.wallTime() + waitMs;
     notify({ kind: "no_sandbox", runId: run.runId, cause: whyNoSandbox(run), delayMs: waitMs, untilMs });
     const pacer = this.#session.pacer();
@@ -671,7 +669,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       ? run.error ?? facts.failureError ?? facts.failureMessage
       : null;
     const isUsedUp = this.#isUsedUp || this.#series?.isUsedUp === true;
-    const keysUsedUp = isUsedUp && (outcome === "failed" || outcome === "cancelled");
+    const keysUsedUp = this.#lacksSandbox
+      ? this.#isUsedUp
+      : isUsedUp && (outcome === "failed" || outcome === "cancelled");
     return {
       ...emptyRunResult(),
       runId,

@@ -90,9 +90,13 @@ export class StartSeries<R extends StartAnswer> {
     }
   }
 
-  get hasNext(): boolean {
+  get hasOneKey(): boolean {
     const { scope, isSeries = false } = this.#plan.key;
-    return (scope !== "given" || isSeries) && this.#suffix < LAST_SUFFIX;
+    return scope === "given" && !isSeries;
+  }
+
+  get hasNext(): boolean {
+    return !this.hasOneKey && this.#suffix < LAST_SUFFIX;
   }
 
   async startNext(): Promise<Started<R> | undefined> {

@@ -21,7 +21,7 @@ import type { ReportTarget } from "../../report/write.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, type RunResult } from "../../run/result.ts";
 import { commandWarning } from "../log/writer.ts";
-import { JSON_LINES, NOTE } from "../options.ts";
+import { JSON_LINES, KEY_PART, NOTE } from "../options.ts";
 import type { Context, NotePlanner } from "../verb.ts";
 import { openOptions } from "./open_forge.ts";
 
@@ -198,10 +198,14 @@ export function planJobNote(
   if (opened === undefined) return undefined;
   const { place, forge: { job }, mayLink, pullName, needs } = opened;
   const identity = platform.identity(env) ?? { job: null, node: "" };
-  const { namesPipeline, ...names } = job.notes.naming(env, identity, matrix);
+  // Runs of one job, and nodes of a matrix that the CI system does not show, differ only in their key parts.
+  const keyPart = context.option(KEY_PART) ?? "";
+  const node = keyPart === "" ? identity.node : JSON.stringify([identity.node, keyPart]);
+  const { namesPipeline, label, ...names } = job.notes.naming(env, { ...identity, node }, matrix);
   const { pipeline, pipelineNoun } = platform.links(env);
   const links = namesPipeline ? { pipeline, pipelineNoun } : undefined;
-  return { place, mayLink, pullName, needs, ...names, links, tokenVariable: job.tokenVariable(env) };
+  const named = { ...names, label: [label, keyPart].filter((part) => part !== "").join(" ") };
+  return { place, mayLink, pullName, needs, ...named, links, tokenVariable: job.tokenVariable(env) };
 }
 
 export const JOB_NOTES: NotePlanner = {

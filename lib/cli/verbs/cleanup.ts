@@ -15,7 +15,7 @@ import { lookJob } from "../../run/run.ts";
 import { connectOptions, openOneShot } from "../context.ts";
 import { addRun, hasHistory } from "../history.ts";
 import { endKilledJobNote, planNote } from "../job/note.ts";
-import { JSON_LINES, NOTE, OUT, SHOW_TASK, STATE } from "../options.ts";
+import { JSON_LINES, KEY_PART, NOTE, OUT, SHOW_TASK, STATE } from "../options.ts";
 import { statePath } from "../settings.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 
@@ -139,7 +139,7 @@ export const cleanupVerb: Verb = {
   name: "cleanup",
   summary: "Cancel the run of a cancelled or killed job (for after_script or if: always())",
   group: "toolkit",
-  flags: [ALWAYS, ADDS_TO, SHOW_TASK, NOTE, OUT, STATE, JSON_LINES],
+  flags: [ALWAYS, ADDS_TO, SHOW_TASK, NOTE, KEY_PART, OUT, STATE, JSON_LINES],
   variables: ["MOGPLEX_JOB_STATUS"],
   codes: ["success", "usage", "unauthorized", "forbidden", "internal"],
   meanings: { success: "the run is cancelled or needed no cancellation, or stderr shows why it was not cancelled" },

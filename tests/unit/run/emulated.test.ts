@@ -9,6 +9,7 @@ import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { cancel } from "../../../lib/run/cancel.ts";
+import { ANOTHER_RUN } from "../../../lib/run/key.ts";
 import { start } from "../../../lib/run/request.ts";
 import { interruptible } from "../../../lib/run/interrupts.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
@@ -251,6 +252,24 @@ test("runJob() ends with 75 when no sandbox was free within its time, and its st
   expect(counts()).toMatchObject({ runs: 7 });
 });
 
+test("runJob() says that the keys are used up when five runs of a job had no sandbox", async () => {
+  const { options, counts } = crowded(6_000);
+  const retried = () => runJob(REQUEST, { ...options(), keyScope: "pipeline", timeoutMs: 7_200_000 });
+  const first = await retried();
+  expect(first.result).toMatchObject({ exitCode: 75, keysUsedUp: false });
+  expect(first.result.reason).toContain("all four attempts failed");
+  for (const runs of [5, 5]) {
+    const { result } = await retried();
+    expect(result).toMatchObject({
+      exitCode: 75,
+      keysUsedUp: true,
+      error: { code: "NO_SANDBOX", advice: ANOTHER_RUN },
+    });
+    expect(result.reason).toContain("and this job has used all its keys");
+    expect(counts()).toMatchObject({ runs });
+  }
+});
+
 test("runJob() ends when the caller aborts while it waits for a sandbox, and does not say that the run continues", async () => {
   const { options, clock } = crowded(600);
   const controller = new AbortController();
@@ -269,6 +288,7 @@ test("runJob() makes no second start with a given key: 75 at once", async () => 
   const { options, counts, clock } = crowded(600);
   const { result } = await runJob(REQUEST, { ...options(), idempotencyKey: "mine", timeoutMs: 36_000_000 });
   expect([result.exitCode, result.status, counts().starts]).toEqual([75, "failed", 1]);
+  expect(result).toMatchObject({ keysUsedUp: false, error: { advice: "use another idempotency key" } });
   expect(clock.now()).toBeLessThan(120_000);
 });
 

@@ -71,6 +71,13 @@ const SYSTEMS = [["GITEA_ACTIONS", GITEA_TOKEN, 77], ["FORGEJO_ACTIONS", GITEA_T
   ACTIONS_APP,
 ]] as const;
 
+test("run --follow --note writes a comment of its own for each key part", async () => {
+  const { notes } = await job("GITHUB_ACTIONS", { args: ["--note", "auto", "--key-part", "web"] });
+  const marker = noteMarker(JSON.stringify(["Weekly", "agent"]), JSON.stringify(["", "web"]));
+  expect(notes).toEqual([expect.stringContaining("\nJob: `Weekly / agent web`\n")]);
+  expect(notes[0]).toStartWith(marker);
+});
+
 for (const [system, token, user] of SYSTEMS) {
   test(`run --follow --note keeps one comment on the pull request of the event with ${system}`, async () => {
     const { code, forge, notes, stderr } = await job(system);

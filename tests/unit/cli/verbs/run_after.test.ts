@@ -259,7 +259,7 @@ test("run --after in a retried job ends with the verdict of the last run when it
   const called = await runAfter(at, args, files, { ...FIRST, CI_JOB_ID: "605" });
   expect(called).toMatchObject({ code: 1, stdout: expect.stringContaining("attached to run ") });
   expect(called.stderr).toContain(
-    "no new run was started, because all keys that this job has tried belong to finished runs; to start one,",
+    "no new run was started, because all keys that this job has tried belong to finished runs; to start another run,",
   );
   expect(runsOf(at).length).toBe(5);
 });
