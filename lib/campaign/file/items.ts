@@ -490,7 +490,7 @@ function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
     const titleLength = titleParts === undefined ? 0 : lengthOf(titleParts, values);
     if (title !== undefined && titleLength > MAX_TITLE) {
       const message =
-        `with its variables it has ${titleLength} characters${where}; at most ${MAX_TITLE} are allowed because the service uses it to name pull requests`;
+        `with its variables it has ${titleLength} characters${where}; at most ${MAX_TITLE} are allowed in the title of a pull request`;
       mistakes.add(title.place, title.key, message);
     }
     if (prompt === undefined || promptParts === undefined) continue;

@@ -160,7 +160,7 @@ const EVENTS: Readonly<Record<NotifyEvent, string>> = {
 const TOO_MANY_FAILURES = "stopped after too many failures: fix the cause, retry the failed items, then approve";
 
 const MERGES_STOPPED =
-  "is gated: nothing more is merged until somebody approves, because merges have broken their target branches";
+  "is gated: nothing more is merged until somebody approves, because merges broke their target branches";
 
 const UNANSWERED = "needs attention: a start has had no answer for two hours, so an agent may be running";
 

@@ -82,7 +82,7 @@ function checkFormat(format: string | undefined): void {
   if (format === FORMAT) return;
   throw new UsageError({
     attempted: "make a pipeline",
-    why: format === undefined ? "no CI system was given" : "no pipeline can be generated for this CI system",
+    why: format === undefined ? "no CI system was given" : "this CI system is not supported",
     value: format === undefined ? undefined : JSON.stringify(format),
     advice:
       `use --format ${FORMAT}, or a recipe whose schedule calls \`campaign advance\`: docs/campaigns.md in the toolkit`,

@@ -156,7 +156,7 @@ const MAX_TITLE = 300;
 function busyText(writer: string): Part {
   return markup`A process (${
     bare(writer)
-  }) was using the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. All other commands that change the campaign exit with code 75.`;
+  }) was using the campaign's directory when this page was written. Until it ends, you can view the campaign and use <code>campaign stop</code>. Other commands that change the campaign exit with code 75.`;
 }
 
 function stateOf(view: CampaignView, entries: readonly Attention[]): [tone: Tone, word: string] {

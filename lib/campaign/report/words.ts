@@ -92,11 +92,10 @@ export function boundText(
     requests: "the quota of requests per minute",
     refused: "the service to accept starts again",
     // The campaign's own numbers do not show what other tokens of the user have started.
-    "user-starts":
-      "the service's limit of starts, which counts every start of this user, including those outside this campaign",
+    "user-starts": "the service's limit of starts, which includes this user's starts outside this campaign",
     unanswered: "a pause to end: the last start had no answer, so an agent may be running",
     parallel: "a run to end (limits.parallel)",
-    "pull-requests": "pull requests to be merged or closed, or to be read (limits.open-pull-requests)",
+    "pull-requests": "pull requests to be merged, closed or read (limits.open-pull-requests)",
     window: "the next window in the campaign file",
     gate: "your approval",
     stopped: "somebody to resume the campaign",

@@ -171,7 +171,7 @@ test("waves close the gate of merges when two targets have turned red, tell the 
   expect([mergesOf(world), told, view.state, view.mergesStopped]).toEqual([
     "1110",
     [
-      "gated: Campaign replace-moment is gated: nothing more is merged until somebody approves, because merges have broken their target branches",
+      "gated: Campaign replace-moment is gated: nothing more is merged until somebody approves, because merges broke their target branches",
     ],
     "merging",
     reason,

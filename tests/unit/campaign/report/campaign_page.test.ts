@@ -26,7 +26,7 @@ test("renderCampaignPage() begins with what the campaign is, its state and what 
 
 test("renderCampaignPage() says that commands exit with 75 while a process holds the directory, and only then", () => {
   const busy = "A process (campaign run) was using the campaign's directory when this page was written. " +
-    "Until it ends, you can view the campaign and use campaign stop. All other commands that change the campaign exit with code 75.";
+    "Until it ends, you can view the campaign and use campaign stop. Other commands that change the campaign exit with code 75.";
   const paragraphs = (writer: string | null) => textsOf(rendered({ ...mixedView(100), writer }), "p");
   expect(paragraphs("campaign run")).toContain(busy);
   expect(paragraphs(null).filter((text) => text.includes("exit with 75"))).toEqual([]);

@@ -278,7 +278,7 @@ test("nextStartText() says that other work of the user has used up the starts wh
   const { view } = await world.advance();
   expect([world.starts.length, view.waitingFor, view.quota.hour.used]).toEqual([31, "user-starts", 0]);
   expect(nextStartText(view)).toBe(
-    "waits for the service's limit of starts, which counts every start of this user, including those outside this campaign",
+    "waits for the service's limit of starts, which includes this user's starts outside this campaign",
   );
 });
 

@@ -96,11 +96,11 @@ test("campaign pipeline refuses what is missing or hostile, with words", async (
   const cases: [args: string[], message: string][] = [
     [
       ["--format", "jenkins"],
-      'no pipeline can be generated for this CI system: "jenkins"; use --format gitlab, or a recipe',
+      'this CI system is not supported: "jenkins"; use --format gitlab, or a recipe',
     ],
     [
       ["--format", "github"],
-      'no pipeline can be generated for this CI system: "github"; use --format gitlab, or a recipe',
+      'this CI system is not supported: "github"; use --format gitlab, or a recipe',
     ],
     [["--image", "$(touch x)"], "it must be the name of an image"],
     [["--image", "node\n"], "it must be the name of an image"],
