@@ -10,7 +10,8 @@ import { root } from "./setup.mjs";
 
 const env = { ...process.env };
 const place = env.INIT_CWD ?? root;
-if (place === root || place.startsWith(`${root}${sep}`)) {
+const asksForHelp = process.argv.some((each) => each === "--help" || each === "-h");
+if (!asksForHelp && (place === root || place.startsWith(`${root}${sep}`))) {
   process.stderr.write(
     `error: Cannot set up the clone of the toolkit itself; call it in your own repository: npm --prefix ${root} run init\n`,
   );

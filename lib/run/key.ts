@@ -33,7 +33,11 @@ interface Key {
   scope: KeyScope;
 }
 
-export const LAST_SUFFIX = 5;
+/** The suffix of the last key of a job. Each key that finds a finished run uses one of the user's permitted starts. */
+export const LAST_SUFFIX = 9;
+
+/** If an agent has worked under this suffix or a later one, a job that reads its own earlier run starts no other run. */
+export const LAST_AGENT_SUFFIX = 5;
 
 export const NO_NEW_RUN = "no new run was started, because all keys that this job has tried belong to finished runs";
 

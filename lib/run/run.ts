@@ -19,6 +19,7 @@ import {
   jobOf,
   KEYS_USED_UP,
   keyWithSuffix,
+  LAST_AGENT_SUFFIX,
   LAST_SUFFIX,
   NO_NEW_RUN,
   splitSuffix,
@@ -509,7 +510,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const end = endOfRun(run.status);
     if (end === "failed" || end === "cancelled") {
       const { idempotencyKey: requestedKey, keyScope = "pipeline" } = this.#options;
-      const isLast = keyScope === "pipeline" && splitSuffix(idempotencyKey).suffix >= LAST_SUFFIX;
+      const lastSuffix = lackedSandbox(run) ? LAST_SUFFIX : LAST_AGENT_SUFFIX;
+      const isLast = keyScope === "pipeline" && splitSuffix(idempotencyKey).suffix >= lastSuffix;
       if (requestedKey === undefined && !isLast) {
         const message = `run "${runId}" of an earlier attempt has ${end === "failed" ? "failed" : "been cancelled"}, ` +
           "so a new run is started after reading the forge again";

@@ -24,7 +24,7 @@ import {
   LAST_SUFFIX,
   type StartKey,
 } from "./key.ts";
-import { hadSandbox } from "./no_sandbox.ts";
+import { hadSandbox, lackedSandbox } from "./no_sandbox.ts";
 import { endOfRun, utcText } from "./result.ts";
 import type { Session } from "./session.ts";
 
@@ -67,7 +67,8 @@ export class StartSeries<R extends StartAnswer> {
   async start(): Promise<Started<R>> {
     const { notify, redactor } = this.#session;
     const limits = { ...this.#session, redact: (text: string) => redactor()(text) };
-    for (let tried = 1;; tried++) {
+    let agents = 0;
+    for (;;) {
       // Check the signal first, because `onKey` writes the key to the state file, which must not contain a key that is never used.
       this.#session.signal?.throwIfAborted();
       const { onStarting, onKey } = this.#hooks;
@@ -80,7 +81,8 @@ export class StartSeries<R extends StartAnswer> {
         this.#warnOfOldEnd(run);
         return this.#started(run);
       }
-      if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
+      if (!isWithoutAgent(run)) agents++;
+      if (agents >= MAX_AGENTS || this.#suffix >= LAST_SUFFIX) {
         notify({ kind: "text", message: KEYS_USED_UP });
         this.#isUsedUp = true;
         return this.#started(run);
@@ -297,8 +299,8 @@ export class StartSeries<R extends StartAnswer> {
   }
 }
 
-/** Maximum number of keys that one process tries, because the service limits starts strictly. Source: design, "Idempotency keys". */
-const MAX_KEYS = 4;
+/** Maximum number of finished runs with an agent after which a job starts no other run. */
+const MAX_AGENTS = 4;
 /**
  * Maximum number of attempts with an unknown outcome before the start is abandoned. Each of these attempts may have used one of the permitted starts.
  */
@@ -325,7 +327,8 @@ export interface StartAnswer {
   createdAt: string | null;
   /** For a finished run, this is the time of its end. */
   updatedAt: string | null;
-  /** Only runs have this field and the next. */
+  /** Only runs have this field and the next two. */
+  error?: string | null;
   sandboxRecordId?: string | null;
   branch?: { createBranch: boolean };
 }
@@ -364,6 +367,10 @@ export interface StartedRun {
    * `cancel()` and `cancelOn` still cancel that run.
    */
   owned: boolean;
+}
+
+function isWithoutAgent(run: StartAnswer): boolean {
+  return lackedSandbox({ status: run.status, error: run.error ?? null }) && !hadSandbox(run);
 }
 
 export function isNewerThan(

@@ -252,13 +252,16 @@ test("runJob() ends with 75 when no sandbox was free within its time, and its st
   expect(counts()).toMatchObject({ runs: 7 });
 });
 
-test("runJob() says that the keys are used up when five runs of a job had no sandbox", async () => {
+test("runJob() counts no run without a sandbox as an agent's, and says when all nine keys are used up", async () => {
   const { options, counts } = crowded(6_000);
   const retried = () => runJob(REQUEST, { ...options(), keyScope: "pipeline", timeoutMs: 7_200_000 });
-  const first = await retried();
-  expect(first.result).toMatchObject({ exitCode: 75, keysUsedUp: false });
-  expect(first.result.reason).toContain("all four attempts failed");
-  for (const runs of [5, 5]) {
+  for (const runs of [4, 8]) {
+    const { result } = await retried();
+    expect(result).toMatchObject({ exitCode: 75, keysUsedUp: false });
+    expect(result.reason).toContain("all four attempts failed");
+    expect(counts()).toMatchObject({ runs });
+  }
+  for (const runs of [9, 9]) {
     const { result } = await retried();
     expect(result).toMatchObject({
       exitCode: 75,
@@ -268,6 +271,16 @@ test("runJob() says that the keys are used up when five runs of a job had no san
     expect(result.reason).toContain("and this job has used all its keys");
     expect(counts()).toMatchObject({ runs });
   }
+});
+
+test("runJob() starts a run in a retried job after six runs without a sandbox", async () => {
+  const { options, counts } = crowded(85);
+  const retried = (timeoutMs: number) => runJob(REQUEST, { ...options(), keyScope: "pipeline", timeoutMs });
+  for (const runs of [3, 6]) {
+    expect((await retried(3_480_000)).result.exitCode).toBe(75);
+    expect(counts()).toMatchObject({ runs });
+  }
+  expect((await retried(7_200_000)).result).toMatchObject({ exitCode: 0, replayed: false });
 });
 
 test("runJob() ends when the caller aborts while it waits for a sandbox, and does not say that the run continues", async () => {
