@@ -93,7 +93,8 @@ test.each(PROGRAMS.filter(({ minify }) => minify).map((program): [string, Progra
 );
 
 test("component, dashboard and action have no more kilobytes than they need", () => {
-  const limits = { "mogplex-component.mjs": 651, "mogplex-dashboard.mjs": 300, "action/main.mjs": 683 };
+  // About 3 % above the sizes, so changed words fit and a new dependency does not.
+  const limits = { "mogplex-component.mjs": 669, "mogplex-dashboard.mjs": 307, "action/main.mjs": 702 };
   const sizes = Object.entries(limits).map(([file, limit]) => ({ file, limit, kB: textOf(file).length / 1_000 }));
   expect(sizes.filter(({ kB, limit }) => kB > limit)).toEqual([]);
 });

@@ -13,8 +13,8 @@ const root = join(import.meta.dir, "../../..");
 let folder: string;
 let consumer: string;
 
-/** Most bytes that a user's minified bundle may have. */
-const LIMITS = { exit: 4_000, follow: 235_000, client: 251_000 };
+/** Most bytes that a user's minified bundle may have: about 3 % above its size, so changed words fit and a new dependency does not. */
+const LIMITS = { exit: 4_000, follow: 241_000, client: 259_000 };
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-package-"));
